@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The kernel's side of the syscall seam. The table in force is read without a lock: it is set
+ * while nothing else runs (plugin configuration, worker start, a test's set-up).
+ */
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define RESULT(call)                                                                               \
+	do {                                                                                       \
+		__typeof__(call) rc_ = (call);                                                     \
+		return rc_ < 0 ? -errno : rc_;                                                     \
+	} while (0)
+
+static int kernel_open(const char *path, int flags, mode_t mode)
+{
+	RESULT(open(path, flags | O_CLOEXEC, mode));
+}
+
+static int kernel_close(int fd)
+{
+	RESULT(close(fd));
+}
+
+static int kernel_ioctl(int fd, unsigned long request, void *arg)
+{
+	RESULT(ioctl(fd, request, arg));
+}
+
+static int kernel_mmap(void *hint, size_t len, int prot, int flags, int fd, off_t off, void **out)
+{
+	void *at = mmap(hint, len, prot, flags, fd, off);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	*out = at;
+	return 0;
+}
+
+static int kernel_munmap(void *addr, size_t len)
+{
+	RESULT(munmap(addr, len));
+}
+
+static ssize_t kernel_pread(int fd, void *buf, size_t len, off_t off)
+{
+	RESULT(pread(fd, buf, len, off));
+}
+
+static ssize_t kernel_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	RESULT(pwrite(fd, buf, len, off));
+}
+
+static int kernel_fstat(int fd, struct stat *st)
+{
+	RESULT(fstat(fd, st));
+}
+
+static int kernel_ftruncate(int fd, off_t len)
+{
+	RESULT(ftruncate(fd, len));
+}
+
+static int kernel_memfd(const char *name, unsigned int flags)
+{
+	RESULT(memfd_create(name, flags | MFD_CLOEXEC));
+}
+
+static int kernel_eventfd(unsigned int initial, int flags)
+{
+	RESULT(eventfd(initial, flags | EFD_CLOEXEC));
+}
+
+static int kernel_socket(int domain, int type, int protocol)
+{
+	RESULT(socket(domain, type | SOCK_CLOEXEC, protocol));
+}
+
+static int kernel_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	RESULT(connect(fd, addr, len));
+}
+
+static ssize_t kernel_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	RESULT(sendmsg(fd, msg, flags | MSG_NOSIGNAL));
+}
+
+static ssize_t kernel_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	RESULT(recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC));
+}
+
+static int kernel_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	RESULT(poll(fds, n, timeout_ms));
+}
+
+const struct sys_ops sys_kernel = {
+	.size = sizeof(struct sys_ops),
+	.open = kernel_open,
+	.close = kernel_close,
+	.ioctl = kernel_ioctl,
+	.mmap = kernel_mmap,
+	.munmap = kernel_munmap,
+	.pread = kernel_pread,
+	.pwrite = kernel_pwrite,
+	.fstat = kernel_fstat,
+	.ftruncate = kernel_ftruncate,
+	.memfd = kernel_memfd,
+	.eventfd = kernel_eventfd,
+	.socket = kernel_socket,
+	.connect = kernel_connect,
+	.sendmsg = kernel_sendmsg,
+	.recvmsg = kernel_recvmsg,
+	.poll = kernel_poll,
+};
+
+static const struct sys_ops *in_force = &sys_kernel;
+
+void sys_set(const struct sys_ops *ops)
+{
+	in_force = ops ? ops : &sys_kernel;
+}
+
+int sys_open(const char *path, int flags, mode_t mode)
+{
+	return in_force->open(path, flags, mode);
+}
+
+int sys_close(int fd)
+{
+	return in_force->close(fd);
+}
+
+int sys_ioctl(int fd, unsigned long request, void *arg)
+{
+	return in_force->ioctl(fd, request, arg);
+}
+
+int sys_mmap(void *hint, size_t len, int prot, int flags, int fd, off_t off, void **out)
+{
+	return in_force->mmap(hint, len, prot, flags, fd, off, out);
+}
+
+int sys_munmap(void *addr, size_t len)
+{
+	return in_force->munmap(addr, len);
+}
+
+ssize_t sys_pread(int fd, void *buf, size_t len, off_t off)
+{
+	return in_force->pread(fd, buf, len, off);
+}
+
+ssize_t sys_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	return in_force->pwrite(fd, buf, len, off);
+}
+
+int sys_fstat(int fd, struct stat *st)
+{
+	return in_force->fstat(fd, st);
+}
+
+int sys_ftruncate(int fd, off_t len)
+{
+	return in_force->ftruncate(fd, len);
+}
+
+int sys_memfd(const char *name, unsigned int flags)
+{
+	return in_force->memfd(name, flags);
+}
+
+int sys_eventfd(unsigned int initial, int flags)
+{
+	return in_force->eventfd(initial, flags);
+}
+
+int sys_socket(int domain, int type, int protocol)
+{
+	return in_force->socket(domain, type, protocol);
+}
+
+int sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return in_force->connect(fd, addr, len);
+}
+
+ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	return in_force->sendmsg(fd, msg, flags);
+}
+
+ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	return in_force->recvmsg(fd, msg, flags);
+}
+
+int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	return in_force->poll(fds, n, timeout_ms);
+}

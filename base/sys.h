@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The syscall seam: every call by which product code reaches the kernel for a descriptor, a
+ * mapping or a device goes through this table. A test swaps it to make the n-th call fail; a
+ * sandboxed worker swaps it to ask its monitor for descriptors that it may not open itself.
+ *
+ * All functions return 0 or a value on success and a negative errno on failure; errno itself is
+ * not part of the contract. Descriptors are close-on-exec from birth.
+ */
+#ifndef BASE_SYS_H
+#define BASE_SYS_H
+
+#include <poll.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define SYS_OPS_VERSION 1
+
+struct sys_ops {
+	size_t size; /* sizeof(struct sys_ops) of whoever filled it; new members are appended */
+	int (*open)(const char *path, int flags, mode_t mode);
+	int (*close)(int fd);
+	int (*ioctl)(int fd, unsigned long request, void *arg);
+	int (*mmap)(void *hint, size_t len, int prot, int flags, int fd, off_t off, void **out);
+	int (*munmap)(void *addr, size_t len);
+	ssize_t (*pread)(int fd, void *buf, size_t len, off_t off);
+	ssize_t (*pwrite)(int fd, const void *buf, size_t len, off_t off);
+	int (*fstat)(int fd, struct stat *st);
+	int (*ftruncate)(int fd, off_t len);
+	int (*memfd)(const char *name, unsigned int flags);
+	int (*eventfd)(unsigned int initial, int flags);
+	int (*socket)(int domain, int type, int protocol);
+	int (*connect)(int fd, const struct sockaddr *addr, socklen_t len);
+	ssize_t (*sendmsg)(int fd, const struct msghdr *msg, int flags);
+	ssize_t (*recvmsg)(int fd, struct msghdr *msg, int flags);
+	int (*poll)(struct pollfd *fds, nfds_t n, int timeout_ms);
+};
+
+/* The kernel itself. */
+extern const struct sys_ops sys_kernel;
+
+/* Puts another table in force for this copy of base; NULL restores the kernel's. */
+void sys_set(const struct sys_ops *ops);
+
+int sys_open(const char *path, int flags, mode_t mode);
+int sys_close(int fd);
+int sys_ioctl(int fd, unsigned long request, void *arg);
+int sys_mmap(void *hint, size_t len, int prot, int flags, int fd, off_t off, void **out);
+int sys_munmap(void *addr, size_t len);
+ssize_t sys_pread(int fd, void *buf, size_t len, off_t off);
+ssize_t sys_pwrite(int fd, const void *buf, size_t len, off_t off);
+int sys_fstat(int fd, struct stat *st);
+int sys_ftruncate(int fd, off_t len);
+int sys_memfd(const char *name, unsigned int flags);
+int sys_eventfd(unsigned int initial, int flags);
+int sys_socket(int domain, int type, int protocol);
+int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
+ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);
+int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+
+#endif
