@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef OPAE_EVENT_H
+#define OPAE_EVENT_H
+
+#include <opae/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Makes an event handle; it has no descriptor until it is registered.
+ * @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NO_MEMORY
+ */
+fpga_result fpgaCreateEventHandle(fpga_event_handle *event_handle);
+
+/**
+ * Destroys an event handle and its descriptor.
+ * @return FPGA_OK; FPGA_INVALID_PARAM: NULL, or not an event handle (any more)
+ */
+fpga_result fpgaDestroyEventHandle(fpga_event_handle *event_handle);
+
+/**
+ * The descriptor to poll: an eventfd(2), readable when events came. It stays the handle's.
+ * @return FPGA_OK; FPGA_INVALID_PARAM: also before fpgaRegisterEvent()
+ */
+fpga_result fpgaGetOSObjectFromEventHandle(const fpga_event_handle eh, int *fd);
+
+/**
+ * Asks for an event.
+ * @param flags for FPGA_EVENT_INTERRUPT the number of the interrupt, from 0 to NumInterrupts - 1
+ * @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_SUPPORTED; FPGA_EXCEPTION
+ */
+fpga_result fpgaRegisterEvent(fpga_handle handle, fpga_event_type event_type,
+			      fpga_event_handle event_handle, uint32_t flags);
+
+/**
+ * Takes the request back.
+ * @return FPGA_OK; FPGA_INVALID_PARAM: also when it was not registered; FPGA_EXCEPTION
+ */
+fpga_result fpgaUnregisterEvent(fpga_handle handle, fpga_event_type event_type,
+				fpga_event_handle event_handle);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef OPAE_EXT_H
+#define OPAE_EXT_H
+
+#include <opae/properties.h>
+#include <opae/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @file ext.h
+ * @brief What this library offers beyond OPAE. Everything begins with opaex_.
+ */
+
+/**
+ * Why the last call of this thread that failed did so: one line of text that names the thing and,
+ * where there is one, the fix. Never NULL; "" when none failed so far. Good until the thread's next
+ * call of the API.
+ */
+const char *opaex_error_detail(void);
+
+/** How the accesses to an MMIO region are made. */
+enum opaex_mmio_flags {
+	OPAEX_MMIO_MAPPED = 1u << 0,  /**< all of it is memory: nanoseconds, and by pointer */
+	OPAEX_MMIO_TRAPPED = 1u << 1, /**< some or all accesses are messages: microseconds */
+	OPAEX_MMIO_READ = 1u << 2,
+	OPAEX_MMIO_WRITE = 1u << 3,
+};
+
+/** An MMIO region. */
+struct opaex_mmio_info {
+	uint64_t size;  /**< bytes */
+	uint32_t flags; /**< of enum opaex_mmio_flags */
+	uint32_t reserved;
+};
+
+/** @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_SUPPORTED */
+fpga_result opaex_mmio_info(fpga_handle handle, uint32_t mmio_num, struct opaex_mmio_info *info);
+
+/**
+ * Reads 64 bits until (value & mask) == expected. Over a network the far side does the polling.
+ *
+ * @param interval_us microseconds between two reads; 0: none
+ * @param timeout_us  microseconds in all
+ * @param value       receives the last value read; may be NULL
+ * @return FPGA_OK; FPGA_BUSY: not equal within the time; as fpgaReadMMIO64()
+ */
+fpga_result opaex_poll_mmio(fpga_handle handle, uint32_t mmio_num, uint64_t offset, uint64_t mask,
+			    uint64_t expected, uint64_t interval_us, uint64_t timeout_us,
+			    uint64_t *value);
+
+/**
+ * Reads a run of registers by 64-bit accesses.
+ * @param offset,len bytes, multiples of 8, inside the region
+ * @return as fpgaReadMMIO64()
+ */
+fpga_result opaex_read_mmio_block(fpga_handle handle, uint32_t mmio_num, uint64_t offset,
+				  void *buffer, size_t len);
+
+/**
+ * Stops the device from reaching memory, until fpgaReset().
+ * @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_SUPPORTED; FPGA_EXCEPTION
+ */
+fpga_result opaex_quiesce(fpga_handle handle);
+
+/** A plugin that the configuration names. The texts are good until the process ends. */
+struct opaex_plugin {
+	const char *name;        /**< as in the configuration */
+	const char *file;        /**< what was loaded, or should have been */
+	const char *description; /**< one line of the plugin's own */
+	const char *state;       /**< "ready", "failed" or "disabled" */
+	const char *reason;      /**< why it is not ready, or "" */
+	uint32_t abi_major, abi_minor;
+};
+
+/** How many there are, working or not. */
+uint32_t opaex_plugin_count(void);
+/** @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_FOUND: no such index */
+fpga_result opaex_plugin_get(uint32_t index, struct opaex_plugin *plugin);
+
+/** Path of the configuration in force; "" for what is built in. */
+const char *opaex_config_path(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * MMIO. The shell asks one thing: is the handle ours and open. Region, bounds and alignment are
+ * the business of the plugin, which owns the mapping. No lock and no allocation here.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "lib/host.h"
+#include "lib/wrapped.h"
+
+/* Success costs no call: the detail is settled only for failures. */
+static inline fpga_result leave(fpga_result r, const struct wrapped_handle *w, const char *call)
+{
+	if (__builtin_expect(r != FPGA_OK, 0))
+		detail_finish(r, call, w->adapter->name);
+	handle_leave();
+	return r;
+}
+
+#define READ(name, type)                                                                           \
+	fpga_result name(fpga_handle handle, uint32_t mmio_num, uint64_t offset, type *value)      \
+	{                                                                                          \
+		struct wrapped_handle *w = handle_enter(handle);                                   \
+                                                                                                   \
+		if (__builtin_expect(!w, 0))                                                       \
+			return handle_bad(#name);                                                  \
+		if (__builtin_expect(!value, 0)) {                                                 \
+			handle_leave();                                                            \
+			return fail(FPGA_INVALID_PARAM, #name ": value is NULL");                  \
+		}                                                                                  \
+		return leave(w->table->name(w->plugin, mmio_num, offset, value), w, #name);        \
+	}
+
+#define WRITE(name, type)                                                                          \
+	fpga_result name(fpga_handle handle, uint32_t mmio_num, uint64_t offset, type value)       \
+	{                                                                                          \
+		struct wrapped_handle *w = handle_enter(handle);                                   \
+                                                                                                   \
+		if (__builtin_expect(!w, 0))                                                       \
+			return handle_bad(#name);                                                  \
+		return leave(w->table->name(w->plugin, mmio_num, offset, value), w, #name);        \
+	}
+
+READ(fpgaReadMMIO64, uint64_t)
+READ(fpgaReadMMIO32, uint32_t)
+WRITE(fpgaWriteMMIO64, uint64_t)
+WRITE(fpgaWriteMMIO32, uint32_t)
+
+fpga_result fpgaWriteMMIO512(fpga_handle handle, uint32_t mmio_num, uint64_t offset,
+			     const void *value)
+{
+	struct wrapped_handle *w = handle_enter(handle);
+
+	if (!w)
+		return handle_bad("fpgaWriteMMIO512");
+	if (!value) {
+		handle_leave();
+		return fail(FPGA_INVALID_PARAM, "fpgaWriteMMIO512: value is NULL");
+	}
+	return leave(w->table->fpgaWriteMMIO512(w->plugin, mmio_num, offset, value), w,
+		     "fpgaWriteMMIO512");
+}
+
+fpga_result fpgaMapMMIO(fpga_handle handle, uint32_t mmio_num, uint64_t **mmio_ptr)
+{
+	struct wrapped_handle *w = handle_enter(handle);
+
+	if (!w)
+		return handle_bad("fpgaMapMMIO");
+	return leave(w->table->fpgaMapMMIO(w->plugin, mmio_num, mmio_ptr), w, "fpgaMapMMIO");
+}
+
+fpga_result fpgaUnmapMMIO(fpga_handle handle, uint32_t mmio_num)
+{
+	struct wrapped_handle *w = handle_enter(handle);
+
+	if (!w)
+		return handle_bad("fpgaUnmapMMIO");
+	return leave(w->table->fpgaUnmapMMIO(w->plugin, mmio_num), w, "fpgaUnmapMMIO");
+}
+
+fpga_result opaex_mmio_info(fpga_handle handle, uint32_t mmio_num, struct opaex_mmio_info *info)
+{
+	struct wrapped_handle *w = handle_enter(handle);
+
+	if (!w)
+		return handle_bad("opaex_mmio_info");
+	if (!info) {
+		handle_leave();
+		return fail(FPGA_INVALID_PARAM, "opaex_mmio_info: info is NULL");
+	}
+	return leave(w->table->mmio_info(w->plugin, mmio_num, info), w, "opaex_mmio_info");
+}
+
+/* For plugins without a poll of their own. */
+static fpga_result poll_by_reads(const struct wrapped_handle *w, uint32_t mmio_num,
+				 uint64_t offset, uint64_t mask, uint64_t expected,
+				 int64_t interval, int64_t deadline, uint64_t *value)
+{
+	fpga_result r;
+
+	for (;;) {
+		r = w->table->fpgaReadMMIO64(w->plugin, mmio_num, offset, value);
+		if (r != FPGA_OK || (*value & mask) == expected)
+			return r;
+		if (clock_now_ns() >= deadline)
+			break;
+		if (interval)
+			clock_sleep_ns(interval);
+	}
+	detail_set("opaex_poll_mmio: offset 0x%llx still reads 0x%llx at the end of the time",
+		   (unsigned long long)offset, (unsigned long long)*value);
+	return FPGA_BUSY;
+}
+
+static int64_t us_to_ns(uint64_t us)
+{
+	return us > (uint64_t)INT64_MAX / 1000 ? INT64_MAX : (int64_t)us * NS_PER_US;
+}
+
+fpga_result opaex_poll_mmio(fpga_handle handle, uint32_t mmio_num, uint64_t offset, uint64_t mask,
+			    uint64_t expected, uint64_t interval_us, uint64_t timeout_us,
+			    uint64_t *value)
+{
+	struct wrapped_handle *w = handle_enter(handle);
+	uint64_t last = 0;
+	fpga_result r;
+
+	if (!w)
+		return handle_bad("opaex_poll_mmio");
+	if (w->table->poll_mmio)
+		r = w->table->poll_mmio(w->plugin, mmio_num, offset, mask, expected, interval_us,
+					timeout_us, &last);
+	else
+		r = poll_by_reads(w, mmio_num, offset, mask, expected, us_to_ns(interval_us),
+				  clock_deadline(us_to_ns(timeout_us)), &last);
+	if (value && (r == FPGA_OK || r == FPGA_BUSY))
+		*value = last;
+	return leave(r, w, "opaex_poll_mmio");
+}
+
+static fpga_result block_by_words(const struct wrapped_handle *w, uint32_t mmio_num,
+				  uint64_t offset, unsigned char *out, size_t len)
+{
+	uint64_t word;
+	fpga_result r;
+
+	for (size_t done = 0; done < len; done += sizeof(word)) {
+		r = w->table->fpgaReadMMIO64(w->plugin, mmio_num, offset + done, &word);
+		if (r != FPGA_OK)
+			return r;
+		memcpy(out + done, &word, sizeof(word));
+	}
+	return FPGA_OK;
+}
+
+fpga_result opaex_read_mmio_block(fpga_handle handle, uint32_t mmio_num, uint64_t offset,
+				  void *buffer, size_t len)
+{
+	struct wrapped_handle *w = handle_enter(handle);
+	struct opaex_mmio_info info;
+	fpga_result r;
+
+	if (!w)
+		return handle_bad("opaex_read_mmio_block");
+	r = w->table->mmio_info(w->plugin, mmio_num, &info);
+	if (r != FPGA_OK)
+		return leave(r, w, "opaex_read_mmio_block");
+	if (!buffer || offset % 8 || len % 8 || len > info.size || offset > info.size - len) {
+		handle_leave();
+		return fail(FPGA_INVALID_PARAM,
+			    "opaex_read_mmio_block: %zu bytes at 0x%llx: multiples of 8 inside the "
+			    "region's 0x%llx bytes, and a buffer, are needed",
+			    len, (unsigned long long)offset, (unsigned long long)info.size);
+	}
+	if (w->table->read_mmio_block)
+		r = w->table->read_mmio_block(w->plugin, mmio_num, offset, buffer, len);
+	else
+		r = block_by_words(w, mmio_num, offset, buffer, len);
+	return leave(r, w, "opaex_read_mmio_block");
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What stands behind the ids of tokens, handles, events and objects: the plugin's own object and
+ * the adapter that it belongs to.
+ *
+ * Tokens are counted: the program's id, each open handle and each properties object that names it
+ * as parent hold one reference; the plugin's token goes with the last. Handles are entered through
+ * lib/guard.h. Objects that came from a handle die with it.
+ */
+#ifndef LIB_WRAPPED_H
+#define LIB_WRAPPED_H
+
+#include "lib/adapter.h"
+#include "lib/guard.h"
+#include "lib/ids.h"
+
+struct wrapped_token {
+	const struct adapter *adapter;
+	fpga_token plugin;
+	atomic_uint refs;
+};
+
+struct wrapped_handle {
+	const opae_api_adapter_table *table;
+	fpga_handle plugin;
+	const struct adapter *adapter;
+	struct wrapped_token *token;
+};
+
+struct wrapped_event {
+	pthread_mutex_t lock; /* guards the two below */
+	const struct adapter *adapter;
+	fpga_event_handle plugin; /* NULL until first registered */
+	atomic_uint refs;
+};
+
+struct wrapped_object {
+	pthread_mutex_t lock; /* guards plugin */
+	const struct adapter *adapter;
+	fpga_object plugin; /* NULL once its handle was closed */
+	void *handle;       /* id of the handle it came from, or NULL */
+	atomic_uint refs;
+};
+
+extern struct id_table tokens, handles, events, objects;
+
+/* Takes the plugin's token over, also on failure. */
+struct wrapped_token *token_wrap(const struct adapter *a, fpga_token plugin);
+fpga_result token_publish(struct wrapped_token *t, fpga_token *id); /* eats the reference */
+struct wrapped_token *token_ref(fpga_token id);                     /* NULL: not a token */
+struct wrapped_token *token_hold(struct wrapped_token *t);
+void token_unref(struct wrapped_token *t); /* NULL is fine */
+bool token_same(const struct wrapped_token *t, const struct adapter *a, fpga_token plugin);
+fpga_result token_bad(const char *call);
+
+/* NULL: not an open handle; the reason is set. Otherwise handle_leave() must follow. */
+struct wrapped_handle *handle_enter(fpga_handle id);
+#define handle_leave() guard_leave()
+fpga_result handle_bad(const char *call);
+
+struct wrapped_event *event_ref(fpga_event_handle id);
+void event_unref(struct wrapped_event *e);
+struct wrapped_object *object_ref(fpga_object id);
+void object_unref(struct wrapped_object *o);
+/* Destroys the plugin's objects that came from this handle; the program's ids stay. */
+void objects_orphan(void *handle);
+
+/* fpgaFinalize: every id of the program becomes invalid, handles are closed. */
+void wrapped_drop_all(void);
+fpga_result handle_close_entered(void *id, struct wrapped_handle *w);
+
+#endif
