@@ -103,6 +103,11 @@ static int kernel_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	RESULT(poll(fds, n, timeout_ms));
 }
 
+static int kernel_mremap_to(void *from, size_t len, void *to)
+{
+	return mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED ? -errno : 0;
+}
+
 const struct sys_ops sys_kernel = {
 	.size = sizeof(struct sys_ops),
 	.open = kernel_open,
@@ -121,6 +126,7 @@ const struct sys_ops sys_kernel = {
 	.sendmsg = kernel_sendmsg,
 	.recvmsg = kernel_recvmsg,
 	.poll = kernel_poll,
+	.mremap_to = kernel_mremap_to,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -208,4 +214,9 @@ ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
 int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
 	return in_force->poll(fds, n, timeout_ms);
+}
+
+int sys_mremap_to(void *from, size_t len, void *to)
+{
+	return in_force->mremap_to(from, len, to);
 }

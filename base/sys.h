@@ -36,6 +36,8 @@ struct sys_ops {
 	ssize_t (*sendmsg)(int fd, const struct msghdr *msg, int flags);
 	ssize_t (*recvmsg)(int fd, struct msghdr *msg, int flags);
 	int (*poll)(struct pollfd *fds, nfds_t n, int timeout_ms);
+	/* Moves whole pages to an address, in place of what is there. */
+	int (*mremap_to)(void *from, size_t len, void *to);
 };
 
 /* The kernel itself. */
@@ -60,5 +62,6 @@ int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);
 int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+int sys_mremap_to(void *from, size_t len, void *to);
 
 #endif

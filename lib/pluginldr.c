@@ -70,14 +70,15 @@ static char *search_list(const char *dirs, const char *file)
 static char *search_beside_library(const char *file)
 {
 	Dl_info self;
+	CLEANUP_FREE char *library = NULL;
 	const char *slash;
 	char *dir, *path;
 
 	if (!dladdr((const void *)(uintptr_t)&opae_plugin_ldr_load, &self) || !self.dli_fname)
 		return NULL;
-	slash = strrchr(self.dli_fname, '/');
-	if (!slash ||
-	    asprintf(&dir, "%.*s/opae", (int)(slash - self.dli_fname), self.dli_fname) < 0)
+	library = realpath(self.dli_fname, NULL);
+	slash = library ? strrchr(library, '/') : NULL;
+	if (!slash || asprintf(&dir, "%.*s/opae", (int)(slash - library), library) < 0)
 		return NULL;
 	path = present(dir, strlen(dir), file);
 	free(dir);

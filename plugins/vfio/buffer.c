@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plugins/vfio/buffer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "plugins/vfio/vfio.h"
+
+#define ALL_FLAGS (FPGA_BUF_PREALLOCATED | FPGA_BUF_QUIET | FPGA_BUF_READ_ONLY)
+#define SLOTS_MAX (1u << 24)
+
+int buffers_init(struct buffers *b, struct vdev *dev)
+{
+	uint64_t first, last;
+	int rc = 0;
+
+	memset(b, 0, sizeof(*b));
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_mutex_init(&b->served_lock, NULL);
+	for (unsigned int n = 0; !rc && dev->ops->iova_range(dev, n, &first, &last); n++)
+		rc = iova_put(&b->iova, first, last);
+	return rc;
+}
+
+/* ---- slots; lock held ---- */
+
+static struct buffer_slot *slot_new(struct buffers *b)
+{
+	struct buffer_slot *s;
+
+	if (b->free_head) {
+		s = &b->slots[b->free_head - 1];
+		b->free_head = s->next_free;
+	} else {
+		if (b->num == b->room) {
+			uint32_t room = b->room * 2 + 16;
+
+			s = room > SLOTS_MAX ? NULL : reallocarray(b->slots, room, sizeof(*s));
+			if (!s)
+				return NULL;
+			b->slots = s;
+			b->room = room;
+		}
+		s = &b->slots[b->num++];
+		memset(s, 0, sizeof(*s));
+	}
+	s->generation++;
+	s->used = true;
+	return s;
+}
+
+static void slot_free(struct buffers *b, struct buffer_slot *s)
+{
+	s->used = false;
+	s->next_free = b->free_head;
+	b->free_head = (uint32_t)(s - b->slots) + 1;
+}
+
+static uint64_t slot_wsid(const struct buffers *b, const struct buffer_slot *s)
+{
+	return (uint64_t)s->generation << 32 | (uint64_t)(s - b->slots + 1);
+}
+
+static struct buffer_slot *slot_find(struct buffers *b, uint64_t wsid)
+{
+	uint32_t index = (uint32_t)wsid;
+	struct buffer_slot *s;
+
+	if (!index || index > b->num)
+		return NULL;
+	s = &b->slots[index - 1];
+	return s->used && s->generation == wsid >> 32 ? s : NULL;
+}
+
+/* ---- served by messages ---- */
+
+static int served_add(struct buffers *b, const struct buffer *buf)
+{
+	struct buffer *grown;
+	SCOPED_LOCK(&b->served_lock);
+
+	grown = reallocarray(b->served, b->num_served + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	b->served = grown;
+	b->served[b->num_served++] = *buf;
+	return 0;
+}
+
+static void served_remove(struct buffers *b, uint64_t iova)
+{
+	SCOPED_LOCK(&b->served_lock);
+
+	for (size_t i = 0; i < b->num_served; i++)
+		if (b->served[i].iova == iova) {
+			b->served[i] = b->served[--b->num_served];
+			return;
+		}
+}
+
+int buffers_access(struct buffers *b, uint64_t iova, void *data, size_t len, bool write)
+{
+	SCOPED_LOCK(&b->served_lock);
+
+	for (size_t i = 0; i < b->num_served; i++) {
+		const struct buffer *buf = &b->served[i];
+
+		if (iova < buf->iova || len > buf->len || iova - buf->iova > buf->len - len)
+			continue;
+		if (write && !buf->device_writes)
+			return -EPERM;
+		return memory_copy((char *)buf->memory.at + (iova - buf->iova), data, len, write);
+	}
+	return -EFAULT;
+}
+
+/* ---- giving to the device ---- */
+
+/* Finds addresses and maps. The caller keeps the memory on failure. */
+static int attach(struct buffers *b, struct vdev *dev, struct buffer *buf)
+{
+	uint64_t skew = (uintptr_t)buf->memory.at % MEMORY_PAGE;
+	uint64_t align = buf->memory.huge ? MEMORY_HUGE : MEMORY_PAGE;
+	int rc;
+
+	buf->map_len = (buf->memory.len + skew + MEMORY_PAGE - 1) & ~(uint64_t)(MEMORY_PAGE - 1);
+	rc = iova_get(&b->iova, buf->map_len, align, &buf->map_iova);
+	if (rc)
+		return rc;
+	buf->iova = buf->map_iova + skew;
+	if (buf->memory.fd < 0 && dev->ops->shares_by_fd)
+		rc = served_add(b, buf);
+	if (!rc) {
+		rc = dev->ops->dma_map(dev, buf->map_iova, buf->memory.at, buf->map_len,
+				       buf->memory.fd, buf->device_writes);
+		if (rc)
+			served_remove(b, buf->iova);
+	}
+	if (rc)
+		iova_put(&b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
+	return rc;
+}
+
+/* The addresses are used again only when the device has let go of them. */
+static int detach(struct buffers *b, struct vdev *dev, struct buffer *buf)
+{
+	int rc = atomic_load(&dev->dead) ?
+			 0 :
+			 dev->ops->dma_unmap(dev, buf->map_iova, buf->map_len, buf->memory.fd >= 0);
+
+	if (!rc)
+		iova_put(&b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
+	served_remove(b, buf->iova);
+	memory_release(&buf->memory);
+	return rc;
+}
+
+void buffers_done(struct buffers *b, struct vdev *dev)
+{
+	for (uint32_t i = 0; i < b->num; i++)
+		if (b->slots[i].used)
+			detach(b, dev, &b->slots[i].buffer);
+	iova_done(&b->iova);
+	free(b->slots);
+	free(b->served);
+	pthread_mutex_destroy(&b->lock);
+	pthread_mutex_destroy(&b->served_lock);
+}
+
+/* ---- the calls ---- */
+
+static fpga_result no_memory(uint64_t len, int rc)
+{
+	return say(rc == -EFAULT ? FPGA_INVALID_PARAM : FPGA_NO_MEMORY,
+		   rc == -EFAULT ?
+			   "fpgaPrepareBuffer: the %llu bytes at that address are not all memory of "
+			   "this process" :
+			   "fpgaPrepareBuffer: there is no memory for %llu bytes",
+		   (unsigned long long)len);
+}
+
+static fpga_result check_arguments(uint64_t len, void **at, int flags)
+{
+	if (flags & ~ALL_FLAGS)
+		return say(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: unknown flags 0x%x",
+			   (unsigned int)flags & ~(unsigned int)ALL_FLAGS);
+	if (!at)
+		return say(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: buf_addr is NULL");
+	if (!len)
+		return say(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: the length is 0");
+	if ((flags & FPGA_BUF_PREALLOCATED) && !*at)
+		return say(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: FPGA_BUF_PREALLOCATED, but the "
+					       "address is NULL");
+	return FPGA_OK;
+}
+
+static fpga_result enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
+{
+	struct buffers *b = &h->buffers;
+	struct buffer_slot *s;
+	int rc;
+	SCOPED_LOCK(&b->lock);
+
+	s = slot_new(b);
+	if (!s)
+		return say(FPGA_NO_MEMORY, "fpgaPrepareBuffer: too many buffers");
+	rc = attach(b, h->dev, buf);
+	if (rc) {
+		slot_free(b, s);
+		if (rc == -ENOSPC || rc == -ENOMEM)
+			return say(FPGA_NO_MEMORY, "fpgaPrepareBuffer: the device has no %llu bytes "
+						   "of addresses left",
+				   (unsigned long long)buf->len);
+		return say_device(h->dev, rc, "fpgaPrepareBuffer");
+	}
+	s->buffer = *buf;
+	*wsid = slot_wsid(b, s);
+	return FPGA_OK;
+}
+
+fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **at, uint64_t *wsid,
+				int flags)
+{
+	struct handle *h = handle;
+	bool preallocated = flags & FPGA_BUF_PREALLOCATED;
+	struct buffer buf = { .len = len, .device_writes = !(flags & FPGA_BUF_READ_ONLY) };
+	fpga_result r;
+	int rc;
+
+	if (preallocated && !(flags & ~ALL_FLAGS) && !len && !at)
+		return FPGA_OK; /* the question whether it can be done */
+	r = check_arguments(len, at, flags);
+	if (r != FPGA_OK)
+		return r;
+	rc = preallocated ? memory_adopt(*at, len, h->dev->ops->shares_by_fd, &buf.memory) :
+			    memory_make(len, &buf.memory);
+	if (rc)
+		return no_memory(len, rc);
+	r = enter(h, &buf, wsid);
+	if (r != FPGA_OK)
+		memory_release(&buf.memory);
+	else if (!preallocated)
+		*at = buf.memory.at;
+	return r;
+}
+
+fpga_result vfio_release_buffer(fpga_handle handle, uint64_t wsid)
+{
+	struct handle *h = handle;
+	struct buffer_slot *s;
+	int rc;
+	SCOPED_LOCK(&h->buffers.lock);
+
+	s = slot_find(&h->buffers, wsid);
+	if (!s)
+		return say(FPGA_INVALID_PARAM,
+			   "fpgaReleaseBuffer: 0x%llx is no buffer of this handle, or was released",
+			   (unsigned long long)wsid);
+	rc = detach(&h->buffers, h->dev, &s->buffer);
+	slot_free(&h->buffers, s);
+	return rc ? say_device(h->dev, rc, "fpgaReleaseBuffer") : FPGA_OK;
+}
+
+fpga_result vfio_get_ws_info(fpga_handle handle, uint64_t wsid, uint64_t *ioaddr, void **buf,
+			     uint64_t *len)
+{
+	struct handle *h = handle;
+	struct buffer_slot *s;
+	SCOPED_LOCK(&h->buffers.lock);
+
+	s = slot_find(&h->buffers, wsid);
+	if (!s)
+		return say(FPGA_NOT_FOUND, "0x%llx is no buffer of this handle, or was released",
+			   (unsigned long long)wsid);
+	*ioaddr = s->buffer.iova;
+	if (buf)
+		*buf = s->buffer.memory.at;
+	if (len)
+		*len = s->buffer.len;
+	return FPGA_OK;
+}
+
+fpga_result vfio_get_ioaddress(fpga_handle handle, uint64_t wsid, uint64_t *ioaddr)
+{
+	return vfio_get_ws_info(handle, wsid, ioaddr, NULL, NULL);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The buffers of an open device. A wsid is a slot's number and generation, never a pointer. */
+#ifndef PLUGINS_VFIO_BUFFER_H
+#define PLUGINS_VFIO_BUFFER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugins/vfio/iova.h"
+#include "plugins/vfio/memory.h"
+
+struct vdev;
+
+struct buffer {
+	struct memory memory;
+	uint64_t len;  /* as asked for */
+	uint64_t iova; /* of the first byte */
+	uint64_t map_iova, map_len; /* what was mapped for the device: whole pages */
+	bool device_writes;
+};
+
+struct buffer_slot {
+	struct buffer buffer;
+	uint32_t generation;
+	uint32_t next_free; /* index + 1 */
+	bool used;
+};
+
+struct buffers {
+	pthread_mutex_t lock; /* guards all but served, also while the device is asked */
+	struct iova_space iova;
+	struct buffer_slot *slots;
+	uint32_t num, room, free_head;
+
+	/* Buffers that the device reaches by messages. Their lock is held during each copy and
+	 * never while the device is asked, for it may ask back. */
+	pthread_mutex_t served_lock;
+	struct buffer *served;
+	size_t num_served;
+};
+
+int buffers_init(struct buffers *b, struct vdev *dev);
+/* Gives everything back; the device may be dead. */
+void buffers_done(struct buffers *b, struct vdev *dev);
+/* Serves the device's messages. */
+int buffers_access(struct buffers *b, uint64_t iova, void *data, size_t len, bool write);
+
+#endif

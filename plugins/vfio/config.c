@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The plugin's "configuration" object. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "plugins/vfio/vfio.h"
+
+#define TIMEOUT_MS 5000
+#define SPIN_US 50
+#define MAX_SOCKETS 0x4000u
+#define FIRST_SEGMENT 0x8000u /* of sockets without an address: no machine has so many */
+
+static bool in_range(struct json_object *o, int64_t min, int64_t max)
+{
+	return json_object_is_type(o, json_type_int) && json_object_get_int64(o) >= min &&
+	       json_object_get_int64(o) <= max;
+}
+
+static fpga_result set_path(struct place *p, struct json_object *o, size_t i)
+{
+	const char *path = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : "";
+
+	if (*path != '/')
+		return say(FPGA_INVALID_PARAM,
+			   "\"sockets\"[%zu]: an absolute path, or an object with \"path\", is needed",
+			   i);
+	if (strlen(path) >= sizeof(p->path))
+		return say(FPGA_INVALID_PARAM,
+			   "\"sockets\"[%zu]: the path has %zu bytes; a socket's has at most %zu", i,
+			   strlen(path), sizeof(p->path) - 1);
+	memcpy(p->path, path, strlen(path) + 1);
+	return FPGA_OK;
+}
+
+static fpga_result read_socket(struct place *p, struct json_object *o, size_t i)
+{
+	struct json_object *path = o, *address = NULL;
+	const char *text;
+	fpga_result r;
+
+	*p = (struct place){ .segment = (uint16_t)(FIRST_SEGMENT + i) };
+	if (json_object_is_type(o, json_type_object)) {
+		path = NULL;
+		json_object_object_foreach(o, key, value)
+		{
+			if (!strcmp(key, "path"))
+				path = value;
+			else if (!strcmp(key, "address"))
+				address = value;
+			else
+				return say(FPGA_INVALID_PARAM,
+					   "\"sockets\"[%zu]: \"%s\" is unknown; \"path\" and "
+					   "\"address\" are not", i, key);
+		}
+	}
+	r = set_path(p, path, i);
+	if (r != FPGA_OK || !address)
+		return r;
+	text = json_object_is_type(address, json_type_string) ? json_object_get_string(address) : "";
+	if (!place_parse_address(text, p))
+		return say(FPGA_INVALID_PARAM,
+			   "\"sockets\"[%zu]: \"%s\" is no address; \"0000:b1:00.0\" is", i, text);
+	return FPGA_OK;
+}
+
+static fpga_result same_twice(const struct instance *inst)
+{
+	for (size_t i = 0; i < inst->num_places; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(inst->places[i].path, inst->places[j].path))
+				return say(FPGA_INVALID_PARAM, "\"sockets\": %s is there twice",
+					   inst->places[i].path);
+	return FPGA_OK;
+}
+
+static fpga_result read_sockets(struct instance *inst, struct json_object *list)
+{
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	fpga_result r = FPGA_OK;
+
+	if (!json_object_is_type(list, json_type_array) || n > MAX_SOCKETS)
+		return say(FPGA_INVALID_PARAM, "\"sockets\" must be an array of at most %u",
+			   MAX_SOCKETS);
+	inst->places = calloc(n ? n : 1, sizeof(*inst->places));
+	if (!inst->places)
+		return say(FPGA_NO_MEMORY, "no memory for %zu sockets", n);
+	inst->num_places = n;
+	inst->scans = false;
+	for (size_t i = 0; i < n && r == FPGA_OK; i++)
+		r = read_socket(&inst->places[i], json_object_array_get_idx(list, i), i);
+	return r == FPGA_OK ? same_twice(inst) : r;
+}
+
+static fpga_result read_key(struct instance *inst, const char *key, struct json_object *value)
+{
+	if (!strcmp(key, "sockets"))
+		return read_sockets(inst, value);
+	if (!strcmp(key, "timeout_ms")) {
+		if (!in_range(value, 1, 3600000))
+			return say(FPGA_INVALID_PARAM, "\"timeout_ms\" must be 1 to 3600000");
+		inst->call_ns = json_object_get_int64(value) * NS_PER_MS;
+		return FPGA_OK;
+	}
+	if (!strcmp(key, "spin_us")) {
+		if (!in_range(value, 0, 1000000))
+			return say(FPGA_INVALID_PARAM, "\"spin_us\" must be 0 to 1000000");
+		inst->spin_ns = json_object_get_int64(value) * NS_PER_US;
+		return FPGA_OK;
+	}
+	return say(FPGA_INVALID_PARAM,
+		   "\"%s\" is unknown; there are \"sockets\", \"timeout_ms\" and \"spin_us\"", key);
+}
+
+fpga_result config_read(const char *json, struct instance *inst)
+{
+	struct json_object *top = json_tokener_parse(json && *json ? json : "{}");
+	fpga_result r = FPGA_OK;
+
+	inst->call_ns = TIMEOUT_MS * NS_PER_MS;
+	inst->spin_ns = SPIN_US * NS_PER_US;
+	inst->scans = true;
+	if (!json_object_is_type(top, json_type_object)) {
+		json_object_put(top);
+		return say(FPGA_INVALID_PARAM, "\"configuration\" must be a JSON object");
+	}
+	json_object_object_foreach(top, key, value)
+	{
+		r = read_key(inst, key, value);
+		if (r != FPGA_OK)
+			break;
+	}
+	json_object_put(top);
+	return r;
+}

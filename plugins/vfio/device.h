@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The plugin's private device interface: a PCI device whose regions, DMA and interrupts are reached
+ * the VFIO way. Who implements it is a "way": vfio-user (a socket) in way-vfio-user.c; the kernel's
+ * type1 containers and its iommufd fit the same table.
+ *
+ * Functions return 0 or a negative errno. All may be called from any thread.
+ */
+#ifndef PLUGINS_VFIO_DEVICE_H
+#define PLUGINS_VFIO_DEVICE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VDEV_MAX_AREAS 32
+#define VDEV_PATH_MAX 108
+
+enum vdev_region_index { VDEV_BAR0 = 0, VDEV_CONFIG = 7 };
+enum vdev_irq_index { VDEV_MSIX = 2 };
+
+struct vdev_area {
+	uint64_t offset, size;
+	uint8_t *at;
+};
+
+struct vdev_region {
+	uint64_t size; /* 0: there is none */
+	bool read, write;
+	uint32_t num_areas; /* mapped parts, sorted */
+	struct vdev_area areas[VDEV_MAX_AREAS];
+};
+
+struct vdev_options {
+	int64_t connect_ns, call_ns, spin_ns;
+	bool to_use; /* to be driven, not only looked at */
+	/* The device reads or writes memory that was mapped without a descriptor. */
+	int (*dma_access)(void *ctx, uint64_t iova, void *data, size_t len, bool write);
+	void *ctx;
+};
+
+struct vdev;
+
+struct vdev_ops {
+	const char *name;
+	/* Memory for DMA must come with a descriptor, or is served by dma_access. Ways of the kernel
+	 * pin any memory and have false here. */
+	bool shares_by_fd;
+	int (*open)(const char *path, const struct vdev_options *opt, char *why, size_t why_len,
+		    struct vdev **ret);
+	void (*close)(struct vdev *d);
+	const char *(*why)(struct vdev *d); /* the last failure in words */
+	int (*reset)(struct vdev *d);
+	int (*region)(struct vdev *d, uint32_t index, struct vdev_region *out);
+	int (*read)(struct vdev *d, uint32_t region, uint64_t offset, void *buf, uint32_t len);
+	int (*write)(struct vdev *d, uint32_t region, uint64_t offset, const void *buf,
+		     uint32_t len);
+	/* fd < 0: by dma_access, or (shares_by_fd false) the memory at `at` itself. */
+	int (*dma_map)(struct vdev *d, uint64_t iova, void *at, uint64_t size, int fd,
+		       bool device_writes);
+	int (*dma_unmap)(struct vdev *d, uint64_t iova, uint64_t size, bool had_fd);
+	int (*irq_count)(struct vdev *d, uint32_t index, uint32_t *count);
+	int (*irq_bind)(struct vdev *d, uint32_t index, uint32_t vector, int fd);
+	/* The n-th range of addresses that the device can reach; false: no more. */
+	bool (*iova_range)(struct vdev *d, unsigned int n, uint64_t *first, uint64_t *last);
+};
+
+/* A way embeds this first. */
+struct vdev {
+	const struct vdev_ops *ops;
+	/* The device is gone for good. Mapped areas read as all-ones from then on. */
+	atomic_bool dead;
+};
+
+extern const struct vdev_ops way_vfio_user;
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plugins/vfio/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define HUGE_2MB (21u << 26) /* MFD_HUGE_2MB of linux/memfd.h */
+
+static uint64_t round_up(uint64_t v, uint64_t to)
+{
+	return (v + to - 1) & ~(to - 1);
+}
+
+/* More than all memory cannot work, and trying would take the machine down. */
+static bool more_than_machine(uint64_t len)
+{
+	struct sysinfo si;
+
+	return sysinfo(&si) ? len >> 46 : len > (uint64_t)si.totalram * si.mem_unit;
+}
+
+/* ---- ours ---- */
+
+static int make_in(unsigned int memfd_flags, uint64_t len, struct memory *m)
+{
+	CLEANUP_CLOSE int fd = sys_memfd("opae-buffer", memfd_flags);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = sys_ftruncate(fd, (off_t)len);
+	if (!rc)
+		rc = sys_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0,
+			      &m->at);
+	if (rc)
+		return rc;
+	m->len = len;
+	m->fd = fd_steal(&fd);
+	return 0;
+}
+
+/* Huge pages where the machine has some to spare; the same with small ones otherwise. */
+int memory_make(uint64_t len, struct memory *ret)
+{
+	struct memory m = { .kind = MEMORY_OWN, .fd = -1 };
+	int rc = -ENOMEM;
+
+	if (more_than_machine(len))
+		return -ENOMEM;
+	if (len >= MEMORY_HUGE) {
+		rc = make_in(MFD_HUGETLB | HUGE_2MB, round_up(len, MEMORY_HUGE), &m);
+		m.huge = !rc;
+	}
+	if (rc)
+		rc = make_in(0, round_up(len, MEMORY_PAGE), &m);
+	if (!rc)
+		*ret = m;
+	return rc;
+}
+
+/* ---- the caller's ---- */
+
+struct maps_line {
+	uint64_t first, end;
+	char perms[5];
+	uint64_t inode;
+	char name[64];
+};
+
+/* Is this mapping private anonymous memory, or the heap, that may be read and written? */
+static bool plain(const struct maps_line *l)
+{
+	return !strcmp(l->perms, "rw-p") && !l->inode &&
+	       (!*l->name || !strcmp(l->name, "[heap]") || !strncmp(l->name, "[anon:", 6));
+}
+
+/* The text of /proc/self/maps; the caller frees. NULL: not to be had. */
+static char *read_maps(void)
+{
+	CLEANUP_CLOSE int fd = sys_open("/proc/self/maps", O_RDONLY, 0);
+	size_t used = 0, room = 1 << 16;
+	char *text = fd < 0 ? NULL : malloc(room), *grown;
+	ssize_t n;
+
+	while (text && (n = sys_pread(fd, text + used, room - used - 1, (off_t)used)) > 0) {
+		used += (size_t)n;
+		if (room - used > 4096)
+			continue;
+		grown = realloc(text, room * 2);
+		if (!grown) {
+			free(text);
+			return NULL;
+		}
+		text = grown;
+		room *= 2;
+	}
+	if (text)
+		text[used] = 0;
+	return text;
+}
+
+/* All of [first, end) is plain. */
+static bool all_plain(uint64_t first, uint64_t end)
+{
+	CLEANUP_FREE char *text = read_maps();
+	uint64_t covered = first;
+	char *save = NULL;
+
+	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line && covered < end;
+	     line = strtok_r(NULL, "\n", &save)) {
+		struct maps_line l = { 0 };
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %*s %" SCNu64 " %63s", &l.first,
+			   &l.end, l.perms, &l.inode, l.name) < 4 ||
+		    l.end <= covered)
+			continue;
+		if (l.first > covered || !plain(&l))
+			return false;
+		covered = l.end;
+	}
+	return covered >= end;
+}
+
+static int write_all(int fd, const char *from, uint64_t len)
+{
+	for (uint64_t done = 0; done < len;) {
+		ssize_t n = sys_pwrite(fd, from + done, len - done, (off_t)done);
+
+		if (n <= 0)
+			return n ? (int)n : -EIO;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int replace(void *at, uint64_t len, struct memory *m)
+{
+	CLEANUP_CLOSE int fd = sys_memfd("opae-preallocated", 0);
+	void *got;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = sys_ftruncate(fd, (off_t)len);
+	if (!rc)
+		rc = write_all(fd, at, len);
+	if (!rc)
+		rc = sys_mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0, &got);
+	if (!rc)
+		*m = (struct memory){ MEMORY_REPLACED, at, len, fd_steal(&fd), false };
+	return rc;
+}
+
+static bool readable_throughout(char *at, uint64_t len)
+{
+	char byte;
+
+	for (uint64_t off = 0; off < len; off += MEMORY_PAGE)
+		if (memory_copy(at + off, &byte, 1, false))
+			return false;
+	return !memory_copy(at + len - 1, &byte, 1, false);
+}
+
+int memory_adopt(void *at, uint64_t len, bool share_by_fd, struct memory *ret)
+{
+	uint64_t first = (uint64_t)(uintptr_t)at, end;
+
+	if (__builtin_add_overflow(first, len, &end) || more_than_machine(len) ||
+	    !readable_throughout(at, len))
+		return -EFAULT;
+	if (share_by_fd && !((first | len) % MEMORY_PAGE) && all_plain(first, end) &&
+	    !replace(at, len, ret))
+		return 0;
+	*ret = (struct memory){ MEMORY_FOREIGN, at, len, -1, false };
+	return 0;
+}
+
+/* Private memory with the same bytes takes the place of the shared one in a single step. */
+static void turn_back(struct memory *m)
+{
+	void *copy;
+
+	if (sys_mmap(NULL, m->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+		     &copy))
+		return; /* it stays shared with nobody: the descriptor goes anyway */
+	memcpy(copy, m->at, m->len);
+	if (sys_mremap_to(copy, m->len, m->at))
+		sys_munmap(copy, m->len);
+}
+
+void memory_release(struct memory *m)
+{
+	if (m->kind == MEMORY_OWN)
+		sys_munmap(m->at, m->len);
+	else if (m->kind == MEMORY_REPLACED)
+		turn_back(m);
+	if (m->fd >= 0)
+		sys_close(m->fd);
+	m->fd = -1;
+}
+
+/* By the kernel, so that memory which the program has unmapped is an error and not a crash. */
+int memory_copy(void *at, void *data, uint64_t len, bool write)
+{
+	while (len) {
+		struct iovec local = { data, len }, remote = { at, len };
+		ssize_t n = write ? process_vm_writev(getpid(), &local, 1, &remote, 1, 0) :
+				    process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+		if (n <= 0)
+			return n ? -errno : -EFAULT;
+		data = (char *)data + n;
+		at = (char *)at + n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}

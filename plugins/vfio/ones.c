@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plugins/vfio/ones.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/sys.h"
+
+#define PAGE 4096u
+#define FILE_BYTES (64u * PAGE) /* of ones; longer areas are covered piece by piece */
+#define WINDOWS 1024u
+
+/* at == 0: free. at is written last when a window is entered, and first when it goes. */
+static struct window {
+	_Atomic uintptr_t at;
+	_Atomic uintptr_t len;
+	atomic_bool *_Atomic dead;
+} windows[WINDOWS];
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards entering and leaving */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int ones_fd = -1;
+static int prepare_result;
+static struct sigaction before;
+
+int ones_cover(void *at, size_t len)
+{
+	void *got;
+
+	for (size_t done = 0; done < len; done += FILE_BYTES) {
+		size_t n = len - done < FILE_BYTES ? len - done : FILE_BYTES;
+		int rc = sys_mmap((char *)at + done, n, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_FIXED, ones_fd, 0, &got);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static struct window *window_of(uintptr_t addr)
+{
+	for (unsigned int i = 0; i < WINDOWS; i++) {
+		uintptr_t at = atomic_load(&windows[i].at);
+
+		if (at && addr >= at && addr - at < atomic_load(&windows[i].len))
+			return &windows[i];
+	}
+	return NULL;
+}
+
+static void pass_on(int sig, siginfo_t *info, void *context)
+{
+	if (before.sa_flags & SA_SIGINFO)
+		before.sa_sigaction(sig, info, context);
+	else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
+		before.sa_handler(sig);
+	else /* the access is made again, and ends the process as it would have */
+		signal(SIGBUS, SIG_DFL);
+}
+
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	uintptr_t addr = (uintptr_t)info->si_addr;
+	struct window *w = info->si_code > 0 ? window_of(addr) : NULL;
+	int saved = errno;
+
+	if (!w || ones_cover((char *)info->si_addr - addr % PAGE, PAGE))
+		pass_on(sig, info, context);
+	else
+		atomic_store(atomic_load(&w->dead), true);
+	errno = saved;
+}
+
+static int fill(int fd)
+{
+	unsigned char page[PAGE];
+
+	memset(page, 0xff, sizeof(page));
+	for (unsigned int at = 0; at < FILE_BYTES; at += PAGE) {
+		ssize_t n = sys_pwrite(fd, page, PAGE, at);
+
+		if (n != PAGE)
+			return n < 0 ? (int)n : -EIO;
+	}
+	return 0;
+}
+
+static void prepare(void)
+{
+	struct sigaction a = { .sa_sigaction = on_sigbus,
+			       .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK };
+	int fd = sys_memfd("opae-ones", 0);
+
+	prepare_result = fd < 0 ? fd : fill(fd);
+	if (!prepare_result && sigaction(SIGBUS, &a, &before))
+		prepare_result = -errno;
+	if (prepare_result && fd >= 0)
+		sys_close(fd);
+	else
+		ones_fd = fd;
+}
+
+int ones_prepare(void)
+{
+	pthread_once(&once, prepare);
+	return prepare_result;
+}
+
+int ones_watch(void *at, size_t len, atomic_bool *dead)
+{
+	int rc = -ENOSPC;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < WINDOWS && rc; i++) {
+		if (atomic_load(&windows[i].at))
+			continue;
+		atomic_store(&windows[i].len, len);
+		atomic_store(&windows[i].dead, dead);
+		atomic_store(&windows[i].at, (uintptr_t)at);
+		rc = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+void ones_unwatch(void *at)
+{
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < WINDOWS; i++)
+		if (atomic_load(&windows[i].at) == (uintptr_t)at)
+			atomic_store(&windows[i].at, 0);
+	pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Copies a buffer with the native loopback AFU (NLB0): find it, open it, prepare three buffers,
+ * tell it where they are, start it, watch its status line in memory, compare.
+ *
+ *     hello_fpga [-s] [[SEGMENT:]BUS:DEVICE.FUNCTION]
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <opae/ext.h>
+#include <opae/fpga.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+
+#define NLB0_GUID "D8424DC4-A4A3-C413-F89E-433683F9040B"
+
+/* Registers of NLB0, byte offsets in MMIO region 0. */
+#define NLB_DSM_BASE 0x110
+#define NLB_SRC 0x120
+#define NLB_DST 0x128
+#define NLB_NUM_LINES 0x130
+#define NLB_CTL 0x138
+#define NLB_CFG 0x140
+#define NLB_STATUS1 0x168
+
+#define CTL_RUN 0x1 /* out of reset */
+#define CTL_START 0x2
+#define CTL_STOP 0x4
+#define CFG_LOOPBACK 0x42000
+
+#define LINE 64u
+#define BUFFER_BYTES (2u * 1024 * 1024)
+#define COPY_BYTES (1u * 1024 * 1024)
+#define DSM_STATUS 0x40 /* where the status line is in the DSM buffer */
+
+struct buffer {
+	void *at;
+	uint64_t wsid, io;
+};
+
+struct job {
+	fpga_handle handle;
+	struct buffer dsm, in, out;
+};
+
+static bool ok(fpga_result r, const char *what)
+{
+	if (r == FPGA_OK)
+		return true;
+	fprintf(stderr, "%s: %s: %s\n", what, fpgaErrStr(r), opaex_error_detail());
+	return false;
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* Narrows the filter to a PCI address given as text. */
+static bool filter_address(fpga_properties filter, const char *text)
+{
+	unsigned int segment = 0, bus, device, function;
+
+	if (sscanf(text, "%x:%x:%x.%x", &segment, &bus, &device, &function) != 4) {
+		segment = 0;
+		if (sscanf(text, "%x:%x.%x", &bus, &device, &function) != 3) {
+			fprintf(stderr, "%s is no PCI address; [ssss:]bb:dd.f is\n", text);
+			return false;
+		}
+	}
+	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)segment), "segment") &&
+	       ok(fpgaPropertiesSetBus(filter, (uint8_t)bus), "bus") &&
+	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)device), "device") &&
+	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)function), "function");
+}
+
+static bool find(const char *address, fpga_token *token)
+{
+	fpga_properties filter = NULL;
+	uint32_t matches = 0;
+	fpga_guid guid;
+	bool found;
+
+	uuid_parse(NLB0_GUID, guid);
+	found = ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties") &&
+		ok(fpgaPropertiesSetObjectType(filter, FPGA_ACCELERATOR), "type") &&
+		ok(fpgaPropertiesSetGUID(filter, guid), "guid") &&
+		(!address || filter_address(filter, address)) &&
+		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "fpgaEnumerate");
+	if (filter)
+		fpgaDestroyProperties(&filter);
+	if (found && !matches)
+		fprintf(stderr, "No NLB0 accelerator was found. `opae list` shows what there is.\n");
+	return found && matches;
+}
+
+static bool prepare(fpga_handle h, struct buffer *b)
+{
+	return ok(fpgaPrepareBuffer(h, BUFFER_BYTES, &b->at, &b->wsid, 0), "fpgaPrepareBuffer") &&
+	       ok(fpgaGetIOAddress(h, b->wsid, &b->io), "fpgaGetIOAddress");
+}
+
+static void release(fpga_handle h, struct buffer *b)
+{
+	if (b->wsid)
+		fpgaReleaseBuffer(h, b->wsid);
+}
+
+static bool start(const struct job *j)
+{
+	fpga_handle h = j->handle;
+
+	return ok(fpgaReset(h), "fpgaReset") &&
+	       ok(fpgaWriteMMIO64(h, 0, NLB_DSM_BASE, j->dsm.io), "DSM base") &&
+	       ok(fpgaWriteMMIO32(h, 0, NLB_CTL, 0), "control") &&
+	       ok(fpgaWriteMMIO32(h, 0, NLB_CTL, CTL_RUN), "control") &&
+	       ok(fpgaWriteMMIO64(h, 0, NLB_SRC, j->in.io / LINE), "source") &&
+	       ok(fpgaWriteMMIO64(h, 0, NLB_DST, j->out.io / LINE), "destination") &&
+	       ok(fpgaWriteMMIO32(h, 0, NLB_NUM_LINES, COPY_BYTES / LINE), "length") &&
+	       ok(fpgaWriteMMIO32(h, 0, NLB_CFG, CFG_LOOPBACK), "mode") &&
+	       ok(fpgaWriteMMIO32(h, 0, NLB_CTL, CTL_RUN | CTL_START), "start");
+}
+
+/* The AFU writes its status line after the last byte: watching it needs no call at all. */
+static bool wait_done(const struct job *j)
+{
+	const volatile uint64_t *status =
+		(const volatile uint64_t *)((const char *)j->dsm.at + DSM_STATUS);
+	double limit = now() + 3.0;
+	uint64_t pending = 1;
+
+	while (!(*status & 1)) {
+		if (now() > limit) {
+			fprintf(stderr, "The AFU did not finish within 3 s.\n");
+			return false;
+		}
+		usleep(100);
+	}
+	if (!ok(fpgaWriteMMIO32(j->handle, 0, NLB_CTL, CTL_RUN | CTL_START | CTL_STOP), "stop"))
+		return false;
+	for (int i = 0; i < 100 && pending; i++) {
+		if (!ok(fpgaReadMMIO64(j->handle, 0, NLB_STATUS1, &pending), "pending"))
+			return false;
+		if (pending)
+			usleep(1000);
+	}
+	return !pending;
+}
+
+static bool loopback(struct job *j)
+{
+	const unsigned char *out;
+	double begin, seconds;
+
+	if (!prepare(j->handle, &j->dsm) || !prepare(j->handle, &j->in) ||
+	    !prepare(j->handle, &j->out))
+		return false;
+	memset(j->dsm.at, 0, BUFFER_BYTES);
+	memset(j->in.at, 0xAF, BUFFER_BYTES);
+	memset(j->out.at, 0xBE, BUFFER_BYTES);
+	printf("Running the loopback test\n");
+	begin = now();
+	if (!start(j) || !wait_done(j))
+		return false;
+	seconds = now() - begin;
+	if (memcmp(j->in.at, j->out.at, COPY_BYTES)) {
+		fprintf(stderr, "The output differs from the input.\n");
+		return false;
+	}
+	out = j->out.at;
+	printf("%u bytes copied and compared in %.3f ms, %.0f MB/s; first bytes: "
+	       "%02x %02x %02x %02x, the byte after the copy: %02x\n",
+	       COPY_BYTES, seconds * 1e3, COPY_BYTES / seconds / 1e6, out[0], out[1], out[2],
+	       out[3], out[COPY_BYTES]);
+	return true;
+}
+
+static bool run(fpga_token token, int flags)
+{
+	struct job j = { 0 };
+	bool good;
+
+	if (!ok(fpgaOpen(token, &j.handle, flags), "fpgaOpen"))
+		return false;
+	good = ok(fpgaMapMMIO(j.handle, 0, NULL), "fpgaMapMMIO") && loopback(&j);
+	release(j.handle, &j.out);
+	release(j.handle, &j.in);
+	release(j.handle, &j.dsm);
+	fpgaUnmapMMIO(j.handle, 0);
+	return ok(fpgaClose(j.handle), "fpgaClose") && good;
+}
+
+int main(int argc, char *argv[])
+{
+	fpga_token token;
+	int c, flags = 0;
+	bool good;
+
+	while ((c = getopt(argc, argv, "sh")) != -1) {
+		if (c == 's') {
+			flags = FPGA_OPEN_SHARED;
+		} else {
+			printf("usage: hello_fpga [-s] [[SEGMENT:]BUS:DEVICE.FUNCTION]\n"
+			       "  -s  open the accelerator shared\n");
+			return c == 'h' ? 0 : 2;
+		}
+	}
+	if (!find(argv[optind], &token))
+		return 1;
+	good = run(token, flags);
+	fpgaDestroyToken(&token);
+	printf("%s\n", good ? "Test PASSED" : "Test FAILED");
+	return good ? 0 : 1;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* opae list, opae info: what there is, for a glance and in full. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "opae.h"
+
+struct row {
+	char address[24], guid[UUID_STR_LEN], name[24];
+	fpga_objtype type;
+	const char *state, *interface;
+};
+
+/* AFUs that many boards carry, so that a list reads as names and not as numbers. */
+static const struct {
+	const char *guid, *name;
+} known_afus[] = {
+	{ "d8424dc4-a4a3-c413-f89e-433683f9040b", "NLB0 loopback" },
+	{ "850adcc2-6ceb-4b22-9722-d43375b61c66", "hello_afu" },
+	{ "56e203e9-864f-49a7-b94b-12284c31e02b", "HE-LB" },
+	{ "8568ab4e-6ba5-4616-bb65-2a578330a8eb", "HE-MEM" },
+};
+
+static const char *interface_name(fpga_interface ifc)
+{
+	static const char *const names[] = { [FPGA_IFC_DFL] = "dfl",
+					     [FPGA_IFC_VFIO] = "vfio",
+					     [FPGA_IFC_SIM_DFL] = "sim-dfl",
+					     [FPGA_IFC_SIM_VFIO] = "sim-vfio",
+					     [FPGA_IFC_UIO] = "uio" };
+
+	return (unsigned int)ifc < sizeof(names) / sizeof(names[0]) ? names[ifc] : "?";
+}
+
+static void read_row(fpga_properties p, struct row *row)
+{
+	fpga_accelerator_state state;
+	fpga_interface ifc;
+	uint8_t b = 0, d = 0, f = 0;
+	uint16_t s = 0;
+	fpga_guid guid;
+
+	memset(row, 0, sizeof(*row));
+	row->state = row->interface = "-";
+	memcpy(row->address, "-", 2);
+	memcpy(row->guid, "-", 2);
+	if (fpgaPropertiesGetSegment(p, &s) == FPGA_OK && fpgaPropertiesGetBus(p, &b) == FPGA_OK &&
+	    fpgaPropertiesGetDevice(p, &d) == FPGA_OK &&
+	    fpgaPropertiesGetFunction(p, &f) == FPGA_OK)
+		snprintf(row->address, sizeof(row->address), "%04x:%02x:%02x.%x", s, b, d, f);
+	fpgaPropertiesGetObjectType(p, &row->type);
+	if (fpgaPropertiesGetGUID(p, &guid) == FPGA_OK)
+		uuid_unparse_lower(guid, row->guid);
+	if (fpgaPropertiesGetInterface(p, &ifc) == FPGA_OK)
+		row->interface = interface_name(ifc);
+	if (row->type == FPGA_ACCELERATOR && fpgaPropertiesGetAcceleratorState(p, &state) == FPGA_OK)
+		row->state = state == FPGA_ACCELERATOR_ASSIGNED ? "in use" : "free";
+	for (size_t i = 0; i < sizeof(known_afus) / sizeof(known_afus[0]); i++)
+		if (!strcmp(row->guid, known_afus[i].guid))
+			snprintf(row->name, sizeof(row->name), "%s", known_afus[i].name);
+}
+
+static const char *type_name(fpga_objtype t)
+{
+	return t == FPGA_DEVICE ? "device" : "accelerator";
+}
+
+/* Adds a number when the property is set. */
+#define ADD(obj, key, type, getter)                                                                \
+	do {                                                                                       \
+		type v_;                                                                           \
+		if (getter(p, &v_) == FPGA_OK)                                                     \
+			json_object_object_add(obj, key, json_u64((uint64_t)v_));                  \
+	} while (0)
+
+static struct json_object *properties_json(fpga_properties p)
+{
+	struct json_object *o = json_object_new_object();
+	char host[OPAEX_HOSTNAME_MAX];
+	struct row row;
+
+	read_row(p, &row);
+	json_object_object_add(o, "address", json_object_new_string(row.address));
+	json_object_object_add(o, "type", json_object_new_string(type_name(row.type)));
+	json_object_object_add(o, "guid", json_object_new_string(row.guid));
+	json_object_object_add(o, "state", json_object_new_string(row.state));
+	json_object_object_add(o, "interface", json_object_new_string(row.interface));
+	ADD(o, "object_id", uint64_t, fpgaPropertiesGetObjectID);
+	ADD(o, "vendor_id", uint16_t, fpgaPropertiesGetVendorID);
+	ADD(o, "device_id", uint16_t, fpgaPropertiesGetDeviceID);
+	ADD(o, "subsystem_vendor_id", uint16_t, fpgaPropertiesGetSubsystemVendorID);
+	ADD(o, "subsystem_device_id", uint16_t, fpgaPropertiesGetSubsystemDeviceID);
+	ADD(o, "socket_id", uint8_t, fpgaPropertiesGetSocketID);
+	ADD(o, "num_errors", uint32_t, fpgaPropertiesGetNumErrors);
+	if (row.type == FPGA_DEVICE) {
+		ADD(o, "num_slots", uint32_t, fpgaPropertiesGetNumSlots);
+		ADD(o, "bbs_id", uint64_t, fpgaPropertiesGetBBSID);
+	} else {
+		ADD(o, "num_mmio", uint32_t, fpgaPropertiesGetNumMMIO);
+		ADD(o, "num_interrupts", uint32_t, fpgaPropertiesGetNumInterrupts);
+	}
+	if (fpgaPropertiesGetHostname(p, host, sizeof(host)) == FPGA_OK)
+		json_object_object_add(o, "hostname", json_object_new_string(host));
+	return o;
+}
+
+static void print_glance(fpga_properties p)
+{
+	struct row row;
+
+	read_row(p, &row);
+	printf("%-14s %-12s %-7s %-9s %-37s %s\n", row.address, type_name(row.type), row.state,
+	       row.interface, row.guid, row.name);
+}
+
+static void print_full(fpga_properties p)
+{
+	struct json_object *o = properties_json(p);
+
+	json_object_object_foreach(o, key, value)
+	{
+		if (json_object_is_type(value, json_type_string))
+			printf("%-20s %s\n", key, json_object_get_string(value));
+		else if (strstr(key, "_id"))
+			printf("%-20s 0x%" PRIx64 "\n", key, json_object_get_uint64(value));
+		else
+			printf("%-20s %" PRIu64 "\n", key, json_object_get_uint64(value));
+	}
+	printf("\n");
+	json_object_put(o);
+}
+
+static int show(const struct selector *sel, bool json, void (*print)(fpga_properties))
+{
+	struct json_object *array = json ? json_object_new_array() : NULL;
+	fpga_token *list;
+	uint32_t n;
+
+	if (!tokens_find(sel, &list, &n)) {
+		json_object_put(array);
+		return EXIT_FAILED;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		fpga_properties p;
+
+		if (!ok(fpgaGetProperties(list[i], &p), "properties"))
+			continue;
+		if (json)
+			json_object_array_add(array, properties_json(p));
+		else
+			print(p);
+		fpgaDestroyProperties(&p);
+	}
+	tokens_free(list, n);
+	if (json)
+		print_json("devices", array);
+	else if (!n)
+		fprintf(stderr, "No accelerator was found. `opae plugins` shows where was looked; "
+				"`opae emu start` gives you an emulated card.\n");
+	return n ? EXIT_OK : EXIT_NOTHING_FOUND;
+}
+
+static int parse(int argc, char *argv[], struct selector *sel, bool *json)
+{
+	sel->type = -1;
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--json"))
+			*json = true;
+		else if (argv[i][0] == '-')
+			return usage_error("%s has no option '%s'", argv[0], argv[i]);
+		else if (strlen(argv[i]) == UUID_STR_LEN - 1)
+			sel->guid = argv[i];
+		else
+			sel->address = argv[i];
+	}
+	return EXIT_OK;
+}
+
+int cmd_list(int argc, char *argv[])
+{
+	struct selector sel = { 0 };
+	bool json = false;
+	int rc = parse(argc, argv, &sel, &json);
+
+	return rc ? rc : show(&sel, json, print_glance);
+}
+
+int cmd_info(int argc, char *argv[])
+{
+	struct selector sel = { 0 };
+	bool json = false;
+	int rc = parse(argc, argv, &sel, &json);
+
+	return rc ? rc : show(&sel, json, print_full);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The `opae` tool: one file a command, and what they share. */
+#ifndef TOOLS_OPAE_H
+#define TOOLS_OPAE_H
+
+#include <json-c/json.h>
+#include <opae/ext.h>
+#include <opae/fpga.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Version of the JSON that --json prints; grows when a field changes its meaning or goes. */
+#define OPAE_JSON_SCHEMA 1
+
+/* Exit codes of every command. */
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOTHING_FOUND = 3 };
+
+struct command {
+	const char *name;
+	const char *usage; /* after the name */
+	const char *help;  /* one line */
+	int (*run)(int argc, char *argv[]);
+};
+
+/* What a person may name a device by. */
+struct selector {
+	const char *address; /* [ssss:]bb:dd.f */
+	const char *guid;
+	int type; /* fpga_objtype, or -1 */
+};
+
+bool ok(fpga_result r, const char *what); /* prints what failed and why */
+int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Fills the filter from the selector; complains about what it cannot read. */
+bool select_filter(const struct selector *sel, fpga_properties filter);
+/* All matching tokens; the caller frees with tokens_free. */
+bool tokens_find(const struct selector *sel, fpga_token **list, uint32_t *n);
+void tokens_free(fpga_token *list, uint32_t n);
+/* Prints {"schema": 1, key: value}; takes value over. */
+int print_json(const char *key, struct json_object *value);
+struct json_object *json_u64(uint64_t v);
+bool parse_u64(const char *text, uint64_t *ret);
+
+int cmd_list(int argc, char *argv[]);
+int cmd_info(int argc, char *argv[]);
+int cmd_mmio(int argc, char *argv[]);
+int cmd_plugins(int argc, char *argv[]);
+int cmd_emu(int argc, char *argv[]);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * memcpy on memory that another process may take away. The client passes its own files; when it
+ * truncates one, an access is SIGBUS. The handler jumps out of a copy of ours and passes every
+ * other SIGBUS on to the handler that was there before.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+
+#include "vfio-user/server-internal.h"
+
+static struct sigaction before;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int install_result;
+static _Thread_local sigjmp_buf *volatile copying;
+
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	if (copying)
+		siglongjmp(*copying, 1);
+	if (before.sa_flags & SA_SIGINFO) {
+		before.sa_sigaction(sig, info, context);
+	} else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
+		before.sa_handler(sig);
+	} else { /* the access is made again, and ends the process as it would have */
+		signal(SIGBUS, SIG_DFL);
+	}
+}
+
+static void install(void)
+{
+	struct sigaction a = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	install_result = sigaction(SIGBUS, &a, &before) ? -errno : 0;
+}
+
+int vu_copy_install(void)
+{
+	pthread_once(&once, install);
+	return install_result;
+}
+
+int vu_copy(void *dst, const void *src, size_t len)
+{
+	sigjmp_buf here;
+
+	if (sigsetjmp(here, 0)) {
+		copying = NULL;
+		return -EFAULT;
+	}
+	copying = &here;
+	memcpy(dst, src, len);
+	__asm__ volatile("" ::: "memory"); /* the copy ends before the guard does */
+	copying = NULL;
+	return 0;
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The loop of the server: one thread, one poll, nothing in it blocks. While a reply waits for the
+ * client to read, no further command of it is taken, so nothing grows; others are still told at
+ * once that the device is busy.
+ */
+#include "vfio-user/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "vfio-user/server-internal.h"
+
+#define GREET_NS (2 * NS_PER_S) /* a client that says nothing for so long is let go */
+#define FAIR_BURST 64           /* commands taken before the listener is looked at again */
+
+enum { LISTENER, WAKE, CLIENT, POLLED };
+
+/* ---- sending ---- */
+
+int vu_outbox_reserve(struct vu_outbox *o, size_t len)
+{
+	unsigned char *grown;
+
+	if (len <= o->room)
+		return 0;
+	grown = realloc(o->buf, len);
+	if (!grown)
+		return -ENOMEM;
+	o->buf = grown;
+	o->room = len;
+	return 0;
+}
+
+static void outbox_close_fd(struct vu_outbox *o)
+{
+	if (o->fd >= 0)
+		sys_close(o->fd);
+	o->fd = -1;
+}
+
+static void outbox_drop(struct vu_outbox *o)
+{
+	outbox_close_fd(o);
+	o->len = o->sent = 0;
+}
+
+/* 1: nothing is left to send; 0: the socket is full. */
+static int outbox_flush(struct vu_outbox *o, int socket)
+{
+	while (o->sent < o->len) {
+		struct iovec iov = { o->buf + o->sent, o->len - o->sent };
+		ssize_t n = vu_send_some(socket, &iov, 1, &o->fd, o->fd >= 0);
+
+		if (n <= 0)
+			return (int)n;
+		o->sent += (size_t)n;
+		outbox_close_fd(o);
+	}
+	outbox_drop(o);
+	return 1;
+}
+
+/* The reply under way first, then a DMA command of ours: pieces of two messages never mix. */
+static int flush_all(struct vu_server *s)
+{
+	struct vu_dma_call *d = &s->dma_call;
+	int rc = outbox_flush(&s->reply, s->client);
+
+	if (rc <= 0)
+		return rc;
+	pthread_mutex_lock(&d->lock);
+	rc = outbox_flush(&d->out, s->client);
+	if (rc == 1)
+		pthread_cond_broadcast(&d->changed);
+	pthread_mutex_unlock(&d->lock);
+	return rc;
+}
+
+static bool reply_pending(const struct vu_server *s)
+{
+	return s->reply.len > 0;
+}
+
+static bool dma_pending(struct vu_server *s)
+{
+	bool pending;
+
+	pthread_mutex_lock(&s->dma_call.lock);
+	pending = s->dma_call.out.len > 0;
+	pthread_mutex_unlock(&s->dma_call.lock);
+	return pending;
+}
+
+/* ---- one client ---- */
+
+static void drop_client(struct vu_server *s)
+{
+	bool greeted = s->greeted;
+
+	atomic_store(&s->attached, false);
+	vu_dma_message_abort(s);
+	sys_close(s->client);
+	s->client = -1;
+	if (s->twin >= 0)
+		sys_close(s->twin);
+	s->twin = -1;
+	s->greeted = false;
+	vu_inbox_done(&s->inbox);
+	vu_inbox_done(&s->twin_inbox);
+	outbox_drop(&s->reply);
+	vu_dma_clear(&s->dma);
+	vu_irqs_clear(&s->irqs, s->cfg.irq_count);
+	if (greeted && s->cfg.ops->detached)
+		s->cfg.ops->detached(s->cfg.dev);
+}
+
+static int finish_reply(struct vu_server *s, const struct vu_header *to, int rc, size_t len, int fd)
+{
+	struct vu_header h = { .id = to->id, .command = to->command, .flags = VU_FLAG_REPLY };
+
+	if ((rc || (to->flags & VU_FLAG_NO_REPLY)) && fd >= 0) {
+		sys_close(fd);
+		fd = -1;
+	}
+	if (to->flags & VU_FLAG_NO_REPLY)
+		return 0;
+	if (rc) {
+		h.flags |= VU_FLAG_ERROR;
+		h.error = (uint32_t)-rc;
+		len = 0;
+	}
+	h.size = (uint32_t)(sizeof(h) + len);
+	memcpy(s->reply.buf, &h, sizeof(h));
+	s->reply.len = h.size;
+	s->reply.sent = 0;
+	s->reply.fd = fd;
+	rc = outbox_flush(&s->reply, s->client);
+	return rc < 0 ? rc : 0;
+}
+
+/* A negative errno ends the connection. */
+static int handle_message(struct vu_server *s)
+{
+	struct vu_inbox *in = &s->inbox;
+	struct vu_reply reply = { .fd = -1 };
+	bool first = !s->greeted;
+	int rc;
+
+	if ((in->head.flags & VU_FLAG_TYPE) == VU_FLAG_REPLY)
+		return s->greeted ? vu_dma_message_answered(s, in) : -EPROTO;
+	/* Only VERSION comes first, and it comes once. */
+	if (first != (in->head.command == VU_VERSION)) {
+		rc = -EINVAL;
+	} else {
+		reply.body = s->reply.buf + sizeof(struct vu_header);
+		rc = vu_server_dispatch(s, in, &reply);
+		s->greeted |= first && !rc;
+	}
+	finish_reply(s, &in->head, rc, reply.len, reply.fd);
+	if (first && rc)
+		return rc;
+	if (first) {
+		atomic_store(&s->attached, true);
+		if (s->cfg.ops->attached)
+			s->cfg.ops->attached(s->cfg.dev);
+	}
+	return 0;
+}
+
+static int serve_client(struct vu_server *s)
+{
+	for (int i = 0; i < FAIR_BURST && !reply_pending(s); i++) {
+		int rc = vu_inbox_read(&s->inbox, s->client);
+
+		if (rc <= 0)
+			return rc;
+		rc = handle_message(s);
+		vu_inbox_next(&s->inbox);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* A broken header gets an answer before the connection ends; the peer may be a developer. */
+static void say_broken(struct vu_server *s)
+{
+	const struct vu_header h = { .id = s->inbox.head.id,
+				     .command = s->inbox.head.command,
+				     .size = sizeof(h),
+				     .flags = VU_FLAG_REPLY | VU_FLAG_ERROR,
+				     .error = EINVAL };
+	struct iovec iov = { .iov_len = sizeof(h) };
+	const void *at = &h;
+
+	memcpy(&iov.iov_base, &at, sizeof(at));
+	if (!reply_pending(s))
+		vu_send_some(s->client, &iov, 1, NULL, 0);
+}
+
+/* ---- the listener ---- */
+
+static void refuse_client(int fd)
+{
+	const struct vu_header h = { .command = VU_VERSION,
+				     .size = sizeof(h),
+				     .flags = VU_FLAG_REPLY | VU_FLAG_ERROR,
+				     .error = EBUSY };
+	struct iovec iov = { .iov_len = sizeof(h) };
+	const void *at = &h;
+
+	memcpy(&iov.iov_base, &at, sizeof(at));
+	vu_send_some(fd, &iov, 1, NULL, 0);
+	sys_close(fd);
+}
+
+/* A client that left a moment ago must not make the next one find the device busy. */
+static void accept_client(struct vu_server *s)
+{
+	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (s->client >= 0) {
+		int rc = serve_client(s);
+
+		if (rc < 0)
+			drop_client(s);
+	}
+	if (s->client >= 0) {
+		refuse_client(fd);
+		return;
+	}
+	s->client = fd;
+	s->greet_deadline = clock_deadline(GREET_NS);
+}
+
+static void client_ready(struct vu_server *s, short events)
+{
+	int rc = 0;
+
+	if (events & POLLOUT)
+		rc = flush_all(s);
+	if (rc >= 0 && !reply_pending(s))
+		rc = serve_client(s);
+	if (rc >= 0 && (events & (POLLERR | POLLNVAL)))
+		rc = -ENOTCONN;
+	if (rc == -EPROTO)
+		say_broken(s);
+	if (rc < 0)
+		drop_client(s);
+}
+
+static int poll_timeout(const struct vu_server *s)
+{
+	return s->client >= 0 && !s->greeted ? clock_left_ms(s->greet_deadline) : -1;
+}
+
+static short client_events(struct vu_server *s)
+{
+	/* A hang-up with a reply that nobody reads is noticed through POLLHUP. */
+	if (reply_pending(s))
+		return POLLOUT;
+	return dma_pending(s) ? POLLIN | POLLOUT : POLLIN;
+}
+
+static void one_round(struct vu_server *s)
+{
+	struct pollfd p[POLLED] = {
+		[LISTENER] = { .fd = s->listener, .events = POLLIN },
+		[WAKE] = { .fd = s->wake, .events = POLLIN },
+		[CLIENT] = { .fd = s->client, .events = s->client >= 0 ? client_events(s) : 0 },
+	};
+	eventfd_t ignored;
+
+	if (sys_poll(p, POLLED, poll_timeout(s)) < 0)
+		return;
+	if (p[WAKE].revents)
+		eventfd_read(s->wake, &ignored);
+	if (p[CLIENT].revents)
+		client_ready(s, p[CLIENT].revents);
+	else if (s->client >= 0 && !s->greeted && !clock_left_ms(s->greet_deadline))
+		drop_client(s);
+	if (p[LISTENER].revents)
+		accept_client(s);
+}
+
+int vu_server_run(struct vu_server *s)
+{
+	s->thread = pthread_self();
+	atomic_store(&s->running, true);
+	while (!atomic_load(&s->stopping))
+		one_round(s);
+	if (s->client >= 0)
+		drop_client(s);
+	atomic_store(&s->running, false);
+	return 0;
+}
+
+void vu_server_stop(struct vu_server *s)
+{
+	atomic_store(&s->stopping, true);
+	eventfd_write(s->wake, 1);
+}
+
+bool vu_server_has_client(struct vu_server *s)
+{
+	return atomic_load(&s->attached);
+}
+
+/* ---- life ---- */
+
+static int check_config(const struct vu_server_config *cfg)
+{
+	for (unsigned int i = 0; i < VU_NUM_REGIONS; i++) {
+		const struct vu_server_region *r = &cfg->regions[i];
+
+		if (r->num_areas > VU_SERVER_MAX_AREAS || (r->num_areas && r->fd < 0))
+			return -EINVAL;
+		for (uint32_t a = 0; a < r->num_areas; a++)
+			if (r->areas[a].offset % VU_PAGE || r->areas[a].size % VU_PAGE ||
+			    r->areas[a].size > r->size ||
+			    r->areas[a].offset > r->size - r->areas[a].size)
+				return -EINVAL;
+	}
+	for (unsigned int i = 0; i < VU_NUM_IRQS; i++)
+		if (cfg->irq_count[i] > VU_MAX_VECTORS)
+			return -EINVAL;
+	return cfg->ops && cfg->ops->region_read && cfg->ops->region_write && cfg->ops->reset ?
+		       0 :
+		       -EINVAL;
+}
+
+/* Does a process listen there? Then the path is taken; otherwise it is a leftover. */
+static bool somebody_listens(const struct sockaddr_un *addr)
+{
+	int fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int rc = fd < 0 ? fd : sys_connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
+
+	if (fd >= 0)
+		sys_close(fd);
+	return !rc || rc == -EAGAIN;
+}
+
+static int listen_at(struct vu_server *s, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int rc;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	s->listener = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (s->listener < 0)
+		return s->listener;
+	rc = bind(s->listener, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
+	if (rc == -EADDRINUSE && !somebody_listens(&addr)) {
+		unlink(path);
+		rc = bind(s->listener, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
+	}
+	if (rc)
+		return rc;
+	memcpy(s->path, addr.sun_path, sizeof(s->path));
+	return listen(s->listener, 16) ? -errno : 0;
+}
+
+int vu_server_new(const struct vu_server_config *cfg, struct vu_server **ret)
+{
+	struct vu_server *s;
+	int rc = check_config(cfg);
+
+	if (rc)
+		return rc;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->cfg = *cfg;
+	s->listener = s->client = s->twin = s->reply.fd = s->dma_call.out.fd = -1;
+	s->wake = sys_eventfd(0, EFD_NONBLOCK);
+	rc = s->wake < 0 ? s->wake : vu_copy_install();
+	if (!rc)
+		rc = vu_dma_table_init(&s->dma);
+	if (!rc)
+		rc = vu_dma_call_init(&s->dma_call);
+	if (!rc)
+		rc = vu_irqs_init(&s->irqs, cfg->irq_count);
+	if (!rc)
+		rc = vu_outbox_reserve(&s->reply, sizeof(struct vu_header) + VU_MAX_BODY);
+	if (!rc)
+		rc = listen_at(s, cfg->path);
+	if (rc) {
+		vu_server_free(s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+void vu_server_free(struct vu_server *s)
+{
+	if (!s)
+		return;
+	if (s->client >= 0)
+		drop_client(s);
+	if (s->path[0])
+		unlink(s->path);
+	if (s->listener >= 0)
+		sys_close(s->listener);
+	if (s->wake >= 0)
+		sys_close(s->wake);
+	vu_inbox_done(&s->inbox);
+	vu_dma_table_done(&s->dma);
+	vu_dma_call_done(&s->dma_call);
+	vu_irqs_done(&s->irqs, s->cfg.irq_count);
+	free(s->reply.buf);
+	free(s);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The server half of vfio-user: what a program needs to *be* a PCI device behind a unix socket.
+ *
+ * The device's author describes regions and interrupts, gives callbacks, and runs
+ * vu_server_run() on a thread. One client is served at a time; a second one is told EBUSY at once.
+ * When a client leaves, its DMA maps and eventfds are dropped, `detached` is called, and the next
+ * one may come. The callbacks run on the server's thread, one after the other. DMA and interrupt
+ * functions may be called from any thread while the server exists; they answer -ENOTCONN when no
+ * client is there. A range that the client unmaps is out of use when it gets its answer: the copies
+ * under way end first.
+ *
+ * The client's memory is reached through its own files, which it may cut short at any time; the
+ * library therefore handles SIGBUS (chained to the handler that was there) during its copies.
+ */
+#ifndef VFIO_USER_SERVER_H
+#define VFIO_USER_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VU_NUM_REGIONS 9
+#define VU_NUM_IRQS 5
+#define VU_SERVER_MAX_AREAS 16
+
+enum vu_region_index { VU_BAR0 = 0, VU_ROM = 6, VU_CONFIG = 7, VU_VGA = 8 };
+enum vu_irq_index { VU_INTX = 0, VU_MSI = 1, VU_MSIX = 2, VU_ERR = 3, VU_REQ = 4 };
+
+struct vu_server;
+
+struct vu_server_area {
+	uint64_t offset, size; /* bytes, multiples of 4096 */
+};
+
+struct vu_server_region {
+	uint64_t size; /* bytes; 0: no such region */
+	bool read, write;
+	/* A file holding the region's mappable pages at fd_offset + area offset; -1 for none. The
+	 * descriptor stays the author's and must outlive the server. No areas: nothing mappable. */
+	int fd;
+	uint64_t fd_offset;
+	uint32_t num_areas;
+	struct vu_server_area areas[VU_SERVER_MAX_AREAS];
+};
+
+struct vu_server_ops {
+	/* One access inside the region, already bounds-checked. 0 or a negative errno. */
+	int (*region_read)(void *dev, uint32_t region, uint64_t offset, void *buf, uint32_t len);
+	int (*region_write)(void *dev, uint32_t region, uint64_t offset, const void *buf,
+			    uint32_t len);
+	void (*reset)(void *dev);    /* DEVICE_RESET */
+	void (*attached)(void *dev); /* a client passed VERSION; may be NULL */
+	void (*detached)(void *dev); /* a client left; its maps and eventfds are gone; may be NULL */
+};
+
+struct vu_server_config {
+	const char *path; /* socket; a stale one (nobody listens) is replaced */
+	struct vu_server_region regions[VU_NUM_REGIONS];
+	uint32_t irq_count[VU_NUM_IRQS];
+	const struct vu_server_ops *ops;
+	void *dev;
+};
+
+int vu_server_new(const struct vu_server_config *cfg, struct vu_server **ret);
+/* Serves until vu_server_stop(); 0 or a negative errno. */
+int vu_server_run(struct vu_server *s);
+/* From any thread or a signal handler: makes run return. */
+void vu_server_stop(struct vu_server *s);
+void vu_server_free(struct vu_server *s); /* unlinks the socket; NULL is fine */
+
+/*
+ * DMA of the device: copies between buf and the client's memory. Mapped descriptors are used
+ * directly, other ranges by messages of at most 64 KiB, never from inside a region callback.
+ * -EFAULT: not mapped, or mapped without that direction; nothing past the first bad byte is moved.
+ */
+int vu_server_dma_read(struct vu_server *s, uint64_t iova, void *buf, size_t len);
+int vu_server_dma_write(struct vu_server *s, uint64_t iova, const void *buf, size_t len);
+/*
+ * Copies inside the client's memory without a bounce where both ends are mapped.
+ * *fault_iova is the first address that could not be reached when -EFAULT is returned.
+ */
+int vu_server_dma_copy(struct vu_server *s, uint64_t dst, uint64_t src, size_t len,
+		       uint64_t *fault_iova);
+
+/* Makes a DMA message under way fail at once (-ECANCELED), so that a reset need not wait for it. */
+void vu_server_dma_cancel(struct vu_server *s);
+
+/* Signals the eventfd bound to a vector; 0 also when none is bound, -EINVAL for no such vector. */
+int vu_server_irq(struct vu_server *s, uint32_t index, uint32_t vector);
+bool vu_server_has_client(struct vu_server *s);
+
+#endif
