@@ -1,24 +1,53 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Adds up the JUnit files of the test runs and prints the closing line of ./check.
+"""Adds up test runs and prints the closing line of ./check: `N passed, N failed`.
 
-Exits with 1 when a test failed or when there were none."""
+Takes the meson-logs folders of the runs. Single cases come from the JUnit file; whether a program
+ended well comes from testlog.json, so that one which crashed after its last good case counts as
+failed. Exits with 1 when something failed or nothing ran."""
+import json
+import os
 import sys
 import xml.etree.ElementTree as ET
 
 
-def main():
-    passed = failed = skipped = 0
-    for path in sys.argv[1:]:
-        for case in ET.parse(path).getroot().iter("testcase"):
+def count_cases(folder):
+    """(passed, failed, skipped) by suite name, without the project's prefix."""
+    suites = {}
+    for suite in ET.parse(os.path.join(folder, "testlog.junit.xml")).getroot():
+        name = suite.get("name").split(".", 1)[-1]
+        passed, failed, skipped = suites.get(name, (0, 0, 0))
+        for case in suite.iter("testcase"):
             if case.find("failure") is not None or case.find("error") is not None:
                 failed += 1
             elif case.find("skipped") is not None:
                 skipped += 1
             else:
                 passed += 1
-    line = f"{passed} passed, {failed} failed"
-    print(line + (f", {skipped} skipped" if skipped else ""))
+        suites[name] = (passed, failed, skipped)
+    return suites
+
+
+def programs_that_failed(folder):
+    with open(os.path.join(folder, "testlog.json"), encoding="utf-8") as log:
+        for line in log:
+            test = json.loads(line)
+            if test["result"] not in ("OK", "SKIP", "EXPECTEDFAIL"):
+                yield test["name"].rsplit(" / ", 1)[-1].split(":")[-1]
+
+
+def main():
+    passed = failed = skipped = 0
+    for folder in sys.argv[1:]:
+        suites = count_cases(folder)
+        passed += sum(s[0] for s in suites.values())
+        failed += sum(s[1] for s in suites.values())
+        skipped += sum(s[2] for s in suites.values())
+        for name in programs_that_failed(folder):
+            print(f"{os.path.basename(os.path.dirname(folder))}: {name} failed")
+            # A test without cases of its own is one case already.
+            failed += 0 if suites.get(name, (0, 0, 0))[1] else 1
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 0 if passed and not failed else 1
 
 

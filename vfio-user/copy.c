@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "vfio-user/server-internal.h"
 
@@ -19,8 +20,12 @@ static _Thread_local sigjmp_buf *volatile copying;
 
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
-	if (copying)
+	const ucontext_t *interrupted = context;
+
+	if (copying) {
+		pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
 		siglongjmp(*copying, 1);
+	}
 	if (before.sa_flags & SA_SIGINFO) {
 		before.sa_sigaction(sig, info, context);
 	} else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
@@ -47,7 +52,7 @@ int vu_copy(void *dst, const void *src, size_t len)
 {
 	sigjmp_buf here;
 
-	if (sigsetjmp(here, 0)) {
+	if (sigsetjmp(here, 0)) { /* the mask costs a system call; the handler restores it */
 		copying = NULL;
 		return -EFAULT;
 	}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "tests/unit/check.h"
+#include "tests/unit/fake-device.h"
+
+struct rig {
+	struct fake_device dev;
+	struct handle h;
+};
+
+static int up(void **state)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -1;
+	fake_init(&r->dev, 0x1000);
+	r->h.dev = &r->dev.base;
+	*state = r;
+	return buffers_init(&r->h.buffers, r->h.dev);
+}
+
+static int down(void **state)
+{
+	struct rig *r = *state;
+
+	buffers_done(&r->h.buffers, r->h.dev);
+	free(r);
+	return 0;
+}
+
+static void arguments(void **state)
+{
+	struct rig *r = *state;
+	void *p = NULL, *junk = (void *)0x1000;
+	uint64_t w;
+
+	assert_int_equal(vfio_prepare_buffer(&r->h, 0, NULL, &w, FPGA_BUF_PREALLOCATED), FPGA_OK);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 0, &p, &w, 0), FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, NULL, &w, 0), FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &p, &w, 8), FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &p, &w, FPGA_BUF_PREALLOCATED),
+			 FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &junk, &w, FPGA_BUF_PREALLOCATED),
+			 FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_prepare_buffer(&r->h, UINT64_MAX, &p, &w, 0), FPGA_NO_MEMORY);
+	assert_int_equal(vfio_prepare_buffer(&r->h, UINT64_MAX - 4095, &p, &w, 0), FPGA_NO_MEMORY);
+	assert_int_equal(vfio_prepare_buffer(&r->h, UINT64_C(1) << 46, &p, &w, 0), FPGA_NO_MEMORY);
+	assert_null(p);
+	assert_int_equal(r->dev.maps, 0);
+}
+
+static void ids_are_never_reused_or_guessed(void **state)
+{
+	struct rig *r = *state;
+	uint64_t first, second, io;
+	void *p = NULL;
+
+	assert_int_equal(vfio_prepare_buffer(&r->h, 1, &p, &first, 0), FPGA_OK);
+	memset(p, 0x5a, 4096); /* one byte was asked for; a page is there */
+	assert_int_equal(vfio_get_ioaddress(&r->h, first, &io), FPGA_OK);
+	assert_int_equal(io % 4096, 0);
+	assert_int_equal(vfio_release_buffer(&r->h, first), FPGA_OK);
+	assert_int_equal(vfio_release_buffer(&r->h, first), FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_get_ioaddress(&r->h, first, &io), FPGA_NOT_FOUND);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 1, &p, &second, 0), FPGA_OK);
+	assert_int_not_equal(first, second);
+	assert_int_equal(vfio_release_buffer(&r->h, first), FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_release_buffer(&r->h, 0), FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_release_buffer(&r->h, UINT64_MAX), FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_release_buffer(&r->h, (uint64_t)(uintptr_t)p), FPGA_INVALID_PARAM);
+	assert_int_equal(vfio_release_buffer(&r->h, second), FPGA_OK);
+}
+
+static void a_device_that_refuses_costs_nothing(void **state)
+{
+	struct rig *r = *state;
+	struct iova_space before = r->h.buffers.iova;
+	void *p = NULL;
+	uint64_t w;
+
+	r->dev.fail = -EIO;
+	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, 0), FPGA_EXCEPTION);
+	assert_null(p);
+	assert_int_equal(r->h.buffers.iova.num, before.num);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, 0), FPGA_OK);
+}
+
+static void addresses_run_out(void **state)
+{
+	struct rig *r = *state;
+	void *p = NULL;
+	uint64_t w[2];
+
+	iova_done(&r->h.buffers.iova);
+	assert_int_equal(iova_put(&r->h.buffers.iova, 0, 0x1fff), 0);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w[0], 0), FPGA_OK);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &p, &w[1], 0), FPGA_NO_MEMORY);
+	assert_non_null(strstr(fake_said, "addresses"));
+	assert_int_equal(vfio_release_buffer(&r->h, w[0]), FPGA_OK);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &p, &w[1], 0), FPGA_OK);
+}
+
+/* Private anonymous pages move into a memfd and back; the bytes and the address stay. */
+static void preallocated_in_place(void **state)
+{
+	struct rig *r = *state;
+	struct buffer_slot *s;
+	void *p;
+	uint64_t w;
+
+	assert_int_equal(sys_mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &p), 0);
+	memset(p, 1, 4 * 4096);
+	memset((char *)p + 4096, 2, 8192);
+	p = (char *)p + 4096;
+	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, FPGA_BUF_PREALLOCATED), FPGA_OK);
+	s = &r->h.buffers.slots[0];
+	assert_int_equal(s->buffer.memory.kind, MEMORY_REPLACED);
+	assert_true(s->buffer.memory.fd >= 0);
+	assert_int_equal(s->buffer.map_len, 8192); /* its true length */
+	assert_int_equal(((char *)p)[0], 2);
+	/* What the device writes through the file is what the program reads. */
+	assert_int_equal(sys_pwrite(s->buffer.memory.fd, "x", 1, 100), 1);
+	assert_int_equal(((char *)p)[100], 'x');
+	assert_int_equal(vfio_release_buffer(&r->h, w), FPGA_OK);
+	assert_int_equal(((char *)p)[100], 'x');
+	assert_int_equal(((char *)p)[101], 2);
+	assert_int_equal(((char *)p)[-1], 1);
+	assert_int_equal(((char *)p)[8192], 1);
+	sys_munmap((char *)p - 4096, 4 * 4096);
+}
+
+static void preallocated_anywhere_is_served(void **state)
+{
+	struct rig *r = *state;
+	char on_stack[10000], got[16] = { 0 };
+	void *p = on_stack + 3;
+	uint64_t w, io;
+
+	memset(on_stack, 'a', sizeof(on_stack));
+	assert_int_equal(vfio_prepare_buffer(&r->h, 5000, &p, &w, FPGA_BUF_PREALLOCATED), FPGA_OK);
+	assert_int_equal(vfio_get_ioaddress(&r->h, w, &io), FPGA_OK);
+	assert_int_equal(io % 4096, (uintptr_t)p % 4096);
+	assert_int_equal(buffers_access(&r->h.buffers, io + 10, got, 4, false), 0);
+	assert_string_equal(got, "aaaa");
+	memcpy(got, "bcd", 3);
+	assert_int_equal(buffers_access(&r->h.buffers, io + 4997, got, 3, true), 0);
+	assert_memory_equal((char *)p + 4997, "bcd", 3);
+	/* Not one byte further, on either side. */
+	assert_int_equal(buffers_access(&r->h.buffers, io + 4998, got, 3, true), -EFAULT);
+	assert_int_equal(buffers_access(&r->h.buffers, io - 1, got, 1, false), -EFAULT);
+	assert_int_equal(buffers_access(&r->h.buffers, UINT64_MAX, got, 1, false), -EFAULT);
+	assert_int_equal(buffers_access(&r->h.buffers, io, got, SIZE_MAX, false), -EFAULT);
+	assert_int_equal(vfio_release_buffer(&r->h, w), FPGA_OK);
+	assert_int_equal(buffers_access(&r->h.buffers, io + 10, got, 4, false), -EFAULT);
+}
+
+static void read_only_is_kept(void **state)
+{
+	struct rig *r = *state;
+	char mem[64] = "text", got[4] = "new";
+	void *p = mem;
+	uint64_t w, io;
+
+	assert_int_equal(vfio_prepare_buffer(&r->h, sizeof(mem), &p, &w,
+					     FPGA_BUF_PREALLOCATED | FPGA_BUF_READ_ONLY),
+			 FPGA_OK);
+	assert_int_equal(vfio_get_ioaddress(&r->h, w, &io), FPGA_OK);
+	assert_int_equal(buffers_access(&r->h.buffers, io, got, 4, true), -EPERM);
+	assert_string_equal(mem, "text");
+	assert_int_equal(buffers_access(&r->h.buffers, io, got, 4, false), 0);
+	assert_memory_equal(got, "text", 4);
+}
+
+/* A program may unmap memory that it gave: the device gets an error, the program no signal. */
+static void memory_that_went_away(void **state)
+{
+	struct rig *r = *state;
+	char byte;
+	void *p;
+	uint64_t w, io;
+
+	assert_int_equal(sys_mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				  -1, 0, &p), 0);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &p, &w, FPGA_BUF_PREALLOCATED), FPGA_OK);
+	assert_int_equal(vfio_get_ioaddress(&r->h, w, &io), FPGA_OK);
+	sys_munmap(p, 4096);
+	assert_int_equal(buffers_access(&r->h.buffers, io, &byte, 1, false), -EFAULT);
+	assert_int_equal(vfio_release_buffer(&r->h, w), FPGA_OK);
+}
+
+static void many_buffers(void **state)
+{
+	enum { MANY = 3000 };
+	struct rig *r = *state;
+	static uint64_t w[MANY];
+	uint64_t last = 0, io;
+	void *p;
+
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &p, &w[i], 0), FPGA_OK);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(vfio_get_ioaddress(&r->h, w[i], &io), FPGA_OK);
+		assert_true(io != last);
+		last = io;
+	}
+	for (int i = 0; i < MANY; i += 2)
+		assert_int_equal(vfio_release_buffer(&r->h, w[i]), FPGA_OK);
+	/* The rest is left to close. */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIGGED(arguments),
+		RIGGED(ids_are_never_reused_or_guessed),
+		RIGGED(a_device_that_refuses_costs_nothing),
+		RIGGED(addresses_run_out),
+		RIGGED(preallocated_in_place),
+		RIGGED(preallocated_anywhere_is_served),
+		RIGGED(read_only_is_kept),
+		RIGGED(memory_that_went_away),
+		RIGGED(many_buffers),
+	};
+
+	return RUN(tests);
+}
