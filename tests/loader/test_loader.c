@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Each way for a plugin to go wrong, always next to one that goes right and must not notice. */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "tests/loader/rig.h"
+#include "tests/unit/check.h"
+
+static void refused(const char *variant, const char *reason)
+{
+	char entry[64];
+	const char *const list[] = { entry, "good:good:{\"devices\": 2}", NULL };
+	struct opaex_plugin row;
+
+	snprintf(entry, sizeof(entry), "odd:%s:", variant);
+	rig_start(list);
+	row = rig_row("odd");
+	assert_string_equal(row.state, "failed");
+	if (!strstr(row.reason, reason))
+		fail_msg("%s: the reason is \"%s\" and says nothing of \"%s\"", variant, row.reason,
+			 reason);
+	assert_string_equal(rig_row("good").state, "ready");
+	assert_string_equal(rig_row("good").reason, "");
+	assert_int_equal(rig_count(NULL), 3);
+	rig_stop();
+}
+
+static void missing_file(void **state)
+{
+	(void)state;
+	refused("nowhere", "libodd-nowhere.so: no such plugin file");
+}
+
+static void no_symbol(void **state)
+{
+	(void)state;
+	refused("no_symbol", "not a plugin");
+}
+
+static void foreign(void **state)
+{
+	(void)state;
+	refused("foreign", "foreign");
+}
+
+static void no_configure(void **state)
+{
+	(void)state;
+	refused("no_configure", "no opae_plugin_configure");
+}
+
+static void bad_magic(void **state)
+{
+	(void)state;
+	refused("bad_magic", "magic");
+}
+
+static void wrong_abi(void **state)
+{
+	(void)state;
+	refused("wrong_abi", "ABI 9.0; this library needs 1.x");
+}
+
+static void bad_sizes(void **state)
+{
+	(void)state;
+	refused("bad_size", "1073741824 bytes");
+	refused("tiny", "8 bytes");
+}
+
+static void configure_fails(void **state)
+{
+	(void)state;
+	refused("configure_fails", "no driver available");
+}
+
+static void configure_overruns(void **state)
+{
+	(void)state;
+	refused("configure_overruns", "wrote past");
+}
+
+static void initialize_fails(void **state)
+{
+	(void)state;
+	refused("initialize_fails", "no driver available");
+}
+
+/* Usable with what it has; the rest answers that it is not supported. */
+static void smaller_table(void **state)
+{
+	const char *const list[] = { "odd:smaller:{\"segment\": 5}", "good:good:", NULL };
+	fpga_token t;
+	fpga_handle h;
+	uint64_t v;
+
+	(void)state;
+	rig_start(list);
+	assert_string_equal(rig_row("odd").state, "ready");
+	t = rig_token(5, FPGA_ACCELERATOR, 0);
+	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_OK);
+	assert_int_equal(fpgaReset(h), FPGA_NOT_SUPPORTED);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0, &v), FPGA_NOT_SUPPORTED);
+	assert_non_null(strstr(opaex_error_detail(), "fpgaReadMMIO64"));
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+	rig_stop();
+}
+
+static void larger_table(void **state)
+{
+	const char *const list[] = { "odd:larger:{\"segment\": 5}", "good:good:", NULL };
+	fpga_token t;
+	fpga_handle h;
+	uint64_t v;
+
+	(void)state;
+	rig_start(list);
+	assert_string_equal(rig_row("odd").state, "ready");
+	t = rig_token(5, FPGA_ACCELERATOR, 0);
+	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 8, 9), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 8, &v), FPGA_OK);
+	assert_int_equal(v, 9);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+	rig_stop();
+}
+
+/* Enumeration goes wrong in one plugin; the other's devices are all there. */
+static void enumerates_wrongly(const char *variant)
+{
+	char entry[64];
+	const char *const list[] = { entry, "good:good:{\"devices\": 3}", NULL };
+
+	snprintf(entry, sizeof(entry), "odd:%s:", variant);
+	rig_start(list);
+	assert_string_equal(rig_row("odd").state, "ready");
+	assert_int_equal(rig_count(NULL), 4);
+	rig_stop();
+}
+
+static void garbage_counts(void **state)
+{
+	(void)state;
+	enumerates_wrongly("counts_garbage");
+	enumerates_wrongly("counts_nulls");
+	enumerates_wrongly("enumerate_fails");
+	enumerates_wrongly("empty");
+}
+
+static void writes_past_max_tokens(void **state)
+{
+	(void)state;
+	enumerates_wrongly("overruns_tokens");
+}
+
+static void calls_back_into_the_api(void **state)
+{
+	const char *const list[] = { "odd:calls_back:{\"devices\": 2}", "good:good:", NULL };
+
+	(void)state;
+	rig_start(list);
+	assert_string_equal(rig_row("odd").state, "ready");
+	assert_int_equal(rig_count(NULL), 3 + 2);
+	rig_stop();
+}
+
+static void finalize_fails(void **state)
+{
+	const char *const list[] = { "odd:finalize_fails:", "good:good:", NULL };
+
+	(void)state;
+	rig_start(list);
+	assert_int_equal(rig_count(NULL), 4);
+	assert_int_equal(fpgaFinalize(), FPGA_EXCEPTION);
+	assert_int_equal(opaex_plugin_count(), 0);
+	rig_start(list); /* and all is well again */
+	assert_int_equal(rig_count(NULL), 4);
+	assert_int_equal(fpgaFinalize(), FPGA_EXCEPTION);
+}
+
+/* One file, two instances, two configurations. */
+static void configured_twice(void **state)
+{
+	const char *const list[] = { "a:good:{\"devices\": 1, \"segment\": 1}",
+				     "b:good:{\"devices\": 3, \"segment\": 2}", NULL };
+	fpga_properties f;
+
+	(void)state;
+	rig_start(list);
+	assert_string_equal(rig_row("a").file, rig_row("b").file);
+	assert_int_equal(rig_count(NULL), 2 + 4);
+	assert_int_equal(fpgaGetProperties(NULL, &f), FPGA_OK);
+	assert_int_equal(fpgaPropertiesSetSegment(f, 2), FPGA_OK);
+	assert_int_equal(rig_count(f), 4);
+	assert_int_equal(fpgaDestroyProperties(&f), FPGA_OK);
+	rig_stop();
+}
+
+/* The first-level query: a plugin of another interface or host is not even asked. */
+static void first_level_query(void **state)
+{
+	const char *const list[] = { "here:good:{\"segment\": 1}",
+				     "there:good:{\"segment\": 2, \"hostname\": \"far\"}", NULL };
+	fpga_properties f;
+
+	(void)state;
+	rig_start(list);
+	assert_int_equal(fpgaGetProperties(NULL, &f), FPGA_OK);
+	assert_int_equal(fpgaPropertiesSetHostname(f, "far"), FPGA_OK);
+	assert_int_equal(rig_count(f), 2);
+	assert_int_equal(fpgaPropertiesSetHostname(f, "nowhere"), FPGA_OK);
+	assert_int_equal(rig_count(f), 0);
+	assert_int_equal(fpgaClearProperties(f), FPGA_OK);
+	assert_int_equal(fpgaPropertiesSetInterface(f, FPGA_IFC_DFL), FPGA_OK);
+	assert_int_equal(rig_count(f), 4);
+	assert_int_equal(fpgaPropertiesSetInterface(f, FPGA_IFC_VFIO), FPGA_OK);
+	assert_int_equal(rig_count(f), 0);
+	assert_int_equal(fpgaDestroyProperties(&f), FPGA_OK);
+	rig_stop();
+}
+
+static void *initialize_too(void *arg)
+{
+	return (void *)(uintptr_t)fpgaInitialize(arg);
+}
+
+/* Many threads start the library at once: it starts once, and all find it started. */
+static void many_threads_initialize(void **state)
+{
+	const char *const list[] = { "odd:calls_back:", "good:good:", NULL };
+	pthread_t t[8];
+	void *r;
+
+	(void)state;
+	rig_start(list);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, initialize_too, NULL), 0);
+	for (int i = 0; i < 8; i++) {
+		pthread_join(t[i], &r);
+		assert_ptr_equal(r, (void *)FPGA_OK);
+	}
+	assert_int_equal(opaex_plugin_count(), 2);
+	rig_stop();
+	rig_stop(); /* nothing is left to do */
+}
+
+static void everything_is_invalid_after_finalize(void **state)
+{
+	const char *const list[] = { "good:good:", NULL };
+	fpga_properties p;
+	fpga_token t;
+	fpga_handle h;
+	uint64_t v;
+
+	(void)state;
+	rig_start(list);
+	t = rig_token(0, FPGA_ACCELERATOR, 0);
+	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_OK);
+	assert_int_equal(fpgaGetProperties(t, &p), FPGA_OK);
+	rig_stop();
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaClose(h), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaDestroyProperties(&p), FPGA_INVALID_PARAM);
+	assert_int_equal(rig_count(NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(missing_file),
+		cmocka_unit_test(no_symbol),
+		cmocka_unit_test(foreign),
+		cmocka_unit_test(no_configure),
+		cmocka_unit_test(bad_magic),
+		cmocka_unit_test(wrong_abi),
+		cmocka_unit_test(bad_sizes),
+		cmocka_unit_test(configure_fails),
+		cmocka_unit_test(configure_overruns),
+		cmocka_unit_test(initialize_fails),
+		cmocka_unit_test(smaller_table),
+		cmocka_unit_test(larger_table),
+		cmocka_unit_test(garbage_counts),
+		cmocka_unit_test(writes_past_max_tokens),
+		cmocka_unit_test(calls_back_into_the_api),
+		cmocka_unit_test(finalize_fails),
+		cmocka_unit_test(configured_twice),
+		cmocka_unit_test(first_level_query),
+		cmocka_unit_test(many_threads_initialize),
+		cmocka_unit_test(everything_is_invalid_after_finalize),
+	};
+
+	return RUN(tests);
+}
