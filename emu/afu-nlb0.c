@@ -203,12 +203,23 @@ static void publish(struct afu *a, const struct run *r, uint32_t pending)
 	afu_put64(a, STATUS1, (uint64_t)pending << 32 | pending);
 }
 
-/* Copies all lines once, or as many as there is time for. */
-static void copy_once(struct afu *a, struct run *r)
+/* While the engine works nobody else looks at mapped registers: a stop must still arrive. */
+static bool may_go_on(struct afu *a)
 {
 	struct nlb *n = a->state;
 
-	for (uint32_t at = 0; at < r->job->lines && atomic_load(&n->halt) == GO;) {
+	if (a->mapped) {
+		card_lock(a->card);
+		look(a);
+		card_unlock(a->card);
+	}
+	return atomic_load(&n->halt) == GO;
+}
+
+/* Copies all lines once, or as many as there is time for. */
+static void copy_once(struct afu *a, struct run *r)
+{
+	for (uint32_t at = 0; at < r->job->lines && may_go_on(a);) {
 		uint32_t lines = r->job->lines - at;
 		uint64_t offset = (uint64_t)at * LINE;
 
@@ -281,8 +292,7 @@ static void work(struct afu *a)
 		r.error = ERROR_MODE;
 	do
 		copy_once(a, &r);
-	while ((job.cfg & CFG_CONTINUOUS) && job.lines && !r.error &&
-	       atomic_load(&n->halt) == GO);
+	while ((job.cfg & CFG_CONTINUOUS) && job.lines && !r.error && may_go_on(a));
 	finish(a, &r, (uint64_t)(clock_now_ns() - begin) / CLOCK_NS);
 }
 

@@ -35,7 +35,7 @@ struct vu_client {
 	atomic_bool region_known[VU_CLIENT_REGIONS]; /* regions[i] is final once this is set */
 
 	atomic_bool dead;
-	pthread_mutex_t why_lock; /* guards writing why; read it once dead, or on the same thread */
+	pthread_mutex_t why_lock; /* guards why */
 	char why[160];
 };
 

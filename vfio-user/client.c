@@ -204,9 +204,11 @@ bool vu_client_dead(const struct vu_client *c)
 	return atomic_load(&c->dead);
 }
 
-const char *vu_client_why(const struct vu_client *c)
+void vu_client_why(struct vu_client *c, char *out, size_t len)
 {
-	return c->why;
+	SCOPED_LOCK(&c->why_lock);
+
+	snprintf(out, len, "%s", c->why);
 }
 
 void vu_client_device_info(const struct vu_client *c, struct vu_device_info *out)

@@ -7,8 +7,8 @@
  * breaks the protocol, the connection is dead: that call and all later ones fail with -EIO (or the
  * more telling code that killed it), and vu_client_dead() is true.
  *
- * All functions return 0 or a negative errno. The text of vu_client_why() says what went wrong
- * last, in words for a person.
+ * All functions return 0 or a negative errno. vu_client_why() tells what went wrong last, in
+ * words for a person.
  */
 #ifndef VFIO_USER_CLIENT_H
 #define VFIO_USER_CLIENT_H
@@ -69,7 +69,8 @@ void vu_client_close(struct vu_client *c); /* NULL is fine */
 int vu_client_watch(struct vu_client *c);
 
 bool vu_client_dead(const struct vu_client *c);
-const char *vu_client_why(const struct vu_client *c);
+/* Copies the words; "" when nothing went wrong. */
+void vu_client_why(struct vu_client *c, char *out, size_t len);
 
 void vu_client_device_info(const struct vu_client *c, struct vu_device_info *out);
 /* Asks, checks and maps a region (VFIO index). The areas stay mapped until close. */

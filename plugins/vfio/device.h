@@ -50,7 +50,8 @@ struct vdev_ops {
 	int (*open)(const char *path, const struct vdev_options *opt, char *why, size_t why_len,
 		    struct vdev **ret);
 	void (*close)(struct vdev *d);
-	const char *(*why)(struct vdev *d); /* the last failure in words */
+	/* Copies the last failure in words. */
+	void (*why)(struct vdev *d, char *out, size_t len);
 	int (*reset)(struct vdev *d);
 	int (*region)(struct vdev *d, uint32_t index, struct vdev_region *out);
 	int (*read)(struct vdev *d, uint32_t region, uint64_t offset, void *buf, uint32_t len);

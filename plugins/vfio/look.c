@@ -206,9 +206,10 @@ static int glance(struct instance *inst, const char *path, struct facts *facts)
 	}
 	if (facts)
 		rc = look_read_facts(d, facts);
-	if (rc)
-		debug("%s: %s", path,
-		      rc == -ENODEV ? "its BAR0 begins with no AFU header" : d->ops->why(d));
+	if (rc) {
+		d->ops->why(d, why, sizeof(why));
+		debug("%s: %s", path, rc == -ENODEV ? "its BAR0 begins with no AFU header" : why);
+	}
 	d->ops->close(d);
 	return rc;
 }

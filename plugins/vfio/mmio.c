@@ -92,7 +92,7 @@ bad_access(const struct handle *h, uint32_t num, uint64_t offset, unsigned int b
 
 static __attribute__((cold, noinline)) fpga_result dead(const struct handle *h)
 {
-	return say(FPGA_EXCEPTION, "the device is gone: %s", h->dev->ops->why(h->dev));
+	return say_device(h->dev, -EIO, "MMIO access");
 }
 
 static inline bool good_access(const struct handle *h, uint32_t num, uint64_t offset,
@@ -135,7 +135,11 @@ static __attribute__((noinline)) fpga_result by_message(const struct handle *h, 
 
 /* ---- accesses ---- */
 
+/* The registers are the device's; that ones_cover() replaces their pages is no race of the program. */
+#define DEVICE_ACCESS __attribute__((no_sanitize_thread))
+
 #define READ(name, type)                                                                           \
+	DEVICE_ACCESS                                                                              \
 	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type *value)           \
 	{                                                                                          \
 		const struct handle *h = handle;                                                   \
@@ -151,6 +155,7 @@ static __attribute__((noinline)) fpga_result by_message(const struct handle *h, 
 	}
 
 #define WRITE(name, type)                                                                          \
+	DEVICE_ACCESS                                                                              \
 	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type value)            \
 	{                                                                                          \
 		const struct handle *h = handle;                                                   \

@@ -130,9 +130,7 @@ fpga_result vfio_close(fpga_handle handle)
 {
 	struct handle *h = handle;
 	bool dead = atomic_load(&h->dev->dead);
-	fpga_result r = dead ? say(FPGA_EXCEPTION, "fpgaClose: closed, but the device is gone: %s",
-				   h->dev->ops->why(h->dev)) :
-			       FPGA_OK;
+	fpga_result r = dead ? say_device(h->dev, -EIO, "fpgaClose: closed, but") : FPGA_OK;
 
 	unlist_open(h);
 	if (!dead)

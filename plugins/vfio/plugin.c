@@ -54,8 +54,9 @@ fpga_result say(fpga_result r, const char *fmt, ...)
 
 fpga_result say_device(struct vdev *d, int rc, const char *what)
 {
-	const char *why = d->ops->why(d);
+	char why[160] = "";
 
+	d->ops->why(d, why, sizeof(why));
 	/* A dead device is an exception, whatever the call that found out was told. */
 	if (atomic_load(&d->dead))
 		return say(FPGA_EXCEPTION, "%s: the device is gone: %s", what, why);

@@ -80,9 +80,9 @@ static void way_close(struct vdev *d)
 	free(d);
 }
 
-static const char *way_why(struct vdev *d)
+static void way_why(struct vdev *d, char *out, size_t len)
 {
-	return vu_client_why(of(d)->client);
+	vu_client_why(of(d)->client, out, len);
 }
 
 static int way_reset(struct vdev *d)

@@ -59,6 +59,7 @@ int odd_something_else = 1;
 #if ODD != NO_SYMBOL && ODD != NO_CONFIGURE
 
 struct model {
+	struct model *next; /* all are kept, so that what a host forgets is no leak of the test */
 	const struct opae_host *host;
 	uint32_t devices;
 	uint16_t segment;
@@ -67,6 +68,7 @@ struct model {
 
 /* index 0 is the FPGA_DEVICE, 1.. are its accelerators. */
 struct odd_token {
+	struct odd_token *next;
 	struct model *m;
 	uint32_t index;
 };
@@ -76,6 +78,9 @@ struct odd_handle {
 	uint8_t regs[REGS];
 	void *buffers[BUFFERS];
 };
+
+static struct model *models;
+static struct odd_token *forgotten; /* tokens of the variant that overruns: nobody may touch them */
 
 static void call_back(void)
 {
@@ -105,7 +110,7 @@ static int odd_finalize(void *instance)
 {
 	if (ODD == CALLS_BACK)
 		call_back();
-	free(instance);
+	(void)instance;
 	return ODD == FINALIZE_FAILS ? FPGA_EXCEPTION : 0;
 }
 
@@ -122,7 +127,11 @@ static fpga_result new_token(struct model *m, uint32_t index, fpga_token *ret)
 
 	if (!t)
 		return FPGA_NO_MEMORY;
-	*t = (struct odd_token){ m, index };
+	*t = (struct odd_token){ .m = m, .index = index };
+	if (ODD == OVERRUNS_TOKENS) {
+		t->next = forgotten;
+		forgotten = t;
+	}
 	*ret = t;
 	return FPGA_OK;
 }
@@ -428,6 +437,8 @@ int opae_plugin_configure(opae_api_adapter_table *table, const char *json)
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return FPGA_NO_MEMORY;
+	m->next = models;
+	models = m;
 	m->host = table->host;
 	read_config(m, json);
 	table->instance = m;

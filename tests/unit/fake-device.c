@@ -37,10 +37,10 @@ static int next_failure(struct fake_device *f)
 	return rc;
 }
 
-static const char *why(struct vdev *d)
+static void why(struct vdev *d, char *out, size_t len)
 {
 	(void)d;
-	return "fake";
+	snprintf(out, len, "fake");
 }
 
 static int region(struct vdev *d, uint32_t index, struct vdev_region *out)

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/card/card.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit/check.h"
+
+static char dir[64];
+
+const char *card_dir(void)
+{
+	if (!*dir) {
+		snprintf(dir, sizeof(dir), "/tmp/opae-test-card.XXXXXX");
+		assert_non_null(mkdtemp(dir));
+		setenv("OPAEX_EMU_DIR", dir, 1);
+	}
+	return dir;
+}
+
+/* The card's first line tells that it listens. */
+static void wait_ready(int fd)
+{
+	char line[256];
+	ssize_t n = read(fd, line, sizeof(line) - 1);
+
+	assert_true(n > 0);
+	line[n] = 0;
+	assert_non_null(strstr(line, "card ready"));
+	close(fd);
+}
+
+pid_t card_start(const char *name, const char *board, const char *mmio)
+{
+	char path[128];
+	int out[2];
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/%s.sock", card_dir(), name);
+	assert_int_equal(pipe(out), 0);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
+		dup2(out[1], 1);
+		close(out[0]);
+		close(out[1]);
+		execl(getenv("OPAEX_EMU_PROGRAM"), "opae-emu", "--socket", path, "--board", board,
+		      "--mmio", mmio, (char *)NULL);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	close(out[1]);
+	wait_ready(out[0]);
+	return pid;
+}
+
+void card_end(pid_t pid, int sig)
+{
+	int status;
+
+	kill(pid, sig);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (sig == SIGTERM) /* anything else was found by a sanitizer, or crashed */
+		assert_int_equal(status, 0);
+}
+
+void library_start(const char *configuration)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/opae.cfg", card_dir());
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fprintf(f,
+		"{\"configurations\": {\"vfio\": {\"configuration\": %s, \"enabled\": true, "
+		"\"plugin\": \"libv-opae.so\"}}, \"plugins\": [\"vfio\"]}",
+		configuration);
+	fclose(f);
+	assert_int_equal(fpgaInitialize(path), FPGA_OK);
+	unlink(path);
+}
+
+fpga_token only_token(void)
+{
+	fpga_token t = NULL;
+	uint32_t n = 0;
+
+	assert_int_equal(fpgaEnumerate(NULL, 0, &t, 1, &n), FPGA_OK);
+	assert_int_equal(n, 1);
+	return t;
+}
+
+fpga_handle open_only(void)
+{
+	fpga_token t = only_token();
+	fpga_handle h;
+
+	if (fpgaOpen(t, &h, 0) != FPGA_OK)
+		fail_msg("fpgaOpen: %s", opaex_error_detail());
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+	return h;
+}
+
+/* ---- NLB0 ---- */
+
+static void one_buffer(fpga_handle h, uint64_t bytes, void **at, uint64_t *id, uint64_t *io)
+{
+	assert_int_equal(fpgaPrepareBuffer(h, bytes, at, id, 0), FPGA_OK);
+	assert_int_equal(fpgaGetIOAddress(h, *id, io), FPGA_OK);
+}
+
+void nlb_buffers(fpga_handle h, struct nlb *n, uint64_t bytes)
+{
+	memset(n, 0, sizeof(*n));
+	one_buffer(h, 4096, &n->dsm, &n->dsm_id, &n->dsm_io);
+	one_buffer(h, bytes, &n->src, &n->src_id, &n->src_io);
+	one_buffer(h, bytes, &n->dst, &n->dst_id, &n->dst_io);
+}
+
+void nlb_start(fpga_handle h, const struct nlb *n, uint32_t lines, uint32_t cfg)
+{
+	memset(n->dsm, 0, 4096);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x110, n->dsm_io), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 0x138, 0), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 0x138, 1), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x120, n->src_io >> 6), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x128, n->dst_io >> 6), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 0x130, lines), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 0x140, cfg), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 0x138, 3), FPGA_OK);
+}
+
+uint64_t nlb_wait(const struct nlb *n)
+{
+	const uint64_t *status = (const uint64_t *)(const void *)((const char *)n->dsm + 0x40);
+	time_t end = time(NULL) + 10;
+	uint64_t v;
+
+	do {
+		v = __atomic_load_n(status, __ATOMIC_ACQUIRE);
+		if (v & 1)
+			return v;
+		usleep(50);
+	} while (time(NULL) < end);
+	fail_msg("the AFU did not finish within 10 s");
+	return 0;
+}
+
+void nlb_release(fpga_handle h, struct nlb *n)
+{
+	assert_int_equal(fpgaReleaseBuffer(h, n->dsm_id), FPGA_OK);
+	assert_int_equal(fpgaReleaseBuffer(h, n->src_id), FPGA_OK);
+	assert_int_equal(fpgaReleaseBuffer(h, n->dst_id), FPGA_OK);
+}

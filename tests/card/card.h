@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An emulated card of the test's own, and the library looking at it. */
+#ifndef TESTS_CARD_CARD_H
+#define TESTS_CARD_CARD_H
+
+#include <opae/ext.h>
+#include <opae/fpga.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Starts a card in the test's own emulator directory and waits until it listens. */
+pid_t card_start(const char *name, const char *board, const char *mmio);
+void card_end(pid_t pid, int sig);
+
+/* Starts the library with v-opae and this "configuration" object. */
+void library_start(const char *configuration);
+
+/* The only accelerator there is; the test fails when there are more or none. */
+fpga_token only_token(void);
+fpga_handle open_only(void);
+const char *card_dir(void);
+
+/* One NLB0 run: lines of 64 bytes from one IO address to another; the status line's first word. */
+struct nlb {
+	void *dsm, *src, *dst;
+	uint64_t dsm_id, src_id, dst_id;
+	uint64_t dsm_io, src_io, dst_io;
+};
+void nlb_buffers(fpga_handle h, struct nlb *n, uint64_t bytes);
+void nlb_start(fpga_handle h, const struct nlb *n, uint32_t lines, uint32_t cfg);
+uint64_t nlb_wait(const struct nlb *n);
+void nlb_release(fpga_handle h, struct nlb *n);
+
+#endif

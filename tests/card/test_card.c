@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The whole way: a program on the public API, libopae-c, v-opae, a socket, the emulated card. */
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/card/card.h"
+#include "tests/unit/check.h"
+
+#define MIB (1u << 20)
+#define CFG_DONE_INTERRUPT (1u << 29)
+
+static pid_t card;
+
+static int up_with(const char *board, const char *mmio)
+{
+	card = card_start("card0", board, mmio);
+	library_start("{\"timeout_ms\": 3000}");
+	return 0;
+}
+
+static int up_trap(void **state)
+{
+	(void)state;
+	return up_with("nlb0", "trap");
+}
+
+static int up_map(void **state)
+{
+	(void)state;
+	return up_with("nlb0", "map");
+}
+
+static int up_bench(void **state)
+{
+	(void)state;
+	return up_with("bench", "map");
+}
+
+static int down(void **state)
+{
+	(void)state;
+	assert_int_equal(fpgaFinalize(), FPGA_OK);
+	if (card)
+		card_end(card, SIGTERM);
+	card = 0;
+	return 0;
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static void fill(unsigned char *at, size_t len, unsigned int seed)
+{
+	for (size_t i = 0; i < len; i++)
+		at[i] = (unsigned char)(i * 31 + (i >> 8) + seed);
+}
+
+/* ---- the main job ---- */
+
+static void loopback(void **state)
+{
+	fpga_handle h = open_only();
+	struct nlb n;
+
+	(void)state;
+	nlb_buffers(h, &n, 2 * MIB);
+	for (unsigned int round = 0; round < 4; round++) {
+		fill(n.src, 2 * MIB, round);
+		memset(n.dst, 0, 2 * MIB);
+		if (round % 2)
+			assert_int_equal(fpgaReset(h), FPGA_OK);
+		nlb_start(h, &n, MIB / 64, 0);
+		assert_int_equal(nlb_wait(&n) >> 32, 0);
+		assert_memory_equal(n.src, n.dst, MIB);
+		assert_int_equal(((unsigned char *)n.dst)[MIB], 0);
+		assert_int_equal(((uint32_t *)n.dsm)[16 + 4], MIB / 64); /* reads */
+		assert_int_equal(fpgaWriteMMIO32(h, 0, 0x138, 7), FPGA_OK);
+	}
+	nlb_release(h, &n);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+static void sizes_of_buffers(void **state)
+{
+	static const uint64_t sizes[] = { 1, 64, 4095, 4096, 4097, 65536, 2 * MIB - 1, 2 * MIB,
+					  2 * MIB + 1, 5 * MIB, 64 * MIB };
+	fpga_handle h = open_only();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint32_t lines = (uint32_t)((sizes[i] + 63) / 64);
+		struct nlb n;
+
+		nlb_buffers(h, &n, sizes[i]);
+		fill(n.src, sizes[i], (unsigned int)i);
+		nlb_start(h, &n, lines > 0xfffff ? 0xfffff : lines, 0);
+		assert_int_equal(nlb_wait(&n) >> 32, 0);
+		assert_memory_equal(n.src, n.dst, lines > 0xfffff ? 0xfffff * 64 : sizes[i]);
+		nlb_release(h, &n);
+	}
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+/* Any memory of the program: pages that move into a file in place, and all else by messages. */
+static void preallocated(void **state)
+{
+	fpga_handle h = open_only();
+	char *stack = alloca(8192);
+	void *pages, *at[3];
+	struct nlb n;
+
+	(void)state;
+	pages = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	at[0] = pages;
+	at[1] = (void *)(((uintptr_t)stack + 63) & ~(uintptr_t)63);
+	at[2] = aligned_alloc(64, 8192);
+	for (int i = 0; i < 3; i++) {
+		uint64_t len = i ? 4096 + 64 : MIB, id, io;
+
+		nlb_buffers(h, &n, len);
+		fill(at[i], len, (unsigned int)i);
+		assert_int_equal(fpgaPrepareBuffer(h, len, &at[i], &id, FPGA_BUF_PREALLOCATED),
+				 FPGA_OK);
+		assert_int_equal(fpgaGetIOAddress(h, id, &io), FPGA_OK);
+		n.src_io = io; /* from it */
+		nlb_start(h, &n, (uint32_t)(len / 64), 0);
+		assert_int_equal(nlb_wait(&n) >> 32, 0);
+		assert_memory_equal(n.dst, at[i], len);
+		fill(n.dst, len, 77);
+		n.src_io = n.dst_io; /* and to it */
+		n.dst_io = io;
+		nlb_start(h, &n, (uint32_t)(len / 64), 0);
+		assert_int_equal(nlb_wait(&n) >> 32, 0);
+		assert_memory_equal(n.dst, at[i], len);
+		assert_int_equal(fpgaReleaseBuffer(h, id), FPGA_OK);
+		assert_memory_equal(n.dst, at[i], len);
+		nlb_release(h, &n);
+	}
+	free(at[2]);
+	munmap(pages, MIB);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+/* ---- what the device may not do ---- */
+
+static uint64_t failing_run(fpga_handle h, const struct nlb *n)
+{
+	uint64_t status;
+
+	nlb_start(h, n, 16, 0);
+	status = nlb_wait(n);
+	assert_int_equal(status >> 32, 1); /* DMA error */
+	return status;
+}
+
+static void a_wrong_address_is_an_error_and_no_more(void **state)
+{
+	fpga_handle h = open_only();
+	struct nlb n, wrong;
+	uint64_t v;
+
+	(void)state;
+	nlb_buffers(h, &n, 4096);
+	wrong = n;
+	wrong.src_io = 0xdead0000;
+	failing_run(h, &wrong);
+	wrong = n;
+	wrong.dst_io = n.dst_io + 4096 - 64; /* the last line is there, the next is not */
+	failing_run(h, &wrong);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x170, &v), FPGA_OK);
+	assert_int_equal(v, 1);
+	nlb_start(h, &n, 16, 0);
+	assert_int_equal(nlb_wait(&n) >> 32, 0);
+	nlb_release(h, &n);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+static void read_only_is_honoured(void **state)
+{
+	fpga_handle h = open_only();
+	struct nlb n;
+	uint64_t id, io;
+	void *p = NULL;
+
+	(void)state;
+	nlb_buffers(h, &n, 4096);
+	assert_int_equal(fpgaPrepareBuffer(h, 4096, &p, &id, FPGA_BUF_READ_ONLY), FPGA_OK);
+	assert_int_equal(fpgaGetIOAddress(h, id, &io), FPGA_OK);
+	memset(p, 5, 4096);
+	n.src_io = io;
+	nlb_start(h, &n, 16, 0);
+	assert_int_equal(nlb_wait(&n) >> 32, 0);
+	assert_memory_equal(n.dst, p, 1024);
+	memset(n.src, 9, 4096);
+	assert_int_equal(fpgaGetIOAddress(h, n.src_id, &n.src_io), FPGA_OK);
+	n.dst_io = io;
+	failing_run(h, &n);
+	assert_int_equal(((char *)p)[0], 5);
+	assert_int_equal(fpgaReleaseBuffer(h, id), FPGA_OK);
+	nlb_release(h, &n);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+static void quiesce_stops_dma_and_reset_allows_it(void **state)
+{
+	fpga_handle h = open_only();
+	struct nlb n;
+	uint64_t v = 1;
+
+	(void)state;
+	nlb_buffers(h, &n, 4096);
+	assert_int_equal(opaex_quiesce(h), FPGA_OK);
+	memset(n.dst, 1, 4096);
+	memset(n.src, 2, 4096);
+	nlb_start(h, &n, 16, 0);
+	usleep(20000);
+	assert_int_equal(((char *)n.dst)[0], 1);
+	assert_int_equal(*(uint64_t *)(void *)((char *)n.dsm + 0x40), 0);
+	assert_int_equal(fpgaReset(h), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x110, &v), FPGA_OK);
+	assert_int_equal(v, 0); /* a reset that resets */
+	nlb_start(h, &n, 16, 0);
+	assert_int_equal(nlb_wait(&n) >> 32, 0);
+	nlb_release(h, &n);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+/* A copy without end is under way: reset ends it, and nothing is written afterwards. */
+static void reset_ends_a_run(void **state)
+{
+	fpga_handle h = open_only();
+	struct nlb n;
+
+	(void)state;
+	nlb_buffers(h, &n, 4 * MIB);
+	nlb_start(h, &n, 4 * MIB / 64, 2);
+	usleep(2000);
+	assert_int_equal(fpgaReset(h), FPGA_OK);
+	memset(n.dst, 0x11, 4 * MIB);
+	memset(n.dsm, 0, 4096);
+	usleep(20000);
+	for (size_t i = 0; i < 4 * MIB; i += 4096)
+		assert_int_equal(((unsigned char *)n.dst)[i], 0x11);
+	assert_int_equal(*(uint64_t *)(void *)((char *)n.dsm + 0x40), 0);
+	nlb_release(h, &n);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+static void continuous_until_stopped(void **state)
+{
+	fpga_handle h = open_only();
+	struct nlb n;
+
+	(void)state;
+	nlb_buffers(h, &n, 65536);
+	nlb_start(h, &n, 1024, 2);
+	usleep(5000);
+	assert_int_equal(*(uint64_t *)(void *)((char *)n.dsm + 0x40), 0);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 0x138, 7), FPGA_OK);
+	assert_int_equal(nlb_wait(&n) >> 32, 0);
+	assert_true(((uint32_t *)n.dsm)[16 + 4] > 1024);
+	nlb_release(h, &n);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+/* ---- MMIO ---- */
+
+static void registers(void **state)
+{
+	fpga_handle h = open_only();
+	uint64_t v = 0;
+	uint32_t half = 0;
+
+	(void)state;
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x8, &v), FPGA_OK);
+	assert_int_equal(v, 0xF89E433683F9040B);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x108, 0x1122334455667788), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO32(h, 0, 0x10c, &half), FPGA_OK);
+	assert_int_equal(half, 0x11223344);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 0x100, 7), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x7ff8, &v), FPGA_OK);
+	assert_int_equal(v, 0);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x7ffc, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x8000, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaReadMMIO64(h, 0, UINT64_MAX - 7, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaReadMMIO64(h, 0, UINT64_C(1) << 32, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaReadMMIO64(h, 4, 0, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+/* Trapped registers keep what is read-only; writes that hardware ignores are ignored. */
+static void read_only_registers(void **state)
+{
+	fpga_handle h = open_only();
+	uint64_t v = 0;
+
+	(void)state;
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x8, 1), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x8, &v), FPGA_OK);
+	assert_int_equal(v, 0xF89E433683F9040B);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x120, 5), FPGA_OK); /* the engine is in reset */
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x120, &v), FPGA_OK);
+	assert_int_equal(v, 0);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x110, 0x1003f), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x110, &v), FPGA_OK);
+	assert_int_equal(v, 0x10000);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+static void pointers_to_mapped_registers(void **state)
+{
+	fpga_handle h = open_only();
+	uint64_t *mmio = NULL, v = 0;
+
+	(void)state;
+	assert_int_equal(fpgaMapMMIO(h, 0, &mmio), FPGA_OK);
+	assert_non_null(mmio);
+	mmio[0x108 / 8] = 42;
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x108, &v), FPGA_OK);
+	assert_int_equal(v, 42);
+	assert_int_equal(fpgaUnmapMMIO(h, 0), FPGA_OK);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+static void no_pointer_to_trapped_registers(void **state)
+{
+	fpga_handle h = open_only();
+	uint64_t *mmio = NULL;
+
+	(void)state;
+	assert_int_equal(fpgaMapMMIO(h, 0, NULL), FPGA_OK);
+	assert_int_equal(fpgaMapMMIO(h, 0, &mmio), FPGA_NOT_SUPPORTED);
+	assert_non_null(strstr(opaex_error_detail(), "nothing"));
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+static void doorbell(void **state)
+{
+	fpga_handle h = open_only();
+	uint64_t v = 0;
+
+	(void)state;
+	for (uint64_t i = 1; i < 50; i++) {
+		assert_int_equal(fpgaWriteMMIO64(h, 0, 0x1200, i), FPGA_OK);
+		assert_int_equal(opaex_poll_mmio(h, 0, 0x1208, UINT64_MAX, i, 0, 2000000, &v),
+				 FPGA_OK);
+	}
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x1210, &v), FPGA_OK);
+	assert_int_equal(v, 49);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x11f8, 3), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x11f8, &v), FPGA_OK);
+	assert_int_equal(v, 3);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x80, 4), FPGA_OK); /* the trapped page */
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x80, &v), FPGA_OK);
+	assert_int_equal(v, 4);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+/* ---- events ---- */
+
+static bool fired(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t n;
+
+	return poll(&p, 1, 2000) == 1 && read(fd, &n, 8) == 8;
+}
+
+static void an_interrupt_is_an_event(void **state)
+{
+	fpga_handle h = open_only();
+	fpga_event_handle eh;
+	struct pollfd p = { .events = POLLIN };
+	struct nlb n;
+	int fd;
+
+	(void)state;
+	nlb_buffers(h, &n, 4096);
+	assert_int_equal(fpgaCreateEventHandle(&eh), FPGA_OK);
+	assert_int_equal(fpgaRegisterEvent(h, FPGA_EVENT_INTERRUPT, eh, 4), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaRegisterEvent(h, FPGA_EVENT_ERROR, eh, 0), FPGA_NOT_SUPPORTED);
+	assert_int_equal(fpgaRegisterEvent(h, (fpga_event_type)9, eh, 0), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaRegisterEvent(h, FPGA_EVENT_INTERRUPT, eh, 2), FPGA_OK);
+	assert_int_equal(fpgaGetOSObjectFromEventHandle(eh, &fd), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 0x150, 2), FPGA_OK);
+	for (int i = 0; i < 20; i++) {
+		nlb_start(h, &n, 16, CFG_DONE_INTERRUPT);
+		assert_true(fired(fd));
+		assert_int_equal(nlb_wait(&n) >> 32, 0); /* the data was there before the event */
+	}
+	assert_int_equal(fpgaUnregisterEvent(h, FPGA_EVENT_INTERRUPT, eh), FPGA_OK);
+	assert_int_equal(fpgaUnregisterEvent(h, FPGA_EVENT_INTERRUPT, eh), FPGA_INVALID_PARAM);
+	nlb_start(h, &n, 16, CFG_DONE_INTERRUPT);
+	nlb_wait(&n);
+	p.fd = fd;
+	assert_int_equal(poll(&p, 1, 20), 0);
+	assert_int_equal(fpgaDestroyEventHandle(&eh), FPGA_OK);
+	nlb_release(h, &n);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+/* Destroyed while registered, and closed while registered: in both orders nothing is left. */
+static void events_and_handles_end_in_any_order(void **state)
+{
+	fpga_event_handle eh;
+	fpga_handle h;
+
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		h = open_only();
+		assert_int_equal(fpgaCreateEventHandle(&eh), FPGA_OK);
+		assert_int_equal(fpgaRegisterEvent(h, FPGA_EVENT_INTERRUPT, eh, 0), FPGA_OK);
+		if (first)
+			assert_int_equal(fpgaDestroyEventHandle(&eh), FPGA_OK);
+		assert_int_equal(fpgaClose(h), FPGA_OK);
+		if (!first)
+			assert_int_equal(fpgaDestroyEventHandle(&eh), FPGA_OK);
+	}
+}
+
+/* ---- who holds it ---- */
+
+static fpga_accelerator_state state_of(fpga_token t)
+{
+	fpga_accelerator_state s = (fpga_accelerator_state)9;
+	fpga_properties p;
+
+	assert_int_equal(fpgaGetProperties(t, &p), FPGA_OK);
+	assert_int_equal(fpgaPropertiesGetAcceleratorState(p, &s), FPGA_OK);
+	fpgaDestroyProperties(&p);
+	return s;
+}
+
+static void a_held_device_is_listed_as_assigned(void **state)
+{
+	fpga_token t = only_token(), again;
+	fpga_properties p;
+	fpga_handle h, second;
+	fpga_guid guid;
+
+	(void)state;
+	assert_int_equal(state_of(t), FPGA_ACCELERATOR_UNASSIGNED);
+	assert_int_equal(fpgaOpen(t, &h, FPGA_OPEN_SHARED), FPGA_OK);
+	assert_int_equal(fpgaOpen(t, &second, 0), FPGA_BUSY);
+	assert_non_null(strstr(opaex_error_detail(), "another client"));
+	assert_int_equal(fpgaOpen(t, &second, 64), FPGA_INVALID_PARAM);
+	again = only_token();
+	assert_int_equal(state_of(again), FPGA_ACCELERATOR_ASSIGNED);
+	assert_int_equal(fpgaGetProperties(again, &p), FPGA_OK);
+	assert_int_equal(fpgaPropertiesGetGUID(p, &guid), FPGA_OK);
+	assert_int_equal(guid[0], 0xd8);
+	assert_int_equal(fpgaDestroyProperties(&p), FPGA_OK);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+	usleep(150000);
+	assert_int_equal(state_of(again), FPGA_ACCELERATOR_UNASSIGNED);
+	assert_int_equal(fpgaDestroyToken(&again), FPGA_OK);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+}
+
+static void many_clients_one_after_the_other(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		fpga_handle h = open_only();
+
+		assert_int_equal(fpgaReadMMIO64(h, 0, 0x108, &v), FPGA_OK);
+		assert_int_equal(v, 0); /* clean, whatever the one before left */
+		assert_int_equal(fpgaWriteMMIO64(h, 0, 0x108, 1), FPGA_OK);
+		assert_int_equal(fpgaClose(h), FPGA_OK);
+	}
+}
+
+/* ---- a card that dies ---- */
+
+static atomic_int reads_done;
+
+static void *read_until_failure(void *arg)
+{
+	uint64_t v;
+	fpga_result r;
+
+	do {
+		r = fpgaReadMMIO64(arg, 0, 0x108, &v);
+		atomic_fetch_add(&reads_done, 1);
+	} while (r == FPGA_OK);
+	return (void *)(uintptr_t)r;
+}
+
+static void dies_under(bool stopped)
+{
+	fpga_handle h = open_only();
+	pthread_t t;
+	double begin;
+	uint64_t v, id;
+	void *r, *p = NULL;
+
+	atomic_store(&reads_done, 0);
+	assert_int_equal(fpgaPrepareBuffer(h, 4096, &p, &id, 0), FPGA_OK);
+	assert_int_equal(pthread_create(&t, NULL, read_until_failure, h), 0);
+	while (atomic_load(&reads_done) < 100)
+		usleep(100);
+	begin = now();
+	kill(card, stopped ? SIGSTOP : SIGKILL);
+	pthread_join(t, &r);
+	assert_ptr_equal(r, (void *)FPGA_EXCEPTION);
+	assert_true(now() - begin < 5.0);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x108, 1), FPGA_EXCEPTION);
+	assert_non_null(strstr(opaex_error_detail(), "gone"));
+	assert_int_equal(fpgaReset(h), FPGA_EXCEPTION);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 0x8, &v), FPGA_EXCEPTION);
+	memset(p, 1, 4096); /* its memory is still there */
+	assert_int_equal(fpgaReleaseBuffer(h, id), FPGA_OK);
+	assert_int_equal(fpgaPrepareBuffer(h, 4096, &p, &id, 0), FPGA_EXCEPTION);
+	assert_int_equal(fpgaClose(h), FPGA_EXCEPTION);
+	kill(card, SIGKILL);
+	waitpid(card, NULL, 0);
+	card = 0;
+}
+
+static void killed_in_the_middle(void **state)
+{
+	(void)state;
+	dies_under(false);
+}
+
+static void silent_in_the_middle(void **state)
+{
+	(void)state;
+	dies_under(true);
+}
+
+/* A pointer into a card that died reads as a device that is not there. (For ThreadSanitizer the
+ * library's replacing of the pages would be a race with the test's reading of them.) */
+__attribute__((no_sanitize_thread)) static void killed_under_a_pointer(void **state)
+{
+	fpga_handle h = open_only();
+	volatile uint64_t *mmio;
+	uint64_t *ptr, v;
+
+	(void)state;
+	assert_int_equal(fpgaMapMMIO(h, 0, &ptr), FPGA_OK);
+	mmio = ptr;
+	assert_int_equal(mmio[1], 0xF89E433683F9040B);
+	kill(card, SIGKILL);
+	waitpid(card, NULL, 0);
+	card = 0;
+	for (int i = 0; i < 3000 && fpgaReadMMIO64(h, 0, 8, &v) == FPGA_OK; i++)
+		usleep(1000);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 8, &v), FPGA_EXCEPTION);
+	assert_int_equal(mmio[1], UINT64_MAX);
+	mmio[1] = 5; /* goes nowhere */
+	assert_int_equal(fpgaClose(h), FPGA_EXCEPTION);
+}
+
+static void a_card_that_never_was(void **state)
+{
+	fpga_token t = only_token();
+	fpga_handle h;
+	uint32_t n;
+
+	(void)state;
+	card_end(card, SIGTERM);
+	card = 0;
+	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_NOT_FOUND);
+	assert_int_equal(fpgaEnumerate(NULL, 0, NULL, 0, &n), FPGA_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+}
+
+/* A child of the program shares the socket, but must not speak on it. */
+static void a_fork_is_told(void **state)
+{
+	fpga_handle h = open_only();
+	int status;
+	uint64_t v = 0;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (!pid)
+		_exit(fpgaReadMMIO64(h, 0, 8, &v) == FPGA_EXCEPTION &&
+				      strstr(opaex_error_detail(), "forked") ?
+			      0 :
+			      1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 8, &v), FPGA_OK);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+int main(void)
+{
+#define WITH(t, u) cmocka_unit_test_setup_teardown(t, u, down)
+	const struct CMUnitTest tests[] = {
+		WITH(loopback, up_trap),
+		WITH(loopback, up_map),
+		WITH(sizes_of_buffers, up_trap),
+		WITH(preallocated, up_trap),
+		WITH(preallocated, up_map),
+		WITH(a_wrong_address_is_an_error_and_no_more, up_trap),
+		WITH(read_only_is_honoured, up_trap),
+		WITH(quiesce_stops_dma_and_reset_allows_it, up_trap),
+		WITH(quiesce_stops_dma_and_reset_allows_it, up_map),
+		WITH(reset_ends_a_run, up_trap),
+		WITH(reset_ends_a_run, up_map),
+		WITH(continuous_until_stopped, up_trap),
+		WITH(continuous_until_stopped, up_map),
+		WITH(registers, up_trap),
+		WITH(registers, up_map),
+		WITH(read_only_registers, up_trap),
+		WITH(pointers_to_mapped_registers, up_map),
+		WITH(no_pointer_to_trapped_registers, up_trap),
+		WITH(doorbell, up_bench),
+		WITH(an_interrupt_is_an_event, up_trap),
+		WITH(an_interrupt_is_an_event, up_map),
+		WITH(events_and_handles_end_in_any_order, up_trap),
+		WITH(a_held_device_is_listed_as_assigned, up_trap),
+		WITH(many_clients_one_after_the_other, up_trap),
+		WITH(many_clients_one_after_the_other, up_map),
+		WITH(killed_in_the_middle, up_trap),
+		WITH(silent_in_the_middle, up_trap),
+		WITH(killed_under_a_pointer, up_map),
+		WITH(a_card_that_never_was, up_trap),
+		WITH(a_fork_is_told, up_trap),
+	};
+	int failures = RUN(tests);
+
+	rmdir(card_dir());
+	return failures;
+}
