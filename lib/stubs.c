@@ -316,12 +316,14 @@ static fpga_result no_fpgaGetMetricsThresholdInfo(fpga_handle handle,
 	return not_supported("fpgaGetMetricsThresholdInfo");
 }
 
-void opae_plugin_ldr_fill_holes(opae_api_adapter_table *table)
-{
 #define FILL(slot)                                                                                 \
-	if (!table->slot)                                                                          \
-		table->slot = no_##slot
+	do {                                                                                       \
+		if (!table->slot)                                                                  \
+			table->slot = no_##slot;                                                   \
+	} while (0)
 
+static void fill_access(opae_api_adapter_table *table)
+{
 	FILL(enumerate);
 	FILL(fpgaCloneToken);
 	FILL(fpgaDestroyToken);
@@ -356,6 +358,10 @@ void opae_plugin_ldr_fill_holes(opae_api_adapter_table *table)
 	FILL(fpgaGetOSObjectFromEventHandle);
 	FILL(fpgaRegisterEvent);
 	FILL(fpgaUnregisterEvent);
+}
+
+static void fill_management(opae_api_adapter_table *table)
+{
 	FILL(fpgaAssignPortToInterface);
 	FILL(fpgaAssignToInterface);
 	FILL(fpgaReleaseFromInterface);
@@ -377,5 +383,10 @@ void opae_plugin_ldr_fill_holes(opae_api_adapter_table *table)
 	FILL(fpgaGetMetricsByIndex);
 	FILL(fpgaGetMetricsByName);
 	FILL(fpgaGetMetricsThresholdInfo);
-#undef FILL
+}
+
+void opae_plugin_ldr_fill_holes(opae_api_adapter_table *table)
+{
+	fill_access(table);
+	fill_management(table);
 }

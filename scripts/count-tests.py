@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Adds up test runs and prints the closing line of ./check: `N passed, N failed`.
 
-Takes the meson-logs folders of the runs. Single cases come from the JUnit file; whether a program
-ended well comes from testlog.json, so that one which crashed after its last good case counts as
-failed. Exits with 1 when something failed or nothing ran."""
+Takes the meson-logs folders of the runs. Single cases come from the JUnit files (Meson's, and
+pytest's beside it); whether a program ended well comes from testlog.json, so that one which
+crashed after its last good case counts as failed. Exits with 1 when something failed or nothing
+ran."""
 import json
 import os
 import sys
@@ -14,7 +15,8 @@ import xml.etree.ElementTree as ET
 def count_cases(folder):
     """(passed, failed, skipped) by suite name, without the project's prefix."""
     suites = {}
-    for suite in ET.parse(os.path.join(folder, "testlog.junit.xml")).getroot():
+    files = (os.path.join(folder, f) for f in ("testlog.junit.xml", "pytest.junit.xml"))
+    for suite in (s for f in files if os.path.exists(f) for s in ET.parse(f).getroot()):
         name = suite.get("name").split(".", 1)[-1]
         passed, failed, skipped = suites.get(name, (0, 0, 0))
         for case in suite.iter("testcase"):
@@ -47,7 +49,9 @@ def main():
             print(f"{os.path.basename(os.path.dirname(folder))}: {name} failed")
             # A test without cases of its own is one case already.
             failed += 0 if suites.get(name, (0, 0, 0))[1] else 1
-    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    if skipped:
+        print(f"{skipped} skipped")
+    print(f"{passed} passed, {failed} failed")
     return 0 if passed and not failed else 1
 
 

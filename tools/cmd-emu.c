@@ -162,6 +162,17 @@ static void become_card(const char *dir, const char *name, const char *board, co
 	_exit(127);
 }
 
+static void remove_files(const char *dir, const char *name)
+{
+	static const char *const suffixes[] = { "pid", "log", "sock" };
+	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s.%s", dir, name, suffixes[i]);
+		unlink(path);
+	}
+}
+
 static void print_log(const char *dir, const char *name)
 {
 	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8], line[256];
@@ -175,20 +186,32 @@ static void print_log(const char *dir, const char *name)
 		fclose(f);
 }
 
-/* The card prints a line when it listens. */
+static bool says_ready(const char *path)
+{
+	static const char ready[] = "card ready";
+	char text[sizeof(ready)] = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n == sizeof(text) - 1 && !strcmp(text, ready);
+}
+
+/* The card says so when it listens. */
 static bool wait_ready(const char *dir, const char *name, pid_t child)
 {
 	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
-	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/%s.log", dir, name);
 	for (int ms = 0; ms < START_MS; ms += 5) {
 		if (waitpid(child, NULL, WNOHANG) == child) {
 			fprintf(stderr, "opae: the card ended at once:\n");
 			print_log(dir, name);
+			remove_files(dir, name);
 			return false;
 		}
-		if (!stat(path, &st) && st.st_size > 0)
+		if (says_ready(path))
 			return true;
 		pause_ms(5);
 	}
@@ -234,8 +257,6 @@ static int start(int argc, char *argv[], const char *dir)
 
 static int stop_one(const char *dir, const char *name)
 {
-	static const char *const suffixes[] = { "pid", "log", "sock" };
-	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
 	pid_t pid = running_pid(dir, name);
 
 	if (!pid) {
@@ -247,10 +268,7 @@ static int stop_one(const char *dir, const char *name)
 		pause_ms(5);
 	if (running_pid(dir, name) == pid)
 		kill(pid, SIGKILL);
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s.%s", dir, name, suffixes[i]);
-		unlink(path);
-	}
+	remove_files(dir, name);
 	printf("card %s stopped\n", name);
 	return EXIT_OK;
 }

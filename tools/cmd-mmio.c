@@ -58,7 +58,7 @@ static int parse(int argc, char *argv[], struct access *a)
 		return usage_error("mmio needs read or write");
 	a->write = !strcmp(words[0], "write");
 	if (a->width != 32 && a->width != 64)
-		return usage_error("the width is 32 or 64");
+		return usage_error("the width is 32 or 64, not %u", (unsigned int)a->width);
 	if (n != (a->write ? 3 : 2))
 		return usage_error("mmio %s needs %s", words[0],
 				   a->write ? "an offset and a value" : "an offset");
@@ -66,7 +66,7 @@ static int parse(int argc, char *argv[], struct access *a)
 	if (!rc && a->write)
 		rc = parse_number("value", words[2], &a->value);
 	if (!rc && a->width == 32 && a->value > UINT32_MAX)
-		rc = usage_error("the value does not fit in 32 bits");
+		rc = usage_error("%s does not fit in 32 bits", words[2]);
 	return rc;
 }
 

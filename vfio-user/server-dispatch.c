@@ -39,7 +39,7 @@ static int make_twin(struct vu_server *s, struct vu_reply *reply)
 {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	s->twin = pair[0];
 	reply->fd = pair[1];

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Proves the layering: an include of ours may only go down (docs/architecture.md).
+
+    check-layers.py [SOURCE]      prints each include that goes up or sideways; exit code 1 then
+
+A folder that is not in the table below is an error too: whoever adds one says where it belongs."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+# folder: the folders that its files may include from, besides its own and include/opae.
+MAY_INCLUDE = {
+    "include": set(),
+    "base": set(),
+    "lib": {"base"},
+    "vfio-user": {"base"},
+    "plugins/vfio": {"base", "vfio-user"},
+    "emu": {"base", "vfio-user"},
+    "tools": set(),
+    "samples": set(),
+    "tests": {"base", "lib", "vfio-user", "plugins/vfio", "emu"},
+}
+# Public headers that plugins and the library's inside alone may include.
+PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/vfio", "tests"}}
+# Of a folder's headers, those that other folders may not include.
+INTERNAL = re.compile(r"-internal\.h$")
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
+
+
+def folder_of(path, folders):
+    best = [f for f in folders if path == f or path.startswith(f + "/")]
+    return max(best, key=len) if best else None
+
+
+def problems(source):
+    listing = subprocess.run(["git", "-C", source, "ls-files", "*.c", "*.h"], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout.split()
+    for path in listing:
+        if not (Path(source) / path).exists():
+            continue
+        here = folder_of(path, MAY_INCLUDE)
+        if here is None:
+            yield f"{path}: its folder is not in the table of scripts/check-layers.py"
+            continue
+        text = (Path(source) / path).read_text(encoding="utf-8")
+        for quote, target in INCLUDE.findall(text):
+            if target in PRIVATE_PUBLIC and here not in PRIVATE_PUBLIC[target]:
+                yield f"{path}: {target} is for plugins"
+            there = folder_of(target, MAY_INCLUDE)
+            if quote == "<" or there is None or there == here:
+                if quote == '"' and there is None and (here not in ("tools", "samples")
+                                                       or "/" in target):
+                    yield f"{path}: \"{target}\" is not a path from the top of the tree"
+                continue
+            if there not in MAY_INCLUDE[here]:
+                yield f"{path}: {here} may not include {target}"
+            elif INTERNAL.search(target):
+                yield f"{path}: {target} is internal to {there}"
+
+
+def main():
+    source = sys.argv[1] if len(sys.argv) > 1 else "."
+    found = list(problems(source))
+    print("\n".join(found), end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The samples on emulated cards, as root and as an ordinary user, by way of every configuration."""
+import json
+import os
+import subprocess
+
+import pytest
+
+WORD_FOR_WORD = '{"configurations": {"vfio": {"configuration": {}, "enabled": true, ' \
+    '"plugin": "libv-opae.so"}}, "plugins": ["vfio"]}'
+
+
+def vfio(configuration, plugin="libv-opae.so"):
+    return json.dumps({"plugins": ["vfio"], "configurations": {
+        "vfio": {"configuration": configuration, "enabled": True, "plugin": plugin}}})
+
+
+@pytest.mark.parametrize("mmio", ["trap", "map"])
+def test_hello_fpga(machine, mmio):
+    machine.start(mmio=mmio)
+    for _ in range(3):
+        out = machine.good("hello_fpga")
+        assert "1048576 bytes copied and compared" in out and "Test PASSED" in out
+        assert "af af af af" in out and "after the copy: be" in out
+
+
+@pytest.mark.parametrize("mmio", ["trap", "map"])
+def test_hello_afu(machine, mmio):
+    machine.start(board="hello", mmio=mmio)
+    out = machine.good("hello_afu")
+    assert "read 0x0123456789abcdef" in out and "Test PASSED" in out
+
+
+def test_no_card_is_told(machine):
+    done = machine.run("hello_fpga")
+    assert done.returncode == 1 and "No NLB0 accelerator" in done.stderr
+
+
+def test_configuration_word_for_word(machine):
+    machine.start()
+    env = machine.config(WORD_FOR_WORD)
+    assert "Test PASSED" in machine.good("hello_fpga", env=env)
+    env = machine.config(WORD_FOR_WORD.replace("libv-opae.so", "libopae-v.so"))
+    assert "Test PASSED" in machine.good("hello_fpga", env=env)
+
+
+def test_newer_form(here):
+    here.start()
+    env = here.config(json.dumps({"configs": ["ofs"], "configurations": {"ofs": {
+        "enabled": True, "platform": "OFS",
+        "devices": [{"name": "ofs_vf", "id": ["0x8086", "0xbccf", "0x8086", "0x1771"]}],
+        "opae": {"plugin": [
+            {"enabled": True, "module": "libxfpga.so", "devices": ["ofs_vf"], "configuration": {}},
+            {"enabled": True, "module": "libopae-v.so", "devices": ["ofs_vf"],
+             "configuration": {}}],
+            "fpgainfo": []}}}}))
+    assert "Test PASSED" in here.good("hello_fpga", env=env)
+
+
+def test_sockets_with_addresses(machine, folder):
+    one, two = machine.start("a1"), machine.start("b2")
+    env = machine.config(vfio({"sockets": [{"path": str(one), "address": "0000:b1:00.0"},
+                                           str(two)]}))
+    out = json.loads(machine.good("opae", "list", "--json", env=env))
+    assert [d["address"] for d in out["devices"]] == ["0000:b1:00.0", "8001:00:00.0"]
+    for address in ("0000:b1:00.0", "b1:00.0", "8001:00:00.0"):
+        assert "Test PASSED" in machine.good("hello_fpga", address, env=env)
+    done = machine.run("hello_fpga", "0000:b2:00.0", env=env)
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("configuration,word", [
+    ({"sockets": "x"}, "array"), ({"sockets": ["relative"]}, "absolute"),
+    ({"sockets": [{"address": "0000:b1:00.0"}]}, "path"),
+    ({"sockets": [{"path": "/x", "address": "b1"}]}, "b1"),
+    ({"sockets": [{"path": "/x", "adress": "b1"}]}, "adress"),
+    ({"sockets": ["/" + "x" * 200]}, "201 bytes"), ({"sockets": ["/x", "/x"]}, "twice"),
+    ({"timeout_ms": 0}, "timeout_ms"), ({"spin_us": "many"}, "spin_us"), ({"sokets": []}, "sokets"),
+])
+def test_configurations_that_are_refused(here, configuration, word):
+    env = here.config(vfio(configuration))
+    out = json.loads(here.good("opae", "plugins", "--json", env=env))
+    assert out["plugins"][0]["state"] == "failed" and word in out["plugins"][0]["reason"]
+
+
+def test_broken_file_is_told_and_the_default_works(here):
+    here.start()
+    done = here.run("hello_fpga", env=here.config("{ not JSON"))
+    assert done.returncode == 0 and "opae.cfg" in done.stderr and "not JSON" in done.stderr
+
+
+def test_search_order(here, folder):
+    """Environment before home."""
+    (folder / ".local").mkdir()
+    (folder / ".local/opae.cfg").write_text(vfio({"bad": 1}))
+    out = json.loads(here.good("opae", "plugins", "--json"))
+    assert out["plugins"][0]["state"] == "failed"
+    out = json.loads(here.good("opae", "plugins", "--json", env=here.config(WORD_FOR_WORD)))
+    assert out["plugins"][0]["state"] == "ready"
+
+
+def test_a_foreign_emulator_directory_is_not_trusted(installed, folder, here):
+    """Others can write to it, so what lies there may be anything."""
+    here.start()
+    (folder / "emu").chmod(0o777)
+    assert here.run("opae", "list").returncode == 3
+    (folder / "emu").chmod(0o700)
+    assert here.run("opae", "list").returncode == 0
+
+
+def test_two_programs_at_once(here):
+    """One gets the accelerator; the other is told that it is in use."""
+    here.start()
+    jobs = [subprocess.Popen([here.bin / "hello_fpga"], env=here.env, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
+    results = [(p.communicate(timeout=60), p.returncode) for p in jobs]
+    assert any(code == 0 for _, code in results)
+    for (out, err), code in results:
+        assert code == 0 or "resource busy" in err or "another client" in err or \
+            "No NLB0" in err, err
+
+
+def test_looking_disturbs_nobody(here):
+    """Many enumerations next to a program that opens again and again: it is never told busy."""
+    here.start()
+    lookers = [subprocess.Popen(["sh", "-c", "while :; do ./opae list >/dev/null; done"],
+                                cwd=here.bin, env=here.env) for _ in range(2)]
+    try:
+        for _ in range(20):
+            here.good("hello_fpga", "8000:00:00.0")
+    finally:
+        for p in lookers:
+            p.kill()
+            p.wait()
+
+
+def test_quiet_by_default(here):
+    """A plugin that is missing is a row of `opae plugins` and no line on anybody's terminal."""
+    here.start()
+    env = here.config(json.dumps({"plugins": ["gone", "vfio"], "configurations": {
+        "gone": {"enabled": True, "plugin": "libgone.so"},
+        "vfio": {"enabled": True, "plugin": "libv-opae.so"}}}))
+    done = here.run("hello_fpga", env=env)
+    assert done.returncode == 0 and done.stderr == ""
+    log = here.run("hello_fpga", env={**env, "LIBOPAE_LOG": "2"})
+    assert "libgone.so" in log.stdout
+    assert os.path.exists(here.plugins / "libopae-v.so")
