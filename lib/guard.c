@@ -71,7 +71,6 @@ struct guard_thread *guard_register(void)
 		while (!atomic_compare_exchange_weak(&records, &t->next, t))
 			;
 	}
-	t->depth = 0;
 	pthread_setspecific(at_thread_exit, t);
 	guard_self = t;
 	return t;

@@ -16,9 +16,12 @@
 
 #define GUARD_DEPTH 16 /* calls of one thread inside each other (a plugin may call back) */
 
+/*
+ * Sections nest, so the entries in use are the first ones. That is found by looking and not by a
+ * counter: a counter in memory would tie each call to the one before.
+ */
 struct guard_thread {
-	_Atomic uint64_t active[GUARD_DEPTH];
-	unsigned int depth; /* touched by its thread alone */
+	_Atomic uint64_t active[GUARD_DEPTH + 1]; /* the last one stays 0 */
 	atomic_bool in_use;
 	struct guard_thread *next;
 };
@@ -31,33 +34,43 @@ struct guard_thread *guard_register(void);
 /* Returns when no other thread is inside a section of the id. */
 void guard_wait(uint64_t id);
 
-/* False: too many calls inside each other, or no memory. */
+static inline uint64_t guard_peek(const struct guard_thread *t, unsigned int i)
+{
+	return atomic_load_explicit(&t->active[i], memory_order_relaxed);
+}
+
+/* False: no id at all, too many calls inside each other, or no memory. */
 static inline bool guard_enter(uint64_t id)
 {
 	struct guard_thread *t = guard_self;
+	unsigned int i = 0;
 
 	if (__builtin_expect(!t, 0)) {
 		t = guard_register();
 		if (!t)
 			return false;
 	}
-	if (__builtin_expect(t->depth >= GUARD_DEPTH, 0))
+	if (__builtin_expect(!id, 0)) /* an entry of 0 is no entry: leave would clear another's */
 		return false;
+	while (__builtin_expect(guard_peek(t, i) != 0, 0))
+		if (++i == GUARD_DEPTH)
+			return false;
 	if (__builtin_expect(guard_fenced, 0))
-		atomic_store_explicit(&t->active[t->depth], id, memory_order_seq_cst);
+		atomic_store_explicit(&t->active[i], id, memory_order_seq_cst);
 	else
-		atomic_store_explicit(&t->active[t->depth], id, memory_order_relaxed);
+		atomic_store_explicit(&t->active[i], id, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
-	t->depth++;
 	return true;
 }
 
 static inline void guard_leave(void)
 {
 	struct guard_thread *t = guard_self;
+	unsigned int i = 0;
 
-	t->depth--;
-	atomic_store_explicit(&t->active[t->depth], 0, memory_order_release);
+	while (__builtin_expect(guard_peek(t, i + 1) != 0, 0))
+		i++;
+	atomic_store_explicit(&t->active[i], 0, memory_order_release);
 }
 
 #endif

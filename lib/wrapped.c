@@ -103,18 +103,6 @@ fpga_result token_bad(const char *call)
 
 /* ---- handles ---- */
 
-struct wrapped_handle *handle_enter(fpga_handle id)
-{
-	struct wrapped_handle *w;
-
-	if (!guard_enter((uint64_t)(uintptr_t)id))
-		return NULL;
-	w = id_get(&handles, id);
-	if (__builtin_expect(!w, 0))
-		guard_leave();
-	return w;
-}
-
 fpga_result handle_bad(const char *call)
 {
 	return fail(FPGA_INVALID_PARAM,

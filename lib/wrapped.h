@@ -53,8 +53,20 @@ void token_unref(struct wrapped_token *t); /* NULL is fine */
 bool token_same(const struct wrapped_token *t, const struct adapter *a, fpga_token plugin);
 fpga_result token_bad(const char *call);
 
-/* NULL: not an open handle; the reason is set. Otherwise handle_leave() must follow. */
-struct wrapped_handle *handle_enter(fpga_handle id);
+/* NULL: not an open handle. Otherwise handle_leave() must follow. Inline, for every MMIO access
+ * begins with it. */
+static inline struct wrapped_handle *handle_enter(fpga_handle id)
+{
+	struct wrapped_handle *w;
+
+	if (__builtin_expect(!guard_enter((uint64_t)(uintptr_t)id), 0))
+		return NULL;
+	w = id_get(&handles, id);
+	if (__builtin_expect(!w, 0))
+		guard_leave();
+	return w;
+}
+
 #define handle_leave() guard_leave()
 fpga_result handle_bad(const char *call);
 

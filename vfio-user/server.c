@@ -7,6 +7,7 @@
 #include "vfio-user/server.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,6 +20,7 @@
 
 #define GREET_NS (2 * NS_PER_S) /* a client that says nothing for so long is let go */
 #define FAIR_BURST 64           /* commands taken before the listener is looked at again */
+#define SPIN_NS (30 * NS_PER_US) /* after a command the next one is often close behind */
 
 enum { LISTENER, WAKE, CLIENT, POLLED };
 
@@ -174,10 +176,25 @@ static int handle_message(struct vu_server *s)
 	return 0;
 }
 
+/* Waits for a message, for a moment only. 1, 0 (none came), or why the connection ends. */
+static int next_message(struct vu_server *s, int64_t spin_end)
+{
+	int rc;
+
+	for (;;) {
+		rc = vu_inbox_read(&s->inbox, s->client);
+		if (rc || clock_now_ns() >= spin_end)
+			return rc;
+		sched_yield(); /* what the last command set to work may need this core */
+	}
+}
+
 static int serve_client(struct vu_server *s)
 {
+	int64_t spin_end = 0;
+
 	for (int i = 0; i < FAIR_BURST && !reply_pending(s); i++) {
-		int rc = vu_inbox_read(&s->inbox, s->client);
+		int rc = next_message(s, spin_end);
 
 		if (rc <= 0)
 			return rc;
@@ -185,6 +202,7 @@ static int serve_client(struct vu_server *s)
 		vu_inbox_next(&s->inbox);
 		if (rc < 0)
 			return rc;
+		spin_end = clock_deadline(SPIN_NS);
 	}
 	return 0;
 }

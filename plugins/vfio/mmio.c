@@ -25,8 +25,8 @@
 /* The longest mapped part becomes the window of the fast path. */
 static void choose_window(struct mmio *m)
 {
-	for (uint32_t i = 0; i < m->map.num_areas; i++) {
-		const struct vdev_area *a = &m->map.areas[i];
+	for (uint32_t i = 0; i < m->map->num_areas; i++) {
+		const struct vdev_area *a = &m->map->areas[i];
 
 		if (a->size > m->window_len) {
 			m->window = a->offset;
@@ -38,8 +38,8 @@ static void choose_window(struct mmio *m)
 
 static int watch(struct handle *h, struct mmio *m)
 {
-	for (uint32_t i = 0; i < m->map.num_areas; i++) {
-		int rc = ones_watch(m->map.areas[i].at, m->map.areas[i].size, &h->dev->dead);
+	for (uint32_t i = 0; i < m->map->num_areas; i++) {
+		int rc = ones_watch(m->map->areas[i].at, m->map->areas[i].size, &h->dev->dead);
 
 		if (rc)
 			return rc;
@@ -56,22 +56,29 @@ int mmio_init(struct handle *h)
 	h->avx512 = __builtin_cpu_supports("avx512f");
 #endif
 	m->region = VDEV_BAR0;
-	rc = h->dev->ops->region(h->dev, VDEV_BAR0, &m->map);
+	m->map = calloc(1, sizeof(*m->map));
+	if (!m->map)
+		return -ENOMEM;
+	rc = h->dev->ops->region(h->dev, VDEV_BAR0, m->map);
 	if (rc)
 		return rc;
-	m->size = m->map.size;
+	m->size = m->map->size;
 	h->num_mmio = m->size ? 1 : 0;
-	if (!m->map.read || !m->map.write)
-		m->map.num_areas = 0; /* half a mapping: let the device answer what it refuses */
+	if (!m->map->read || !m->map->write)
+		m->map->num_areas = 0; /* half a mapping: let the device answer what it refuses */
 	choose_window(m);
 	return watch(h, m);
 }
 
 void mmio_done(struct handle *h)
 {
-	for (uint32_t n = 0; n < h->num_mmio; n++)
-		for (uint32_t i = 0; i < h->mmio[n].map.num_areas; i++)
-			ones_unwatch(h->mmio[n].map.areas[i].at);
+	for (uint32_t n = 0; n < MAX_MMIO; n++) {
+		for (uint32_t i = 0; h->mmio[n].map && i < h->mmio[n].map->num_areas; i++)
+			ones_unwatch(h->mmio[n].map->areas[i].at);
+		free(h->mmio[n].map);
+		h->mmio[n].map = NULL;
+	}
+	h->num_mmio = 0;
 }
 
 /* ---- what is wrong with an access ---- */
@@ -115,9 +122,9 @@ static inline uint8_t *mapped(const struct mmio *m, uint64_t offset)
 
 	if (likely(in < m->window_len))
 		return m->at + in;
-	for (uint32_t i = 0; i < m->map.num_areas; i++)
-		if (offset - m->map.areas[i].offset < m->map.areas[i].size)
-			return m->map.areas[i].at + (offset - m->map.areas[i].offset);
+	for (uint32_t i = 0; i < m->map->num_areas; i++)
+		if (offset - m->map->areas[i].offset < m->map->areas[i].size)
+			return m->map->areas[i].at + (offset - m->map->areas[i].offset);
 	return NULL;
 }
 
@@ -258,8 +265,8 @@ fpga_result vfio_mmio_info(fpga_handle handle, uint32_t num, struct opaex_mmio_i
 	*info = (struct opaex_mmio_info){
 		.size = m->size,
 		.flags = (wholly_mapped(m) ? OPAEX_MMIO_MAPPED : OPAEX_MMIO_TRAPPED) |
-			 (m->map.read ? OPAEX_MMIO_READ : 0u) |
-			 (m->map.write ? OPAEX_MMIO_WRITE : 0u)
+			 (m->map->read ? OPAEX_MMIO_READ : 0u) |
+			 (m->map->write ? OPAEX_MMIO_WRITE : 0u)
 	};
 	return FPGA_OK;
 }

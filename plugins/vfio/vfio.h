@@ -59,7 +59,7 @@ struct mmio {
 	uint64_t window, window_len; /* offset and bytes; window_len 0: nothing is mapped */
 	uint8_t *at;                 /* of the window */
 	uint32_t region;             /* VFIO index */
-	struct vdev_region map;      /* all mapped parts */
+	struct vdev_region *map;     /* all mapped parts; away from here, so that this stays small */
 };
 
 struct event {

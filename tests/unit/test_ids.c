@@ -136,6 +136,7 @@ static void nesting_is_bounded(void **state)
 	for (int i = 0; i < GUARD_DEPTH; i++)
 		guard_leave();
 	assert_true(guard_enter(1));
+	assert_false(guard_enter(0)); /* no entry is made, so none may be taken off */
 	guard_leave();
 }
 
