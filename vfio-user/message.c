@@ -136,10 +136,15 @@ int vu_inbox_read(struct vu_inbox *in, int socket)
 	return 1;
 }
 
-void vu_inbox_next(struct vu_inbox *in)
+void vu_inbox_close_fds(struct vu_inbox *in)
 {
 	close_all(in->fds, in->num_fds);
 	in->num_fds = 0;
+}
+
+void vu_inbox_next(struct vu_inbox *in)
+{
+	vu_inbox_close_fds(in);
 	in->got = in->body_len = 0;
 }
 

@@ -179,7 +179,9 @@ struct vu_inbox {
 /* Takes what is there. 1: a message is complete; 0: more is to come; -ENOTCONN: the peer has gone;
  * -EPROTO: broken header or too many descriptors; other negative errno: the socket's. */
 int vu_inbox_read(struct vu_inbox *in, int socket);
-/* Forgets the message and closes descriptors that nobody took. */
+/* Closes descriptors that nobody took. */
+void vu_inbox_close_fds(struct vu_inbox *in);
+/* Forgets the message, its descriptors included. */
 void vu_inbox_next(struct vu_inbox *in);
 void vu_inbox_done(struct vu_inbox *in);
 int vu_inbox_take_fd(struct vu_inbox *in, uint32_t i);

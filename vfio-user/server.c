@@ -165,6 +165,7 @@ static int handle_message(struct vu_server *s)
 		rc = vu_server_dispatch(s, in, &reply);
 		s->greeted |= first && !rc;
 	}
+	vu_inbox_close_fds(in); /* the client may count on it when it hears the answer */
 	finish_reply(s, &in->head, rc, reply.len, reply.fd);
 	if (first && rc)
 		return rc;

@@ -184,12 +184,16 @@ class Server:
             self.send(header, body if command == DMA_UNMAP else b"")
 
     def stop(self):
+        """Ends the thread before its descriptors go: a number may be another's at once."""
         self.stopping = True
+        for sock in (self.listener, getattr(self, "sock", None)):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except (OSError, AttributeError):
+                pass
+        self.thread.join(10)
+        assert not self.thread.is_alive()
         self.listener.close()
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except (OSError, AttributeError):
-            pass
 
 
 def capabilities(reply):
