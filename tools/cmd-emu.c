@@ -129,20 +129,43 @@ static void find_program(char *out, size_t len)
 	}
 }
 
+/*
+ * Takes the lock that makes this card's name ours. The child inherits the descriptor, and with it
+ * the lock, for as long as it lives. -1: a card of that name runs, or is being started.
+ */
+static int lock_name(const char *dir, const char *name)
+{
+	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s.pid", dir, name);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	/* Whoever lists cards holds the lock for a moment, to see whether it is free. */
+	for (int tries = 0; fd >= 0 && tries < 5; tries++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return fd;
+		pause_ms(2);
+	}
+	if (fd < 0)
+		fprintf(stderr, "opae: %s: %s\n", path, strerror(errno));
+	else
+		fprintf(stderr, "opae: card %s runs already\n", name);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* In the child: becomes the card, with the lock on its pid file, its output in a log file. */
-static void become_card(const char *dir, const char *name, const char *board, const char *mmio)
+static void become_card(const char *dir, const char *name, const char *board, const char *mmio,
+			int lock)
 {
 	char base[PATH_MAX_EMU + NAME_MAX_EMU + 2], path[sizeof(base) + 8], program[4096], text[16];
 	ssize_t n;
-	int fd, log;
+	int log;
 
 	snprintf(base, sizeof(base), "%s/%s", dir, name);
-	snprintf(path, sizeof(path), "%s.pid", base);
-	fd = open(path, O_RDWR | O_CREAT, 0600); /* stays open in the card: it is the lock */
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || ftruncate(fd, 0))
-		_exit(1);
 	n = snprintf(text, sizeof(text), "%d\n", getpid());
-	if (write(fd, text, (size_t)n) != n)
+	if (ftruncate(lock, 0) || write(lock, text, (size_t)n) != n)
 		_exit(1);
 	snprintf(path, sizeof(path), "%s.log", base);
 	log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
@@ -162,15 +185,19 @@ static void become_card(const char *dir, const char *name, const char *board, co
 	_exit(127);
 }
 
-static void remove_files(const char *dir, const char *name)
+static void remove_file(const char *dir, const char *name, const char *suffix)
 {
-	static const char *const suffixes[] = { "pid", "log", "sock" };
 	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s.%s", dir, name, suffixes[i]);
-		unlink(path);
-	}
+	snprintf(path, sizeof(path), "%s/%s.%s", dir, name, suffix);
+	unlink(path);
+}
+
+static void remove_files(const char *dir, const char *name)
+{
+	remove_file(dir, name, "sock");
+	remove_file(dir, name, "log");
+	remove_file(dir, name, "pid");
 }
 
 static void print_log(const char *dir, const char *name)
@@ -224,6 +251,7 @@ static int start(int argc, char *argv[], const char *dir)
 {
 	const char *name = "card0", *board = "nlb0", *mmio = NULL; /* the board's own way */
 	pid_t child;
+	int lock;
 
 	for (int i = 0; i < argc; i += 2) {
 		if (i + 1 == argc)
@@ -241,14 +269,14 @@ static int start(int argc, char *argv[], const char *dir)
 		return EXIT_USAGE;
 	if (!make_dir(dir))
 		return EXIT_FAILED;
-	child = running_pid(dir, name);
-	if (child) {
-		fprintf(stderr, "opae: card %s runs already (pid %d)\n", name, child);
+	lock = lock_name(dir, name);
+	if (lock < 0)
 		return EXIT_FAILED;
-	}
+	remove_file(dir, name, "log"); /* an old one says that another card was ready */
 	child = fork();
 	if (!child)
-		become_card(dir, name, board, mmio);
+		become_card(dir, name, board, mmio, lock);
+	close(lock);
 	if (child < 0 || !wait_ready(dir, name, child))
 		return EXIT_FAILED;
 	printf("card %s: board %s, socket %s/%s.sock, pid %d\n", name, board, dir, name, child);

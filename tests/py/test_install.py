@@ -126,7 +126,8 @@ def test_cmake_consumer(installed, tmp_path):
         "cmake_minimum_required(VERSION 3.14)\nproject(consumer C)\n"
         "find_package(opae 2 REQUIRED)\nadd_executable(c c.c)\n"
         "target_link_libraries(c opae::opae-c)\n")
-    for args in (["-S", tmp_path, "-B", tmp_path / "b", f"-DCMAKE_PREFIX_PATH={installed}"],
+    for args in (["-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "b",
+                  f"-DCMAKE_PREFIX_PATH={installed}"],
                  ["--build", tmp_path / "b"]):
         subprocess.run(["cmake", *args], check=True, stdout=subprocess.DEVNULL)
     run_consumer(tmp_path / "b/c", installed)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 
 NLB0 = "d8424dc4-a4a3-c413-f89e-433683f9040b"
@@ -44,6 +45,16 @@ def test_emu_after_a_crash(here):
         assert time.monotonic() < end
     assert json.loads(here.run("opae", "list", "--json").stdout)["devices"] == []
     here.start()
+    assert len(json.loads(here.good("opae", "list", "--json"))["devices"]) == 1
+
+
+def test_emu_started_twice_at_once(here):
+    """One of them becomes the card; the others hear that it runs."""
+    args = [here.bin / "opae", "emu", "start"]
+    jobs = [subprocess.Popen(args, env=here.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(5)]
+    codes = sorted((p.communicate(timeout=30), p.returncode)[1] for p in jobs)
+    assert codes == [0, 1, 1, 1, 1]
     assert len(json.loads(here.good("opae", "list", "--json"))["devices"]) == 1
 
 
