@@ -7,6 +7,7 @@
 #include "emu/card.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -334,6 +335,9 @@ static int make_registers(struct card *c)
 	if (c->regs_fd < 0)
 		return c->regs_fd;
 	rc = sys_ftruncate(c->regs_fd, (off_t)c->board->bar0_size);
+	/* The client gets this file: it must not be able to cut it short under the card. */
+	if (!rc && fcntl(c->regs_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		rc = -errno;
 	if (!rc)
 		rc = sys_mmap(NULL, c->board->bar0_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			      c->regs_fd, 0, &at);

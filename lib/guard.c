@@ -30,8 +30,21 @@ static void release_record(void *record)
 	atomic_store_explicit(&t->in_use, false, memory_order_release);
 }
 
+/* In the child of a fork: the other threads are no more, and so are their sections. */
+static void after_fork(void)
+{
+	for (struct guard_thread *t = atomic_load(&records); t; t = t->next) {
+		if (t == guard_self)
+			continue;
+		for (unsigned int i = 0; i < GUARD_DEPTH; i++)
+			atomic_store(&t->active[i], 0);
+		atomic_store(&t->in_use, false);
+	}
+}
+
 static void set_up(void)
 {
+	pthread_atfork(NULL, NULL, after_fork);
 	pthread_key_create(&at_thread_exit, release_record);
 	if (!UNDER_TSAN &&
 	    !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))

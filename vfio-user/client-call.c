@@ -175,6 +175,8 @@ static int await_reply(struct vu_client *c, const struct vu_call *call, uint16_t
 			return h->id == id && h->command == call->command ? 0 : -EPROTO;
 		if (!rc)
 			rc = vu_client_serve(c, c->socket, &c->inbox);
+		if (!rc && !clock_left_ms(deadline)) /* a flood of its commands is no answer */
+			rc = -ETIMEDOUT;
 		if (rc)
 			return rc;
 		vu_inbox_next(&c->inbox);

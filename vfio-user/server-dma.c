@@ -314,7 +314,7 @@ static ssize_t copy_mapped(struct vu_server *s, uint64_t dst, uint64_t src, size
 static ssize_t copy_bounced(struct vu_server *s, uint64_t dst, uint64_t src, size_t len,
 			    uint64_t *fault)
 {
-	unsigned char buf[4096];
+	unsigned char buf[VU_DMA_CHUNK];
 	int rc;
 
 	if (len > sizeof(buf))

@@ -40,6 +40,7 @@ struct vu_dma_call {
 	pthread_cond_t changed; /* on the monotonic clock */
 	struct vu_outbox out;   /* what the server thread has to send on the main socket */
 	uint16_t id, command;
+	int cancel;             /* eventfd: ends a wait on the twin; -1: none */
 	bool waiting;
 	unsigned int overdue; /* answers to messages that nobody waits for any more */
 	int result;           /* 1: no answer yet */

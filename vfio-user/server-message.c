@@ -18,6 +18,9 @@ int vu_dma_call_init(struct vu_dma_call *d)
 {
 	pthread_condattr_t attr;
 
+	d->cancel = sys_eventfd(0, EFD_NONBLOCK);
+	if (d->cancel < 0)
+		return d->cancel;
 	pthread_mutex_init(&d->turn, NULL);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -30,6 +33,8 @@ int vu_dma_call_init(struct vu_dma_call *d)
 void vu_dma_call_done(struct vu_dma_call *d)
 {
 	free(d->out.buf);
+	if (d->cancel >= 0)
+		sys_close(d->cancel);
 	pthread_mutex_destroy(&d->turn);
 	pthread_mutex_destroy(&d->lock);
 	pthread_cond_destroy(&d->changed);
@@ -65,19 +70,52 @@ static int judge(const struct vu_inbox *in, uint16_t id, uint16_t command, void 
 
 /* ---- on the twin ---- */
 
+/* An answer to a message that nobody waits for any more. */
+static bool is_overdue(struct vu_dma_call *d, const struct vu_inbox *in)
+{
+	SCOPED_LOCK(&d->lock);
+
+	if (!d->overdue || in->head.id == d->id)
+		return false;
+	d->overdue--;
+	return true;
+}
+
 static int twin_wait(struct vu_server *s, int64_t deadline)
 {
-	struct pollfd p = { .fd = s->twin, .events = POLLIN };
+	struct vu_dma_call *d = &s->dma_call;
+	struct pollfd p[] = { { .fd = s->twin, .events = POLLIN },
+			      { .fd = d->cancel, .events = POLLIN } };
+	eventfd_t ignored;
 
 	for (;;) {
 		int rc = vu_inbox_read(&s->twin_inbox, s->twin);
 
+		if (rc == 1 && is_overdue(d, &s->twin_inbox)) {
+			vu_inbox_next(&s->twin_inbox);
+			continue;
+		}
 		if (rc)
 			return rc > 0 ? 0 : rc;
 		if (!clock_left_ms(deadline))
 			return -ETIMEDOUT;
-		sys_poll(&p, 1, clock_left_ms(deadline));
+		sys_poll(p, 2, clock_left_ms(deadline));
+		if (p[1].revents && !eventfd_read(d->cancel, &ignored))
+			return -ECANCELED;
 	}
+}
+
+/* Marks the wait on the twin, so that a cancel of before or after it does not count. */
+static void set_waiting(struct vu_dma_call *d, bool waiting, bool cancelled)
+{
+	eventfd_t ignored;
+	SCOPED_LOCK(&d->lock);
+
+	d->waiting = waiting;
+	d->result = waiting ? 1 : 0;
+	if (cancelled)
+		d->overdue++;
+	eventfd_read(d->cancel, &ignored);
 }
 
 static int by_twin(struct vu_server *s, const struct vu_dma_access *a, void *data, bool write)
@@ -87,14 +125,19 @@ static int by_twin(struct vu_server *s, const struct vu_dma_access *a, void *dat
 	struct vu_dma_access body = *a;
 	struct iovec iov[3] = { { &h, sizeof(h) }, { &body, sizeof(body) }, { data, a->count } };
 	int64_t deadline = clock_deadline(ANSWER_NS);
-	int rc = vu_send_all(s->twin, iov, write ? 3 : 2, NULL, 0, deadline);
+	int rc;
 
+	set_waiting(d, true, false);
+	rc = vu_send_all(s->twin, iov, write ? 3 : 2, NULL, 0, deadline);
 	if (!rc)
 		rc = twin_wait(s, deadline);
+	set_waiting(d, false, rc == -ECANCELED);
+	if (rc == -ECANCELED)
+		return rc;
 	if (!rc)
 		rc = judge(&s->twin_inbox, d->id, d->command, data, a->count);
 	vu_inbox_next(&s->twin_inbox);
-	if (rc && rc != -EFAULT) /* a late answer must not be taken for the next one's */
+	if (rc && rc != -EFAULT) /* nothing that comes now could be told from what is late */
 		shutdown(s->twin, SHUT_RDWR);
 	return rc;
 }
@@ -147,6 +190,8 @@ static int by_main(struct vu_server *s, const struct vu_dma_access *a, void *dat
 	SCOPED_LOCK(&d->lock);
 
 	rc = await(d, outbox_empty, end); /* a cancelled one may still be leaving */
+	if (!rc && !vu_server_has_client(s)) /* it left: abort has passed, or will not wait for us */
+		rc = -ENOTCONN;
 	if (!rc)
 		rc = put_out(d, a, data, write);
 	if (rc)
@@ -184,8 +229,10 @@ void vu_server_dma_cancel(struct vu_server *s)
 	struct vu_dma_call *d = &s->dma_call;
 	SCOPED_LOCK(&d->lock);
 
-	if (d->waiting && d->result == 1)
-		d->result = -ECANCELED;
+	if (!d->waiting || d->result != 1)
+		return;
+	d->result = -ECANCELED;
+	eventfd_write(d->cancel, 1);
 	pthread_cond_broadcast(&d->changed);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/sys.h"
 #include "vfio-user/server-internal.h"
@@ -69,19 +70,24 @@ static int outbox_flush(struct vu_outbox *o, int socket)
 	return 1;
 }
 
-/* The reply under way first, then a DMA command of ours: pieces of two messages never mix. */
+/*
+ * Replies go before DMA commands of ours; but one that has left in part goes on first, for pieces of
+ * two messages must never mix. 1: nothing is left; 0: the socket is full.
+ */
 static int flush_all(struct vu_server *s)
 {
 	struct vu_dma_call *d = &s->dma_call;
-	int rc = outbox_flush(&s->reply, s->client);
+	int rc = 1;
+	SCOPED_LOCK(&d->lock);
 
-	if (rc <= 0)
-		return rc;
-	pthread_mutex_lock(&d->lock);
-	rc = outbox_flush(&d->out, s->client);
+	if (d->out.sent)
+		rc = outbox_flush(&d->out, s->client);
 	if (rc == 1)
+		rc = outbox_flush(&s->reply, s->client);
+	if (rc == 1)
+		rc = outbox_flush(&d->out, s->client);
+	if (!d->out.len)
 		pthread_cond_broadcast(&d->changed);
-	pthread_mutex_unlock(&d->lock);
 	return rc;
 }
 
@@ -92,12 +98,9 @@ static bool reply_pending(const struct vu_server *s)
 
 static bool dma_pending(struct vu_server *s)
 {
-	bool pending;
+	SCOPED_LOCK(&s->dma_call.lock);
 
-	pthread_mutex_lock(&s->dma_call.lock);
-	pending = s->dma_call.out.len > 0;
-	pthread_mutex_unlock(&s->dma_call.lock);
-	return pending;
+	return s->dma_call.out.len > 0;
 }
 
 /* ---- one client ---- */
@@ -143,7 +146,7 @@ static int finish_reply(struct vu_server *s, const struct vu_header *to, int rc,
 	s->reply.len = h.size;
 	s->reply.sent = 0;
 	s->reply.fd = fd;
-	rc = outbox_flush(&s->reply, s->client);
+	rc = flush_all(s);
 	return rc < 0 ? rc : 0;
 }
 
@@ -402,6 +405,7 @@ int vu_server_new(const struct vu_server_config *cfg, struct vu_server **ret)
 		return -ENOMEM;
 	s->cfg = *cfg;
 	s->listener = s->client = s->twin = s->reply.fd = s->dma_call.out.fd = -1;
+	s->dma_call.cancel = -1;
 	s->wake = sys_eventfd(0, EFD_NONBLOCK);
 	rc = s->wake < 0 ? s->wake : vu_copy_install();
 	if (!rc)

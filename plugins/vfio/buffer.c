@@ -11,14 +11,18 @@
 #define ALL_FLAGS (FPGA_BUF_PREALLOCATED | FPGA_BUF_QUIET | FPGA_BUF_READ_ONLY)
 #define SLOTS_MAX (1u << 24)
 
-int buffers_init(struct buffers *b, struct vdev *dev)
+void buffers_init(struct buffers *b)
+{
+	memset(b, 0, sizeof(*b));
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_mutex_init(&b->served_lock, NULL);
+}
+
+int buffers_attach(struct buffers *b, struct vdev *dev)
 {
 	uint64_t first, last;
 	int rc = 0;
 
-	memset(b, 0, sizeof(*b));
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_mutex_init(&b->served_lock, NULL);
 	for (unsigned int n = 0; !rc && dev->ops->iova_range(dev, n, &first, &last); n++)
 		rc = iova_put(&b->iova, first, last);
 	return rc;
@@ -157,11 +161,19 @@ static int detach(struct buffers *b, struct vdev *dev, struct buffer *buf)
 	return rc;
 }
 
-void buffers_done(struct buffers *b, struct vdev *dev)
+void buffers_release_all(struct buffers *b, struct vdev *dev)
 {
+	SCOPED_LOCK(&b->lock);
+
 	for (uint32_t i = 0; i < b->num; i++)
-		if (b->slots[i].used)
+		if (b->slots[i].used) {
 			detach(b, dev, &b->slots[i].buffer);
+			slot_free(b, &b->slots[i]);
+		}
+}
+
+void buffers_done(struct buffers *b)
+{
 	iova_done(&b->iova);
 	free(b->slots);
 	free(b->served);

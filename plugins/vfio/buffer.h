@@ -41,9 +41,13 @@ struct buffers {
 	size_t num_served;
 };
 
-int buffers_init(struct buffers *b, struct vdev *dev);
-/* Gives everything back; the device may be dead. */
-void buffers_done(struct buffers *b, struct vdev *dev);
+/* Before the device is opened, for it may ask at once; buffers_done() after it is closed. */
+void buffers_init(struct buffers *b);
+void buffers_done(struct buffers *b);
+/* Takes the device's addresses over. 0 or a negative errno. */
+int buffers_attach(struct buffers *b, struct vdev *dev);
+/* Gives every buffer back; the device may be dead. */
+void buffers_release_all(struct buffers *b, struct vdev *dev);
 /* Serves the device's messages. */
 int buffers_access(struct buffers *b, uint64_t iova, void *data, size_t len, bool write);
 

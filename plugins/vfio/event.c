@@ -55,8 +55,6 @@ int events_init(struct handle *h)
 	uint32_t n = 0;
 	int rc = h->dev->ops->irq_count(h->dev, VDEV_MSIX, &n);
 
-	h->sink = -1;
-	pthread_mutex_init(&h->event_lock, NULL);
 	if (rc)
 		return rc;
 	if (n > MAX_VECTORS)
@@ -81,7 +79,6 @@ void events_done(struct handle *h)
 	if (h->sink >= 0)
 		sys_close(h->sink);
 	free(h->vectors);
-	pthread_mutex_destroy(&h->event_lock);
 }
 
 static fpga_result check_type(fpga_event_type type, const char *call)

@@ -91,6 +91,7 @@ static void recall(struct instance *inst, const char *path, struct facts *ret)
 void look_forget_all(struct instance *inst)
 {
 	struct known_device *next;
+	SCOPED_LOCK(&inst->lock);
 
 	for (struct known_device *k = inst->known; k; k = next) {
 		next = k->next;

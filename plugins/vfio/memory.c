@@ -31,17 +31,28 @@ static bool more_than_machine(uint64_t len)
 
 /* ---- ours ---- */
 
-static int make_in(unsigned int memfd_flags, uint64_t len, struct memory *m)
+/* A memfd that whoever gets it cannot cut short: the program's accesses must not be SIGBUS. */
+static int sealed_memfd(const char *name, unsigned int flags, uint64_t len)
 {
-	CLEANUP_CLOSE int fd = sys_memfd("opae-buffer", memfd_flags);
+	CLEANUP_CLOSE int fd = sys_memfd(name, flags | MFD_ALLOW_SEALING);
 	int rc;
 
 	if (fd < 0)
 		return fd;
 	rc = sys_ftruncate(fd, (off_t)len);
-	if (!rc)
-		rc = sys_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0,
-			      &m->at);
+	if (!rc && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		rc = -errno;
+	return rc ? rc : fd_steal(&fd);
+}
+
+static int make_in(unsigned int memfd_flags, uint64_t len, struct memory *m)
+{
+	CLEANUP_CLOSE int fd = sealed_memfd("opae-buffer", memfd_flags, len);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = sys_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0, &m->at);
 	if (rc)
 		return rc;
 	m->len = len;
@@ -77,9 +88,12 @@ struct maps_line {
 	char name[64];
 };
 
+typedef bool (*maps_judge)(const struct maps_line *l, const void *arg);
+
 /* Is this mapping private anonymous memory, or the heap, that may be read and written? */
-static bool plain(const struct maps_line *l)
+static bool plain(const struct maps_line *l, const void *arg)
 {
+	(void)arg;
 	return !strcmp(l->perms, "rw-p") && !l->inode &&
 	       (!*l->name || !strcmp(l->name, "[heap]") || !strncmp(l->name, "[anon:", 6));
 }
@@ -109,8 +123,16 @@ static char *read_maps(void)
 	return text;
 }
 
-/* All of [first, end) is plain. */
-static bool all_plain(uint64_t first, uint64_t end)
+/* Is it a mapping of this file? */
+static bool of_file(const struct maps_line *l, const void *arg)
+{
+	const struct stat *st = arg;
+
+	return l->inode == st->st_ino && l->perms[3] == 's';
+}
+
+/* All of [first, end) is mapped, and the judge says yes to each part of it. */
+static bool all_are(uint64_t first, uint64_t end, maps_judge judge, const void *arg)
 {
 	CLEANUP_FREE char *text = read_maps();
 	uint64_t covered = first;
@@ -124,7 +146,7 @@ static bool all_plain(uint64_t first, uint64_t end)
 			   &l.end, l.perms, &l.inode, l.name) < 4 ||
 		    l.end <= covered)
 			continue;
-		if (l.first > covered || !plain(&l))
+		if (l.first > covered || !judge(&l, arg))
 			return false;
 		covered = l.end;
 	}
@@ -145,15 +167,13 @@ static int write_all(int fd, const char *from, uint64_t len)
 
 static int replace(void *at, uint64_t len, struct memory *m)
 {
-	CLEANUP_CLOSE int fd = sys_memfd("opae-preallocated", 0);
+	CLEANUP_CLOSE int fd = sealed_memfd("opae-preallocated", 0, len);
 	void *got;
 	int rc;
 
 	if (fd < 0)
 		return fd;
-	rc = sys_ftruncate(fd, (off_t)len);
-	if (!rc)
-		rc = write_all(fd, at, len);
+	rc = write_all(fd, at, len);
 	if (!rc)
 		rc = sys_mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0, &got);
 	if (!rc)
@@ -161,14 +181,10 @@ static int replace(void *at, uint64_t len, struct memory *m)
 	return rc;
 }
 
-static bool readable_throughout(char *at, uint64_t len)
+static bool readable(const struct maps_line *l, const void *arg)
 {
-	char byte;
-
-	for (uint64_t off = 0; off < len; off += MEMORY_PAGE)
-		if (memory_copy(at + off, &byte, 1, false))
-			return false;
-	return !memory_copy(at + len - 1, &byte, 1, false);
+	(void)arg;
+	return l->perms[0] == 'r';
 }
 
 int memory_adopt(void *at, uint64_t len, bool share_by_fd, struct memory *ret)
@@ -176,13 +192,34 @@ int memory_adopt(void *at, uint64_t len, bool share_by_fd, struct memory *ret)
 	uint64_t first = (uint64_t)(uintptr_t)at, end;
 
 	if (__builtin_add_overflow(first, len, &end) || more_than_machine(len) ||
-	    !readable_throughout(at, len))
+	    !all_are(first, end, readable, NULL))
 		return -EFAULT;
-	if (share_by_fd && !((first | len) % MEMORY_PAGE) && all_plain(first, end) &&
+	if (share_by_fd && !((first | len) % MEMORY_PAGE) && all_are(first, end, plain, NULL) &&
 	    !replace(at, len, ret))
 		return 0;
 	*ret = (struct memory){ MEMORY_FOREIGN, at, len, -1, false };
 	return 0;
+}
+
+static int read_all(int fd, char *to, uint64_t len)
+{
+	for (uint64_t done = 0; done < len;) {
+		ssize_t n = sys_pread(fd, to + done, len - done, (off_t)done);
+
+		if (n <= 0)
+			return n ? (int)n : -EIO;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* The program may have unmapped its memory meanwhile, and put something else there. */
+static bool still_there(const struct memory *m)
+{
+	uint64_t first = (uint64_t)(uintptr_t)m->at;
+	struct stat st;
+
+	return !sys_fstat(m->fd, &st) && all_are(first, first + m->len, of_file, &st);
 }
 
 /* Private memory with the same bytes takes the place of the shared one in a single step. */
@@ -190,11 +227,10 @@ static void turn_back(struct memory *m)
 {
 	void *copy;
 
-	if (sys_mmap(NULL, m->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-		     &copy))
-		return; /* it stays shared with nobody: the descriptor goes anyway */
-	memcpy(copy, m->at, m->len);
-	if (sys_mremap_to(copy, m->len, m->at))
+	if (!still_there(m) || sys_mmap(NULL, m->len, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &copy))
+		return; /* what is left is shared with nobody: the descriptor goes anyway */
+	if (read_all(m->fd, copy, m->len) || sys_mremap_to(copy, m->len, m->at))
 		sys_munmap(copy, m->len);
 }
 

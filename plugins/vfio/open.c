@@ -37,19 +37,40 @@ static int dma_access(void *ctx, uint64_t iova, void *data, size_t len, bool wri
 	return buffers_access(&h->buffers, iova, data, len, write);
 }
 
+static struct handle *handle_new(const struct token *t)
+{
+	struct handle *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->token = *t;
+	h->sink = -1;
+	pthread_mutex_init(&h->event_lock, NULL);
+	buffers_init(&h->buffers);
+	return h;
+}
+
 static void handle_free(struct handle *h)
 {
-	mmio_done(h);
-	events_done(h);
-	buffers_done(&h->buffers, h->dev);
-	h->dev->ops->close(h->dev);
+	if (h->dev) {
+		mmio_done(h);
+		events_done(h);
+		buffers_release_all(&h->buffers, h->dev);
+		h->dev->ops->close(h->dev);
+	}
+	buffers_done(&h->buffers);
+	pthread_mutex_destroy(&h->event_lock);
 	free(h);
 }
 
 static int set_up(struct handle *h)
 {
-	int rc = set_command(h->dev, true);
+	int rc = buffers_attach(&h->buffers, h->dev);
 
+	if (!rc)
+		rc = events_init(h);
+	if (!rc)
+		rc = set_command(h->dev, true);
 	if (!rc)
 		rc = look_read_facts(h->dev, &h->token.facts);
 	if (!rc)
@@ -101,21 +122,16 @@ fpga_result vfio_open(fpga_token token, fpga_handle *handle, int flags)
 	if (flags & ~FPGA_OPEN_SHARED)
 		return say(FPGA_INVALID_PARAM, "fpgaOpen: unknown flags 0x%x",
 			   (unsigned int)(flags & ~FPGA_OPEN_SHARED));
-	h = calloc(1, sizeof(*h));
+	h = handle_new(token);
 	if (!h)
 		return say(FPGA_NO_MEMORY, "fpgaOpen: no memory");
-	h->token = *(const struct token *)token;
 	r = connect_device(h);
 	if (r != FPGA_OK) {
-		free(h);
+		handle_free(h);
 		return r;
 	}
 	h->token.state = FPGA_ACCELERATOR_ASSIGNED;
-	rc = buffers_init(&h->buffers, h->dev);
-	if (!rc)
-		rc = events_init(h);
-	if (!rc)
-		rc = set_up(h);
+	rc = set_up(h);
 	if (rc) {
 		r = say_device(h->dev, rc, "fpgaOpen");
 		handle_free(h);

@@ -213,7 +213,8 @@ static void a_fork_is_told(void **state)
 	pid = fork();
 	if (!pid)
 		_exit(fpgaReadMMIO64(h, 0, 8, &v) == FPGA_EXCEPTION &&
-				      strstr(opaex_error_detail(), "forked") ?
+				      strstr(opaex_error_detail(), "forked") &&
+				      fpgaClose(h) == FPGA_OK ?
 			      0 :
 			      1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);

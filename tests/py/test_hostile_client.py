@@ -669,6 +669,85 @@ def test_dma_answers_that_lie(nlb, reply):
     hangs_up(c.sock)
 
 
+def test_reset_does_not_wait_for_a_twin_that_is_deaf(nlb):
+    c = Client(nlb.path, caps=b'{"capabilities":{"twin_socket":{"supported":true}}}\0')
+    twin = socket.socket(fileno=c.version[1][0])
+    memory = bytearray(0x20000)
+    c.write(CONFIG, 4, b"\x06\x00")
+    c.call(vu.DMA_MAP, dma_map(3, 0, 0x100000, 0x20000))
+    start_nlb(c, 0x100000, 0x108000, 64, 0x110000)
+    late = vu.recv_message(twin)  # the question arrives, the answer does not
+    begin = time.monotonic()
+    c.call(vu.RESET)
+    assert time.monotonic() - begin < 2
+    # Later it answers after all, and the next run is not confused by it.
+    (msg_id, command, _, _, _), body, _ = late
+    twin.sendall(message(command, body[:16] + b"\7" * 4096, msg_id, vu.REPLY))
+    t = threading.Thread(target=answer_dma, args=(twin, memory, 0x100000, []))
+    t.start()
+    memory[:4096] = os.urandom(4096)
+    c.write(CONFIG, 4, b"\x06\x00")
+    start_nlb(c, 0x100000, 0x108000, 64, 0x110000)
+    end = time.monotonic() + 10
+    while not memory[0x10040] & 1:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    assert memory[0x8000:0x9000] == memory[:0x1000]
+    c.close()
+    t.join(10)
+    twin.close()
+
+
+def test_messages_never_mix_on_a_full_socket(nlb):
+    """Replies that nobody reads have nearly filled the socket when a DMA command and more replies
+    are due. What the client reads in the end must still be whole messages, in their order."""
+    memory = bytearray(0x40000)
+    c = MainSocketDma(nlb.path, memory, 0x100000)
+    source = memfd(0x20000)
+    c.write(CONFIG, 4, b"\x06\x00")
+    c.call(vu.DMA_MAP, dma_map(3, 0, 0x1000000, 0x20000), fds=[source])
+    c.call(vu.DMA_MAP, dma_map(3, 0, 0x100000, 0x40000))
+    os.pwrite(source, b"\xa5" * 0x10000, 0)
+    ask = struct.pack("<QII", 0, CONFIG, 4096)
+    first = c.next_id + 1
+    for i in range(30):
+        c.sock.sendall(message(vu.REGION_READ, ask, first + i))
+    time.sleep(0.2)
+    for offset, value, n in ((0x110, 0x130000, 8), (0x138, 0, 4), (0x138, 1, 4),
+                             (0x120, 0x1000000 >> 6, 8), (0x128, 0x100000 >> 6, 8),
+                             (0x130, 0x10000 // 64, 4), (0x138, 3, 4)):
+        data = value.to_bytes(n, "little")
+        c.sock.sendall(message(vu.REGION_WRITE, struct.pack("<QII", offset, 0, n) + data,
+                               flags=vu.NO_REPLY))
+    time.sleep(0.2)  # the engine's first DMA_WRITE leaves, in part
+    for i in range(30, 60):
+        c.sock.sendall(message(vu.REGION_READ, ask, first + i))
+    replies, seen = 0, set()
+    end = time.monotonic() + 20
+    while replies < 60 or not memory[0x30040] & 1:
+        assert time.monotonic() < end
+        header, body, _ = vu.recv_message(c.sock)
+        if header[3] & 0xF == vu.REPLY:
+            assert header[0] == first + replies and len(body) == 16 + 4096
+            replies += 1
+        else:
+            assert header[1] in (vu.DMA_READ, vu.DMA_WRITE)
+            seen.add(header[1])
+            c.serve(header, body)
+    assert memory[:0x10000] == b"\xa5" * 0x10000 and vu.DMA_WRITE in seen
+    c.close()
+    os.close(source)
+
+
+def test_registers_cannot_be_cut_short(card):
+    c = Client(card("nlb0", "map").path)
+    _, fds = c.call(vu.GET_REGION_INFO, struct.pack("<IIIIQQ", 64, 0, 0, 0, 0, 0))
+    with pytest.raises(PermissionError):
+        os.ftruncate(fds[0], 0)
+    os.close(fds[0])
+    c.close()
+
+
 def test_disconnect_in_the_middle_of_everything(nlb):
     for _ in range(20):
         c = Client(nlb.path)

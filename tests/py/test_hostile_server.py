@@ -223,6 +223,26 @@ def test_late_answers_end_by_the_deadline(here, devices):
     assert time.monotonic() - begin < 2
 
 
+def test_flood_of_dma_commands_ends_by_the_deadline(here, devices):
+    """A device that asks for memory again and again has not answered."""
+    def flood(s, h, b, f):
+        if struct.unpack_from("<QI", b) != (0x108, 0):
+            return s.answer(h, b)
+        ask = vu.message(vu.DMA_READ, struct.pack("<QQ", 0x100000, 64), 77, vu.NO_REPLY) * 100
+        while True:
+            s.sock.sendall(ask)
+
+    server = devices({vu.REGION_READ: flood})
+    env = here.config(json.dumps({
+        "plugins": ["vfio"], "configurations": {"vfio": {
+            "enabled": True, "plugin": "libv-opae.so",
+            "configuration": {"sockets": [server.path], "timeout_ms": 300}}}}))
+    begin = time.monotonic()
+    done = here.run("opae", "mmio", "read", "0x108", env=env, timeout=20)
+    assert done.returncode == 1 and "300 ms" in done.stderr
+    assert time.monotonic() - begin < 1.5
+
+
 def test_random_answers(here, devices):
     import random
     rng = random.Random(11)

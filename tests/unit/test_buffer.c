@@ -23,14 +23,16 @@ static int up(void **state)
 	fake_init(&r->dev, 0x1000);
 	r->h.dev = &r->dev.base;
 	*state = r;
-	return buffers_init(&r->h.buffers, r->h.dev);
+	buffers_init(&r->h.buffers);
+	return buffers_attach(&r->h.buffers, r->h.dev);
 }
 
 static int down(void **state)
 {
 	struct rig *r = *state;
 
-	buffers_done(&r->h.buffers, r->h.dev);
+	buffers_release_all(&r->h.buffers, r->h.dev);
+	buffers_done(&r->h.buffers);
 	free(r);
 	return 0;
 }
@@ -137,6 +139,38 @@ static void preallocated_in_place(void **state)
 	sys_munmap((char *)p - 4096, 4 * 4096);
 }
 
+/* The program unmapped its memory, and something else is there now: release leaves that alone. */
+static void preallocated_and_gone(void **state)
+{
+	struct rig *r = *state;
+	void *p, *other;
+	uint64_t w;
+
+	assert_int_equal(sys_mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				  -1, 0, &p), 0);
+	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, FPGA_BUF_PREALLOCATED), FPGA_OK);
+	sys_munmap(p, 8192);
+	assert_int_equal(sys_mmap(p, 4096, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0, &other), 0);
+	memset(other, 7, 4096);
+	assert_int_equal(vfio_release_buffer(&r->h, w), FPGA_OK);
+	assert_int_equal(((char *)other)[0], 7);
+	assert_int_equal(((char *)other)[4095], 7);
+	sys_munmap(other, 4096);
+}
+
+/* Whoever gets a buffer's file cannot take the pages from under the program. */
+static void files_cannot_be_cut_short(void **state)
+{
+	struct rig *r = *state;
+	void *p = NULL;
+	uint64_t w;
+
+	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, 0), FPGA_OK);
+	assert_int_equal(sys_ftruncate(r->h.buffers.slots[0].buffer.memory.fd, 0), -EPERM);
+	memset(p, 1, 8192);
+}
+
 static void preallocated_anywhere_is_served(void **state)
 {
 	struct rig *r = *state;
@@ -224,6 +258,8 @@ int main(void)
 		RIGGED(a_device_that_refuses_costs_nothing),
 		RIGGED(addresses_run_out),
 		RIGGED(preallocated_in_place),
+		RIGGED(preallocated_and_gone),
+		RIGGED(files_cannot_be_cut_short),
 		RIGGED(preallocated_anywhere_is_served),
 		RIGGED(read_only_is_kept),
 		RIGGED(memory_that_went_away),
