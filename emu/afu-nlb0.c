@@ -203,6 +203,18 @@ static void publish(struct afu *a, const struct run *r, uint32_t pending)
 	afu_put64(a, STATUS1, (uint64_t)pending << 32 | pending);
 }
 
+/* A reset took the DMA away, or the client left: the run never was. */
+static bool dma_failed(struct afu *a, struct run *r, int rc)
+{
+	struct nlb *n = a->state;
+
+	if (rc == -ECANCELED || rc == -ENOTCONN)
+		atomic_store(&n->halt, FORGET);
+	else if (rc)
+		r->error |= ERROR_DMA;
+	return rc;
+}
+
 /* While the engine works nobody else looks at mapped registers: a stop must still arrive. */
 static bool may_go_on(struct afu *a)
 {
@@ -225,11 +237,9 @@ static void copy_once(struct afu *a, struct run *r)
 
 		if (lines > STEP_LINES)
 			lines = STEP_LINES;
-		if (card_dma_copy(a->card, r->job->dst + offset, r->job->src + offset,
-				  (size_t)lines * LINE)) {
-			r->error |= ERROR_DMA;
+		if (dma_failed(a, r, card_dma_copy(a->card, r->job->dst + offset,
+						   r->job->src + offset, (size_t)lines * LINE)))
 			return;
-		}
 		at += lines;
 		r->reads += lines;
 		r->writes += lines;
@@ -250,9 +260,8 @@ static void write_status_line(struct afu *a, struct run *r, uint64_t clocks)
 	line[3] = (uint32_t)(clocks >> 32);
 	line[4] = (uint32_t)r->reads;
 	line[5] = (uint32_t)r->writes;
-	if (card_dma_write(a->card, at + 8, &line[2], sizeof(line) - 8) ||
-	    card_dma_write(a->card, at, &line[0], 8))
-		r->error |= ERROR_DMA;
+	if (!dma_failed(a, r, card_dma_write(a->card, at + 8, &line[2], sizeof(line) - 8)))
+		dma_failed(a, r, card_dma_write(a->card, at, &line[0], 8));
 }
 
 static void finish(struct afu *a, struct run *r, uint64_t clocks)

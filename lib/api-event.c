@@ -96,6 +96,7 @@ fpga_result fpgaRegisterEvent(fpga_handle handle, fpga_event_type event_type,
 	struct wrapped_handle *w = handle_enter(handle);
 	struct wrapped_event *e;
 	fpga_result r;
+	bool first;
 
 	if (!w)
 		return handle_bad("fpgaRegisterEvent");
@@ -105,10 +106,16 @@ fpga_result fpgaRegisterEvent(fpga_handle handle, fpga_event_type event_type,
 		return event_bad("fpgaRegisterEvent");
 	}
 	pthread_mutex_lock(&e->lock);
+	first = !e->plugin;
 	r = bind_event(e, w);
 	if (r == FPGA_OK)
 		r = w->table->fpgaRegisterEvent(w->plugin, event_type, e->plugin, flags);
 	r = detail_finish(r, "fpgaRegisterEvent", w->adapter->name);
+	if (r != FPGA_OK && first && e->plugin) { /* as if it had never been tried */
+		w->table->fpgaDestroyEventHandle(&e->plugin);
+		e->plugin = NULL;
+		e->adapter = NULL;
+	}
 	pthread_mutex_unlock(&e->lock);
 	event_unref(e);
 	handle_leave();

@@ -93,10 +93,27 @@ fpga_result opaex_mmio_info(fpga_handle handle, uint32_t mmio_num, struct opaex_
 	return leave(w->table->mmio_info(w->plugin, mmio_num, info), w, "opaex_mmio_info");
 }
 
+#define NAP_NS (10 * NS_PER_MS) /* longest sleep before a look at whether the handle was closed */
+
+/* True: the handle is being closed, and close waits for us. */
+static bool sleep_unless_closed(fpga_handle handle, int64_t until)
+{
+	for (;;) {
+		int64_t left = until - clock_now_ns();
+
+		if (!id_get(&handles, handle))
+			return true;
+		if (left <= 0)
+			return false;
+		clock_sleep_ns(left < NAP_NS ? left : NAP_NS);
+	}
+}
+
 /* For plugins without a poll of their own. */
-static fpga_result poll_by_reads(const struct wrapped_handle *w, uint32_t mmio_num,
-				 uint64_t offset, uint64_t mask, uint64_t expected,
-				 int64_t interval, int64_t deadline, uint64_t *value)
+static fpga_result poll_by_reads(fpga_handle handle, const struct wrapped_handle *w,
+				 uint32_t mmio_num, uint64_t offset, uint64_t mask,
+				 uint64_t expected, int64_t interval, int64_t deadline,
+				 uint64_t *value)
 {
 	fpga_result r;
 
@@ -106,8 +123,10 @@ static fpga_result poll_by_reads(const struct wrapped_handle *w, uint32_t mmio_n
 			return r;
 		if (clock_now_ns() >= deadline)
 			break;
-		if (interval)
-			clock_sleep_ns(interval);
+		if (sleep_unless_closed(handle, clock_deadline(interval))) {
+			detail_set("opaex_poll_mmio: the handle was closed meanwhile");
+			return FPGA_INVALID_PARAM;
+		}
 	}
 	detail_set("opaex_poll_mmio: offset 0x%llx still reads 0x%llx at the end of the time",
 		   (unsigned long long)offset, (unsigned long long)*value);
@@ -133,7 +152,7 @@ fpga_result opaex_poll_mmio(fpga_handle handle, uint32_t mmio_num, uint64_t offs
 		r = w->table->poll_mmio(w->plugin, mmio_num, offset, mask, expected, interval_us,
 					timeout_us, &last);
 	else
-		r = poll_by_reads(w, mmio_num, offset, mask, expected, us_to_ns(interval_us),
+		r = poll_by_reads(handle, w, mmio_num, offset, mask, expected, us_to_ns(interval_us),
 				  clock_deadline(us_to_ns(timeout_us)), &last);
 	if (value && (r == FPGA_OK || r == FPGA_BUSY))
 		*value = last;

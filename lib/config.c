@@ -161,11 +161,30 @@ static void classic_form(struct config *c, struct json_object *names, struct jso
 
 /* ---- the newer form ---- */
 
-static bool listed(const struct config *c, const char *module)
+/*
+ * Is the module there already? Boards that name one module share an instance; when the next one has
+ * another "configuration", a row says that it is not used.
+ */
+static bool listed(struct config *c, const char *module, struct json_object *entry)
 {
-	for (size_t i = 0; i < c->num_plugins; i++)
-		if (c->plugins[i].module && !strcmp(c->plugins[i].module, module))
-			return true;
+	struct json_object *conf = NULL;
+	const char *text = "{}";
+	struct config_plugin *p;
+
+	if (json_object_object_get_ex(entry, "configuration", &conf))
+		text = json_object_to_json_string_ext(conf, JSON_C_TO_STRING_PLAIN);
+	for (size_t i = 0; i < c->num_plugins; i++) {
+		if (!c->plugins[i].module || strcmp(c->plugins[i].module, module))
+			continue;
+		if (c->plugins[i].configuration && strcmp(c->plugins[i].configuration, text)) {
+			p = append(c, module);
+			if (p)
+				p->problem = text_of("an earlier board names %s with another "
+						     "\"configuration\", which is the one in force",
+						     module);
+		}
+		return true;
+	}
 	return false;
 }
 
@@ -183,7 +202,7 @@ static void newer_plugin(struct config *c, struct json_object *entry)
 	    json_object_is_type(module, json_type_string))
 		name = json_object_get_string(module);
 	enabled = read_enabled(entry, &problem);
-	if ((!enabled && !problem) || listed(c, name)) {
+	if ((!enabled && !problem) || listed(c, name, entry)) {
 		free(problem);
 		return;
 	}
@@ -335,29 +354,48 @@ static char *home_dir(void)
 	return strdup(found->pw_dir);
 }
 
-/* The first file that exists, or NULL. */
-static char *search(void)
+/* The first of `below` (a list that NULL ends) that can be read in the folder; the caller frees. */
+static char *search_in(const char *folder, const char *const *below)
 {
-	static const char *const below_home[] = { "/.local/opae.cfg", "/.local/opae/opae.cfg",
-						  "/.config/opae/opae.cfg" };
-	static const char *const absolute[] = { "/usr/local/etc/opae/opae.cfg",
-						"/etc/opae/opae.cfg" };
-	const char *env = secure_getenv("LIBOPAE_CFGFILE");
-	CLEANUP_FREE char *home = home_dir();
-
-	if (env && readable(env))
-		return strdup(env);
-	for (size_t i = 0; home && i < sizeof(below_home) / sizeof(below_home[0]); i++) {
-		char *path = text_of("%s%s", home, below_home[i]);
+	for (; folder && *below; below++) {
+		char *path = text_of("%s%s", folder, *below);
 
 		if (readable(path))
 			return path;
 		free(path);
 	}
-	for (size_t i = 0; i < sizeof(absolute) / sizeof(absolute[0]); i++)
-		if (readable(absolute[i]))
-			return strdup(absolute[i]);
 	return NULL;
+}
+
+static char *search(void)
+{
+	static const char *const below_home[] = { "/.local/opae.cfg", "/.local/opae/opae.cfg",
+						  "/.config/opae/opae.cfg", NULL };
+	static const char *const absolute[] = { "/usr/local/etc/opae/opae.cfg",
+						"/etc/opae/opae.cfg", NULL };
+	const char *env = secure_getenv("LIBOPAE_CFGFILE");
+	CLEANUP_FREE char *home = home_dir();
+	char *path = env && readable(env) ? strdup(env) : search_in(home, below_home);
+
+	return path ? path : search_in("", absolute);
+}
+
+char *config_find_ase(void)
+{
+	static const char *const below_root[] = { "/share/opae/ase/opae_ase.cfg", NULL };
+	static const char *const below_home[] = { "/.local/opae_ase.cfg",
+						  "/.local/opae/opae_ase.cfg",
+						  "/.config/opae/opae_ase.cfg", NULL };
+	static const char *const absolute[] = { "/usr/local/share/opae/ase/opae_ase.cfg",
+						"/usr/share/opae/ase/opae_ase.cfg",
+						"/usr/local/etc/opae/opae_ase.cfg",
+						"/etc/opae/opae_ase.cfg", NULL };
+	CLEANUP_FREE char *home = home_dir();
+	char *path = search_in(secure_getenv("OPAE_PLATFORM_ROOT"), below_root);
+
+	if (!path)
+		path = search_in(home, below_home);
+	return path ? path : search_in("", absolute);
 }
 
 static int load_default(char *path, char *problem, struct config *ret)

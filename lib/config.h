@@ -32,5 +32,7 @@ int config_load(const char *path, struct config *ret);
 /* The same from text, for tests and fuzzers. */
 int config_parse(const char *text, size_t len, struct config *ret);
 void config_done(struct config *c);
+/* The simulation's configuration file, as WITH_ASE finds it; the caller frees. NULL: there is none. */
+char *config_find_ase(void);
 
 #endif

@@ -78,16 +78,16 @@ void *id_remove_locked(struct id_table *t, const void *id)
 	return object;
 }
 
-void id_for_each_locked(struct id_table *t, void (*fn)(void *id, void *object, void *ctx),
-			void *ctx)
+void *id_next_locked(struct id_table *t, uint32_t *index, void **object)
 {
-	uint32_t i, n = t->used;
-
-	for (i = 0; i < n; i++) {
-		struct id_slot *slot = slot_at(t, i);
+	while (*index < t->used) {
+		struct id_slot *slot = slot_at(t, (*index)++);
 		uint64_t id = atomic_load_explicit(&slot->id, memory_order_relaxed);
 
-		if (id)
-			fn((void *)(uintptr_t)id, slot->object, ctx);
+		if (id) {
+			*object = slot->object;
+			return (void *)(uintptr_t)id;
+		}
 	}
+	return NULL;
 }

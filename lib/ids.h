@@ -47,9 +47,8 @@ void *id_add_locked(struct id_table *t, void *object);
 void *id_add(struct id_table *t, void *object);
 /* Takes the id out of force and returns its object; NULL when it is not in force. Lock held. */
 void *id_remove_locked(struct id_table *t, const void *id);
-/* Calls fn for each live id, the lock held; fn may remove the one it is given. */
-void id_for_each_locked(struct id_table *t, void (*fn)(void *id, void *object, void *ctx),
-			void *ctx);
+/* The first live id at or after *index, and its object; moves *index behind it. NULL: no more. */
+void *id_next_locked(struct id_table *t, uint32_t *index, void **object);
 
 static inline void *id_get(struct id_table *t, const void *id)
 {

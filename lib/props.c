@@ -147,20 +147,22 @@ static void retire_locked(void *id, struct props *p, struct wrapped_token **pare
 	spares = p;
 }
 
-static void drop_one(void *id, void *object, void *ctx)
-{
-	struct wrapped_token *parent;
-
-	(void)ctx;
-	retire_locked(id, object, &parent);
-	token_unref(parent);
-}
-
 void props_drop_all(void)
 {
-	pthread_mutex_lock(&table.lock);
-	id_for_each_locked(&table, drop_one, NULL);
-	pthread_mutex_unlock(&table.lock);
+	for (;;) {
+		struct wrapped_token *parent = NULL;
+		uint32_t index = 0;
+		void *object, *id;
+
+		pthread_mutex_lock(&table.lock);
+		id = id_next_locked(&table, &index, &object);
+		if (id)
+			retire_locked(id, object, &parent);
+		pthread_mutex_unlock(&table.lock);
+		if (!id)
+			return;
+		token_unref(parent);
+	}
 }
 
 fpga_result fpgaDestroyProperties(fpga_properties *prop)

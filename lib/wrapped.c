@@ -171,13 +171,8 @@ void object_unref(struct wrapped_object *o)
 	free(o);
 }
 
-static void orphan_one(void *id, void *object, void *handle)
+static void orphan_one(struct wrapped_object *o)
 {
-	struct wrapped_object *o = object;
-
-	(void)id;
-	if (o->handle != handle)
-		return;
 	pthread_mutex_lock(&o->lock);
 	if (o->plugin)
 		o->adapter->table->fpgaDestroyObject(&o->plugin);
@@ -185,35 +180,49 @@ static void orphan_one(void *id, void *object, void *handle)
 	pthread_mutex_unlock(&o->lock);
 }
 
+/* The table's lock is free while a plugin runs, for it may call back. */
 void objects_orphan(void *handle)
 {
-	pthread_mutex_lock(&objects.lock);
-	id_for_each_locked(&objects, orphan_one, handle);
-	pthread_mutex_unlock(&objects.lock);
+	uint32_t index = 0;
+	void *object;
+
+	for (;;) {
+		struct wrapped_object *o = NULL;
+
+		pthread_mutex_lock(&objects.lock);
+		while (!o && id_next_locked(&objects, &index, &object)) {
+			o = object;
+			if (o->handle == handle)
+				atomic_fetch_add(&o->refs, 1);
+			else
+				o = NULL;
+		}
+		pthread_mutex_unlock(&objects.lock);
+		if (!o)
+			return;
+		orphan_one(o);
+		object_unref(o);
+	}
 }
 
 /* ---- the end ---- */
 
-struct drop {
-	struct id_table *table;
-	void (*destroy)(void *id, void *object);
-};
-
-static void drop_one(void *id, void *object, void *ctx)
-{
-	struct drop *d = ctx;
-
-	id_remove_locked(d->table, id);
-	d->destroy(id, object);
-}
-
+/* One by one: the table's lock is free while a plugin runs, for it may call back. */
 static void drop_table(struct id_table *table, void (*destroy)(void *, void *))
 {
-	struct drop d = { table, destroy };
+	for (;;) {
+		uint32_t index = 0;
+		void *object, *id;
 
-	pthread_mutex_lock(&table->lock);
-	id_for_each_locked(table, drop_one, &d);
-	pthread_mutex_unlock(&table->lock);
+		pthread_mutex_lock(&table->lock);
+		id = id_next_locked(table, &index, &object);
+		if (id)
+			id_remove_locked(table, id);
+		pthread_mutex_unlock(&table->lock);
+		if (!id)
+			return;
+		destroy(id, object);
+	}
 }
 
 static void drop_object(void *id, void *o)

@@ -66,8 +66,10 @@ static bool make_dir(const char *dir)
 			*p = '/';
 		}
 	mkdir(path, 0700);
-	if (stat(dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-	    (st.st_mode & 022)) {
+	snprintf(path, sizeof(path), "%s/..", dir);
+	if (lstat(dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 022) || stat(path, &st) || (st.st_uid && st.st_uid != geteuid()) ||
+	    ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))) {
 		fprintf(stderr, "opae: %s is not a directory that only you can write to\n", dir);
 		return false;
 	}

@@ -70,7 +70,8 @@ bool select_filter(const struct selector *sel, fpga_properties filter)
 			fprintf(stderr, "opae: '%s' is no GUID\n", sel->guid);
 			return false;
 		}
-		return ok(fpgaPropertiesSetGUID(filter, guid), "guid");
+		if (!ok(fpgaPropertiesSetGUID(filter, guid), "guid"))
+			return false;
 	}
 	if (sel->address && !filter_address(filter, sel->address)) {
 		fprintf(stderr, "opae: '%s' is no PCI address ([ssss:]bb:dd.f) and no GUID\n",

@@ -47,8 +47,8 @@ int vu_client_die(struct vu_client *c, const char *fmt, ...)
 
 /* ---- the server's own commands ---- */
 
-static int answer(struct vu_client *c, int socket, const struct vu_header *to, int error,
-		  const struct vu_dma_access *body, const void *data, size_t len)
+static int answer(int socket, const struct vu_header *to, int error,
+		  const struct vu_dma_access *body, const void *data, size_t len, int64_t deadline)
 {
 	struct vu_header h = { .id = to->id, .command = to->command, .flags = VU_FLAG_REPLY };
 	struct iovec iov[3] = { { &h, sizeof(h) } };
@@ -66,7 +66,7 @@ static int answer(struct vu_client *c, int socket, const struct vu_header *to, i
 		memcpy(&iov[iovs++].iov_base, &data, sizeof(data));
 	}
 	h.size = (uint32_t)(sizeof(h) + (error ? 0 : sizeof(*body) + len));
-	return vu_send_all(socket, iov, iovs, NULL, 0, clock_deadline(c->opt.call_timeout_ns));
+	return vu_send_all(socket, iov, iovs, NULL, 0, deadline);
 }
 
 /* Copies the fixed part out of the body and judges it. */
@@ -84,7 +84,7 @@ static int read_access(const struct vu_inbox *in, struct vu_dma_access *a)
 	return 0;
 }
 
-int vu_client_serve(struct vu_client *c, int socket, struct vu_inbox *in)
+int vu_client_serve(struct vu_client *c, int socket, struct vu_inbox *in, int64_t deadline)
 {
 	bool write = in->head.command == VU_DMA_WRITE;
 	struct vu_dma_access a = { 0 };
@@ -92,7 +92,7 @@ int vu_client_serve(struct vu_client *c, int socket, struct vu_inbox *in)
 	int rc;
 
 	if (!write && in->head.command != VU_DMA_READ)
-		return answer(c, socket, &in->head, -ENOTSUP, &a, NULL, 0);
+		return answer(socket, &in->head, -ENOTSUP, &a, NULL, 0, deadline);
 	rc = read_access(in, &a);
 	if (!rc && !write) {
 		data = malloc(a.count ? a.count : 1);
@@ -103,7 +103,7 @@ int vu_client_serve(struct vu_client *c, int socket, struct vu_inbox *in)
 							   write ? in->body + sizeof(a) : data,
 							   a.count, write) :
 					 -EFAULT;
-	return answer(c, socket, &in->head, rc, &a, data, write || rc ? 0 : a.count);
+	return answer(socket, &in->head, rc, &a, data, write || rc ? 0 : a.count, deadline);
 }
 
 /* ---- waiting ---- */
@@ -136,9 +136,11 @@ static int lost(struct vu_client *c, int rc, uint16_t command, int64_t timeout_n
 {
 	const char *name = vu_command_name(command);
 
-	if (rc == -ETIMEDOUT)
-		return vu_client_die(c, "the device's server did not answer %s within %lld ms", name,
-				     (long long)(timeout_ns / NS_PER_MS));
+	if (rc == -ETIMEDOUT) {
+		vu_client_die(c, "the device's server did not answer %s within %lld ms", name,
+			      (long long)(timeout_ns / NS_PER_MS));
+		return -ETIMEDOUT;
+	}
 	if (rc == -ENOTCONN || rc == -EPIPE)
 		return vu_client_die(c, "the device's server has gone (during %s)", name);
 	if (rc == -EPROTO)
@@ -174,7 +176,7 @@ static int await_reply(struct vu_client *c, const struct vu_call *call, uint16_t
 		if (!rc && (h->flags & VU_FLAG_TYPE) == VU_FLAG_REPLY)
 			return h->id == id && h->command == call->command ? 0 : -EPROTO;
 		if (!rc)
-			rc = vu_client_serve(c, c->socket, &c->inbox);
+			rc = vu_client_serve(c, c->socket, &c->inbox, deadline);
 		if (!rc && !clock_left_ms(deadline)) /* a flood of its commands is no answer */
 			rc = -ETIMEDOUT;
 		if (rc)
@@ -249,7 +251,7 @@ int vu_client_drain(struct vu_client *c)
 		return rc;
 	if ((c->inbox.head.flags & VU_FLAG_TYPE) == VU_FLAG_REPLY)
 		return -EPROTO;
-	rc = vu_client_serve(c, c->socket, &c->inbox);
+	rc = vu_client_serve(c, c->socket, &c->inbox, clock_deadline(c->opt.call_timeout_ns));
 	vu_inbox_next(&c->inbox);
 	return rc;
 }

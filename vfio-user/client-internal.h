@@ -55,7 +55,8 @@ struct vu_call {
 	int64_t timeout_ns;
 };
 
-/* 0, the server's error as a negative errno, or -EIO when the connection is (now) dead. */
+/* 0, the server's error as a negative errno, -ETIMEDOUT when this call's time ran out, or -EIO
+ * when the connection is (now) dead, as it is after a timeout. */
 int vu_client_call(struct vu_client *c, struct vu_call *call);
 
 void vu_client_why_set(struct vu_client *c, const char *fmt, ...)
@@ -63,7 +64,7 @@ void vu_client_why_set(struct vu_client *c, const char *fmt, ...)
 /* Ends the connection; returns -EIO. */
 int vu_client_die(struct vu_client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Answers a DMA_READ or DMA_WRITE that lies in the inbox. */
-int vu_client_serve(struct vu_client *c, int socket, struct vu_inbox *in);
+int vu_client_serve(struct vu_client *c, int socket, struct vu_inbox *in, int64_t deadline);
 /* Reads what came on the main socket while no call waits. Call lock held. */
 int vu_client_drain(struct vu_client *c);
 void vu_client_watch_wake(struct vu_client *c);

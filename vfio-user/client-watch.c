@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "vfio-user/client-internal.h"
 
 enum { WAKE, MAIN, TWIN, WATCHED };
@@ -22,7 +23,8 @@ static int serve_twin(struct vu_client *c)
 		return rc;
 	if ((c->twin_inbox.head.flags & VU_FLAG_TYPE) == VU_FLAG_REPLY)
 		return -EPROTO;
-	rc = vu_client_serve(c, c->twin, &c->twin_inbox);
+	rc = vu_client_serve(c, c->twin, &c->twin_inbox,
+			     clock_deadline(c->opt.call_timeout_ns));
 	vu_inbox_next(&c->twin_inbox);
 	return rc;
 }

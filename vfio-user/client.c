@@ -124,21 +124,21 @@ static int read_info(struct vu_client *c)
 	return 0;
 }
 
-/* A server that is silent, or hangs up at once, serves somebody else. */
+/* A server that is silent, or hangs up before it said anything, serves somebody else. */
 static int handshake(struct vu_client *c)
 {
 	int64_t before = clock_now_ns();
 	int rc = negotiate(c);
 
-	if (rc == -EBUSY)
-		return rc;
-	if (rc == -EIO && !c->inbox.head.size && atomic_load(&c->dead)) {
+	if (!rc)
+		rc = read_info(c);
+	if (rc == -ETIMEDOUT || (rc == -EIO && !c->inbox.head.size)) {
 		snprintf(c->why, sizeof(c->why),
 			 "another client holds the device (its server said nothing for %lld ms)",
 			 (long long)((clock_now_ns() - before) / NS_PER_MS));
 		return -EBUSY;
 	}
-	return rc ? rc : read_info(c);
+	return rc;
 }
 
 static struct vu_client *client_new(const struct vu_client_options *opt)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Interrupts: a vector is an eventfd of the client's, a mask, and whether it fired while masked.
- * Signalling never blocks, whatever was passed as eventfd.
+ * Only real eventfds are taken, and one whose counter is full is left alone. (A client that fills it
+ * between that look and the write stops its own device.)
  */
 #include <errno.h>
 #include <stdio.h>

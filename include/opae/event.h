@@ -15,7 +15,8 @@ extern "C" {
 fpga_result fpgaCreateEventHandle(fpga_event_handle *event_handle);
 
 /**
- * Destroys an event handle and its descriptor.
+ * Destroys an event handle and its descriptor. The variable keeps its value, which is no event
+ * handle any more.
  * @return FPGA_OK; FPGA_INVALID_PARAM: NULL, or not an event handle (any more)
  */
 fpga_result fpgaDestroyEventHandle(fpga_event_handle *event_handle);

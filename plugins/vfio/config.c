@@ -66,13 +66,27 @@ static fpga_result read_socket(struct place *p, struct json_object *o, size_t i)
 	return FPGA_OK;
 }
 
+static bool same_address(const struct place *a, const struct place *b)
+{
+	return a->segment == b->segment && a->bus == b->bus && a->device == b->device &&
+	       a->function == b->function;
+}
+
 static fpga_result same_twice(const struct instance *inst)
 {
 	for (size_t i = 0; i < inst->num_places; i++)
-		for (size_t j = 0; j < i; j++)
-			if (!strcmp(inst->places[i].path, inst->places[j].path))
+		for (size_t j = 0; j < i; j++) {
+			const struct place *a = &inst->places[i], *b = &inst->places[j];
+
+			if (!strcmp(a->path, b->path))
 				return say(FPGA_INVALID_PARAM, "\"sockets\": %s is there twice",
-					   inst->places[i].path);
+					   a->path);
+			if (same_address(a, b))
+				return say(FPGA_INVALID_PARAM,
+					   "\"sockets\": %s and %s have one address, "
+					   "%04x:%02x:%02x.%x", b->path, a->path, a->segment,
+					   a->bus, a->device, a->function);
+		}
 	return FPGA_OK;
 }
 

@@ -106,7 +106,7 @@ int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
 	int64_t end = clock_deadline(patience_ns);
 	int rc;
 
-	opt->call_ns = inst->call_ns;
+	opt->call_ns = opt->to_use ? inst->call_ns : LOOK_NS;
 	opt->spin_ns = inst->spin_ns;
 	for (;;) {
 		rc = way_vfio_user.open(path, opt, why, why_len, ret);
@@ -212,7 +212,7 @@ static int glance(struct instance *inst, const char *path, struct facts *facts)
 		debug("%s: %s", path, rc == -ENODEV ? "its BAR0 begins with no AFU header" : why);
 	}
 	d->ops->close(d);
-	return rc;
+	return rc == -ETIMEDOUT ? -EBUSY : rc; /* silent later than at once: held as well */
 }
 
 void look_at(struct instance *inst, const struct place *p, struct token *ret)

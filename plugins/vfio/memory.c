@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -21,12 +20,28 @@ static uint64_t round_up(uint64_t v, uint64_t to)
 	return (v + to - 1) & ~(to - 1);
 }
 
-/* More than all memory cannot work, and trying would take the machine down. */
+#define SMALL (64u << 20) /* up to here nobody asks whether there is so much */
+
+/* What can be had without swapping, as the kernel estimates it; 0: it does not say. */
+static uint64_t available_memory(void)
+{
+	CLEANUP_CLOSE int fd = sys_open("/proc/meminfo", O_RDONLY, 0);
+	unsigned long long kib;
+	char text[512] = "";
+	const char *at;
+
+	if (fd < 0 || sys_pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	at = strstr(text, "MemAvailable:");
+	return at && sscanf(at, "MemAvailable: %llu kB", &kib) == 1 ? kib * 1024 : 0;
+}
+
+/* More than there is cannot work, and trying would take the machine down. */
 static bool more_than_machine(uint64_t len)
 {
-	struct sysinfo si;
+	uint64_t available = len > SMALL ? available_memory() : UINT64_MAX;
 
-	return sysinfo(&si) ? len >> 46 : len > (uint64_t)si.totalram * si.mem_unit;
+	return available ? len > available : len >> 46;
 }
 
 /* ---- ours ---- */
@@ -191,7 +206,7 @@ int memory_adopt(void *at, uint64_t len, bool share_by_fd, struct memory *ret)
 {
 	uint64_t first = (uint64_t)(uintptr_t)at, end;
 
-	if (__builtin_add_overflow(first, len, &end) || more_than_machine(len) ||
+	if (__builtin_add_overflow(first, len, &end) ||
 	    !all_are(first, end, readable, NULL))
 		return -EFAULT;
 	if (share_by_fd && !((first | len) % MEMORY_PAGE) && all_are(first, end, plain, NULL) &&

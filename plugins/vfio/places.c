@@ -21,7 +21,8 @@ bool place_parse_address(const char *text, struct place *p)
 	unsigned int s, b, d, f;
 	int used = 0;
 
-	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &s, &b, &d, &f, &used) != 4 || text[used] ||
+	if (text[strspn(text, "0123456789abcdefABCDEF:.")] ||
+	    sscanf(text, "%4x:%2x:%2x.%1x%n", &s, &b, &d, &f, &used) != 4 || text[used] ||
 	    d > 0x1f || f > 7)
 		return false;
 	p->segment = (uint16_t)s;
@@ -46,13 +47,21 @@ static bool emu_dir(char *out, size_t len)
 	return n > 0 && (size_t)n < len;
 }
 
-/* A directory that others can write to could hold a card that is none of ours. */
+/*
+ * A directory that others can write to could hold a card that is none of ours; and so could one
+ * whose parent belongs to somebody else, who could put another in its place.
+ */
 static bool ours(const char *dir)
 {
+	char parent[VDEV_PATH_MAX + 4];
 	struct stat st;
 
-	return !stat(dir, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-	       !(st.st_mode & 022);
+	if (lstat(dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 022))
+		return false;
+	snprintf(parent, sizeof(parent), "%s/..", dir);
+	return !stat(parent, &st) && (!st.st_uid || st.st_uid == geteuid()) &&
+	       (!(st.st_mode & 022) || (st.st_mode & S_ISVTX));
 }
 
 /* "card3" is wanted at 3, so that a card keeps its address when others come and go. */

@@ -14,7 +14,7 @@
 
 #define VISIBLE __attribute__((visibility("default")))
 
-/* The same for every instance, so it may live here; all else is in the instance. */
+/* The same for every instance, and written once; all else is in the instance. */
 static const struct opae_host *host;
 
 static const struct opae_plugin_param params[] = {
@@ -125,8 +125,10 @@ VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *jso
 	struct instance *inst;
 	fpga_result r;
 
-	host = table->host;
-	sys_set(host->find("sys", SYS_OPS_VERSION));
+	if (!host) {
+		host = table->host;
+		sys_set(host->find("sys", SYS_OPS_VERSION));
+	}
 	inst = calloc(1, sizeof(*inst));
 	if (!inst)
 		return say(FPGA_NO_MEMORY, "no memory for the instance");

@@ -24,12 +24,13 @@ static void describe(const struct token *t, struct opae_props *v)
 	*v = (struct opae_props){
 		.valid = OPAE_PROP_OBJTYPE | OPAE_PROP_SEGMENT | OPAE_PROP_BUS | OPAE_PROP_DEVICE |
 			 OPAE_PROP_FUNCTION | OPAE_PROP_OBJECT_ID | OPAE_PROP_INTERFACE |
-			 OPAE_PROP_STATE,
+			 OPAE_PROP_STATE | OPAE_PROP_SOCKET_ID,
 		.objtype = FPGA_ACCELERATOR,
 		.segment = t->place.segment,
 		.bus = t->place.bus,
 		.device = t->place.device,
 		.function = t->place.function,
+		.socket_id = 0xff, /* unknown: no NUMA node is near a socket */
 		.object_id = object_id(&t->place),
 		.interface = FPGA_IFC_VFIO,
 		.state = t->state,

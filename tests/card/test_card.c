@@ -231,20 +231,27 @@ static void quiesce_stops_dma_and_reset_allows_it(void **state)
 /* A copy without end is under way: reset ends it, and nothing is written afterwards. */
 static void reset_ends_a_run(void **state)
 {
+	struct pollfd p = { .events = POLLIN };
 	fpga_handle h = open_only();
+	fpga_event_handle eh;
 	struct nlb n;
 
 	(void)state;
 	nlb_buffers(h, &n, 4 * MIB);
-	nlb_start(h, &n, 4 * MIB / 64, 2);
+	assert_int_equal(fpgaCreateEventHandle(&eh), FPGA_OK);
+	assert_int_equal(fpgaRegisterEvent(h, FPGA_EVENT_INTERRUPT, eh, 0), FPGA_OK);
+	assert_int_equal(fpgaGetOSObjectFromEventHandle(eh, &p.fd), FPGA_OK);
+	nlb_start(h, &n, 4 * MIB / 64, 2 | CFG_DONE_INTERRUPT);
 	usleep(2000);
 	assert_int_equal(fpgaReset(h), FPGA_OK);
+	assert_int_equal(poll(&p, 1, 20), 0); /* it did not end: it never was */
 	memset(n.dst, 0x11, 4 * MIB);
 	memset(n.dsm, 0, 4096);
 	usleep(20000);
 	for (size_t i = 0; i < 4 * MIB; i += 4096)
 		assert_int_equal(((unsigned char *)n.dst)[i], 0x11);
 	assert_int_equal(*(uint64_t *)(void *)((char *)n.dsm + 0x40), 0);
+	assert_int_equal(fpgaDestroyEventHandle(&eh), FPGA_OK);
 	nlb_release(h, &n);
 	assert_int_equal(fpgaClose(h), FPGA_OK);
 }

@@ -84,6 +84,7 @@ static struct odd_token *forgotten; /* tokens of the variant that overruns: nobo
 
 static void call_back(void)
 {
+	static _Thread_local bool inside; /* what we call may call us */
 	fpga_result (*initialize)(const char *) =
 		(fpga_result(*)(const char *))(uintptr_t)dlsym(RTLD_DEFAULT, "fpgaInitialize");
 	fpga_result (*enumerate)(const fpga_properties *, uint32_t, fpga_token *, uint32_t,
@@ -92,10 +93,14 @@ static void call_back(void)
 				uint32_t *))(uintptr_t)dlsym(RTLD_DEFAULT, "fpgaEnumerate");
 	uint32_t n;
 
+	if (inside)
+		return;
+	inside = true;
 	if (initialize)
 		initialize(NULL);
 	if (enumerate)
 		enumerate(NULL, 0, NULL, 0, &n);
+	inside = false;
 }
 
 static int odd_initialize(void *instance)
@@ -173,6 +178,8 @@ static fpga_result odd_clone(fpga_token src, fpga_token *dst)
 
 static fpga_result odd_destroy(fpga_token *token)
 {
+	if (ODD == CALLS_BACK)
+		call_back();
 	free(*token);
 	return FPGA_OK;
 }
@@ -246,6 +253,8 @@ static fpga_result odd_close(fpga_handle handle)
 {
 	struct odd_handle *h = handle;
 
+	if (ODD == CALLS_BACK)
+		call_back();
 	for (unsigned int i = 0; i < BUFFERS; i++)
 		free(h->buffers[i]);
 	free(h);
@@ -368,6 +377,8 @@ static fpga_result odd_object(fpga_handle handle, const char *name, fpga_object 
 
 static fpga_result odd_destroy_object(fpga_object *object)
 {
+	if (ODD == CALLS_BACK)
+		call_back();
 	free(*object);
 	return FPGA_OK;
 }

@@ -158,12 +158,22 @@ static void writes_past_max_tokens(void **state)
 
 static void calls_back_into_the_api(void **state)
 {
-	const char *const list[] = { "odd:calls_back:{\"devices\": 2}", "good:good:", NULL };
+	const char *const list[] = { "odd:calls_back:{\"devices\": 2}",
+				     "good:good:{\"segment\": 9}", NULL };
+	fpga_properties p;
+	fpga_object o;
+	fpga_handle h;
+	fpga_token t;
 
 	(void)state;
 	rig_start(list);
 	assert_string_equal(rig_row("odd").state, "ready");
 	assert_int_equal(rig_count(NULL), 3 + 2);
+	/* Also from closing and destroying, while the library ends with things left over. */
+	t = rig_token(0, FPGA_ACCELERATOR, 0);
+	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_OK);
+	assert_int_equal(fpgaHandleGetObject(h, "answer", &o, 0), FPGA_OK);
+	assert_int_equal(fpgaGetProperties(t, &p), FPGA_OK);
 	rig_stop();
 }
 

@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/loader/rig.h"
@@ -250,7 +253,7 @@ static void objects_of_a_handle_die_with_it(void **state)
 static void an_event_belongs_to_the_plugin_that_registers_it(void **state)
 {
 	fpga_token a = rig_token(1, FPGA_ACCELERATOR, 0), b = rig_token(2, FPGA_ACCELERATOR, 0);
-	fpga_event_handle eh;
+	fpga_event_handle eh, other;
 	fpga_handle ha, hb;
 	int fd = -1;
 
@@ -263,6 +266,12 @@ static void an_event_belongs_to_the_plugin_that_registers_it(void **state)
 	assert_int_equal(fpgaRegisterEvent(ha, FPGA_EVENT_INTERRUPT, eh, 0), FPGA_OK);
 	assert_int_equal(fpgaGetOSObjectFromEventHandle(eh, &fd), FPGA_OK);
 	assert_true(fcntl(fd, F_GETFD) >= 0);
+	/* A registration that failed leaves the event as it was. */
+	assert_int_equal(fpgaCreateEventHandle(&other), FPGA_OK);
+	assert_int_equal(fpgaRegisterEvent(ha, FPGA_EVENT_ERROR, other, 0), FPGA_NOT_SUPPORTED);
+	assert_int_equal(fpgaGetOSObjectFromEventHandle(other, &fd), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaRegisterEvent(hb, FPGA_EVENT_INTERRUPT, other, 0), FPGA_OK);
+	assert_int_equal(fpgaDestroyEventHandle(&other), FPGA_OK);
 	/* Another plugin's event would be read as something that it is not. */
 	assert_int_equal(fpgaRegisterEvent(hb, FPGA_EVENT_INTERRUPT, eh, 0), FPGA_INVALID_PARAM);
 	assert_int_equal(fpgaUnregisterEvent(ha, FPGA_EVENT_INTERRUPT, eh), FPGA_OK);
@@ -343,6 +352,61 @@ static void close_waits_for_calls_under_way(void **state)
 	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
 }
 
+static void *poll_for_long(void *arg)
+{
+	return (void *)(uintptr_t)opaex_poll_mmio(arg, 0, 8, UINT64_MAX, 12345, 1000000, 600000000,
+						  NULL);
+}
+
+/* Ten minutes were asked for; close does not wait for them. */
+static void close_ends_a_poll(void **state)
+{
+	fpga_token t = rig_token(1, FPGA_ACCELERATOR, 0);
+	time_t begin = time(NULL);
+	fpga_handle h;
+	pthread_t thread;
+	void *r;
+
+	(void)state;
+	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_OK);
+	assert_int_equal(pthread_create(&thread, NULL, poll_for_long, h), 0);
+	usleep(20000);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+	pthread_join(thread, &r);
+	assert_ptr_equal(r, (void *)FPGA_INVALID_PARAM);
+	assert_true(time(NULL) - begin < 5);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+}
+
+/* A child that forks off in the middle of calls of other threads ends like any process. */
+static void a_child_can_exit(void **state)
+{
+	fpga_token t = rig_token(1, FPGA_ACCELERATOR, 0);
+	pthread_t thread;
+	int status;
+	void *r;
+
+	(void)state;
+	assert_int_equal(fpgaOpen(t, &shared, 0), FPGA_OK);
+	atomic_store(&go_on, true);
+	assert_int_equal(pthread_create(&thread, NULL, access_until_closed, NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			alarm(10); /* a hang ends it by a signal */
+			exit(fpgaClose(shared) == FPGA_OK ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	atomic_store(&go_on, false);
+	pthread_join(thread, &r);
+	assert_null(r);
+	assert_int_equal(fpgaClose(shared), FPGA_OK);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+}
+
 static void *enumerate_a_lot(void *arg)
 {
 	fpga_properties f = arg;
@@ -391,6 +455,8 @@ int main(void)
 		RIGGED(an_event_belongs_to_the_plugin_that_registers_it),
 		RIGGED(polls_and_blocks_without_the_plugins_help),
 		RIGGED(close_waits_for_calls_under_way),
+		RIGGED(close_ends_a_poll),
+		RIGGED(a_child_can_exit),
 		RIGGED(threads_share_a_filter),
 	};
 

@@ -56,6 +56,15 @@ def test_silence_counts_as_held(here, devices):
     assert time.monotonic() - begin < 2
 
 
+@pytest.mark.parametrize("command", [vu.GET_INFO, vu.GET_REGION_INFO, vu.REGION_READ])
+def test_silence_a_little_later_counts_as_held(here, devices, command):
+    devices({command: silent})
+    begin = time.monotonic()
+    (d,) = listed(here)
+    assert d["state"] == "in use"
+    assert time.monotonic() - begin < 2
+
+
 def test_busy_counts_as_held(here, devices):
     devices({vu.VERSION: lambda s, h, b, f: s.refuse(h, errno.EBUSY)})
     assert listed(here)[0]["state"] == "in use"

@@ -20,8 +20,8 @@ def test_hello_fpga(machine, mmio):
     machine.start(mmio=mmio)
     for _ in range(3):
         out = machine.good("hello_fpga")
-        assert "1048576 bytes copied and compared" in out and "Test PASSED" in out
-        assert "af af af af" in out and "after the copy: be" in out
+        assert "1048576 bytes copied in" in out and "Test PASSED" in out
+        assert "af af af af" in out and "after the copy be" in out
 
 
 @pytest.mark.parametrize("mmio", ["trap", "map"])
@@ -75,6 +75,9 @@ def test_sockets_with_addresses(machine, folder):
     ({"sockets": [{"path": "/x", "address": "b1"}]}, "b1"),
     ({"sockets": [{"path": "/x", "adress": "b1"}]}, "adress"),
     ({"sockets": ["/" + "x" * 200]}, "201 bytes"), ({"sockets": ["/x", "/x"]}, "twice"),
+    ({"sockets": [{"path": "/x", "address": "0000:01:00.0"},
+                  {"path": "/y", "address": "0000:01:00.0"}]}, "one address"),
+    ({"sockets": [{"path": "/x", "address": "0000:-1:00.0"}]}, "-1"),
     ({"timeout_ms": 0}, "timeout_ms"), ({"spin_us": "many"}, "spin_us"), ({"sokets": []}, "sokets"),
 ])
 def test_configurations_that_are_refused(here, configuration, word):
@@ -106,6 +109,32 @@ def test_a_foreign_emulator_directory_is_not_trusted(installed, folder, here):
     assert here.run("opae", "list").returncode == 3
     (folder / "emu").chmod(0o700)
     assert here.run("opae", "list").returncode == 0
+
+
+def test_with_ase_asks_for_the_simulation(here, folder):
+    """Its own configuration file, searched for in its own places; without one, nothing starts."""
+    here.start()
+    done = here.run("opae", "list", env={"WITH_ASE": "1"})
+    assert done.returncode == 3 and "opae_ase.cfg" in done.stderr
+    (folder / ".config/opae").mkdir(parents=True)
+    (folder / ".config/opae/opae_ase.cfg").write_text(WORD_FOR_WORD)
+    assert here.run("opae", "list", env={"WITH_ASE": "0"}).returncode == 0
+    root = folder / "root/share/opae/ase"
+    root.mkdir(parents=True)
+    (root / "opae_ase.cfg").write_text(vfio({"sockets": []}))
+    env = {"WITH_ASE": "1", "OPAE_PLATFORM_ROOT": str(folder / "root")}
+    assert here.run("opae", "list", env=env).returncode == 3
+
+
+def test_boards_that_disagree_about_a_module(here):
+    here.start()
+    board = lambda c: {"enabled": True, "opae": {"plugin": [  # noqa: E731
+        {"enabled": True, "module": "libopae-v.so", "devices": ["d"], "configuration": c}]}}
+    env = here.config(json.dumps({"configs": ["a", "b", "c"], "configurations": {
+        "a": board({}), "b": board({}), "c": board({"timeout_ms": 9})}}))
+    rows = json.loads(here.good("opae", "plugins", "--json", env=env))["plugins"]
+    assert [r["state"] for r in rows] == ["ready", "failed"]
+    assert "earlier board" in rows[1]["reason"]
 
 
 def test_two_programs_at_once(here):

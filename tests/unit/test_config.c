@@ -100,10 +100,13 @@ static void newer_form(void **state)
 
 	(void)state;
 	assert_null(c.problem);
-	assert_int_equal(c.num_plugins, 2);
+	assert_int_equal(c.num_plugins, 3);
 	assert_string_equal(c.plugins[0].module, "libxfpga.so");
 	assert_string_equal(c.plugins[1].module, "libopae-v.so");
 	assert_string_equal(c.plugins[1].configuration, "{\"a\":1}");
+	assert_null(c.plugins[1].problem);
+	/* One module, another configuration: not used, and it is told. */
+	assert_non_null(strstr(c.plugins[2].problem, "earlier board"));
 	config_done(&c);
 }
 
