@@ -131,7 +131,7 @@ VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *jso
 	}
 	inst = calloc(1, sizeof(*inst));
 	if (!inst)
-		return say(FPGA_NO_MEMORY, "no memory for the instance");
+		return (int)say(FPGA_NO_MEMORY, "no memory for the instance");
 	pthread_mutex_init(&inst->lock, NULL);
 	r = config_read(json, inst);
 	if (r != FPGA_OK) {
