@@ -55,7 +55,7 @@ class Machine:
     def __init__(self, prefix, folder, user):
         self.prefix, self.folder, self.user = prefix, folder, user
         self.bin = prefix / "bin"
-        libs = next(prefix.glob("lib/**/libopae-c.so.2")).parent
+        libs = next(prefix.glob("lib*/**/libopae-c.so.2")).parent
         self.plugins = libs / "opae"
         self.env = {
             "PATH": "/usr/bin:/bin",

@@ -29,7 +29,7 @@ def output(*args, **kw):
 
 
 def library(prefix, name="libopae-c.so.2"):
-    return next(prefix.glob(f"lib/**/{name}"))
+    return next(prefix.glob(f"lib*/**/{name}"))
 
 
 def exported(path):
@@ -111,7 +111,7 @@ def run_consumer(program, installed):
 
 def test_pkg_config_consumer(installed, tmp_path):
     (tmp_path / "c.c").write_text(CONSUMER)
-    env = {**os.environ, "PKG_CONFIG_PATH": str(next(installed.glob("lib/**/pkgconfig"))),
+    env = {**os.environ, "PKG_CONFIG_PATH": str(next(installed.glob("lib*/**/pkgconfig"))),
            "PKG_CONFIG_SYSROOT_DIR": str(installed.parents[1])}
     flags = output("pkg-config", "--cflags", "--libs", "libopae-c", env=env).split()
     assert output("pkg-config", "--modversion", "libopae-c", env=env).strip() == "2.14.0"
