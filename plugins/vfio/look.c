@@ -13,7 +13,8 @@
 #include "plugins/vfio/vfio.h"
 
 #define LOOK_NS (200 * NS_PER_MS)    /* a server that is silent for so long is held */
-#define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks */
+#define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
+#define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
 #define PAUSE_NS (2 * NS_PER_MS)
 
 #define PCI_COMMAND 0x04
@@ -194,12 +195,13 @@ static bool held_here(struct instance *inst, const char *path, struct facts *fac
 }
 
 /* Opens the device for a moment. 0, -EBUSY, or why there is none. */
-static int glance(struct instance *inst, const char *path, struct facts *facts)
+static int glance(struct instance *inst, const char *path, int64_t patience_ns,
+		  struct facts *facts)
 {
 	struct vdev_options opt = { .connect_ns = LOOK_NS };
 	struct vdev *d;
 	char why[160];
-	int rc = look_open(inst, path, &opt, PATIENCE_NS, why, sizeof(why), &d);
+	int rc = look_open(inst, path, &opt, patience_ns, why, sizeof(why), &d);
 
 	if (rc) {
 		debug("%s: %s", path, why);
@@ -217,20 +219,20 @@ static int glance(struct instance *inst, const char *path, struct facts *facts)
 
 void look_at(struct instance *inst, const struct place *p, struct token *ret)
 {
-	int rc;
-
 	memset(ret, 0, sizeof(*ret));
 	ret->inst = inst;
 	ret->place = *p;
 	ret->state = FPGA_ACCELERATOR_ASSIGNED;
 	if (!held_here(inst, p->path, &ret->facts)) {
-		rc = glance(inst, p->path, &ret->facts);
+		int rc;
+
+		recall(inst, p->path, &ret->facts); /* what is told of a device that is held */
+		rc = glance(inst, p->path,
+			    ret->facts.known ? PATIENCE_NS : PATIENCE_UNKNOWN_NS, &ret->facts);
 		if (!rc) {
 			ret->state = FPGA_ACCELERATOR_UNASSIGNED;
 			remember(inst, p->path, &ret->facts);
-		} else if (rc == -EBUSY) {
-			recall(inst, p->path, &ret->facts);
-		} else {
+		} else if (rc != -EBUSY) {
 			ret->inst = NULL;
 		}
 	}
@@ -244,7 +246,8 @@ bool look_was_device(const struct token *t)
 
 fpga_accelerator_state look_state(struct instance *inst, const struct place *p)
 {
-	return held_here(inst, p->path, NULL) || glance(inst, p->path, NULL) == -EBUSY ?
-		       FPGA_ACCELERATOR_ASSIGNED :
-		       FPGA_ACCELERATOR_UNASSIGNED;
+	bool held = held_here(inst, p->path, NULL) ||
+		    glance(inst, p->path, PATIENCE_NS, NULL) == -EBUSY;
+
+	return held ? FPGA_ACCELERATOR_ASSIGNED : FPGA_ACCELERATOR_UNASSIGNED;
 }

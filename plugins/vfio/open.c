@@ -10,7 +10,7 @@
 #include "plugins/vfio/ones.h"
 #include "plugins/vfio/vfio.h"
 
-#define PATIENCE_NS (100 * NS_PER_MS) /* for others that only look */
+#define PATIENCE_NS (200 * NS_PER_MS) /* for others that only look */
 
 #define PCI_COMMAND 0x04
 #define PCI_COMMAND_MEMORY 0x2u
