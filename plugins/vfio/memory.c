@@ -20,6 +20,7 @@ static uint64_t round_up(uint64_t v, uint64_t to)
 	return (v + to - 1) & ~(to - 1);
 }
 
+#define ADDRESS_BITS 47 /* what a process can map on x86-64 */
 #define SMALL (64u << 20) /* up to here nobody asks whether there is so much */
 
 /* What can be had without swapping, as the kernel estimates it; 0: it does not say. */
@@ -41,7 +42,7 @@ static bool more_than_machine(uint64_t len)
 {
 	uint64_t available = len > SMALL ? available_memory() : UINT64_MAX;
 
-	return available ? len > available : len >> 46;
+	return available && len > available;
 }
 
 /* ---- ours ---- */
@@ -81,14 +82,14 @@ int memory_make(uint64_t len, struct memory *ret)
 	struct memory m = { .kind = MEMORY_OWN, .fd = -1 };
 	int rc = -ENOMEM;
 
-	if (more_than_machine(len))
+	if (len >> ADDRESS_BITS)
 		return -ENOMEM;
-	if (len >= MEMORY_HUGE) {
+	if (len >= MEMORY_HUGE) { /* reserved ones: mapping them fails cleanly when they are few */
 		rc = make_in(MFD_HUGETLB | HUGE_2MB, round_up(len, MEMORY_HUGE), &m);
 		m.huge = !rc;
 	}
 	if (rc)
-		rc = make_in(0, round_up(len, MEMORY_PAGE), &m);
+		rc = more_than_machine(len) ? -ENOMEM : make_in(0, round_up(len, MEMORY_PAGE), &m);
 	if (!rc)
 		*ret = m;
 	return rc;
