@@ -159,3 +159,36 @@ void nlb_release(fpga_handle h, struct nlb *n)
 	assert_int_equal(fpgaReleaseBuffer(h, n->src_id), FPGA_OK);
 	assert_int_equal(fpgaReleaseBuffer(h, n->dst_id), FPGA_OK);
 }
+
+/* ---- a test's card and library ---- */
+
+pid_t card;
+
+int card_up(const char *board, const char *mmio)
+{
+	card = card_start("card0", board, mmio);
+	library_start("{\"timeout_ms\": 3000}");
+	return 0;
+}
+
+int card_up_trap(void **state)
+{
+	(void)state;
+	return card_up("nlb0", "trap");
+}
+
+int card_up_map(void **state)
+{
+	(void)state;
+	return card_up("nlb0", "map");
+}
+
+int card_down(void **state)
+{
+	(void)state;
+	assert_int_equal(fpgaFinalize(), FPGA_OK);
+	if (card)
+		card_end(card, SIGTERM);
+	card = 0;
+	return 0;
+}

@@ -15,6 +15,13 @@ void card_end(pid_t pid, int sig);
 /* Starts the library with v-opae and this "configuration" object. */
 void library_start(const char *configuration);
 
+/* Around each test: one card and the library on it. A test that kills the card sets it to 0. */
+extern pid_t card;
+int card_up(const char *board, const char *mmio);
+int card_up_trap(void **state); /* NLB0, by messages */
+int card_up_map(void **state);	/* NLB0, mapped */
+int card_down(void **state);
+
 /* The only accelerator there is; the test fails when there are more or none. */
 fpga_token only_token(void);
 fpga_handle open_only(void);

@@ -14,41 +14,10 @@
 #define MIB (1u << 20)
 #define CFG_DONE_INTERRUPT (1u << 29)
 
-static pid_t card;
-
-static int up_with(const char *board, const char *mmio)
-{
-	card = card_start("card0", board, mmio);
-	library_start("{\"timeout_ms\": 3000}");
-	return 0;
-}
-
-static int up_trap(void **state)
-{
-	(void)state;
-	return up_with("nlb0", "trap");
-}
-
-static int up_map(void **state)
-{
-	(void)state;
-	return up_with("nlb0", "map");
-}
-
 static int up_bench(void **state)
 {
 	(void)state;
-	return up_with("bench", "map");
-}
-
-static int down(void **state)
-{
-	(void)state;
-	assert_int_equal(fpgaFinalize(), FPGA_OK);
-	if (card)
-		card_end(card, SIGTERM);
-	card = 0;
-	return 0;
+	return card_up("bench", "map");
 }
 
 static void fill(unsigned char *at, size_t len, unsigned int seed)
@@ -430,30 +399,30 @@ static void events_and_handles_end_in_any_order(void **state)
 
 int main(void)
 {
-#define WITH(t, u) cmocka_unit_test_setup_teardown(t, u, down)
+#define WITH(t, u) cmocka_unit_test_setup_teardown(t, u, card_down)
 	const struct CMUnitTest tests[] = {
-		WITH(loopback, up_trap),
-		WITH(loopback, up_map),
-		WITH(sizes_of_buffers, up_trap),
-		WITH(preallocated, up_trap),
-		WITH(preallocated, up_map),
-		WITH(a_wrong_address_is_an_error_and_no_more, up_trap),
-		WITH(read_only_is_honoured, up_trap),
-		WITH(quiesce_stops_dma_and_reset_allows_it, up_trap),
-		WITH(quiesce_stops_dma_and_reset_allows_it, up_map),
-		WITH(reset_ends_a_run, up_trap),
-		WITH(reset_ends_a_run, up_map),
-		WITH(continuous_until_stopped, up_trap),
-		WITH(continuous_until_stopped, up_map),
-		WITH(registers, up_trap),
-		WITH(registers, up_map),
-		WITH(read_only_registers, up_trap),
-		WITH(pointers_to_mapped_registers, up_map),
-		WITH(no_pointer_to_trapped_registers, up_trap),
+		WITH(loopback, card_up_trap),
+		WITH(loopback, card_up_map),
+		WITH(sizes_of_buffers, card_up_trap),
+		WITH(preallocated, card_up_trap),
+		WITH(preallocated, card_up_map),
+		WITH(a_wrong_address_is_an_error_and_no_more, card_up_trap),
+		WITH(read_only_is_honoured, card_up_trap),
+		WITH(quiesce_stops_dma_and_reset_allows_it, card_up_trap),
+		WITH(quiesce_stops_dma_and_reset_allows_it, card_up_map),
+		WITH(reset_ends_a_run, card_up_trap),
+		WITH(reset_ends_a_run, card_up_map),
+		WITH(continuous_until_stopped, card_up_trap),
+		WITH(continuous_until_stopped, card_up_map),
+		WITH(registers, card_up_trap),
+		WITH(registers, card_up_map),
+		WITH(read_only_registers, card_up_trap),
+		WITH(pointers_to_mapped_registers, card_up_map),
+		WITH(no_pointer_to_trapped_registers, card_up_trap),
 		WITH(doorbell, up_bench),
-		WITH(an_interrupt_is_an_event, up_trap),
-		WITH(an_interrupt_is_an_event, up_map),
-		WITH(events_and_handles_end_in_any_order, up_trap),
+		WITH(an_interrupt_is_an_event, card_up_trap),
+		WITH(an_interrupt_is_an_event, card_up_map),
+		WITH(events_and_handles_end_in_any_order, card_up_trap),
 	};
 	int failures = RUN(tests);
 

@@ -11,37 +11,6 @@
 #include "tests/card/card.h"
 #include "tests/unit/check.h"
 
-static pid_t card;
-
-static int up_with(const char *mmio)
-{
-	card = card_start("card0", "nlb0", mmio);
-	library_start("{\"timeout_ms\": 3000}");
-	return 0;
-}
-
-static int up_trap(void **state)
-{
-	(void)state;
-	return up_with("trap");
-}
-
-static int up_map(void **state)
-{
-	(void)state;
-	return up_with("map");
-}
-
-static int down(void **state)
-{
-	(void)state;
-	assert_int_equal(fpgaFinalize(), FPGA_OK);
-	if (card)
-		card_end(card, SIGTERM);
-	card = 0;
-	return 0;
-}
-
 static double now(void)
 {
 	struct timespec ts;
@@ -225,16 +194,16 @@ static void a_fork_is_told(void **state)
 
 int main(void)
 {
-#define WITH(t, u) cmocka_unit_test_setup_teardown(t, u, down)
+#define WITH(t, u) cmocka_unit_test_setup_teardown(t, u, card_down)
 	const struct CMUnitTest tests[] = {
-		WITH(a_held_device_is_listed_as_assigned, up_trap),
-		WITH(many_clients_one_after_the_other, up_trap),
-		WITH(many_clients_one_after_the_other, up_map),
-		WITH(killed_in_the_middle, up_trap),
-		WITH(silent_in_the_middle, up_trap),
-		WITH(killed_under_a_pointer, up_map),
-		WITH(a_card_that_never_was, up_trap),
-		WITH(a_fork_is_told, up_trap),
+		WITH(a_held_device_is_listed_as_assigned, card_up_trap),
+		WITH(many_clients_one_after_the_other, card_up_trap),
+		WITH(many_clients_one_after_the_other, card_up_map),
+		WITH(killed_in_the_middle, card_up_trap),
+		WITH(silent_in_the_middle, card_up_trap),
+		WITH(killed_under_a_pointer, card_up_map),
+		WITH(a_card_that_never_was, card_up_trap),
+		WITH(a_fork_is_told, card_up_trap),
 	};
 	int failures = RUN(tests);
 
