@@ -106,15 +106,6 @@ int card_dma_write(struct card *c, uint64_t iova, const void *data, size_t len)
 	return rc ? fault(c, iova, len, true, rc) : 0;
 }
 
-int card_dma_read(struct card *c, uint64_t iova, void *data, size_t len)
-{
-	int rc = dma_allowed(c);
-
-	if (!rc)
-		rc = vu_server_dma_read(c->server, iova, data, len);
-	return rc ? fault(c, iova, len, false, rc) : 0;
-}
-
 void card_interrupt(struct card *c, uint32_t vector)
 {
 	vu_server_irq(c->server, VU_MSIX, vector);

@@ -31,7 +31,6 @@ void card_lock(struct card *c);
 void card_unlock(struct card *c);
 int card_dma_copy(struct card *c, uint64_t dst, uint64_t src, size_t len);
 int card_dma_write(struct card *c, uint64_t iova, const void *data, size_t len);
-int card_dma_read(struct card *c, uint64_t iova, void *data, size_t len);
 void card_interrupt(struct card *c, uint32_t vector);
 
 #endif

@@ -2,6 +2,7 @@
 /* opae-emu: an emulated FPGA card behind a vfio-user socket. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,17 @@ static int wrong(const char *what, const char *value)
 	return EXIT_BAD_USE;
 }
 
+/* The log has the first ones singly; a user who wonders where data went reads this. */
+static void report_faults(void)
+{
+	struct card_faults f;
+
+	card_faults(card, &f);
+	if (f.count)
+		fprintf(stderr, "%" PRIu64 " DMA faults in all, the last one a %s at 0x%" PRIx64 "\n",
+			f.count, f.last_was_write ? "write" : "read", f.last_iova);
+}
+
 static int serve(const struct options *o, const struct board *b, bool mapped)
 {
 	struct sigaction act = { .sa_handler = on_signal };
@@ -70,6 +82,7 @@ static int serve(const struct options *o, const struct board *b, bool mapped)
 	       mapped ? "mapped" : "trapped", o->socket);
 	fflush(stdout);
 	rc = card_run(card);
+	report_faults();
 	card_free(card);
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -122,13 +122,6 @@ int opae_plugin_mgr_initialize(const char *cfg_file)
 	return 0;
 }
 
-bool opae_plugin_mgr_initialized(void)
-{
-	SCOPED_LOCK(&lock);
-
-	return life == UP;
-}
-
 static void retire(struct adapter *first)
 {
 	struct adapter *last = first;

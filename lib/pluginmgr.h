@@ -12,7 +12,6 @@
 
 /* fpgaInitialize: loads and initializes. 0 also when plugins failed or none is there. */
 int opae_plugin_mgr_initialize(const char *cfg_file);
-bool opae_plugin_mgr_initialized(void);
 /* Finalizes every ready adapter and empties the list; number of failures. */
 int opae_plugin_mgr_finalize_all(void);
 

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/emu-dir.h"
 #include "opae.h"
 
 #define PATH_MAX_EMU 90 /* so that directory, name and ".sock" fit in a socket's address */
@@ -32,31 +33,10 @@ static void pause_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
-static bool fits(int written, size_t room, const char *what)
-{
-	if (written >= 0 && (size_t)written < room)
-		return true;
-	fprintf(stderr, "opae: the path of %s is too long\n", what);
-	return false;
-}
-
-static bool emu_dir(char *out, size_t len)
-{
-	const char *dir = getenv("OPAEX_EMU_DIR"), *run = getenv("XDG_RUNTIME_DIR");
-
-	if (dir && *dir)
-		return fits(snprintf(out, len, "%s", dir), len, "the emulator directory");
-	if (run && *run)
-		return fits(snprintf(out, len, "%s/opae/emu", run), len, "the emulator directory");
-	return fits(snprintf(out, len, "/tmp/opae-%u/emu", geteuid()), len,
-		    "the emulator directory");
-}
-
 /* Makes the directory and its parents, for this user alone. */
 static bool make_dir(const char *dir)
 {
 	char path[PATH_MAX_EMU];
-	struct stat st;
 
 	snprintf(path, sizeof(path), "%s", dir);
 	for (char *p = path + 1; *p; p++)
@@ -66,14 +46,10 @@ static bool make_dir(const char *dir)
 			*p = '/';
 		}
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/..", dir);
-	if (lstat(dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-	    (st.st_mode & 022) || stat(path, &st) || (st.st_uid && st.st_uid != geteuid()) ||
-	    ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))) {
-		fprintf(stderr, "opae: %s is not a directory that only you can write to\n", dir);
-		return false;
-	}
-	return true;
+	if (emu_dir_trusted(dir))
+		return true;
+	fprintf(stderr, "opae: %s is not a directory that only you can write to\n", dir);
+	return false;
 }
 
 static bool name_ok(const char *name)
@@ -356,8 +332,10 @@ int cmd_emu(int argc, char *argv[])
 
 	if (argc < 2)
 		return usage_error("emu needs start, stop or list");
-	if (!emu_dir(dir, sizeof(dir)))
+	if (!emu_dir_path(dir, sizeof(dir))) {
+		fprintf(stderr, "opae: the path of the emulator directory is too long\n");
 		return EXIT_FAILED;
+	}
 	if (!strcmp(argv[1], "start"))
 		return start(argc - 2, argv + 2, dir);
 	if (!strcmp(argv[1], "stop") && argc == 3)

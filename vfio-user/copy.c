@@ -11,6 +11,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "base/sigbus.h"
 #include "vfio-user/server-internal.h"
 
 static struct sigaction before;
@@ -26,13 +27,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 		pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
 		siglongjmp(*copying, 1);
 	}
-	if (before.sa_flags & SA_SIGINFO) {
-		before.sa_sigaction(sig, info, context);
-	} else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
-		before.sa_handler(sig);
-	} else { /* the access is made again, and ends the process as it would have */
-		signal(SIGBUS, SIG_DFL);
-	}
+	sigbus_pass_on(&before, sig, info, context);
 }
 
 static void install(void)

@@ -186,11 +186,6 @@ void vu_inbox_next(struct vu_inbox *in);
 void vu_inbox_done(struct vu_inbox *in);
 int vu_inbox_take_fd(struct vu_inbox *in, uint32_t i);
 
-static inline bool vu_inbox_started(const struct vu_inbox *in)
-{
-	return in->got > 0;
-}
-
 /*
  * Sends what the socket takes now of a message given in pieces, descriptors with the first byte.
  * Returns the number of bytes sent, 0 when it would block, or a negative errno.

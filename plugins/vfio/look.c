@@ -4,6 +4,7 @@
  * holds is not disturbed; what this process learned of it earlier is told instead.
  */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,8 +18,6 @@
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
 #define PAUSE_NS (2 * NS_PER_MS)
 
-#define PCI_COMMAND 0x04
-#define PCI_COMMAND_MEMORY 0x2u
 #define DFH_TYPE(dfh) ((dfh) >> 60)
 #define DFH_TYPE_AFU 1u
 
@@ -153,10 +152,10 @@ static int read_header(struct vdev *d, struct facts *ret)
 
 	if (rc)
 		return rc;
-	ret->vendor = at16(config, 0x00);
-	ret->device = at16(config, 0x02);
-	ret->subsystem_vendor = at16(config, 0x2c);
-	ret->subsystem_device = at16(config, 0x2e);
+	ret->vendor = at16(config, PCI_VENDOR_ID);
+	ret->device = at16(config, PCI_DEVICE_ID);
+	ret->subsystem_vendor = at16(config, PCI_SUBSYSTEM_VENDOR_ID);
+	ret->subsystem_device = at16(config, PCI_SUBSYSTEM_ID);
 	command = (uint16_t)(at16(config, PCI_COMMAND) | PCI_COMMAND_MEMORY);
 	return d->ops->write(d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/sigbus.h"
 #include "base/sys.h"
 
 #define PAGE 4096u
@@ -53,16 +54,6 @@ static struct window *window_of(uintptr_t addr)
 	return NULL;
 }
 
-static void pass_on(int sig, siginfo_t *info, void *context)
-{
-	if (before.sa_flags & SA_SIGINFO)
-		before.sa_sigaction(sig, info, context);
-	else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
-		before.sa_handler(sig);
-	else /* the access is made again, and ends the process as it would have */
-		signal(SIGBUS, SIG_DFL);
-}
-
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
 	uintptr_t addr = (uintptr_t)info->si_addr;
@@ -70,7 +61,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	int saved = errno;
 
 	if (!w || ones_cover((char *)info->si_addr - addr % PAGE, PAGE))
-		pass_on(sig, info, context);
+		sigbus_pass_on(&before, sig, info, context);
 	else
 		atomic_store(atomic_load(&w->dead), true);
 	errno = saved;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An accelerator from open to close. One unwinding function takes half-built handles as well. */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,6 @@
 #include "plugins/vfio/vfio.h"
 
 #define PATIENCE_NS (200 * NS_PER_MS) /* for others that only look */
-
-#define PCI_COMMAND 0x04
-#define PCI_COMMAND_MEMORY 0x2u
-#define PCI_COMMAND_MASTER 0x4u
 
 /* Memory accesses on; DMA on or off. */
 static int set_command(struct vdev *d, bool master)

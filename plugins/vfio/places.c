@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/emu-dir.h"
 #include "plugins/vfio/vfio.h"
 
 #define FIRST_SEGMENT 0x8000u
@@ -30,38 +29,6 @@ bool place_parse_address(const char *text, struct place *p)
 	p->device = (uint8_t)d;
 	p->function = (uint8_t)f;
 	return true;
-}
-
-/* $OPAEX_EMU_DIR, $XDG_RUNTIME_DIR/opae/emu, /tmp/opae-UID/emu: as `opae emu` has it. */
-static bool emu_dir(char *out, size_t len)
-{
-	const char *dir = secure_getenv("OPAEX_EMU_DIR"), *run = secure_getenv("XDG_RUNTIME_DIR");
-	int n;
-
-	if (dir && *dir)
-		n = snprintf(out, len, "%s", dir);
-	else if (run && *run)
-		n = snprintf(out, len, "%s/opae/emu", run);
-	else
-		n = snprintf(out, len, "/tmp/opae-%u/emu", geteuid());
-	return n > 0 && (size_t)n < len;
-}
-
-/*
- * A directory that others can write to could hold a card that is none of ours; and so could one
- * whose parent belongs to somebody else, who could put another in its place.
- */
-static bool ours(const char *dir)
-{
-	char parent[VDEV_PATH_MAX + 4];
-	struct stat st;
-
-	if (lstat(dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-	    (st.st_mode & 022))
-		return false;
-	snprintf(parent, sizeof(parent), "%s/..", dir);
-	return !stat(parent, &st) && (!st.st_uid || st.st_uid == geteuid()) &&
-	       (!(st.st_mode & 022) || (st.st_mode & S_ISVTX));
 }
 
 /* "card3" is wanted at 3, so that a card keeps its address when others come and go. */
@@ -92,7 +59,7 @@ static int scan(struct place **ret, size_t *num)
 	struct dirent **entries = NULL;
 	char dir[VDEV_PATH_MAX];
 	struct place *list;
-	int n = emu_dir(dir, sizeof(dir)) && ours(dir) ?
+	int n = emu_dir_path(dir, sizeof(dir)) && emu_dir_trusted(dir) ?
 			scandir(dir, &entries, only_sockets, alphasort) :
 			0;
 	size_t used = 0;

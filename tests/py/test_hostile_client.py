@@ -541,6 +541,25 @@ def test_loopback_through_a_descriptor(nlb):
     os.close(fd)
 
 
+def test_faults_are_on_record(card):
+    """A wrong address costs the card nothing, and its log tells a user where the data went."""
+    process = card()
+    c = Client(process.path)
+    c.write(CONFIG, 4, b"\x06\x00")
+    fd = memfd(0x1000)
+    c.call(vu.DMA_MAP, dma_map(3, 0, 0x10000, 0x1000), fds=[fd])
+    for _ in range(20):
+        os.pwrite(fd, b"\0" * 64, 0x40)
+        start_nlb(c, 0x66600000, 0x10000, 1, 0x10000)
+        wait_word(fd, 0x40)
+    c.close()
+    os.close(fd)
+    process.terminate()
+    _, log = process.communicate(timeout=20)
+    assert log.count("DMA fault: read of 64 bytes at 0x66600000: no such address") == 16
+    assert "20 DMA faults in all, the last one a read at 0x66600000" in log
+
+
 def test_file_cut_short_under_a_run(nlb):
     """The copy meets pages that are no more: a fault on record, and no SIGBUS."""
     c = Client(nlb.path)
