@@ -3,7 +3,7 @@
  * An accelerator to measure with. Page 0 (identity, a scratch register) is always trapped; page 1 is
  * mapped when the card maps: 64 scratch registers, and a doorbell that the card echoes.
  */
-#include "emu/afu.h"
+#include "emu/block.h"
 
 #define TRAPPED_SCRATCH 0x80
 #define SCRATCH 0x1000
@@ -16,40 +16,42 @@ struct bench {
 	uint64_t seen;
 };
 
-static void reset(struct afu *a)
+static void reset(struct block *a)
 {
 	struct bench *b = a->state;
 
-	afu_put_identity(a, UINT64_C(0xb2f3a1c45d6e4f70), UINT64_C(0x8a91bc0de1f23345));
+	block_put_identity(a);
 	b->seen = 0;
 }
 
-static bool look(struct afu *a)
+static bool look(struct block *a)
 {
 	struct bench *b = a->state;
-	uint64_t rung = afu_get64(a, DOORBELL);
+	uint64_t rung = block_get64(a, DOORBELL);
 
 	if (rung == b->seen)
 		return false;
 	b->seen = rung;
-	afu_put64(a, COUNT, afu_get64(a, COUNT) + 1);
-	afu_put64(a, ECHO, rung);
+	block_put64(a, COUNT, block_get64(a, COUNT) + 1);
+	block_put64(a, ECHO, rung);
 	return true;
 }
 
-static void written(struct afu *a, uint64_t offset, uint64_t value, unsigned int bytes)
+static void written(struct block *a, uint64_t offset, uint64_t value, unsigned int bytes)
 {
 	uint64_t reg = offset & ~UINT64_C(7);
 
 	if (reg != TRAPPED_SCRATCH && !(reg >= SCRATCH && reg < SCRATCH_END) && reg != DOORBELL)
 		return;
-	afu_store(a, offset, value, bytes);
+	block_store(a, offset, value, bytes);
 	look(a);
 }
 
-const struct afu_ops afu_bench = {
+const struct block_ops afu_bench = {
 	.name = "bench",
 	.help = "to measure with: scratch registers at 0x1000 and a doorbell at 0x1200",
+	.guid_high = UINT64_C(0xb2f3a1c45d6e4f70),
+	.guid_low = UINT64_C(0x8a91bc0de1f23345),
 	.state_size = sizeof(struct bench),
 	.map_offset = 0x1000,
 	.map_size = 0x1000,

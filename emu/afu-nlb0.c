@@ -16,8 +16,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "emu/afu.h"
-#include "emu/card.h"
+#include "emu/block.h"
 
 enum {
 	SCRATCH0 = 0x100,
@@ -71,44 +70,44 @@ struct nlb {
 	uint32_t runs; /* the status line's counter */
 };
 
-static void reset(struct afu *a)
+static void reset(struct block *a)
 {
 	struct nlb *n = a->state;
 
 	memset(a->regs, 0, STRIDE + 8);
-	afu_put_identity(a, UINT64_C(0xD8424DC4A4A3C413), UINT64_C(0xF89E433683F9040B));
+	block_put_identity(a);
 	memset(n, 0, sizeof(*n));
-	afu_put32(a, CTL, CTL_SEEN * a->mapped);
+	block_put32(a, CTL, CTL_SEEN * a->mapped);
 }
 
 /* ---- control, lock held ---- */
 
-static void arm(struct afu *a)
+static void arm(struct block *a)
 {
 	struct nlb *n = a->state;
 
-	n->job = (struct job){ .dsm = afu_get64(a, DSM_BASE) & ~(uint64_t)(LINE - 1),
-			       .src = afu_get64(a, SRC) * LINE,
-			       .dst = afu_get64(a, DST) * LINE,
-			       .lines = afu_get32(a, NUM_LINES) & LINES_MASK,
-			       .cfg = afu_get32(a, CFG) };
+	n->job = (struct job){ .dsm = block_get64(a, DSM_BASE) & ~(uint64_t)(LINE - 1),
+			       .src = block_get64(a, SRC) * LINE,
+			       .dst = block_get64(a, DST) * LINE,
+			       .lines = block_get32(a, NUM_LINES) & LINES_MASK,
+			       .cfg = block_get32(a, CFG) };
 	atomic_store(&n->halt, GO);
 	n->armed = true;
 }
 
-static void engine_reset(struct afu *a)
+static void engine_reset(struct block *a)
 {
 	struct nlb *n = a->state;
 
 	atomic_store(&n->halt, FORGET);
 	n->armed = false;
-	afu_put64(a, STATUS0, 0);
-	afu_put64(a, STATUS1, 0);
-	afu_put64(a, ERROR, 0);
+	block_put64(a, STATUS0, 0);
+	block_put64(a, STATUS1, 0);
+	block_put64(a, ERROR, 0);
 }
 
 /* certain: each store was seen, so a start that was set before is no new one. */
-static void control(struct afu *a, uint32_t ctl, bool certain)
+static void control(struct block *a, uint32_t ctl, bool certain)
 {
 	struct nlb *n = a->state;
 	bool started = (n->ctl & CTL_RUN) && (n->ctl & CTL_START);
@@ -152,7 +151,7 @@ static uint64_t writable_bits(uint64_t reg)
 	}
 }
 
-static void written(struct afu *a, uint64_t offset, uint64_t value, unsigned int bytes)
+static void written(struct block *a, uint64_t offset, uint64_t value, unsigned int bytes)
 {
 	struct nlb *n = a->state;
 	uint64_t reg = offset & ~UINT64_C(7);
@@ -160,7 +159,7 @@ static void written(struct afu *a, uint64_t offset, uint64_t value, unsigned int
 	if (reg == CTL) {
 		if (offset != CTL)
 			return;
-		afu_put32(a, CTL, (uint32_t)value & 0xffff);
+		block_put32(a, CTL, (uint32_t)value & 0xffff);
 		control(a, (uint32_t)value & 0xffff, true);
 		return;
 	}
@@ -168,10 +167,10 @@ static void written(struct afu *a, uint64_t offset, uint64_t value, unsigned int
 		return;
 	value &= writable_bits(reg) >> (offset & 4) * 8;
 	if (writable_bits(reg))
-		afu_store(a, offset, value, bytes);
+		block_store(a, offset, value, bytes);
 }
 
-static bool look(struct afu *a)
+static bool look(struct block *a)
 {
 	uint32_t *at = (uint32_t *)(void *)(a->regs + CTL);
 	uint32_t ctl = __atomic_fetch_or(at, CTL_SEEN, __ATOMIC_ACQ_REL);
@@ -182,7 +181,7 @@ static bool look(struct afu *a)
 	return true;
 }
 
-static bool has_work(struct afu *a)
+static bool has_work(struct block *a)
 {
 	const struct nlb *n = a->state;
 
@@ -197,14 +196,14 @@ struct run {
 	uint32_t error;
 };
 
-static void publish(struct afu *a, const struct run *r, uint32_t pending)
+static void publish(struct block *a, const struct run *r, uint32_t pending)
 {
-	afu_put64(a, STATUS0, (r->reads & UINT32_MAX) << 32 | (r->writes & UINT32_MAX));
-	afu_put64(a, STATUS1, (uint64_t)pending << 32 | pending);
+	block_put64(a, STATUS0, (r->reads & UINT32_MAX) << 32 | (r->writes & UINT32_MAX));
+	block_put64(a, STATUS1, (uint64_t)pending << 32 | pending);
 }
 
 /* A reset took the DMA away, or the client left: the run never was. */
-static bool dma_failed(struct afu *a, struct run *r, int rc)
+static bool dma_failed(struct block *a, struct run *r, int rc)
 {
 	struct nlb *n = a->state;
 
@@ -216,20 +215,20 @@ static bool dma_failed(struct afu *a, struct run *r, int rc)
 }
 
 /* While the engine works nobody else looks at mapped registers: a stop must still arrive. */
-static bool may_go_on(struct afu *a)
+static bool may_go_on(struct block *a)
 {
 	struct nlb *n = a->state;
 
 	if (a->mapped) {
-		card_lock(a->card);
+		block_lock(a);
 		look(a);
-		card_unlock(a->card);
+		block_unlock(a);
 	}
 	return atomic_load(&n->halt) == GO;
 }
 
 /* Copies all lines once, or as many as there is time for. */
-static void copy_once(struct afu *a, struct run *r)
+static void copy_once(struct block *a, struct run *r)
 {
 	for (uint32_t at = 0; at < r->job->lines && may_go_on(a);) {
 		uint32_t lines = r->job->lines - at;
@@ -237,7 +236,7 @@ static void copy_once(struct afu *a, struct run *r)
 
 		if (lines > STEP_LINES)
 			lines = STEP_LINES;
-		if (dma_failed(a, r, card_dma_copy(a->card, r->job->dst + offset,
+		if (dma_failed(a, r, block_dma_copy(a, r->job->dst + offset,
 						   r->job->src + offset, (size_t)lines * LINE)))
 			return;
 		at += lines;
@@ -248,7 +247,7 @@ static void copy_once(struct afu *a, struct run *r)
 }
 
 /* The word that a program polls goes last. */
-static void write_status_line(struct afu *a, struct run *r, uint64_t clocks)
+static void write_status_line(struct block *a, struct run *r, uint64_t clocks)
 {
 	struct nlb *n = a->state;
 	uint32_t line[LINE / 4] = { 0 };
@@ -260,40 +259,40 @@ static void write_status_line(struct afu *a, struct run *r, uint64_t clocks)
 	line[3] = (uint32_t)(clocks >> 32);
 	line[4] = (uint32_t)r->reads;
 	line[5] = (uint32_t)r->writes;
-	if (!dma_failed(a, r, card_dma_write(a->card, at + 8, &line[2], sizeof(line) - 8)))
-		dma_failed(a, r, card_dma_write(a->card, at, &line[0], 8));
+	if (!dma_failed(a, r, block_dma_write(a, at + 8, &line[2], sizeof(line) - 8)))
+		dma_failed(a, r, block_dma_write(a, at, &line[0], 8));
 }
 
-static void finish(struct afu *a, struct run *r, uint64_t clocks)
+static void finish(struct block *a, struct run *r, uint64_t clocks)
 {
 	struct nlb *n = a->state;
 	uint32_t cfg = r->job->cfg;
 
 	if (atomic_load(&n->halt) != FORGET)
 		write_status_line(a, r, clocks);
-	card_lock(a->card);
+	block_lock(a);
 	if (atomic_load(&n->halt) != FORGET) {
-		afu_put64(a, ERROR, r->error);
+		block_put64(a, ERROR, r->error);
 		publish(a, r, 0);
 		if ((cfg & CFG_INTERRUPT_DONE) || (r->error && (cfg & CFG_INTERRUPT_ERROR)))
-			card_interrupt(a->card, afu_get32(a, INTERRUPT));
+			block_interrupt(a, block_get32(a, INTERRUPT));
 	}
 	n->working = false;
-	card_unlock(a->card);
+	block_unlock(a);
 }
 
-static void work(struct afu *a)
+static void work(struct block *a)
 {
 	struct nlb *n = a->state;
 	int64_t begin = clock_now_ns();
 	struct job job;
 	struct run r = { .job = &job };
 
-	card_lock(a->card);
+	block_lock(a);
 	job = n->job;
 	n->working = n->armed;
 	n->armed = false;
-	card_unlock(a->card);
+	block_unlock(a);
 	if (!n->working)
 		return;
 	publish(a, &r, job.lines);
@@ -305,9 +304,11 @@ static void work(struct afu *a)
 	finish(a, &r, (uint64_t)(clock_now_ns() - begin) / CLOCK_NS);
 }
 
-const struct afu_ops afu_nlb0 = {
+const struct block_ops afu_nlb0 = {
 	.name = "nlb0",
 	.help = "NLB0, the native loopback: copies lines of memory",
+	.guid_high = UINT64_C(0xD8424DC4A4A3C413),
+	.guid_low = UINT64_C(0xF89E433683F9040B),
 	.state_size = sizeof(struct nlb),
 	.map_size = UINT64_MAX,
 	.reset = reset,

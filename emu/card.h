@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The emulated card: a board played by the vfio-user server, with an engine thread for the AFU's
- * work. What an AFU asks of it is below; the rest is for main.c and tests.
+ * The emulated card: a board played by the vfio-user server, with an engine thread for the work of
+ * each accelerator.
  */
 #ifndef EMU_CARD_H
 #define EMU_CARD_H
@@ -10,27 +10,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct block_ops;
 struct board;
 struct card;
+struct inject;
 
-int card_new(const struct board *board, const char *socket, bool mapped, struct card **ret);
+/* The board and the faults are the caller's and must outlive the card. */
+int card_new(const struct board *board, const char *socket, bool mapped,
+	     const struct inject *inject, struct card **ret);
 int card_run(struct card *c); /* serves until card_stop() */
 void card_stop(struct card *c); /* from any thread or a signal handler */
 void card_free(struct card *c);
 
-/* DMA that could not be done, so that a user can find out why nothing arrived. */
-struct card_faults {
-	uint64_t count;
-	uint64_t last_iova;
-	bool last_was_write;
-};
-void card_faults(struct card *c, struct card_faults *out);
+/* The faults that wait for a signal happen now. From any thread. */
+void card_raise(struct card *c);
 
-/* For the AFU. DMA and card_interrupt() are called without the lock or with it. 0 or negative errno. */
-void card_lock(struct card *c);
-void card_unlock(struct card *c);
-int card_dma_copy(struct card *c, uint64_t dst, uint64_t src, size_t len);
-int card_dma_write(struct card *c, uint64_t iova, const void *data, size_t len);
-void card_interrupt(struct card *c, uint32_t vector);
+/* What a user wants to know when nothing arrived: DMA that could not be done; and traffic. */
+struct card_counts {
+	uint64_t dma_faults;
+	uint64_t last_fault_iova;
+	bool last_fault_was_write;
+	uint64_t messages, clients;
+};
+void card_counts(struct card *c, struct card_counts *out);
+
+/* ---- for the FME and the ports; lock held ---- */
+
+const struct board *card_board(const struct card *c);
+const struct inject *card_inject(const struct card *c);
+/* Holds a port's accelerator in reset (idle, without DMA, its registers as after power-on), or lets it go. */
+void card_hold_port(struct card *c, unsigned int port, bool hold);
+/* Puts another accelerator into a port. -EBUSY: it is not in reset. -EINVAL: it doesn't fit. */
+int card_replace_afu(struct card *c, unsigned int port, const struct block_ops *afu);
 
 #endif

@@ -133,9 +133,32 @@ static int lock_name(const char *dir, const char *name)
 	return -1;
 }
 
+/* As `opae emu start` was told; NULL: not said. */
+struct card_options {
+	const char *name;
+	const char *board, *afu, *mmio, *faults; /* handed on to opae-emu */
+};
+
+static void run_card(const char *program, const char *socket, const struct card_options *o)
+{
+	const struct {
+		const char *option, *value;
+	} all[] = { { "--socket", socket }, { "--board", o->board }, { "--afu", o->afu },
+		    { "--mmio", o->mmio }, { "--faults", o->faults } };
+	char *args[2 * sizeof(all) / sizeof(all[0]) + 2] = { 0 };
+	size_t n = 0;
+
+	args[n++] = strdup("opae-emu");
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].value) {
+			args[n++] = strdup(all[i].option);
+			args[n++] = strdup(all[i].value);
+		}
+	execv(program, args);
+}
+
 /* In the child: becomes the card, with the lock on its pid file, its output in a log file. */
-static void become_card(const char *dir, const char *name, const char *board, const char *mmio,
-			int lock)
+static void become_card(const char *dir, const char *name, const struct card_options *o, int lock)
 {
 	char base[PATH_MAX_EMU + NAME_MAX_EMU + 2], path[sizeof(base) + 8], program[4096], text[16];
 	ssize_t n;
@@ -157,8 +180,7 @@ static void become_card(const char *dir, const char *name, const char *board, co
 	setsid();
 	snprintf(path, sizeof(path), "%s.sock", base);
 	find_program(program, sizeof(program));
-	execl(program, "opae-emu", "--socket", path, "--board", board, mmio ? "--mmio" : NULL, mmio,
-	      (char *)NULL);
+	run_card(program, path, o);
 	dprintf(2, "cannot run %s: %s\n", program, strerror(errno));
 	_exit(127);
 }
@@ -227,7 +249,7 @@ static bool wait_ready(const char *dir, const char *name, pid_t child)
 
 static int start(int argc, char *argv[], const char *dir)
 {
-	const char *name = "card0", *board = "nlb0", *mmio = NULL; /* the board's own way */
+	struct card_options o = { .name = "card0", .board = "nlb0" };
 	pid_t child;
 	int lock;
 
@@ -235,29 +257,33 @@ static int start(int argc, char *argv[], const char *dir)
 		if (i + 1 == argc)
 			return usage_error("%s needs an argument", argv[i]);
 		if (!strcmp(argv[i], "--name"))
-			name = argv[i + 1];
+			o.name = argv[i + 1];
 		else if (!strcmp(argv[i], "--board"))
-			board = argv[i + 1];
+			o.board = argv[i + 1];
+		else if (!strcmp(argv[i], "--afu"))
+			o.afu = argv[i + 1];
 		else if (!strcmp(argv[i], "--mmio"))
-			mmio = argv[i + 1];
+			o.mmio = argv[i + 1];
+		else if (!strcmp(argv[i], "--faults"))
+			o.faults = argv[i + 1];
 		else
 			return usage_error("emu start has no option '%s'", argv[i]);
 	}
-	if (!name_ok(name))
+	if (!name_ok(o.name))
 		return EXIT_USAGE;
 	if (!make_dir(dir))
 		return EXIT_FAILED;
-	lock = lock_name(dir, name);
+	lock = lock_name(dir, o.name);
 	if (lock < 0)
 		return EXIT_FAILED;
-	remove_file(dir, name, "log"); /* an old one says that another card was ready */
+	remove_file(dir, o.name, "log"); /* an old one says that another card was ready */
 	child = fork();
 	if (!child)
-		become_card(dir, name, board, mmio, lock);
+		become_card(dir, o.name, &o, lock);
 	close(lock);
-	if (child < 0 || !wait_ready(dir, name, child))
+	if (child < 0 || !wait_ready(dir, o.name, child))
 		return EXIT_FAILED;
-	printf("card %s: board %s, socket %s/%s.sock, pid %d\n", name, board, dir, name, child);
+	printf("card %s: board %s, socket %s/%s.sock, pid %d\n", o.name, o.board, dir, o.name, child);
 	return EXIT_OK;
 }
 

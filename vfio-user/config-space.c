@@ -100,6 +100,17 @@ void vu_config_add_pcie(struct vu_config_space *c)
 	field16(c, at + PCI_EXP_LNKSTA, PCI_EXP_LNKSTA_CLS_2_5GB | PCI_EXP_LNKSTA_NLW_X1, 0);
 }
 
+void vu_config_add_vsec(struct vu_config_space *c, uint16_t id, uint8_t revision,
+			const uint32_t *words, unsigned int num)
+{
+	unsigned int at = PCI_CFG_SPACE_SIZE; /* where extended capabilities begin */
+
+	field32(c, at, PCI_EXT_CAP_ID_VNDR | 1u << 16, 0);
+	field32(c, at + 4, id | (uint32_t)revision << 16 | (8 + 4 * num) << 20, 0);
+	for (unsigned int i = 0; i < num; i++)
+		field32(c, at + 8 + 4 * i, words[i], 0);
+}
+
 void vu_config_read(const struct vu_config_space *c, uint64_t offset, void *buf, uint32_t len)
 {
 	memcpy(buf, c->bytes + offset, len);

@@ -34,6 +34,10 @@ void vu_config_add_msix(struct vu_config_space *c, unsigned int vectors, unsigne
 			uint32_t table, uint32_t pba);
 /* An endpoint that can do a function level reset. */
 void vu_config_add_pcie(struct vu_config_space *c);
+/* A vendor-specific extended capability with that many words behind its two headers (at most 32).
+ * There is one; config space has extended capabilities only behind a PCI Express capability. */
+void vu_config_add_vsec(struct vu_config_space *c, uint16_t id, uint8_t revision,
+			const uint32_t *words, unsigned int num);
 
 /* Inside the 4096 bytes; the caller has checked. */
 void vu_config_read(const struct vu_config_space *c, uint64_t offset, void *buf, uint32_t len);

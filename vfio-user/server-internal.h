@@ -74,6 +74,7 @@ struct vu_server {
 	struct vu_inbox inbox;
 	struct vu_outbox reply;
 	atomic_bool attached; /* a client passed VERSION */
+	atomic_ullong messages, clients; /* counted for vu_server_counts() */
 
 	int twin; /* our end; -1: none */
 	struct vu_inbox twin_inbox;

@@ -146,6 +146,8 @@ static int finish_reply(struct vu_server *s, const struct vu_header *to, int rc,
 	s->reply.len = h.size;
 	s->reply.sent = 0;
 	s->reply.fd = fd;
+	if (s->cfg.reply_delay_ms)
+		clock_sleep_ns(s->cfg.reply_delay_ms * NS_PER_MS);
 	rc = flush_all(s);
 	return rc < 0 ? rc : 0;
 }
@@ -158,6 +160,7 @@ static int handle_message(struct vu_server *s)
 	bool first = !s->greeted;
 	int rc;
 
+	atomic_fetch_add_explicit(&s->messages, 1, memory_order_relaxed);
 	if ((in->head.flags & VU_FLAG_TYPE) == VU_FLAG_REPLY)
 		return s->greeted ? vu_dma_message_answered(s, in) : -EPROTO;
 	/* Only VERSION comes first, and it comes once. */
@@ -260,6 +263,7 @@ static void accept_client(struct vu_server *s)
 		refuse_client(fd);
 		return;
 	}
+	atomic_fetch_add_explicit(&s->clients, 1, memory_order_relaxed);
 	s->client = fd;
 	s->greet_deadline = clock_deadline(GREET_NS);
 }
@@ -335,6 +339,12 @@ void vu_server_stop(struct vu_server *s)
 bool vu_server_has_client(struct vu_server *s)
 {
 	return atomic_load(&s->attached);
+}
+
+void vu_server_counts(struct vu_server *s, struct vu_server_counts *out)
+{
+	out->messages = atomic_load_explicit(&s->messages, memory_order_relaxed);
+	out->clients = atomic_load_explicit(&s->clients, memory_order_relaxed);
 }
 
 /* ---- life ---- */

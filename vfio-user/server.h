@@ -58,6 +58,7 @@ struct vu_server_config {
 	const char *path; /* socket; a stale one (nobody listens) is replaced */
 	struct vu_server_region regions[VU_NUM_REGIONS];
 	uint32_t irq_count[VU_NUM_IRQS];
+	unsigned int reply_delay_ms; /* each answer comes so much later: to test against slow devices */
 	const struct vu_server_ops *ops;
 	void *dev;
 };
@@ -89,5 +90,11 @@ void vu_server_dma_cancel(struct vu_server *s);
 /* Signals the eventfd bound to a vector; 0 also when none is bound, -EINVAL for no such vector. */
 int vu_server_irq(struct vu_server *s, uint32_t index, uint32_t vector);
 bool vu_server_has_client(struct vu_server *s);
+
+/* Since the server began: messages taken from clients, and connections accepted. */
+struct vu_server_counts {
+	uint64_t messages, clients;
+};
+void vu_server_counts(struct vu_server *s, struct vu_server_counts *out);
 
 #endif

@@ -4,24 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/afu.h"
-#include "emu/card.h"
+#include "emu/board.h"
 #include "tests/unit/check.h"
 
 static uint8_t memory[1 << 20]; /* the client's, at address 0 */
 static int dma_result;
 static unsigned int interrupts, last_vector;
-static struct afu afu;
+static struct block afu;
 static uint64_t regs[0x1000 / 8];
 
-void card_lock(struct card *c)
+void block_lock(struct block *b)
 {
-	(void)c;
+	(void)b;
 }
 
-void card_unlock(struct card *c)
+void block_unlock(struct block *b)
 {
-	(void)c;
+	(void)b;
 }
 
 static bool inside(uint64_t at, size_t len)
@@ -29,41 +28,34 @@ static bool inside(uint64_t at, size_t len)
 	return len <= sizeof(memory) && at <= sizeof(memory) - len;
 }
 
-int card_dma_copy(struct card *c, uint64_t dst, uint64_t src, size_t len)
+int block_dma_copy(struct block *b, uint64_t dst, uint64_t src, size_t len)
 {
-	(void)c;
+	(void)b;
 	if (dma_result || !inside(dst, len) || !inside(src, len))
 		return dma_result ? dma_result : -EFAULT;
 	memmove(memory + dst, memory + src, len);
 	return 0;
 }
 
-int card_dma_write(struct card *c, uint64_t iova, const void *data, size_t len)
+int block_dma_write(struct block *b, uint64_t iova, const void *data, size_t len)
 {
-	(void)c;
+	(void)b;
 	if (dma_result || !inside(iova, len))
 		return dma_result ? dma_result : -EFAULT;
 	memcpy(memory + iova, data, len);
 	return 0;
 }
 
-void card_interrupt(struct card *c, uint32_t vector)
+void block_interrupt(struct block *b, uint32_t vector)
 {
-	(void)c;
+	(void)b;
 	interrupts++;
 	last_vector = vector;
 }
 
-void afu_put_identity(struct afu *a, uint64_t guid_high, uint64_t guid_low)
-{
-	afu_put64(a, 0, AFU_DFH_LAST);
-	afu_put64(a, 8, guid_low);
-	afu_put64(a, 16, guid_high);
-}
-
 static void init(bool mapped)
 {
-	afu = (struct afu){ .ops = &afu_nlb0, .regs = (uint8_t *)regs, .size = sizeof(regs),
+	afu = (struct block){ .ops = &afu_nlb0, .regs = (uint8_t *)regs, .size = sizeof(regs),
 			    .mapped = mapped, .state = calloc(1, afu_nlb0.state_size) };
 	memset(regs, 0, sizeof(regs));
 	memset(memory, 0, sizeof(memory));
@@ -101,7 +93,7 @@ static void put(uint64_t offset, uint64_t v, unsigned int bytes)
 		afu_nlb0.written(&afu, offset, v, bytes);
 		return;
 	}
-	afu_store(&afu, offset, v, bytes);
+	block_store(&afu, offset, v, bytes);
 	afu_nlb0.look(&afu);
 }
 
@@ -139,8 +131,8 @@ static void a_run(void **state)
 	assert_int_equal(status(1), 0);
 	assert_int_equal(status(4), 2);
 	assert_int_equal(status(5), 2);
-	assert_int_equal(afu_get64(&afu, 0x160), UINT64_C(2) << 32 | 2);
-	assert_int_equal(afu_get64(&afu, 0x168), 0);
+	assert_int_equal(block_get64(&afu, 0x160), UINT64_C(2) << 32 | 2);
+	assert_int_equal(block_get64(&afu, 0x168), 0);
 	assert_int_equal(interrupts, 0);
 	start(2, 0);
 	afu_nlb0.work(&afu);
@@ -167,9 +159,9 @@ static void stores_that_were_not_seen_in_between(void **state)
 	start(1, 0);
 	afu_nlb0.work(&afu);
 	assert_false(afu_nlb0.look(&afu));
-	afu_put32(&afu, 0x138, 7);
-	afu_put32(&afu, 0x138, 0);
-	afu_put32(&afu, 0x138, 3);
+	block_put32(&afu, 0x138, 7);
+	block_put32(&afu, 0x138, 0);
+	block_put32(&afu, 0x138, 3);
 	assert_true(afu_nlb0.look(&afu));
 	assert_true(afu_nlb0.has_work(&afu));
 }
@@ -182,14 +174,14 @@ static void errors_are_told(void **state)
 	start((uint32_t)(sizeof(memory) / 64), 1u << 28);
 	afu_nlb0.work(&afu);
 	assert_int_equal(status(1), 1);
-	assert_int_equal(afu_get64(&afu, 0x170), 1);
+	assert_int_equal(block_get64(&afu, 0x170), 1);
 	assert_int_equal(interrupts, 1);
 	assert_int_equal(last_vector, 2);
 	start(1, 1u << 2); /* a mode that NLB0 does not have */
 	afu_nlb0.work(&afu);
 	assert_int_equal(status(1), 2);
 	put(0x138, 0, 4);
-	assert_int_equal(afu_get64(&afu, 0x170), 0);
+	assert_int_equal(block_get64(&afu, 0x170), 0);
 }
 
 static void a_cancelled_run_leaves_no_trace(void **state)
@@ -221,29 +213,29 @@ static void which_registers_can_be_written(void **state)
 	put(0x108, UINT64_MAX, 8);
 	put(0x100, 7, 4);
 	put(0x104, 8, 4);
-	assert_int_equal(afu_get64(&afu, 0x108), UINT64_MAX);
-	assert_int_equal(afu_get64(&afu, 0x100), UINT64_C(8) << 32 | 7);
+	assert_int_equal(block_get64(&afu, 0x108), UINT64_MAX);
+	assert_int_equal(block_get64(&afu, 0x100), UINT64_C(8) << 32 | 7);
 	put(0x130, UINT32_MAX, 4);
-	assert_int_equal(afu_get32(&afu, 0x130), 0xfffff);
+	assert_int_equal(block_get32(&afu, 0x130), 0xfffff);
 	put(0x110, 0x12345, 4);
 	put(0x114, 1, 4);
-	assert_int_equal(afu_get64(&afu, 0x110), 0x100012340);
+	assert_int_equal(block_get64(&afu, 0x110), 0x100012340);
 	put(0x178, 0xff, 4);
-	assert_int_equal(afu_get32(&afu, 0x178), 0x3f);
+	assert_int_equal(block_get32(&afu, 0x178), 0x3f);
 	put(0x160, 1, 8);
 	put(0x8, 1, 8);
 	put(0x18, 1, 8);
 	put(0x200, 1, 8);
-	assert_int_equal(afu_get64(&afu, 0x160), 0);
-	assert_int_equal(afu_get64(&afu, 0x8), 0xF89E433683F9040B);
-	assert_int_equal(afu_get64(&afu, 0x18) + afu_get64(&afu, 0x200), 0);
+	assert_int_equal(block_get64(&afu, 0x160), 0);
+	assert_int_equal(block_get64(&afu, 0x8), 0xF89E433683F9040B);
+	assert_int_equal(block_get64(&afu, 0x18) + block_get64(&afu, 0x200), 0);
 	put(0x120, 5, 8); /* only while out of reset and not started */
-	assert_int_equal(afu_get64(&afu, 0x120), 0);
+	assert_int_equal(block_get64(&afu, 0x120), 0);
 	put(0x138, 1, 4);
 	put(0x120, 5, 8);
-	assert_int_equal(afu_get64(&afu, 0x120), 5);
+	assert_int_equal(block_get64(&afu, 0x120), 5);
 	put(0x13c, 3, 4); /* the other half of the control register's eight bytes */
-	assert_int_equal(afu_get32(&afu, 0x138), 1);
+	assert_int_equal(block_get32(&afu, 0x138), 1);
 }
 
 int main(void)

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What blocks ask of the card: its lock, the client's memory, interrupts. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "emu/card-internal.h"
+#include "vfio-user/server.h"
+
+#define FAULT_LINES 16u /* faults told in the log; the rest are counted */
+
+void block_lock(struct block *b)
+{
+	pthread_mutex_lock(&b->card->room.lock);
+}
+
+void block_unlock(struct block *b)
+{
+	pthread_mutex_unlock(&b->card->room.lock);
+}
+
+static int fault(struct card *c, uint64_t iova, size_t len, bool write, int rc)
+{
+	if (rc == -ECANCELED || rc == -ENOTCONN) /* a reset, or the client left */
+		return rc;
+	if (__atomic_add_fetch(&c->counts.dma_faults, 1, __ATOMIC_RELAXED) <= FAULT_LINES)
+		fprintf(stderr, "DMA fault: %s of %zu bytes at 0x%" PRIx64 ": %s\n",
+			write ? "write" : "read", len, iova,
+			rc == -EFAULT ? "no such address, or no permission" :
+			rc == -EPERM  ? "bus mastering is off" :
+			rc == -EIO    ? "injected" :
+					strerror(-rc));
+	__atomic_store_n(&c->counts.last_fault_iova, iova, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->counts.last_fault_was_write, write, __ATOMIC_RELAXED);
+	return rc;
+}
+
+static int allowed(const struct block *b)
+{
+	struct card *c = b->card;
+
+	if (engine_is_quiet(b->engine))
+		return -ECANCELED;
+	if (atomic_load(&c->gone))
+		return -ENOTCONN;
+	if (!atomic_load(&c->bus_master))
+		return -EPERM;
+	if (c->inject->dma_fail && atomic_fetch_add(&c->dma_done, 1) % c->inject->dma_fail ==
+					   c->inject->dma_fail - 1)
+		return -EIO;
+	return 0;
+}
+
+/* A cancelled message may have been another block's to cancel: then this one's goes again. */
+static bool again(const struct block *b, int rc)
+{
+	return rc == -ECANCELED && !engine_is_quiet(b->engine);
+}
+
+int block_dma_copy(struct block *b, uint64_t dst, uint64_t src, size_t len)
+{
+	uint64_t where = src;
+	int rc = allowed(b);
+
+	if (!rc)
+		do
+			rc = vu_server_dma_copy(b->card->server, dst, src, len, &where);
+		while (again(b, rc));
+	return rc ? fault(b->card, where, len, where - dst < len, rc) : 0;
+}
+
+int block_dma_read(struct block *b, uint64_t iova, void *data, size_t len)
+{
+	int rc = allowed(b);
+
+	if (!rc)
+		do
+			rc = vu_server_dma_read(b->card->server, iova, data, len);
+		while (again(b, rc));
+	return rc ? fault(b->card, iova, len, false, rc) : 0;
+}
+
+int block_dma_write(struct block *b, uint64_t iova, const void *data, size_t len)
+{
+	int rc = allowed(b);
+
+	if (!rc)
+		do
+			rc = vu_server_dma_write(b->card->server, iova, data, len);
+		while (again(b, rc));
+	return rc ? fault(b->card, iova, len, true, rc) : 0;
+}
+
+void block_interrupt(struct block *b, uint32_t n)
+{
+	if (n < b->num_vectors && !b->card->inject->no_interrupts && !atomic_load(&b->card->gone))
+		vu_server_irq(b->card->server, VU_MSIX, b->first_vector + n);
+}
+
+void card_counts(struct card *c, struct card_counts *out)
+{
+	struct vu_server_counts traffic;
+
+	vu_server_counts(c->server, &traffic);
+	out->dma_faults = __atomic_load_n(&c->counts.dma_faults, __ATOMIC_RELAXED);
+	out->last_fault_iova = __atomic_load_n(&c->counts.last_fault_iova, __ATOMIC_RELAXED);
+	out->last_fault_was_write =
+		__atomic_load_n(&c->counts.last_fault_was_write, __ATOMIC_RELAXED);
+	out->messages = traffic.messages;
+	out->clients = traffic.clients;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A port: the header with the accelerator's place, its reset and its user clock, and three private
+ * features (errors, user interrupts, signal tap) in one list. On boards whose lists are named by a
+ * capability the last one leads on to the next port.
+ */
+#include "emu/board.h"
+#include "emu/card.h"
+#include "emu/dfl.h"
+#include "emu/inject.h"
+
+enum {
+	HEAD = 0x0000,
+	GUID_LOW = 0x08,
+	GUID_HIGH = 0x10,
+	NEXT_AFU = 0x18,
+	CAP = 0x30,
+	CTRL = 0x38,
+	STATUS = 0x40,
+	USRCLK_CMD0 = 0x50,
+	USRCLK_CMD1 = 0x58,
+	USRCLK_STS0 = 0x60,
+	USRCLK_STS1 = 0x68,
+
+	ERRORS = 0x1000,
+	ERROR_MASK = ERRORS + 0x08,
+	ERROR = ERRORS + 0x10,
+	ERROR_FIRST = ERRORS + 0x18,
+	ERROR_REQUEST0 = ERRORS + 0x20,
+	ERROR_REQUEST1 = ERRORS + 0x28,
+	ERROR_CAP = ERRORS + 0x38,
+
+	USER_IRQ = 0x2000,
+	USER_IRQ_CAP = USER_IRQ + 0x08,
+
+	SIGNAL_TAP = 0x3000,
+	SIGNAL_TAP_BYTES = 0x1000,
+};
+
+enum { ID_ERROR = 0x10, ID_USER_IRQ = 0x12, ID_SIGNAL_TAP = 0x13 };
+
+#define CTRL_RESET UINT64_C(0x1)
+#define CTRL_LATENCY UINT64_C(0x4)
+#define CTRL_ACK UINT64_C(0x10)
+
+/* Clocks in units of 10 kHz. */
+#define CLOCK_HIGH UINT64_C(31250)
+#define CLOCK_LOW UINT64_C(15625)
+#define CLOCK_REFERENCE UINT64_C(10000)
+#define CLOCK_LOCKED (UINT64_C(1) << 60)
+#define CLOCK_VERSION (UINT64_C(3) << 60)
+#define CLOCK_WHICH (UINT64_C(1) << 32)
+
+/* Bytes from the last private feature to the next port's header; 0: the list ends. */
+static uint64_t to_next_port(const struct block *b)
+{
+	const struct board *board = card_board(b->card);
+
+	if (board->layout != BOARD_VSEC || b->port + 1 >= board->num_ports)
+		return 0;
+	return board->ports[b->port + 1].offset - board->ports[b->port].offset - SIGNAL_TAP;
+}
+
+static void reset(struct block *b)
+{
+	const struct board_port *p = &card_board(b->card)->ports[b->port];
+	uint64_t users = BOARD_PORT_VECTORS - 1;
+
+	for (uint64_t at = 0; at < SIGNAL_TAP + SIGNAL_TAP_BYTES; at += 8)
+		block_put64(b, at, 0);
+	block_put64(b, HEAD, dfh(DFH_FIU, FIU_PORT, ERRORS - HEAD));
+	block_put64(b, GUID_LOW, UINT64_C(0x9642b06c6b355b87));
+	block_put64(b, GUID_HIGH, UINT64_C(0x3ab49893138d42eb));
+	block_put64(b, NEXT_AFU, p->afu_offset);
+	block_put64(b, CAP, b->port | (p->afu_size / 1024) << 8 | users << 32);
+	block_put64(b, USRCLK_STS0, CLOCK_LOCKED);
+	block_put64(b, USRCLK_STS1, CLOCK_LOW | CLOCK_REFERENCE << 33 | CLOCK_VERSION);
+	block_put64(b, ERRORS, dfh(DFH_PRIVATE, ID_ERROR, USER_IRQ - ERRORS));
+	block_put64(b, ERROR_CAP, 1u | (uint64_t)b->first_vector << 1);
+	block_put64(b, USER_IRQ, dfh(DFH_PRIVATE, ID_USER_IRQ, SIGNAL_TAP - USER_IRQ));
+	block_put64(b, USER_IRQ_CAP, users | (uint64_t)(b->first_vector + 1) << 12);
+	block_put64(b, SIGNAL_TAP, dfh(DFH_PRIVATE, ID_SIGNAL_TAP, to_next_port(b)));
+}
+
+static void control(struct block *b, uint64_t value)
+{
+	uint64_t old = block_get64(b, CTRL), now = value & (CTRL_RESET | CTRL_LATENCY);
+
+	if ((old ^ now) & CTRL_RESET)
+		card_hold_port(b->card, b->port, now & CTRL_RESET);
+	if ((now & CTRL_RESET) && !card_inject(b->card)->reset_stuck)
+		now |= CTRL_ACK;
+	block_put64(b, CTRL, now);
+}
+
+static void clear_bits(struct block *b, uint64_t reg, uint64_t bits)
+{
+	block_put64(b, reg, block_get64(b, reg) & ~bits);
+}
+
+static void written64(struct block *b, uint64_t offset, uint64_t value)
+{
+	switch (offset) {
+	case CTRL: control(b, value); break;
+	case USRCLK_CMD0: block_put64(b, offset, value); break;
+	case USRCLK_CMD1:
+		block_put64(b, offset, value);
+		block_put64(b, USRCLK_STS1, (value & CLOCK_WHICH ? CLOCK_HIGH : CLOCK_LOW) |
+						    CLOCK_REFERENCE << 33 | CLOCK_VERSION);
+		break;
+	case ERROR_MASK: block_put64(b, offset, value); break;
+	case ERROR:
+	case ERROR_FIRST: clear_bits(b, offset, value); break;
+	default:
+		if (offset > SIGNAL_TAP && offset < SIGNAL_TAP + SIGNAL_TAP_BYTES)
+			block_put64(b, offset, value);
+	}
+}
+
+/* These registers are 64 bits wide; a half is written as the kernel would: with the other half as it is. */
+static void written(struct block *b, uint64_t offset, uint64_t value, unsigned int bytes)
+{
+	uint64_t reg = offset & ~UINT64_C(7), old;
+
+	if (bytes == 4) {
+		old = reg == ERROR || reg == ERROR_FIRST ? 0 : block_get64(b, reg);
+		value = offset & 4 ? (old & UINT32_MAX) | value << 32 :
+				     (old & ~(uint64_t)UINT32_MAX) | value;
+	}
+	written64(b, reg, value);
+}
+
+static void raise_error(struct block *b)
+{
+	uint64_t bits = card_inject(b->card)->port_error & ~block_get64(b, ERROR_MASK);
+
+	if (!bits)
+		return;
+	if (!block_get64(b, ERROR))
+		block_put64(b, ERROR_FIRST, bits);
+	block_put64(b, ERROR, block_get64(b, ERROR) | bits);
+	block_interrupt(b, 0);
+}
+
+const struct block_ops block_port = {
+	.name = "port",
+	.help = "a port's header and private features",
+	.reset = reset,
+	.written = written,
+	.raise = raise_error,
+};
