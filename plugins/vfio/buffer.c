@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "plugins/vfio/vfio.h"
+#include "plugins/vfio/card.h"
 
 #define ALL_FLAGS (FPGA_BUF_PREALLOCATED | FPGA_BUF_QUIET | FPGA_BUF_READ_ONLY)
 #define SLOTS_MAX (1u << 24)
@@ -67,15 +67,16 @@ static uint64_t slot_wsid(const struct buffers *b, const struct buffer_slot *s)
 	return (uint64_t)s->generation << 32 | (uint64_t)(s - b->slots + 1);
 }
 
-static struct buffer_slot *slot_find(struct buffers *b, uint64_t wsid)
+static struct buffer_slot *slot_find(struct handle *h, uint64_t wsid)
 {
+	struct buffers *b = &h->card->buffers;
 	uint32_t index = (uint32_t)wsid;
 	struct buffer_slot *s;
 
 	if (!index || index > b->num)
 		return NULL;
 	s = &b->slots[index - 1];
-	return s->used && s->generation == wsid >> 32 ? s : NULL;
+	return s->used && s->generation == wsid >> 32 && s->buffer.owner == h ? s : NULL;
 }
 
 /* ---- served by messages ---- */
@@ -161,12 +162,12 @@ static int detach(struct buffers *b, struct vdev *dev, struct buffer *buf)
 	return rc;
 }
 
-void buffers_release_all(struct buffers *b, struct vdev *dev)
+void buffers_release_all(struct buffers *b, struct vdev *dev, const struct handle *owner)
 {
 	SCOPED_LOCK(&b->lock);
 
 	for (uint32_t i = 0; i < b->num; i++)
-		if (b->slots[i].used) {
+		if (b->slots[i].used && (!owner || b->slots[i].buffer.owner == owner)) {
 			detach(b, dev, &b->slots[i].buffer);
 			slot_free(b, &b->slots[i]);
 		}
@@ -210,7 +211,7 @@ static fpga_result check_arguments(uint64_t len, void **at, int flags)
 
 static fpga_result enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
 {
-	struct buffers *b = &h->buffers;
+	struct buffers *b = &h->card->buffers;
 	struct buffer_slot *s;
 	int rc;
 	SCOPED_LOCK(&b->lock);
@@ -237,7 +238,7 @@ fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **at, uin
 {
 	struct handle *h = handle;
 	bool preallocated = flags & FPGA_BUF_PREALLOCATED;
-	struct buffer buf = { .len = len, .device_writes = !(flags & FPGA_BUF_READ_ONLY) };
+	struct buffer buf = { .owner = h, .len = len, .device_writes = !(flags & FPGA_BUF_READ_ONLY) };
 	fpga_result r;
 	int rc;
 
@@ -263,15 +264,15 @@ fpga_result vfio_release_buffer(fpga_handle handle, uint64_t wsid)
 	struct handle *h = handle;
 	struct buffer_slot *s;
 	int rc;
-	SCOPED_LOCK(&h->buffers.lock);
+	SCOPED_LOCK(&h->card->buffers.lock);
 
-	s = slot_find(&h->buffers, wsid);
+	s = slot_find(h, wsid);
 	if (!s)
 		return say(FPGA_INVALID_PARAM,
 			   "fpgaReleaseBuffer: 0x%llx is no buffer of this handle, or was released",
 			   (unsigned long long)wsid);
-	rc = detach(&h->buffers, h->dev, &s->buffer);
-	slot_free(&h->buffers, s);
+	rc = detach(&h->card->buffers, h->dev, &s->buffer);
+	slot_free(&h->card->buffers, s);
 	return rc ? say_device(h->dev, rc, "fpgaReleaseBuffer") : FPGA_OK;
 }
 
@@ -280,9 +281,9 @@ fpga_result vfio_get_ws_info(fpga_handle handle, uint64_t wsid, uint64_t *ioaddr
 {
 	struct handle *h = handle;
 	struct buffer_slot *s;
-	SCOPED_LOCK(&h->buffers.lock);
+	SCOPED_LOCK(&h->card->buffers.lock);
 
-	s = slot_find(&h->buffers, wsid);
+	s = slot_find(h, wsid);
 	if (!s)
 		return say(FPGA_NOT_FOUND, "0x%llx is no buffer of this handle, or was released",
 			   (unsigned long long)wsid);

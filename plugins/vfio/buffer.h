@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The buffers of an open device. A wsid is a slot's number and generation, never a pointer. */
+/*
+ * The buffers of an open device, which its handles share addresses for. A wsid is a slot's number and
+ * generation, never a pointer.
+ */
 #ifndef PLUGINS_VFIO_BUFFER_H
 #define PLUGINS_VFIO_BUFFER_H
 
@@ -11,9 +14,11 @@
 #include "plugins/vfio/iova.h"
 #include "plugins/vfio/memory.h"
 
+struct handle;
 struct vdev;
 
 struct buffer {
+	const struct handle *owner;
 	struct memory memory;
 	uint64_t len;  /* as asked for */
 	uint64_t iova; /* of the first byte */
@@ -46,8 +51,8 @@ void buffers_init(struct buffers *b);
 void buffers_done(struct buffers *b);
 /* Takes the device's addresses over. 0 or a negative errno. */
 int buffers_attach(struct buffers *b, struct vdev *dev);
-/* Gives every buffer back; the device may be dead. */
-void buffers_release_all(struct buffers *b, struct vdev *dev);
+/* Gives every buffer of the owner back (NULL: of all); the device may be dead. */
+void buffers_release_all(struct buffers *b, struct vdev *dev, const struct handle *owner);
 /* Serves the device's messages. */
 int buffers_access(struct buffers *b, uint64_t iova, void *data, size_t len, bool write);
 

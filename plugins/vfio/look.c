@@ -1,104 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Finding out what a device is without keeping it: connect, read, leave. A device that somebody
- * holds is not disturbed; what this process learned of it earlier is told instead.
- */
+#include "plugins/vfio/look.h"
+
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "plugins/vfio/vfio.h"
+#include "plugins/vfio/card.h"
+#include "plugins/vfio/dfl.h"
+#include "plugins/vfio/inventory.h"
 
 #define LOOK_NS (200 * NS_PER_MS)    /* a server that is silent for so long is held */
 #define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
 #define PAUSE_NS (2 * NS_PER_MS)
+#define LOOKERS 64u /* devices looked at at the same time: most of a look is waiting for answers */
+#define STACK_BYTES (256u * 1024)
 
-#define DFH_TYPE(dfh) ((dfh) >> 60)
-#define DFH_TYPE_AFU 1u
-
-/* Another process of the same path is another device: its socket is another file. */
-struct identity {
-	dev_t dev;
-	ino_t ino;
-	struct timespec changed;
-};
-
-struct known_device {
-	struct known_device *next;
-	char path[VDEV_PATH_MAX];
-	struct identity identity;
-	struct facts facts;
-};
-
-static bool identify(const char *path, struct identity *ret)
-{
-	struct stat st;
-
-	memset(ret, 0, sizeof(*ret));
-	if (stat(path, &st))
-		return false;
-	ret->dev = st.st_dev;
-	ret->ino = st.st_ino;
-	ret->changed = st.st_ctim;
-	return true;
-}
-
-static struct known_device *find_known(struct instance *inst, const char *path)
-{
-	for (struct known_device *k = inst->known; k; k = k->next)
-		if (!strcmp(k->path, path))
-			return k;
-	return NULL;
-}
-
-static void remember(struct instance *inst, const char *path, const struct facts *facts)
-{
-	struct known_device *k;
-	struct identity id;
-	SCOPED_LOCK(&inst->lock);
-
-	if (!identify(path, &id))
-		return;
-	k = find_known(inst, path);
-	if (!k) {
-		k = calloc(1, sizeof(*k));
-		if (!k)
-			return; /* it is looked at again, that is all */
-		memcpy(k->path, path, strlen(path) + 1);
-		k->next = inst->known;
-		inst->known = k;
-	}
-	k->identity = id;
-	k->facts = *facts;
-}
-
-static void recall(struct instance *inst, const char *path, struct facts *ret)
-{
-	struct known_device *k;
-	struct identity id;
-	SCOPED_LOCK(&inst->lock);
-
-	k = find_known(inst, path);
-	if (k && identify(path, &id) && !memcmp(&id, &k->identity, sizeof(id)))
-		*ret = k->facts;
-}
-
-void look_forget_all(struct instance *inst)
-{
-	struct known_device *next;
-	SCOPED_LOCK(&inst->lock);
-
-	for (struct known_device *k = inst->known; k; k = next) {
-		next = k->next;
-		free(k);
-	}
-	inst->known = NULL;
-}
+/* ---- reading a device ---- */
 
 int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret)
@@ -107,7 +27,6 @@ int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
 	int rc;
 
 	opt->call_ns = opt->to_use ? inst->call_ns : LOOK_NS;
-	opt->spin_ns = inst->spin_ns;
 	for (;;) {
 		rc = way_vfio_user.open(path, opt, why, why_len, ret);
 		if (rc != -EBUSY || clock_now_ns() >= end)
@@ -121,132 +40,233 @@ static uint16_t at16(const uint8_t *config, unsigned int offset)
 	return (uint16_t)(config[offset] | config[offset + 1] << 8);
 }
 
-static void put_be64(uint8_t *at, uint64_t v)
+static int io_read(void *ctx, uint32_t bar, uint64_t offset, uint64_t *value)
 {
-	for (int i = 0; i < 8; i++)
-		at[i] = (uint8_t)(v >> (56 - 8 * i));
+	struct vdev *d = ctx;
+
+	return d->ops->read(d, VDEV_BAR0 + bar, offset, value, sizeof(*value));
 }
 
-/* The AFU's header: is there one, and whose it is. Memory accesses must be on. */
-static int read_afu(struct vdev *d, struct facts *ret)
+static int io_write(void *ctx, uint32_t bar, uint64_t offset, uint64_t value)
 {
-	uint64_t head[3];
-	int rc = 0;
+	struct vdev *d = ctx;
 
-	for (unsigned int i = 0; i < 3 && !rc; i++)
-		rc = d->ops->read(d, VDEV_BAR0, 8 * i, &head[i], 8);
-	if (rc)
-		return rc;
-	if (DFH_TYPE(head[0]) != DFH_TYPE_AFU || head[0] == UINT64_MAX)
-		return -ENODEV;
-	put_be64(ret->guid, head[2]);
-	put_be64(ret->guid + 8, head[1]);
-	return 0;
+	return d->ops->write(d, VDEV_BAR0 + bar, offset, &value, sizeof(value));
 }
 
-static int read_header(struct vdev *d, struct facts *ret)
+/* Identity and lists. The header's answer tells whether the extended space is worth a message. */
+static int read_config(struct vdev *d, struct facts *f, struct dfl_list *lists, unsigned int *n)
 {
-	uint8_t config[64];
+	uint8_t config[4096] = { 0 };
+	struct vdev_region space;
 	uint16_t command;
-	int rc = d->ops->read(d, VDEV_CONFIG, 0, config, sizeof(config));
+	int rc = d->ops->region(d, VDEV_CONFIG, &space);
+	uint32_t len = space.size < sizeof(config) ? (uint32_t)space.size : sizeof(config);
 
+	if (!rc && len < 64)
+		rc = -ENODEV;
+	if (!rc)
+		rc = d->ops->read(d, VDEV_CONFIG, 0, config, len);
 	if (rc)
 		return rc;
-	ret->vendor = at16(config, PCI_VENDOR_ID);
-	ret->device = at16(config, PCI_DEVICE_ID);
-	ret->subsystem_vendor = at16(config, PCI_SUBSYSTEM_VENDOR_ID);
-	ret->subsystem_device = at16(config, PCI_SUBSYSTEM_ID);
+	f->vendor = at16(config, PCI_VENDOR_ID);
+	f->device = at16(config, PCI_DEVICE_ID);
+	f->subsystem_vendor = at16(config, PCI_SUBSYSTEM_VENDOR_ID);
+	f->subsystem_device = at16(config, PCI_SUBSYSTEM_ID);
+	*n = dfl_find_lists(config, len, lists);
 	command = (uint16_t)(at16(config, PCI_COMMAND) | PCI_COMMAND_MEMORY);
 	return d->ops->write(d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
 }
 
-int look_read_facts(struct vdev *d, struct facts *ret)
+/* BAR0 is looked at first: of a device that is one accelerator nothing else is asked. */
+static int read_bar_sizes(struct vdev *d, bool all, struct dfl_io *io)
 {
-	struct facts f = { .num_mmio = 1 };
-	struct vdev_region bar0;
-	int rc = read_header(d, &f);
+	int rc = 0;
 
-	if (!rc)
-		rc = d->ops->region(d, VDEV_BAR0, &bar0);
-	if (!rc && (bar0.size < 0x18 || !bar0.read))
-		rc = -ENODEV;
-	if (!rc)
-		rc = read_afu(d, &f);
-	if (!rc)
-		rc = d->ops->irq_count(d, VDEV_MSIX, &f.num_interrupts);
-	f.known = !rc;
-	if (!rc)
-		*ret = f;
+	for (uint32_t bar = all ? 1 : 0; bar < (all ? MAX_BARS : 1) && !rc; bar++) {
+		struct vdev_region r;
+
+		rc = d->ops->region(d, VDEV_BAR0 + bar, &r);
+		io->bar_size[bar] = !rc && r.read ? r.size : 0;
+	}
 	return rc;
 }
 
-static bool held_here(struct instance *inst, const char *path, struct facts *facts)
+static bool needs_other_bars(const struct dfl_list *lists, unsigned int n, const struct facts *f)
 {
-	SCOPED_LOCK(&inst->lock);
-
-	for (struct handle *h = inst->open; h; h = h->next_open)
-		if (!strcmp(h->token.place.path, path)) {
-			if (facts)
-				*facts = h->token.facts;
+	for (unsigned int i = 0; i < n; i++)
+		if (lists[i].bar)
 			return true;
-		}
-	return false;
+	return *f->defect || (f->num_objects && f->objects[0].head.size);
 }
 
-/* Opens the device for a moment. 0, -EBUSY, or why there is none. */
-static int glance(struct instance *inst, const char *path, int64_t patience_ns,
-		  struct facts *facts)
+int look_read_facts(struct vdev *d, struct facts *ret)
 {
-	struct vdev_options opt = { .connect_ns = LOOK_NS };
+	struct dfl_io io = { .ctx = d, .read = io_read, .write = io_write };
+	struct dfl_list lists[DFL_MAX_LISTS];
+	unsigned int n = 0;
+	int rc;
+
+	memset(ret, 0, sizeof(*ret));
+	rc = read_config(d, ret, lists, &n);
+	if (!rc)
+		rc = d->ops->irq_count(d, VDEV_MSIX, &ret->vectors);
+	if (!rc && ret->vectors > MAX_VECTORS)
+		ret->vectors = MAX_VECTORS;
+	if (!rc)
+		rc = read_bar_sizes(d, false, &io);
+	if (!rc)
+		rc = dfl_read(&io, lists, n, ret);
+	if (!rc && needs_other_bars(lists, n, ret)) {
+		rc = read_bar_sizes(d, true, &io);
+		if (!rc)
+			rc = dfl_read(&io, lists, n, ret);
+	}
+	return rc || ret->num_objects ? rc : -ENODEV;
+}
+
+/* ---- one look ---- */
+
+/* Opens the device for a moment. 0, -EBUSY, or why there is none. */
+static int glance(struct instance *inst, const char *path, bool alone, struct facts *facts)
+{
+	struct vdev_options opt = { .connect_ns = LOOK_NS, .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
 	char why[160];
-	int rc = look_open(inst, path, &opt, patience_ns, why, sizeof(why), &d);
+	int rc = look_open(inst, path, &opt, 0, why, sizeof(why), &d);
 
 	if (rc) {
 		debug("%s: %s", path, why);
 		return rc;
 	}
-	if (facts)
-		rc = look_read_facts(d, facts);
-	if (rc) {
-		d->ops->why(d, why, sizeof(why));
-		debug("%s: %s", path, rc == -ENODEV ? "its BAR0 begins with no AFU header" : why);
-	}
+	rc = look_read_facts(d, facts);
+	d->ops->why(d, why, sizeof(why));
 	d->ops->close(d);
+	if (rc || *facts->defect)
+		debug("%s: %s", path, *facts->defect ? facts->defect : why);
 	return rc == -ETIMEDOUT ? -EBUSY : rc; /* silent later than at once: held as well */
 }
 
-void look_at(struct instance *inst, const struct place *p, struct token *ret)
+/* What can be told without asking the device. True: that is all. */
+static bool known(struct instance *inst, struct look *l)
 {
-	memset(ret, 0, sizeof(*ret));
-	ret->inst = inst;
-	ret->place = *p;
-	ret->state = FPGA_ACCELERATOR_ASSIGNED;
-	if (!held_here(inst, p->path, &ret->facts)) {
-		int rc;
+	const char *path = l->place->path;
 
-		recall(inst, p->path, &ret->facts); /* what is told of a device that is held */
-		rc = glance(inst, p->path,
-			    ret->facts.known ? PATIENCE_NS : PATIENCE_UNKNOWN_NS, &ret->facts);
-		if (!rc) {
-			ret->state = FPGA_ACCELERATOR_UNASSIGNED;
-			remember(inst, p->path, &ret->facts);
-		} else if (rc != -EBUSY) {
-			ret->inst = NULL;
-		}
+	facts_unref(l->facts);
+	l->facts = card_held_facts(inst, path);
+	if (l->facts) {
+		l->there = true;
+		return true;
 	}
-	ret->looked_at = clock_now_ns();
+	l->facts = inventory_find(inst->inventory, path);
+	l->held = inventory_locked(inst->inventory, path, INVENTORY_HOLD);
+	l->there = l->held || l->facts;
+	return l->facts && (l->held || !inventory_is_foreign(inst->inventory, path));
 }
 
-bool look_was_device(const struct token *t)
+static void learn(struct instance *inst, struct look *l, const struct facts *facts)
 {
-	return t->inst != NULL;
+	struct shared_facts *s = facts_share(facts);
+
+	l->held = false;
+	l->there = true;
+	if (!s)
+		return; /* listed without what was learned */
+	facts_unref(l->facts);
+	l->facts = s;
+	inventory_put(inst->inventory, l->place->path, s);
 }
 
-fpga_accelerator_state look_state(struct instance *inst, const struct place *p)
+/*
+ * Only one process looks at a device at a time, and none while one holds it: each would tell the
+ * other that it is busy. Whoever waits here finds what the other learned.
+ */
+static void find_out(struct instance *inst, struct look *l, bool alone)
 {
-	bool held = held_here(inst, p->path, NULL) ||
-		    glance(inst, p->path, PATIENCE_NS, NULL) == -EBUSY;
+	int64_t end = clock_deadline(l->facts ? PATIENCE_NS : PATIENCE_UNKNOWN_NS);
+	const char *path = l->place->path;
+	struct facts facts;
+	int rc;
 
-	return held ? FPGA_ACCELERATOR_ASSIGNED : FPGA_ACCELERATOR_UNASSIGNED;
+	for (;;) {
+		rc = l->held ? -EBUSY : inventory_lock(inst->inventory, path, INVENTORY_LOOK);
+		if (!rc) {
+			rc = glance(inst, path, alone, &facts);
+			if (rc)
+				inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
+		}
+		if (rc != -EBUSY || clock_now_ns() >= end)
+			break;
+		clock_sleep_ns(PAUSE_NS);
+		inventory_refresh(inst->inventory);
+		if (known(inst, l))
+			return;
+	}
+	if (!rc) {
+		learn(inst, l, &facts); /* the lock goes when others can read of it */
+	} else if (rc == -EBUSY) {
+		l->there = true;
+		if (!l->held)
+			inventory_set_foreign(inst->inventory, path, true);
+		l->held = true;
+	} else {
+		l->there = false;
+	}
+}
+
+/* ---- several ---- */
+
+struct crew {
+	struct instance *inst;
+	struct look **todo;
+	size_t num;
+	_Atomic size_t next;
+};
+
+static void *work(void *arg)
+{
+	struct crew *c = arg;
+	size_t i;
+
+	while ((i = atomic_fetch_add(&c->next, 1)) < c->num)
+		find_out(c->inst, c->todo[i], c->num == 1);
+	return NULL;
+}
+
+/* This thread works as well, so what cannot be started is only help. */
+static void work_together(struct crew *c)
+{
+	pthread_t helpers[LOOKERS];
+	unsigned int n = 0;
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	while (n < LOOKERS && n + 1 < c->num && !pthread_create(&helpers[n], &attr, work, c))
+		n++;
+	pthread_attr_destroy(&attr);
+	work(c);
+	while (n)
+		pthread_join(helpers[--n], NULL);
+}
+
+void look_at(struct instance *inst, struct look *looks, size_t n)
+{
+	struct crew crew = { .inst = inst, .todo = calloc(n + 1, sizeof(*crew.todo)) };
+
+	inventory_refresh(inst->inventory);
+	for (size_t i = 0; i < n; i++) {
+		looks[i].there = looks[i].held = false;
+		looks[i].facts = NULL;
+		if (known(inst, &looks[i]) || !crew.todo)
+			continue;
+		crew.todo[crew.num++] = &looks[i];
+	}
+	if (crew.num) {
+		work_together(&crew);
+		inventory_save(inst->inventory);
+		for (size_t i = 0; i < crew.num; i++)
+			inventory_unlock(inst->inventory, crew.todo[i]->place->path, INVENTORY_LOOK);
+	}
+	free(crew.todo);
 }

@@ -8,10 +8,8 @@
  * with ones (ones.h), so the access itself never faults.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "plugins/vfio/ones.h"
 #include "plugins/vfio/vfio.h"
 
 #if defined(__x86_64__)
@@ -27,58 +25,33 @@ static void choose_window(struct mmio *m)
 {
 	for (uint32_t i = 0; i < m->map->num_areas; i++) {
 		const struct vdev_area *a = &m->map->areas[i];
+		uint64_t first = a->offset > m->base ? a->offset : m->base;
+		uint64_t end = a->offset + a->size, region_end = m->base + m->size;
 
-		if (a->size > m->window_len) {
-			m->window = a->offset;
-			m->window_len = a->size;
-			m->at = a->at;
-		}
+		if (end > region_end)
+			end = region_end;
+		if (end <= first || end - first <= m->window_len)
+			continue;
+		m->window = first - m->base;
+		m->window_len = end - first;
+		m->at = a->at + (first - a->offset);
 	}
 }
 
-static int watch(struct handle *h, struct mmio *m)
+/* What does not fit in the BAR is not there: who found the place had checked it, but long ago. */
+void mmio_add(struct handle *h, const struct span *where, const struct vdev_region *bar)
 {
-	for (uint32_t i = 0; i < m->map->num_areas; i++) {
-		int rc = ones_watch(m->map->areas[i].at, m->map->areas[i].size, &h->dev->dead);
-
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-int mmio_init(struct handle *h)
-{
-	struct mmio *m = &h->mmio[0];
-	int rc;
+	struct mmio *m = &h->mmio[h->num_mmio];
 
 #if defined(__x86_64__)
 	h->avx512 = __builtin_cpu_supports("avx512f");
 #endif
-	m->region = VDEV_BAR0;
-	m->map = calloc(1, sizeof(*m->map));
-	if (!m->map)
-		return -ENOMEM;
-	rc = h->dev->ops->region(h->dev, VDEV_BAR0, m->map);
-	if (rc)
-		return rc;
-	m->size = m->map->size;
-	h->num_mmio = m->size ? 1 : 0;
-	if (!m->map->read || !m->map->write)
-		m->map->num_areas = 0; /* half a mapping: let the device answer what it refuses */
+	if (!where->size || where->size > bar->size || where->offset > bar->size - where->size)
+		return;
+	*m = (struct mmio){ .size = where->size, .base = where->offset, .bar = where->bar,
+			    .map = bar };
 	choose_window(m);
-	return watch(h, m);
-}
-
-void mmio_done(struct handle *h)
-{
-	for (uint32_t n = 0; n < MAX_MMIO; n++) {
-		for (uint32_t i = 0; h->mmio[n].map && i < h->mmio[n].map->num_areas; i++)
-			ones_unwatch(h->mmio[n].map->areas[i].at);
-		free(h->mmio[n].map);
-		h->mmio[n].map = NULL;
-	}
-	h->num_mmio = 0;
+	h->num_mmio++;
 }
 
 /* ---- what is wrong with an access ---- */
@@ -122,9 +95,10 @@ static inline uint8_t *mapped(const struct mmio *m, uint64_t offset)
 
 	if (likely(in < m->window_len))
 		return m->at + in;
+	in = offset + m->base;
 	for (uint32_t i = 0; i < m->map->num_areas; i++)
-		if (offset - m->map->areas[i].offset < m->map->areas[i].size)
-			return m->map->areas[i].at + (offset - m->map->areas[i].offset);
+		if (in - m->map->areas[i].offset < m->map->areas[i].size)
+			return m->map->areas[i].at + (in - m->map->areas[i].offset);
 	return NULL;
 }
 
@@ -134,8 +108,9 @@ static __attribute__((noinline)) fpga_result by_message(const struct handle *h, 
 {
 	const struct mmio *m = &h->mmio[num];
 	struct vdev *d = h->dev;
-	int rc = read_to ? d->ops->read(d, m->region, offset, read_to, bytes) :
-			   d->ops->write(d, m->region, offset, write_from, bytes);
+	uint64_t at = m->base + offset;
+	int rc = read_to ? d->ops->read(d, VDEV_BAR0 + m->bar, at, read_to, bytes) :
+			   d->ops->write(d, VDEV_BAR0 + m->bar, at, write_from, bytes);
 
 	return rc ? say_device(d, rc, read_to ? "MMIO read" : "MMIO write") : FPGA_OK;
 }

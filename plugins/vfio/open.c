@@ -1,171 +1,175 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An accelerator from open to close. One unwinding function takes half-built handles as well. */
+/* A handle on one object of a device, from open to close. */
 #include <errno.h>
-#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/err.h"
-#include "plugins/vfio/ones.h"
-#include "plugins/vfio/vfio.h"
+#include "plugins/vfio/card.h"
 
-#define PATIENCE_NS (200 * NS_PER_MS) /* for others that only look */
-
-/* Memory accesses on; DMA on or off. */
-static int set_command(struct vdev *d, bool master)
+static fpga_result other_device(const struct token *t)
 {
-	uint16_t command;
-	int rc = d->ops->read(d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
-
-	if (rc)
-		return rc;
-	command = (uint16_t)(command | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	if (!master)
-		command = (uint16_t)(command & ~PCI_COMMAND_MASTER);
-	return d->ops->write(d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
+	return say(FPGA_NOT_FOUND,
+		   "fpgaOpen: %s: what the token was of is not in the device any more; enumerate again",
+		   t->place.path);
 }
 
-static int dma_access(void *ctx, uint64_t iova, void *data, size_t len, bool write)
+/* The token's object among what the device has now. Of one that was never read: the only accelerator. */
+static fpga_result find_object(struct token *t, const struct facts *now)
 {
-	struct handle *h = ctx;
+	const struct object *want = token_object(t);
+	uint32_t found = MAX_OBJECTS, accelerators = 0;
 
-	return buffers_access(&h->buffers, iova, data, len, write);
+	for (uint32_t i = 0; i < now->num_objects; i++) {
+		const struct object *o = &now->objects[i];
+
+		accelerators += o->type == FPGA_ACCELERATOR;
+		if (want ? o->type == want->type && o->port == want->port &&
+				   !memcmp(o->guid, want->guid, sizeof(o->guid)) :
+			   o->type == FPGA_ACCELERATOR)
+			found = i;
+	}
+	if (found == MAX_OBJECTS || (!want && accelerators > 1))
+		return other_device(t);
+	t->object = found;
+	return FPGA_OK;
 }
 
-static struct handle *handle_new(const struct token *t)
+static void handle_free(struct handle *h)
+{
+	facts_unref(h->token.facts);
+	free(h);
+}
+
+static struct handle *handle_new(const struct token *t, bool shared)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return NULL;
 	h->token = *t;
-	h->sink = -1;
-	pthread_mutex_init(&h->event_lock, NULL);
-	buffers_init(&h->buffers);
+	facts_ref(t->facts);
+	h->token.state = FPGA_ACCELERATOR_ASSIGNED;
+	h->shared = shared;
 	return h;
 }
 
-static void handle_free(struct handle *h)
+/* The card is open: takes the object. */
+static fpga_result take_object(struct handle *h, struct card *c)
 {
-	if (h->dev) {
-		mmio_done(h);
-		events_done(h);
-		buffers_release_all(&h->buffers, h->dev);
-		h->dev->ops->close(h->dev);
-	}
-	buffers_done(&h->buffers);
-	pthread_mutex_destroy(&h->event_lock);
-	free(h);
-}
+	fpga_result r = find_object(&h->token, &c->facts->f);
 
-static int set_up(struct handle *h)
-{
-	int rc = buffers_attach(&h->buffers, h->dev);
-
-	if (!rc)
-		rc = events_init(h);
-	if (!rc)
-		rc = set_command(h->dev, true);
-	if (!rc)
-		rc = look_read_facts(h->dev, &h->token.facts);
-	if (!rc)
-		rc = mmio_init(h);
-	return rc;
-}
-
-static void list_open(struct handle *h)
-{
-	SCOPED_LOCK(&h->token.inst->lock);
-
-	h->next_open = h->token.inst->open;
-	h->token.inst->open = h;
-}
-
-static void unlist_open(struct handle *h)
-{
-	SCOPED_LOCK(&h->token.inst->lock);
-
-	for (struct handle **p = &h->token.inst->open; *p; p = &(*p)->next_open)
-		if (*p == h) {
-			*p = h->next_open;
-			return;
-		}
-}
-
-static fpga_result connect_device(struct handle *h)
-{
-	struct vdev_options opt = { .connect_ns = h->token.inst->call_ns,
-				    .to_use = true,
-				    .dma_access = dma_access,
-				    .ctx = h };
-	char why[160] = "";
-	int rc = ones_prepare();
-
-	if (rc)
-		return say(FPGA_EXCEPTION, "fpgaOpen: SIGBUS cannot be handled: %s", strerror(-rc));
-	rc = look_open(h->token.inst, h->token.place.path, &opt, PATIENCE_NS, why, sizeof(why),
-		       &h->dev);
-	return rc ? say(err_to_result(rc), "fpgaOpen: %s: %s", h->token.place.path, why) : FPGA_OK;
+	if (r != FPGA_OK)
+		return r;
+	facts_unref(h->token.facts);
+	h->token.facts = facts_ref(c->facts);
+	h->object = *token_object(&h->token);
+	h->card = c;
+	h->dev = c->dev;
+	for (uint32_t i = 0; i < h->object.num_mmio; i++)
+		mmio_add(h, &h->object.mmio[i], c->bars[h->object.mmio[i].bar]);
+	if (card_enter(c, h))
+		return say(FPGA_BUSY, "fpgaOpen: %s: this process has the %s open already",
+			   h->token.place.path,
+			   h->object.type == FPGA_DEVICE ? "device" : "accelerator");
+	return FPGA_OK;
 }
 
 fpga_result vfio_open(fpga_token token, fpga_handle *handle, int flags)
 {
+	struct card *c = NULL;
 	struct handle *h;
 	fpga_result r;
-	int rc;
 
-	if (flags & ~FPGA_OPEN_SHARED)
+	if (flags & ~(FPGA_OPEN_SHARED | FPGA_OPEN_HAS_PARENT_AFU))
 		return say(FPGA_INVALID_PARAM, "fpgaOpen: unknown flags 0x%x",
 			   (unsigned int)(flags & ~FPGA_OPEN_SHARED));
-	h = handle_new(token);
+	h = handle_new(token, flags & FPGA_OPEN_SHARED);
 	if (!h)
 		return say(FPGA_NO_MEMORY, "fpgaOpen: no memory");
-	r = connect_device(h);
+	r = card_get(&h->token, &c);
+	if (r == FPGA_OK) {
+		r = take_object(h, c);
+		if (r != FPGA_OK)
+			card_put(c);
+	}
 	if (r != FPGA_OK) {
 		handle_free(h);
 		return r;
 	}
-	h->token.state = FPGA_ACCELERATOR_ASSIGNED;
-	rc = set_up(h);
-	if (rc) {
-		r = say_device(h->dev, rc, "fpgaOpen");
-		handle_free(h);
-		return r;
-	}
-	list_open(h);
 	*handle = h;
 	return FPGA_OK;
+}
+
+/* Stops the accelerator's DMA for good: with its port, or with the whole device's. */
+static int stop(struct handle *h)
+{
+	if (h->object.type == FPGA_DEVICE)
+		return 0;
+	return h->object.head.size ? card_port_reset(h->card, &h->object, true) :
+				     card_set_command(h->dev, false);
+}
+
+/* The port is let go when its DMA has nothing left to reach. */
+static void start_again(struct handle *h)
+{
+	if (h->object.type == FPGA_ACCELERATOR && h->object.head.size)
+		card_port_reset(h->card, &h->object, false);
 }
 
 fpga_result vfio_close(fpga_handle handle)
 {
 	struct handle *h = handle;
+	struct card *c = h->card;
 	bool dead = atomic_load(&h->dev->dead);
 	fpga_result r = dead ? say_device(h->dev, -EIO, "fpgaClose: closed, but") : FPGA_OK;
 
-	unlist_open(h);
-	if (!dead)
-		set_command(h->dev, false); /* no DMA into what the next lines give back */
+	card_leave(c, h);
+	/* Another handle on the same object goes on with it. */
+	bool last = !card_object_held(c->inst, c->place.path, h->token.object);
+
+	if (!dead && last)
+		stop(h);
+	events_drop(&c->events, h->dev, h);
+	buffers_release_all(&c->buffers, h->dev, h);
+	if (!dead && last)
+		start_again(h);
+	card_put(c);
 	handle_free(h);
 	return r;
+}
+
+/* A port's reset is the accelerator's alone; without a port it is the device's. */
+static int reset(struct handle *h)
+{
+	int rc;
+
+	if (h->object.head.size) {
+		rc = card_port_reset(h->card, &h->object, true);
+		return rc ? rc : card_port_reset(h->card, &h->object, false);
+	}
+	rc = h->dev->ops->reset(h->dev);
+	return rc ? rc : card_set_command(h->dev, true); /* a reset turned both off */
 }
 
 fpga_result vfio_reset(fpga_handle handle)
 {
 	struct handle *h = handle;
-	int rc = h->dev->ops->reset(h->dev);
+	int rc;
 
-	if (!rc)
-		rc = set_command(h->dev, true); /* a reset turned both off */
+	if (h->object.type == FPGA_DEVICE)
+		return say(FPGA_NOT_SUPPORTED,
+			   "fpgaReset: an FPGA_DEVICE has no reset; its accelerators have");
+	rc = reset(h);
+	if (rc == -ETIMEDOUT && h->object.head.size && !atomic_load(&h->dev->dead))
+		return say(FPGA_EXCEPTION, "fpgaReset: port %u does not acknowledge the reset",
+			   h->object.port);
 	return rc ? say_device(h->dev, rc, "fpgaReset") : FPGA_OK;
 }
 
 fpga_result vfio_quiesce(fpga_handle handle)
 {
 	struct handle *h = handle;
-	int rc = set_command(h->dev, false);
+	int rc = stop(h);
 
 	return rc ? say_device(h->dev, rc, "opaex_quiesce") : FPGA_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/sys.h"
+#include "plugins/vfio/inventory.h"
 #include "plugins/vfio/vfio.h"
 
 #define VISIBLE __attribute__((visibility("default")))
@@ -82,12 +83,24 @@ static int finalize(void *instance)
 {
 	struct instance *inst = instance;
 
-	look_forget_all(inst);
+	inventory_free(inst->inventory);
+	inst->inventory = NULL;
 	return 0;
+}
+
+/* Touches no file: that waits for the first enumeration. */
+static int initialize(void *instance)
+{
+	struct instance *inst = instance;
+
+	if (!inst->inventory)
+		inst->inventory = inventory_new();
+	return inst->inventory ? 0 : (int)say(FPGA_NO_MEMORY, "no memory for the inventory");
 }
 
 static void fill(opae_api_adapter_table *t)
 {
+	t->initialize = initialize;
 	t->finalize = finalize;
 	t->supports_device = supports_device;
 	t->enumerate = vfio_enumerate;
@@ -95,6 +108,7 @@ static void fill(opae_api_adapter_table *t)
 	t->fpgaDestroyToken = vfio_destroy_token;
 	t->fpgaGetProperties = vfio_get_properties;
 	t->fpgaUpdateProperties = vfio_update_properties;
+	t->parent_of = vfio_parent_of;
 	t->same_token = vfio_same_token;
 	t->fpgaOpen = vfio_open;
 	t->fpgaClose = vfio_close;

@@ -3,23 +3,95 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "plugins/vfio/vfio.h"
+#include "plugins/vfio/card.h"
+#include "plugins/vfio/look.h"
 
 #define FRESH_NS (100 * NS_PER_MS) /* how long what enumeration saw is taken for the present */
 
-/* Stable across runs: FNV-1a of the path. One device has one object. */
-static uint64_t object_id(const struct place *p)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+/* ---- facts ---- */
 
-	for (const char *c = p->path; *c; c++)
+struct shared_facts *facts_share(const struct facts *f)
+{
+	struct shared_facts *s = malloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	atomic_init(&s->refs, 1);
+	s->f = *f;
+	return s;
+}
+
+struct shared_facts *facts_ref(struct shared_facts *s)
+{
+	if (s)
+		atomic_fetch_add(&s->refs, 1);
+	return s;
+}
+
+void facts_unref(struct shared_facts *s)
+{
+	if (s && atomic_fetch_sub(&s->refs, 1) == 1)
+		free(s);
+}
+
+const struct object *token_object(const struct token *t)
+{
+	return t->facts && t->object < t->facts->f.num_objects ? &t->facts->f.objects[t->object] :
+								 NULL;
+}
+
+/* ---- properties ---- */
+
+static uint64_t mix(uint64_t h, const char *text)
+{
+	for (const char *c = text; *c; c++)
 		h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
 	return h;
 }
 
+/* Stable across runs: FNV-1a of the path, and of what in the device it is unless it is all of it. */
+static uint64_t object_id(const struct token *t)
+{
+	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), t->place.path);
+	const struct object *o = token_object(t);
+	const char port[] = { '/', (char)('0' + (o ? o->port : 0)), 0 };
+
+	if (!o || !o->head.size)
+		return h;
+	return mix(h, o->type == FPGA_DEVICE ? "/fme" : port);
+}
+
+/* Bits as the original's properties take them from the bitstream id. */
+static fpga_version bitstream_version(uint64_t id)
+{
+	return (fpga_version){ .major = id >> 56 & 0xf, .minor = id >> 52 & 0xf,
+			       .patch = id >> 48 & 0xf };
+}
+
+static void describe_object(const struct object *o, struct opae_props *v)
+{
+	static const fpga_guid none;
+
+	v->objtype = o->type;
+	if (o->type == FPGA_ACCELERATOR || memcmp(o->guid, none, sizeof(none)))
+		v->valid |= OPAE_PROP_GUID;
+	memcpy(v->guid, o->guid, sizeof(v->guid));
+	if (o->type == FPGA_DEVICE) {
+		v->valid &= ~(uint32_t)OPAE_PROP_STATE;
+		v->valid |= OPAE_PROP_NUM_SLOTS | OPAE_PROP_BBS_ID | OPAE_PROP_BBS_VERSION;
+		v->num_slots = o->num_slots;
+		v->bbs_id = o->bitstream_id;
+		v->bbs_version = bitstream_version(o->bitstream_id);
+		return;
+	}
+	v->valid |= OPAE_PROP_NUM_MMIO | OPAE_PROP_NUM_INTERRUPTS;
+	v->num_mmio = o->num_mmio;
+	v->num_interrupts = o->num_interrupts;
+}
+
 static void describe(const struct token *t, struct opae_props *v)
 {
-	const struct facts *f = &t->facts;
+	const struct object *o = token_object(t);
 
 	*v = (struct opae_props){
 		.valid = OPAE_PROP_OBJTYPE | OPAE_PROP_SEGMENT | OPAE_PROP_BUS | OPAE_PROP_DEVICE |
@@ -31,86 +103,26 @@ static void describe(const struct token *t, struct opae_props *v)
 		.device = t->place.device,
 		.function = t->place.function,
 		.socket_id = 0xff, /* unknown: no NUMA node is near a socket */
-		.object_id = object_id(&t->place),
+		.object_id = object_id(t),
 		.interface = FPGA_IFC_VFIO,
 		.state = t->state,
 	};
-	if (!f->known)
+	if (!o)
 		return;
 	v->valid |= OPAE_PROP_VENDOR_ID | OPAE_PROP_DEVICE_ID | OPAE_PROP_SUBSYSTEM_VENDOR_ID |
-		    OPAE_PROP_SUBSYSTEM_DEVICE_ID | OPAE_PROP_GUID | OPAE_PROP_NUM_MMIO |
-		    OPAE_PROP_NUM_INTERRUPTS;
-	v->vendor_id = f->vendor;
-	v->device_id = f->device;
-	v->subsystem_vendor_id = f->subsystem_vendor;
-	v->subsystem_device_id = f->subsystem_device;
-	memcpy(v->guid, f->guid, sizeof(v->guid));
-	v->num_mmio = f->num_mmio;
-	v->num_interrupts = f->num_interrupts;
+		    OPAE_PROP_SUBSYSTEM_DEVICE_ID;
+	v->vendor_id = t->facts->f.vendor;
+	v->device_id = t->facts->f.device;
+	v->subsystem_vendor_id = t->facts->f.subsystem_vendor;
+	v->subsystem_device_id = t->facts->f.subsystem_device;
+	describe_object(o, v);
 }
 
-static fpga_result new_token(const struct token *from, fpga_token *ret)
+static fpga_accelerator_state state_of(struct instance *inst, const struct look *l, uint32_t object)
 {
-	struct token *t = malloc(sizeof(*t));
+	bool held = l->held || card_object_held(inst, l->place->path, object);
 
-	if (!t)
-		return say(FPGA_NO_MEMORY, "no memory for a token");
-	*t = *from;
-	*ret = t;
-	return FPGA_OK;
-}
-
-fpga_result vfio_enumerate(void *instance, const fpga_properties *filters, uint32_t num_filters,
-			   fpga_token *tokens, uint32_t max_tokens, uint32_t *num_matches)
-{
-	struct instance *inst = instance;
-	struct place *places = NULL;
-	fpga_result r = FPGA_OK;
-	uint32_t found = 0;
-	size_t n = 0;
-
-	(void)filters; /* all are listed: looking is what costs, and it tells what filters ask */
-	(void)num_filters;
-	if (places_list(inst, &places, &n))
-		return say(FPGA_NO_MEMORY, "no memory for the list of sockets");
-	for (size_t i = 0; i < n && r == FPGA_OK; i++) {
-		struct token t;
-
-		look_at(inst, &places[i], &t);
-		if (!look_was_device(&t))
-			continue;
-		if (found < max_tokens)
-			r = new_token(&t, &tokens[found]);
-		found += r == FPGA_OK;
-	}
-	free(places);
-	if (r != FPGA_OK) {
-		while (found > 0)
-			if (--found < max_tokens)
-				vfio_destroy_token(&tokens[found]);
-		return r;
-	}
-	*num_matches = found;
-	return FPGA_OK;
-}
-
-fpga_result vfio_clone_token(fpga_token src, fpga_token *dst)
-{
-	return new_token(src, dst);
-}
-
-fpga_result vfio_destroy_token(fpga_token *token)
-{
-	free(*token);
-	*token = NULL;
-	return FPGA_OK;
-}
-
-bool vfio_same_token(fpga_token a, fpga_token b)
-{
-	const struct token *x = a, *y = b;
-
-	return !strcmp(x->place.path, y->place.path);
+	return held ? FPGA_ACCELERATOR_ASSIGNED : FPGA_ACCELERATOR_UNASSIGNED;
 }
 
 fpga_result vfio_update_properties(fpga_token token, fpga_properties prop)
@@ -118,8 +130,13 @@ fpga_result vfio_update_properties(fpga_token token, fpga_properties prop)
 	struct token now = *(const struct token *)token;
 	struct opae_props v;
 
-	if (clock_now_ns() - now.looked_at > FRESH_NS)
-		now.state = look_state(now.inst, &now.place);
+	if (clock_now_ns() - now.looked_at > FRESH_NS) {
+		struct look l = { .place = &now.place };
+
+		look_at(now.inst, &l, 1);
+		now.state = state_of(now.inst, &l, now.object);
+		facts_unref(l.facts);
+	}
 	describe(&now, &v);
 	return vfio_host()->props_write(prop, &v);
 }
@@ -141,4 +158,168 @@ fpga_result vfio_properties_from_handle(fpga_handle handle, fpga_properties *pro
 		return r;
 	describe(&h->token, &v);
 	return vfio_host()->props_write(*prop, &v);
+}
+
+/* ---- tokens ---- */
+
+static fpga_result new_token(const struct token *from, fpga_token *ret)
+{
+	struct token *t = malloc(sizeof(*t));
+
+	if (!t)
+		return say(FPGA_NO_MEMORY, "no memory for a token");
+	*t = *from;
+	facts_ref(t->facts);
+	*ret = t;
+	return FPGA_OK;
+}
+
+struct listing {
+	struct instance *inst;
+	fpga_token *tokens;
+	uint32_t max, found;
+	int64_t now;
+};
+
+/* A token for each object; of a device of which nothing is known, one for what may be in it. */
+static fpga_result list_device(struct listing *g, const struct look *l)
+{
+	uint32_t n = l->facts ? l->facts->f.num_objects : 1;
+
+	for (uint32_t i = 0; i < n; i++, g->found++) {
+		const struct token t = { .inst = g->inst,
+					 .place = *l->place,
+					 .facts = l->facts,
+					 .object = i,
+					 .state = state_of(g->inst, l, i),
+					 .looked_at = g->now };
+
+		if (g->found >= g->max)
+			continue;
+		if (new_token(&t, &g->tokens[g->found]) != FPGA_OK)
+			return FPGA_NO_MEMORY;
+	}
+	return FPGA_OK;
+}
+
+static fpga_result list_all(struct listing *g, const struct place *places, size_t n)
+{
+	struct look *looks = calloc(n + 1, sizeof(*looks));
+	fpga_result r = looks ? FPGA_OK : FPGA_NO_MEMORY;
+
+	for (size_t i = 0; looks && i < n; i++)
+		looks[i].place = &places[i];
+	if (looks)
+		look_at(g->inst, looks, n);
+	g->now = clock_now_ns();
+	for (size_t i = 0; looks && i < n; i++) {
+		if (looks[i].there && r == FPGA_OK)
+			r = list_device(g, &looks[i]);
+		facts_unref(looks[i].facts);
+	}
+	free(looks);
+	return r;
+}
+
+fpga_result vfio_enumerate(void *instance, const fpga_properties *filters, uint32_t num_filters,
+			   fpga_token *tokens, uint32_t max_tokens, uint32_t *num_matches)
+{
+	struct listing g = { .inst = instance, .tokens = tokens, .max = max_tokens };
+	struct place *places = NULL;
+	fpga_result r;
+	size_t n = 0;
+
+	(void)filters; /* all are listed: looking is what costs, and it tells what filters ask */
+	(void)num_filters;
+	if (places_list(g.inst, &places, &n))
+		return say(FPGA_NO_MEMORY, "no memory for the list of sockets");
+	r = list_all(&g, places, n);
+	free(places);
+	if (r != FPGA_OK) {
+		while (g.found > 0)
+			if (--g.found < max_tokens)
+				vfio_destroy_token(&tokens[g.found]);
+		return say(r, "no memory for the list of devices");
+	}
+	*num_matches = g.found;
+	return FPGA_OK;
+}
+
+fpga_result vfio_clone_token(fpga_token src, fpga_token *dst)
+{
+	return new_token(src, dst);
+}
+
+fpga_result vfio_destroy_token(fpga_token *token)
+{
+	struct token *t = *token;
+
+	if (t)
+		facts_unref(t->facts);
+	free(t);
+	*token = NULL;
+	return FPGA_OK;
+}
+
+bool vfio_same_token(fpga_token a, fpga_token b)
+{
+	const struct token *x = a, *y = b;
+
+	return !strcmp(x->place.path, y->place.path) && object_id(x) == object_id(y);
+}
+
+/* ---- parents ---- */
+
+static bool find_device(const struct token *of, const struct place *p, struct shared_facts *facts,
+			struct token *ret)
+{
+	for (uint32_t i = 0; facts && i < facts->f.num_objects; i++)
+		if (facts->f.objects[i].type == FPGA_DEVICE) {
+			*ret = *of;
+			ret->place = *p;
+			ret->facts = facts;
+			ret->object = i;
+			ret->looked_at = 0;
+			return true;
+		}
+	return false;
+}
+
+static bool may_be_parent(const struct place *p, const struct place *of)
+{
+	return p->segment == of->segment && p->bus == of->bus && p->device == of->device &&
+	       p->function != of->function;
+}
+
+/*
+ * The FPGA_DEVICE of the same device, or of another function of it: of a virtual function it is in
+ * the physical one. Addresses of one instance's devices are unique, so they tell.
+ */
+fpga_result vfio_parent_of(fpga_token token, fpga_token *parent)
+{
+	const struct token *t = token;
+	const struct object *o = token_object(t);
+	struct place *places = NULL;
+	struct token found;
+	fpga_result r = FPGA_NOT_FOUND;
+	size_t n = 0;
+
+	if (o && o->type == FPGA_DEVICE)
+		return say(FPGA_NOT_FOUND, "an FPGA_DEVICE has no parent");
+	if (find_device(t, &t->place, t->facts, &found))
+		return new_token(&found, parent);
+	if (places_list(t->inst, &places, &n))
+		return say(FPGA_NO_MEMORY, "no memory for the list of sockets");
+	for (size_t i = 0; i < n && r == FPGA_NOT_FOUND; i++) {
+		struct look l = { .place = &places[i] };
+
+		if (!may_be_parent(&places[i], &t->place))
+			continue;
+		look_at(t->inst, &l, 1);
+		if (l.there && find_device(t, &places[i], l.facts, &found))
+			r = new_token(&found, parent);
+		facts_unref(l.facts);
+	}
+	free(places);
+	return r == FPGA_NOT_FOUND ? say(r, "there is no FPGA_DEVICE of this accelerator") : r;
 }

@@ -8,8 +8,8 @@
 
 #include "plugins/vfio/buffer.h"
 #include "plugins/vfio/device.h"
+#include "plugins/vfio/facts.h"
 
-#define MAX_MMIO 1u
 #define MAX_VECTORS 2048u
 
 /* Where a device is. */
@@ -19,16 +19,8 @@ struct place {
 	uint8_t bus, device, function;
 };
 
-/* What a look at a device has told. */
-struct facts {
-	bool known; /* the rest is valid; false: it was held whenever we looked */
-	uint16_t vendor, device, subsystem_vendor, subsystem_device;
-	fpga_guid guid;
-	uint32_t num_mmio, num_interrupts;
-};
-
-struct known_device;
-struct handle;
+struct card;
+struct inventory;
 
 struct instance {
 	/* Configuration, constant after configure. */
@@ -37,15 +29,22 @@ struct instance {
 	bool scans; /* no sockets were named: the emulator directory is looked at instead */
 	int64_t call_ns, spin_ns;
 
-	pthread_mutex_t lock;       /* guards the next two */
-	struct known_device *known; /* what was learned of devices in this process */
-	struct handle *open;        /* devices that this process holds */
+	struct inventory *inventory;
+	pthread_mutex_t lock; /* guards the next */
+	struct card *cards;   /* devices that this process holds */
+};
+
+/* Facts that tokens share; they never change. */
+struct shared_facts {
+	_Atomic unsigned int refs;
+	struct facts f;
 };
 
 struct token {
 	struct instance *inst;
 	struct place place;
-	struct facts facts;
+	struct shared_facts *facts; /* NULL: the device was held whenever we looked */
+	uint32_t object;	    /* of the facts */
 	fpga_accelerator_state state;
 	int64_t looked_at; /* when state was found out */
 };
@@ -57,9 +56,10 @@ struct token {
 struct mmio {
 	uint64_t size;
 	uint64_t window, window_len; /* offset and bytes; window_len 0: nothing is mapped */
-	uint8_t *at;                 /* of the window */
-	uint32_t region;             /* VFIO index */
-	struct vdev_region *map;     /* all mapped parts; away from here, so that this stays small */
+	uint8_t *at;		     /* of the window */
+	uint64_t base;		     /* of the region in its BAR */
+	uint32_t bar;
+	const struct vdev_region *map; /* the BAR's mapped parts */
 };
 
 struct event {
@@ -68,19 +68,16 @@ struct event {
 };
 
 struct handle {
-	struct vdev *dev;
+	struct vdev *dev; /* the card's */
 	struct mmio mmio[MAX_MMIO];
 	uint32_t num_mmio;
 	bool avx512;
 
-	struct token token; /* a copy: what was opened */
-	struct handle *next_open;
-	struct buffers buffers;
-
-	pthread_mutex_t event_lock; /* guards the next three */
-	struct event **vectors;     /* what each vector is bound to; NULL: nothing */
-	uint32_t num_vectors;
-	int sink; /* eventfd for vectors that had an event once; -1: not made yet */
+	struct card *card;
+	struct object object; /* a copy: what was opened */
+	struct token token;
+	bool shared;
+	struct handle *next; /* of the card's */
 };
 
 /* Sets the reason and returns the code. */
@@ -97,15 +94,11 @@ fpga_result config_read(const char *json, struct instance *inst);
 int places_list(struct instance *inst, struct place **ret, size_t *n);
 bool place_parse_address(const char *text, struct place *p);
 
-/* look.c: finds out about a device by opening it for a moment. */
-void look_at(struct instance *inst, const struct place *p, struct token *ret);
-bool look_was_device(const struct token *t); /* something is there */
-fpga_accelerator_state look_state(struct instance *inst, const struct place *p);
-int look_read_facts(struct vdev *d, struct facts *ret);
-void look_forget_all(struct instance *inst);
-/* Connects; one that is held only for a look by somebody else is tried again for patience_ns. */
-int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
-	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret);
+/* token.c */
+struct shared_facts *facts_share(const struct facts *f); /* a copy with one reference; NULL: no memory */
+struct shared_facts *facts_ref(struct shared_facts *s);	 /* NULL is fine, here and below */
+void facts_unref(struct shared_facts *s);
+const struct object *token_object(const struct token *t); /* NULL: nothing is known */
 
 /* The functions of the table. */
 fpga_result vfio_enumerate(void *instance, const fpga_properties *filters, uint32_t num_filters,
@@ -114,6 +107,7 @@ fpga_result vfio_clone_token(fpga_token src, fpga_token *dst);
 fpga_result vfio_destroy_token(fpga_token *token);
 fpga_result vfio_get_properties(fpga_token token, fpga_properties *prop);
 fpga_result vfio_update_properties(fpga_token token, fpga_properties prop);
+fpga_result vfio_parent_of(fpga_token token, fpga_token *parent);
 bool vfio_same_token(fpga_token a, fpga_token b);
 fpga_result vfio_open(fpga_token token, fpga_handle *handle, int flags);
 fpga_result vfio_close(fpga_handle handle);
@@ -132,6 +126,8 @@ fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **buf, ui
 				int flags);
 fpga_result vfio_release_buffer(fpga_handle handle, uint64_t wsid);
 fpga_result vfio_get_ioaddress(fpga_handle handle, uint64_t wsid, uint64_t *ioaddr);
+fpga_result vfio_pin_buffer(fpga_handle handle, void *buf, uint64_t len, uint64_t ioaddr);
+fpga_result vfio_unpin_buffer(fpga_handle handle, void *buf, uint64_t len, uint64_t ioaddr);
 fpga_result vfio_get_ws_info(fpga_handle handle, uint64_t wsid, uint64_t *ioaddr, void **buf,
 			     uint64_t *len);
 fpga_result vfio_create_event(void *instance, fpga_event_handle *eh);
@@ -141,9 +137,7 @@ fpga_result vfio_register_event(fpga_handle handle, fpga_event_type type, fpga_e
 				uint32_t flags);
 fpga_result vfio_unregister_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh);
 
-int mmio_init(struct handle *h);
-void mmio_done(struct handle *h);
-int events_init(struct handle *h);
-void events_done(struct handle *h);
+/* mmio.c: gives the handle a region; the BAR's description must outlive the handle. */
+void mmio_add(struct handle *h, const struct span *where, const struct vdev_region *bar);
 
 #endif

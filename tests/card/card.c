@@ -20,6 +20,7 @@ const char *card_dir(void)
 		snprintf(dir, sizeof(dir), "/tmp/opae-test-card.XXXXXX");
 		assert_non_null(mkdtemp(dir));
 		setenv("OPAEX_EMU_DIR", dir, 1);
+		setenv("OPAEX_INVENTORY_DIR", dir, 1);
 	}
 	return dir;
 }

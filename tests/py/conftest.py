@@ -62,6 +62,7 @@ class Machine:
             "HOME": str(folder),
             "LD_LIBRARY_PATH": str(libs),
             "OPAEX_EMU_DIR": str(folder / "emu"),
+            "OPAEX_INVENTORY_DIR": str(folder / "inventory"),
             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
         }
         if user:

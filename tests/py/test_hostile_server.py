@@ -183,7 +183,7 @@ def test_lies(here, devices, what):
 def test_four_billion_vectors(here, devices):
     devices({vu.GET_IRQ_INFO: lambda s, h, b, f: s.send(
         h, struct.pack("<IIII", 16, 1, 2, 2**32 - 1))})
-    assert listed(here)[0]["num_interrupts"] == 2**32 - 1
+    assert listed(here)[0]["num_interrupts"] == 2048  # no device has more
     here.good("opae", "mmio", "read", "0x8")  # opening it allocates no table of that size
 
 

@@ -7,10 +7,12 @@
 
 #include "base/sys.h"
 #include "tests/unit/check.h"
+#include "plugins/vfio/card.h"
 #include "tests/unit/fake-device.h"
 
 struct rig {
 	struct fake_device dev;
+	struct card card;
 	struct handle h;
 };
 
@@ -22,17 +24,18 @@ static int up(void **state)
 		return -1;
 	fake_init(&r->dev, 0x1000);
 	r->h.dev = &r->dev.base;
+	r->h.card = &r->card;
 	*state = r;
-	buffers_init(&r->h.buffers);
-	return buffers_attach(&r->h.buffers, r->h.dev);
+	buffers_init(&r->card.buffers);
+	return buffers_attach(&r->card.buffers, r->h.dev);
 }
 
 static int down(void **state)
 {
 	struct rig *r = *state;
 
-	buffers_release_all(&r->h.buffers, r->h.dev);
-	buffers_done(&r->h.buffers);
+	buffers_release_all(&r->card.buffers, r->h.dev, NULL);
+	buffers_done(&r->card.buffers);
 	free(r);
 	return 0;
 }
@@ -83,14 +86,14 @@ static void ids_are_never_reused_or_guessed(void **state)
 static void a_device_that_refuses_costs_nothing(void **state)
 {
 	struct rig *r = *state;
-	struct iova_space before = r->h.buffers.iova;
+	struct iova_space before = r->card.buffers.iova;
 	void *p = NULL;
 	uint64_t w;
 
 	r->dev.fail = -EIO;
 	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, 0), FPGA_EXCEPTION);
 	assert_null(p);
-	assert_int_equal(r->h.buffers.iova.num, before.num);
+	assert_int_equal(r->card.buffers.iova.num, before.num);
 	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, 0), FPGA_OK);
 }
 
@@ -100,8 +103,8 @@ static void addresses_run_out(void **state)
 	void *p = NULL;
 	uint64_t w[2];
 
-	iova_done(&r->h.buffers.iova);
-	assert_int_equal(iova_put(&r->h.buffers.iova, 0, 0x1fff), 0);
+	iova_done(&r->card.buffers.iova);
+	assert_int_equal(iova_put(&r->card.buffers.iova, 0, 0x1fff), 0);
 	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w[0], 0), FPGA_OK);
 	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &p, &w[1], 0), FPGA_NO_MEMORY);
 	assert_non_null(strstr(fake_said, "addresses"));
@@ -123,7 +126,7 @@ static void preallocated_in_place(void **state)
 	memset((char *)p + 4096, 2, 8192);
 	p = (char *)p + 4096;
 	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, FPGA_BUF_PREALLOCATED), FPGA_OK);
-	s = &r->h.buffers.slots[0];
+	s = &r->card.buffers.slots[0];
 	assert_int_equal(s->buffer.memory.kind, MEMORY_REPLACED);
 	assert_true(s->buffer.memory.fd >= 0);
 	assert_int_equal(s->buffer.map_len, 8192); /* its true length */
@@ -167,7 +170,7 @@ static void files_cannot_be_cut_short(void **state)
 	uint64_t w;
 
 	assert_int_equal(vfio_prepare_buffer(&r->h, 8192, &p, &w, 0), FPGA_OK);
-	assert_int_equal(sys_ftruncate(r->h.buffers.slots[0].buffer.memory.fd, 0), -EPERM);
+	assert_int_equal(sys_ftruncate(r->card.buffers.slots[0].buffer.memory.fd, 0), -EPERM);
 	memset(p, 1, 8192);
 }
 
@@ -182,18 +185,18 @@ static void preallocated_anywhere_is_served(void **state)
 	assert_int_equal(vfio_prepare_buffer(&r->h, 5000, &p, &w, FPGA_BUF_PREALLOCATED), FPGA_OK);
 	assert_int_equal(vfio_get_ioaddress(&r->h, w, &io), FPGA_OK);
 	assert_int_equal(io % 4096, (uintptr_t)p % 4096);
-	assert_int_equal(buffers_access(&r->h.buffers, io + 10, got, 4, false), 0);
+	assert_int_equal(buffers_access(&r->card.buffers, io + 10, got, 4, false), 0);
 	assert_string_equal(got, "aaaa");
 	memcpy(got, "bcd", 3);
-	assert_int_equal(buffers_access(&r->h.buffers, io + 4997, got, 3, true), 0);
+	assert_int_equal(buffers_access(&r->card.buffers, io + 4997, got, 3, true), 0);
 	assert_memory_equal((char *)p + 4997, "bcd", 3);
 	/* Not one byte further, on either side. */
-	assert_int_equal(buffers_access(&r->h.buffers, io + 4998, got, 3, true), -EFAULT);
-	assert_int_equal(buffers_access(&r->h.buffers, io - 1, got, 1, false), -EFAULT);
-	assert_int_equal(buffers_access(&r->h.buffers, UINT64_MAX, got, 1, false), -EFAULT);
-	assert_int_equal(buffers_access(&r->h.buffers, io, got, SIZE_MAX, false), -EFAULT);
+	assert_int_equal(buffers_access(&r->card.buffers, io + 4998, got, 3, true), -EFAULT);
+	assert_int_equal(buffers_access(&r->card.buffers, io - 1, got, 1, false), -EFAULT);
+	assert_int_equal(buffers_access(&r->card.buffers, UINT64_MAX, got, 1, false), -EFAULT);
+	assert_int_equal(buffers_access(&r->card.buffers, io, got, SIZE_MAX, false), -EFAULT);
 	assert_int_equal(vfio_release_buffer(&r->h, w), FPGA_OK);
-	assert_int_equal(buffers_access(&r->h.buffers, io + 10, got, 4, false), -EFAULT);
+	assert_int_equal(buffers_access(&r->card.buffers, io + 10, got, 4, false), -EFAULT);
 }
 
 static void read_only_is_kept(void **state)
@@ -207,9 +210,9 @@ static void read_only_is_kept(void **state)
 					     FPGA_BUF_PREALLOCATED | FPGA_BUF_READ_ONLY),
 			 FPGA_OK);
 	assert_int_equal(vfio_get_ioaddress(&r->h, w, &io), FPGA_OK);
-	assert_int_equal(buffers_access(&r->h.buffers, io, got, 4, true), -EPERM);
+	assert_int_equal(buffers_access(&r->card.buffers, io, got, 4, true), -EPERM);
 	assert_string_equal(mem, "text");
-	assert_int_equal(buffers_access(&r->h.buffers, io, got, 4, false), 0);
+	assert_int_equal(buffers_access(&r->card.buffers, io, got, 4, false), 0);
 	assert_memory_equal(got, "text", 4);
 }
 
@@ -226,7 +229,7 @@ static void memory_that_went_away(void **state)
 	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &p, &w, FPGA_BUF_PREALLOCATED), FPGA_OK);
 	assert_int_equal(vfio_get_ioaddress(&r->h, w, &io), FPGA_OK);
 	sys_munmap(p, 4096);
-	assert_int_equal(buffers_access(&r->h.buffers, io, &byte, 1, false), -EFAULT);
+	assert_int_equal(buffers_access(&r->card.buffers, io, &byte, 1, false), -EFAULT);
 	assert_int_equal(vfio_release_buffer(&r->h, w), FPGA_OK);
 }
 
@@ -250,6 +253,28 @@ static void many_buffers(void **state)
 	/* The rest is left to close. */
 }
 
+/* Handles on one device share its addresses, not each other's buffers. */
+static void a_buffer_is_its_handles_own(void **state)
+{
+	struct rig *r = *state;
+	struct handle other = { .dev = r->h.dev, .card = &r->card };
+	void *a = NULL, *b = NULL;
+	uint64_t wa, wb, io_a, io_b, io;
+
+	assert_int_equal(vfio_prepare_buffer(&r->h, 4096, &a, &wa, 0), FPGA_OK);
+	assert_int_equal(vfio_prepare_buffer(&other, 4096, &b, &wb, 0), FPGA_OK);
+	assert_int_equal(vfio_get_ioaddress(&r->h, wa, &io_a), FPGA_OK);
+	assert_int_equal(vfio_get_ioaddress(&other, wb, &io_b), FPGA_OK);
+	assert_int_not_equal(io_a, io_b);
+	assert_int_equal(vfio_get_ioaddress(&r->h, wb, &io), FPGA_NOT_FOUND);
+	assert_int_equal(vfio_release_buffer(&other, wa), FPGA_INVALID_PARAM);
+	buffers_release_all(&r->card.buffers, r->h.dev, &other);
+	assert_int_equal(r->dev.unmaps, 1);
+	assert_int_equal(vfio_get_ioaddress(&r->h, wa, &io), FPGA_OK);
+	assert_int_equal(vfio_get_ioaddress(&other, wb, &io), FPGA_NOT_FOUND);
+	assert_int_equal(vfio_release_buffer(&r->h, wa), FPGA_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +289,7 @@ int main(void)
 		RIGGED(read_only_is_kept),
 		RIGGED(memory_that_went_away),
 		RIGGED(many_buffers),
+		RIGGED(a_buffer_is_its_handles_own),
 	};
 
 	return RUN(tests);

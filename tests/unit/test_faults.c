@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "tests/unit/check.h"
+#include "plugins/vfio/card.h"
 #include "tests/unit/fake-device.h"
 #include "vfio-user/client.h"
 #include "vfio-user/server.h"
@@ -153,16 +154,17 @@ static void buffers_job(void *ctx)
 static void buffers_survive(void **state)
 {
 	struct fake_device dev;
-	struct handle h = { .dev = &dev.base };
+	struct card card = { 0 };
+	struct handle h = { .dev = &dev.base, .card = &card };
 
 	(void)state;
 	fake_init(&dev, 4096);
-	buffers_init(&h.buffers);
-	assert_int_equal(buffers_attach(&h.buffers, h.dev), 0);
+	buffers_init(&card.buffers);
+	assert_int_equal(buffers_attach(&card.buffers, h.dev), 0);
 	fail_each(buffers_job, &h, 8);
-	assert_int_equal(h.buffers.iova.num, 1); /* every address came back */
-	buffers_release_all(&h.buffers, h.dev);
-	buffers_done(&h.buffers);
+	assert_int_equal(card.buffers.iova.num, 1); /* every address came back */
+	buffers_release_all(&card.buffers, h.dev, NULL);
+	buffers_done(&card.buffers);
 }
 
 /* ---- the client ---- */

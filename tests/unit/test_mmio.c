@@ -15,6 +15,8 @@
 
 #define SIZE 0x2000u
 
+static const struct span whole = { .bar = 0, .offset = 0, .size = SIZE };
+
 struct rig {
 	struct fake_device dev;
 	struct handle h;
@@ -35,12 +37,12 @@ static void rig_up(struct rig *r, uint64_t map_offset, uint64_t map_size)
 		r->dev.bar0.num_areas = 1;
 		r->dev.bar0.areas[0] = (struct vdev_area){ map_offset, map_size, r->page };
 	}
-	assert_int_equal(mmio_init(&r->h), 0);
+	mmio_add(&r->h, &whole, &r->dev.bar0);
+	assert_int_equal(r->h.num_mmio, 1);
 }
 
 static void rig_down(struct rig *r)
 {
-	mmio_done(&r->h);
 	free(r->page);
 }
 
@@ -186,18 +188,20 @@ static void a_page_that_vanishes_reads_as_ones(void **state)
 	(void)state;
 	assert_int_equal(ones_prepare(), 0);
 	rig_up(&r, 0, 0);
-	mmio_done(&r.h);
+	r.h.num_mmio = 0;
 	assert_int_equal(sys_ftruncate(fd, SIZE), 0);
 	assert_int_equal(sys_mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, &at), 0);
 	r.dev.bar0.num_areas = 1;
 	r.dev.bar0.areas[0] = (struct vdev_area){ 0, SIZE, at };
-	assert_int_equal(mmio_init(&r.h), 0);
+	mmio_add(&r.h, &whole, &r.dev.bar0);
+	assert_int_equal(ones_watch(at, SIZE, &r.dev.base.dead), 0);
 	assert_int_equal(vfio_write64(&r.h, 0, 8, 5), FPGA_OK);
 	assert_int_equal(sys_ftruncate(fd, 0), 0);
 	assert_int_equal(vfio_read64(&r.h, 0, 8, &v), FPGA_EXCEPTION);
 	assert_int_equal(v, UINT64_MAX);
 	assert_true(atomic_load(&r.dev.base.dead));
 	assert_int_equal(vfio_write64(&r.h, 0, 0x1000, 5), FPGA_EXCEPTION); /* another page */
+	ones_unwatch(at);
 	rig_down(&r);
 	sys_munmap(at, SIZE);
 	sys_close(fd);
@@ -225,6 +229,33 @@ static void wide_write(void **state)
 	rig_down(&r);
 }
 
+/* A region that begins inside its BAR, of which a part is mapped: offsets are the region's own. */
+static void a_region_inside_a_bar(void **state)
+{
+	const struct span part = { .bar = 0, .offset = 0x800, .size = 0x1000 };
+	const struct span outside = { .bar = 0, .offset = 0x1800, .size = 0x1000 };
+	uint64_t v = 0;
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, 0x1000, 0x1000); /* the BAR's second page is mapped */
+	mmio_add(&r.h, &part, &r.dev.bar0);
+	assert_int_equal(r.h.num_mmio, 2);
+	mmio_add(&r.h, &outside, &r.dev.bar0);
+	assert_int_equal(r.h.num_mmio, 2); /* what ends past the BAR is not there */
+	r.dev.reads = r.dev.writes = 0;
+	assert_int_equal(vfio_write64(&r.h, 1, 0x7f8, 7), FPGA_OK); /* the last trapped word */
+	assert_int_equal(r.dev.writes, 1);
+	assert_int_equal(r.dev.last_offset, 0xff8);
+	assert_int_equal(vfio_write64(&r.h, 1, 0x800, 8), FPGA_OK); /* the first mapped one */
+	assert_int_equal(r.dev.writes, 1);
+	assert_int_equal(*(uint64_t *)(void *)r.page, 8);
+	assert_int_equal(vfio_read64(&r.h, 1, 0xff8, &v), FPGA_OK); /* the region's last */
+	assert_int_equal(r.dev.reads, 0);
+	assert_int_equal(vfio_read64(&r.h, 1, 0x1000, &v), FPGA_INVALID_PARAM);
+	rig_down(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +268,7 @@ int main(void)
 		cmocka_unit_test(dead_is_an_exception),
 		cmocka_unit_test(a_page_that_vanishes_reads_as_ones),
 		cmocka_unit_test(wide_write),
+		cmocka_unit_test(a_region_inside_a_bar),
 	};
 
 	return RUN(tests);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device that this process holds: one connection, shared by the handles on the objects in it,
+ * because a device lets one client in. Addresses for DMA and interrupt vectors are the device's, so
+ * they are kept here; what belongs to a handle carries its mark.
+ */
+#ifndef PLUGINS_VFIO_CARD_H
+#define PLUGINS_VFIO_CARD_H
+
+#include "plugins/vfio/vfio.h"
+
+struct vector {
+	struct event *event; /* NULL: nothing is bound */
+	const struct handle *owner;
+};
+
+struct events {
+	pthread_mutex_t lock; /* guards the rest */
+	struct vector *vectors;
+	uint32_t num;
+	int sink; /* eventfd for vectors that had an event once; -1: not made yet */
+};
+
+struct card {
+	/* Under the instance's lock. */
+	struct card *next;
+	struct handle *handles;
+	unsigned int refs;
+
+	struct instance *inst;
+	struct place place;
+	pthread_mutex_t lock; /* held while the device is opened, and for changes to a port's control */
+	struct vdev *dev;     /* NULL: not open yet. Set under both locks; constant from then on */
+	struct shared_facts *facts;
+	struct vdev_region *bars[MAX_BARS];
+	bool holds; /* the lock of the inventory */
+	struct buffers buffers;
+	struct events events;
+};
+
+/* The device, open: this process's if it holds it, otherwise connected now. Says why not. */
+fpga_result card_get(struct token *t, struct card **ret);
+void card_put(struct card *c);
+/* What is known of a device that this process holds; a reference, or NULL. */
+struct shared_facts *card_held_facts(struct instance *inst, const char *path);
+/* Is this object of the device opened here? */
+bool card_object_held(struct instance *inst, const char *path, uint32_t object);
+
+/* The handle on an object. -EBUSY: it is held, and not to be shared. */
+int card_enter(struct card *c, struct handle *h);
+void card_leave(struct card *c, struct handle *h);
+
+/* Memory accesses on; DMA on or off. */
+int card_set_command(struct vdev *d, bool master);
+/* Holds an accelerator's port in reset, or lets it go. -ETIMEDOUT: it does not acknowledge. */
+int card_port_reset(struct card *c, const struct object *o, bool hold);
+
+/* event.c */
+int events_init(struct events *e, struct vdev *d);
+void events_done(struct events *e, struct vdev *d);
+void events_drop(struct events *e, struct vdev *d, const struct handle *owner);
+
+#endif

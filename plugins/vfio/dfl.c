@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One pass over the lists. A management engine (FIU 0) or a port (FIU 1) makes an object, and the
+ * private features that follow it in its list belong to it.
+ */
+#include "plugins/vfio/dfl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { TYPE_AFU = 1, TYPE_PRIVATE = 3, TYPE_FIU = 4 };
+enum { FIU_FME = 0, FIU_PORT = 1 };
+enum { FME_ERRORS = 0x4, FME_PR = 0x5, PORT_ERRORS = 0x10, PORT_USER_IRQ = 0x12, PORT_TAP = 0x13 };
+
+#define HEAD_TYPE(h) ((h) >> 60)
+#define HEAD_ID(h) ((h) & 0xfff)
+#define HEAD_NEXT(h) ((h) >> 16 & 0xffffff)
+#define HEAD_EOL(h) ((h) >> 40 & 1)
+
+#define AFU_BYTES 0x18u
+#define FME_BYTES 0x70u
+#define PORT_BYTES 0x48u
+#define PAGE 4096u
+
+#define FME_PORTS 0x38u
+#define FME_MAX_PORTS 4u
+#define FME_BITSTREAM_ID 0x60u
+#define FME_BITSTREAM_MD 0x68u
+#define PORT_IMPLEMENTED(p) ((p) >> 60 & 1)
+#define PORT_FOR_VF(p) ((p) >> 55 & 1)
+#define PORT_BAR(p) ((uint32_t)((p) >> 32 & 7))
+#define PORT_AT(p) ((p) & 0xffffff)
+#define PORT_IN_LIST 7u /* instead of a BAR: the port is found along the list */
+
+#define PORT_NEXT_AFU 0x18u
+#define PORT_CAP 0x30u
+#define RESET_NS (10 * NS_PER_MS)
+
+struct walk {
+	const struct dfl_io *io;
+	struct facts *facts;
+	struct object *owner; /* of the private features that come next; NULL: nobody */
+	unsigned int features;
+	int rc; /* the device stopped answering */
+};
+
+/* The first defect is told; it is often the cause of others. */
+static void defect(struct walk *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void defect(struct walk *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (*w->facts->defect)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(w->facts->defect, sizeof(w->facts->defect), fmt, ap);
+	va_end(ap);
+}
+
+static bool inside(const struct walk *w, uint32_t bar, uint64_t offset, uint64_t len)
+{
+	uint64_t size = bar < MAX_BARS ? w->io->bar_size[bar] : 0;
+
+	return len <= size && offset <= size - len;
+}
+
+/* The caller knows that it is inside. After a failure reads give 0 and the walk ends. */
+static uint64_t get(struct walk *w, uint32_t bar, uint64_t offset)
+{
+	uint64_t v = 0;
+
+	if (!w->rc)
+		w->rc = w->io->read(w->io->ctx, bar, offset, &v);
+	return w->rc ? 0 : v;
+}
+
+static void put_be64(uint8_t *at, uint64_t v)
+{
+	for (int i = 0; i < 8; i++)
+		at[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
+static void get_guid(struct walk *w, uint32_t bar, uint64_t low_at, uint64_t high_at, fpga_guid ret)
+{
+	put_be64(ret, get(w, bar, high_at));
+	put_be64(ret + 8, get(w, bar, low_at));
+}
+
+static struct object *add(struct walk *w, fpga_objtype type)
+{
+	struct object *o;
+
+	if (w->facts->num_objects == MAX_OBJECTS) {
+		defect(w, "there are more than %u objects in it", MAX_OBJECTS);
+		return NULL;
+	}
+	o = &w->facts->objects[w->facts->num_objects++];
+	memset(o, 0, sizeof(*o));
+	o->type = type;
+	o->error_vector = NO_VECTOR;
+	return o;
+}
+
+static void drop_last(struct walk *w)
+{
+	w->facts->num_objects--;
+	w->owner = NULL;
+}
+
+/* ---- headers of private features ---- */
+
+static uint32_t vector_in(struct walk *w, uint64_t cap)
+{
+	uint32_t v = (uint32_t)(cap >> 1 & 0xfff);
+
+	if (!(cap & 1))
+		return NO_VECTOR;
+	if (v < w->facts->vectors)
+		return v;
+	defect(w, "an error feature has interrupt %u, but the device has %u", v, w->facts->vectors);
+	return NO_VECTOR;
+}
+
+static void errors(struct walk *w, uint32_t bar, uint64_t at, uint64_t cap_at)
+{
+	if (!inside(w, bar, at, cap_at + 8)) {
+		defect(w, "the error feature at 0x%llx ends past BAR%u", (unsigned long long)at, bar);
+		return;
+	}
+	w->owner->errors = at;
+	w->owner->error_vector = vector_in(w, get(w, bar, at + cap_at));
+}
+
+static void reconfiguration(struct walk *w, uint32_t bar, uint64_t at)
+{
+	if (inside(w, bar, at, 0xb8))
+		get_guid(w, bar, at + 0xa8, at + 0xb0, w->owner->guid);
+	else
+		defect(w, "the reconfiguration feature at 0x%llx ends past BAR%u",
+		       (unsigned long long)at, bar);
+}
+
+static void user_interrupts(struct walk *w, uint32_t bar, uint64_t at)
+{
+	uint64_t v = inside(w, bar, at, 16) ? get(w, bar, at + 8) : 0;
+	uint32_t number = (uint32_t)(v & 0xfff), first = (uint32_t)(v >> 12 & 0xfff);
+
+	if (first + number > w->facts->vectors) {
+		defect(w, "a port has interrupts %u to %u, but the device has %u", first,
+		       first + number - 1, w->facts->vectors);
+		return;
+	}
+	w->owner->first_vector = first;
+	w->owner->num_interrupts = number;
+}
+
+static void signal_tap(struct walk *w, uint32_t bar, uint64_t at, uint64_t next)
+{
+	struct object *o = w->owner;
+	uint64_t size = next ? next : PAGE;
+
+	if (o->num_mmio != 1 || !inside(w, bar, at, size))
+		defect(w, "the signal tap at 0x%llx ends past BAR%u", (unsigned long long)at, bar);
+	else
+		o->mmio[o->num_mmio++] = (struct span){ bar, 0, at, size };
+}
+
+static void private_feature(struct walk *w, uint32_t bar, uint64_t at, uint64_t head)
+{
+	bool fme = w->owner && w->owner->type == FPGA_DEVICE;
+
+	if (!w->owner)
+		return;
+	switch (HEAD_ID(head)) {
+	case FME_ERRORS: if (fme) errors(w, bar, at, 0x70); break;
+	case FME_PR: if (fme) reconfiguration(w, bar, at); break;
+	case PORT_ERRORS: if (!fme) errors(w, bar, at, 0x38); break;
+	case PORT_USER_IRQ: if (!fme) user_interrupts(w, bar, at); break;
+	case PORT_TAP: if (!fme) signal_tap(w, bar, at, HEAD_NEXT(head)); break;
+	default: break;
+	}
+}
+
+/* ---- accelerators and ports ---- */
+
+/* False: there is no accelerator; told. */
+static bool read_afu(struct walk *w, struct object *o, uint32_t bar, uint64_t at)
+{
+	uint64_t head = get(w, bar, at);
+
+	if (w->rc)
+		return false;
+	if (head == UINT64_MAX || HEAD_TYPE(head) != TYPE_AFU) {
+		defect(w, "at 0x%llx of BAR%u an accelerator should begin, but the header is 0x%llx",
+		       (unsigned long long)at, bar, (unsigned long long)head);
+		return false;
+	}
+	get_guid(w, bar, at + 8, at + 16, o->guid);
+	return !w->rc;
+}
+
+/* While a port is in reset its accelerator can't be read. Nobody else has the device now. */
+static void leave_reset(struct walk *w, uint32_t bar, uint64_t port)
+{
+	uint64_t v = get(w, bar, port + DFL_PORT_CONTROL);
+	int64_t end = clock_deadline(RESET_NS);
+
+	if (w->rc || !(v & DFL_PORT_RESET))
+		return;
+	w->rc = w->io->write(w->io->ctx, bar, port + DFL_PORT_CONTROL, v & ~DFL_PORT_RESET);
+	do
+		v = get(w, bar, port + DFL_PORT_CONTROL);
+	while (!w->rc && (v & DFL_PORT_RESET_ACK) && clock_now_ns() < end);
+}
+
+static bool port_known(const struct walk *w, uint32_t bar, uint64_t at)
+{
+	for (unsigned int i = 0; i < w->facts->num_objects; i++) {
+		const struct object *o = &w->facts->objects[i];
+
+		if (o->head.size && o->head.bar == bar && o->head.offset == at)
+			return true;
+	}
+	return false;
+}
+
+/* A port's header is inside the BAR. Not every port has an accelerator: of OFS boards they are in the VFs. */
+static void port(struct walk *w, uint32_t bar, uint64_t at)
+{
+	uint64_t afu = get(w, bar, at + PORT_NEXT_AFU) & 0xffffff, cap = get(w, bar, at + PORT_CAP);
+	uint64_t size = (cap >> 8 & 0xffff) * 1024;
+	struct object *o;
+
+	w->owner = NULL;
+	if (w->rc || !afu)
+		return;
+	if (size < AFU_BYTES || !inside(w, bar, at + afu, size)) {
+		defect(w, "port %u: an accelerator of 0x%llx bytes at 0x%llx does not fit in BAR%u",
+		       (unsigned int)(cap & 3), (unsigned long long)size,
+		       (unsigned long long)(at + afu), bar);
+		return;
+	}
+	leave_reset(w, bar, at);
+	o = w->rc ? NULL : add(w, FPGA_ACCELERATOR);
+	if (!o)
+		return;
+	w->owner = o;
+	o->head = (struct span){ bar, 0, at, PORT_BYTES };
+	o->port = (uint32_t)(cap & 3);
+	o->num_interrupts = 0;
+	o->mmio[o->num_mmio++] = (struct span){ bar, 0, at + afu, size };
+	if (afu % 8 || !read_afu(w, o, bar, at + afu))
+		drop_last(w);
+}
+
+static void walk_list(struct walk *w, uint32_t bar, uint64_t at);
+
+static void listed_port(struct walk *w, unsigned int n, uint64_t place)
+{
+	uint32_t bar = PORT_BAR(place);
+	uint64_t at = PORT_AT(place);
+
+	if (!PORT_IMPLEMENTED(place) || PORT_FOR_VF(place) || bar == PORT_IN_LIST)
+		return;
+	if (at % 8 || !inside(w, bar, at, PORT_BYTES))
+		defect(w, "port %u should be at 0x%llx of BAR%u, which is not there", n,
+		       (unsigned long long)at, bar);
+	else if (port_known(w, bar, at))
+		defect(w, "port %u is where something else is already, at 0x%llx of BAR%u", n,
+		       (unsigned long long)at, bar);
+	else
+		walk_list(w, bar, at);
+}
+
+/* ---- the management engine ---- */
+
+static const struct object *find_fme(const struct walk *w)
+{
+	for (unsigned int i = 0; i < w->facts->num_objects; i++)
+		if (w->facts->objects[i].type == FPGA_DEVICE)
+			return &w->facts->objects[i];
+	return NULL;
+}
+
+static void fme(struct walk *w, uint32_t bar, uint64_t at)
+{
+	struct object *o;
+
+	w->owner = NULL;
+	if (!inside(w, bar, at, FME_BYTES)) {
+		defect(w, "the management engine at 0x%llx ends past BAR%u", (unsigned long long)at,
+		       bar);
+		return;
+	}
+	if (find_fme(w)) {
+		defect(w, "there is a second management engine, at 0x%llx", (unsigned long long)at);
+		return;
+	}
+	o = add(w, FPGA_DEVICE);
+	if (!o)
+		return;
+	o->head = (struct span){ bar, 0, at, FME_BYTES };
+	o->mmio[o->num_mmio++] = (struct span){ bar, 0, at, w->io->bar_size[bar] - at };
+	o->bitstream_id = get(w, bar, at + FME_BITSTREAM_ID);
+	o->bitstream_metadata = get(w, bar, at + FME_BITSTREAM_MD);
+	for (unsigned int n = 0; n < FME_MAX_PORTS; n++)
+		o->num_slots += (uint32_t)PORT_IMPLEMENTED(get(w, bar, at + FME_PORTS + 8 * n));
+	w->owner = o;
+}
+
+/* After the FME's own list, so that its features find their owner. */
+static void listed_ports(struct walk *w)
+{
+	const struct object *o = find_fme(w);
+
+	for (unsigned int n = 0; o && n < FME_MAX_PORTS && !w->rc; n++)
+		listed_port(w, n, get(w, o->head.bar, o->head.offset + FME_PORTS + 8 * n));
+}
+
+/* ---- lists ---- */
+
+static void feature(struct walk *w, uint32_t bar, uint64_t at, uint64_t head)
+{
+	switch (HEAD_TYPE(head)) {
+	case TYPE_FIU:
+		if (HEAD_ID(head) == FIU_FME)
+			fme(w, bar, at);
+		else if (HEAD_ID(head) == FIU_PORT && inside(w, bar, at, PORT_BYTES))
+			port(w, bar, at);
+		else
+			w->owner = NULL;
+		break;
+	case TYPE_PRIVATE: private_feature(w, bar, at, head); break;
+	default: break; /* accelerators are reached through their ports, building blocks are theirs */
+	}
+}
+
+/* Offsets only grow, so a list ends at its BAR's end at the latest; the count bounds the time. */
+static void walk_list(struct walk *w, uint32_t bar, uint64_t at)
+{
+	for (w->owner = NULL; !w->rc;) {
+		uint64_t head;
+
+		if (at % 8 || !inside(w, bar, at, 8)) {
+			defect(w, "a feature list leads to 0x%llx of BAR%u, which is %s",
+			       (unsigned long long)at, bar, at % 8 ? "unaligned" : "not there");
+			return;
+		}
+		if (w->features++ == DFL_MAX_FEATURES) {
+			defect(w, "its feature lists have more than %u features", DFL_MAX_FEATURES);
+			return;
+		}
+		head = get(w, bar, at);
+		if (w->rc)
+			return;
+		if (!head || head == UINT64_MAX) {
+			defect(w, "the feature header at 0x%llx of BAR%u is %s",
+			       (unsigned long long)at, bar, head ? "all-ones" : "zero");
+			return;
+		}
+		feature(w, bar, at, head);
+		if (HEAD_EOL(head) || !HEAD_NEXT(head))
+			return;
+		at += HEAD_NEXT(head);
+	}
+}
+
+/* Without ports BAR0 is one accelerator. */
+static void whole_bar0(struct walk *w)
+{
+	struct object *o = add(w, FPGA_ACCELERATOR);
+
+	o->num_interrupts = w->facts->vectors;
+	o->mmio[o->num_mmio++] = (struct span){ 0, 0, 0, w->io->bar_size[0] };
+	if (!read_afu(w, o, 0, 0))
+		drop_last(w);
+}
+
+int dfl_read(const struct dfl_io *io, const struct dfl_list *lists, unsigned int num_lists,
+	     struct facts *facts)
+{
+	static const struct dfl_list bar0 = { 0, 0 };
+	struct walk w = { .io = io, .facts = facts };
+	uint64_t head;
+
+	facts->num_objects = 0;
+	facts->defect[0] = 0;
+	if (!num_lists) {
+		lists = &bar0;
+		num_lists = 1;
+		if (!inside(&w, 0, 0, AFU_BYTES)) {
+			defect(&w, "it has no BAR0 in which a feature list could begin");
+			return 0;
+		}
+		head = get(&w, 0, 0);
+		if (!w.rc && (head == UINT64_MAX || HEAD_TYPE(head) != TYPE_FIU)) {
+			whole_bar0(&w);
+			return w.rc;
+		}
+	}
+	for (unsigned int i = 0; i < num_lists && !w.rc; i++)
+		walk_list(&w, lists[i].bar, lists[i].offset);
+	listed_ports(&w);
+	return w.rc;
+}
+
+/* ---- which lists there are ---- */
+
+#define EXTENDED 0x100u
+#define CAP_VENDOR 0x0bu
+#define VSEC_DFL 0x43u
+#define INTEL 0x8086u
+
+static uint32_t at32(const uint8_t *config, uint32_t at)
+{
+	return (uint32_t)config[at] | (uint32_t)config[at + 1] << 8 |
+	       (uint32_t)config[at + 2] << 16 | (uint32_t)config[at + 3] << 24;
+}
+
+static unsigned int read_lists(const uint8_t *config, uint32_t len, uint32_t cap,
+			       struct dfl_list *ret)
+{
+	uint32_t n = cap + 12 <= len ? at32(config, cap + 8) : 0;
+
+	if (n > DFL_MAX_LISTS)
+		n = DFL_MAX_LISTS;
+	if (n > (len - cap) / 4 - 3)
+		n = (len - cap) / 4 - 3;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t word = at32(config, cap + 12 + 4 * i);
+
+		ret[i] = (struct dfl_list){ word & 7, word & ~7u };
+	}
+	return n;
+}
+
+unsigned int dfl_find_lists(const uint8_t *config, uint32_t len, struct dfl_list *ret)
+{
+	uint32_t at = EXTENDED;
+
+	if (len < EXTENDED + 8 || (at32(config, 0) & 0xffff) != INTEL)
+		return 0;
+	/* The chain may go backwards; there are no more capabilities than words. */
+	for (unsigned int i = 0; i < len / 4 && at >= EXTENDED && at + 8 <= len; i++) {
+		uint32_t head = at32(config, at);
+
+		if (!head || head == UINT32_MAX)
+			return 0;
+		if ((head & 0xffff) == CAP_VENDOR && (at32(config, at + 4) & 0xffff) == VSEC_DFL)
+			return read_lists(config, len, at, ret);
+		at = head >> 20 & ~3u;
+	}
+	return 0;
+}

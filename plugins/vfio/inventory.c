@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plugins/vfio/inventory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "plugins/vfio/inventory-file.h"
+
+#define ENTRIES_MAX 4096u
+#define WRITER_NS (100 * NS_PER_MS) /* longest wait for another process that writes */
+#define WRITER_BYTE INT64_C(0x7ffffffffffffff0)
+
+struct entry {
+	uint64_t hash;
+	struct inventory_record r; /* facts as they were read; r.known false: none */
+	struct shared_facts *facts;
+	bool dirty; /* newer than the file's */
+};
+
+struct inventory {
+	pthread_mutex_t lock; /* guards all */
+	struct entry *entries;
+	size_t num, room;
+	char dir[INVENTORY_PATH_MAX]; /* "": none, or not looked for yet */
+	bool looked_for_dir;
+	struct inventory_version version; /* of the file as last read */
+	int holders;			  /* descriptor that has the locks; -1: none */
+	pid_t holders_pid;		  /* a child of fork needs its own */
+};
+
+static uint64_t hash_of(const char *path)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (const char *c = path; *c; c++)
+		h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+struct inventory *inventory_new(void)
+{
+	struct inventory *inv = calloc(1, sizeof(*inv));
+
+	if (!inv)
+		return NULL;
+	inv->holders = -1;
+	pthread_mutex_init(&inv->lock, NULL);
+	return inv;
+}
+
+void inventory_free(struct inventory *inv)
+{
+	if (!inv)
+		return;
+	for (size_t i = 0; i < inv->num; i++)
+		facts_unref(inv->entries[i].facts);
+	free(inv->entries);
+	if (inv->holders >= 0)
+		sys_close(inv->holders);
+	pthread_mutex_destroy(&inv->lock);
+	free(inv);
+}
+
+/* ---- entries; lock held ---- */
+
+static struct entry *find(struct inventory *inv, const char *path)
+{
+	uint64_t h = hash_of(path);
+
+	for (size_t i = 0; i < inv->num; i++)
+		if (inv->entries[i].hash == h && !strcmp(inv->entries[i].r.path, path))
+			return &inv->entries[i];
+	return NULL;
+}
+
+static struct entry *find_or_add(struct inventory *inv, const char *path)
+{
+	struct entry *e = find(inv, path), *grown;
+
+	if (e || inv->num == ENTRIES_MAX || strlen(path) >= sizeof(e->r.path))
+		return e;
+	if (inv->num == inv->room) {
+		grown = reallocarray(inv->entries, inv->room * 2 + 16, sizeof(*grown));
+		if (!grown)
+			return NULL;
+		inv->entries = grown;
+		inv->room = inv->room * 2 + 16;
+	}
+	e = &inv->entries[inv->num++];
+	memset(e, 0, sizeof(*e));
+	e->hash = hash_of(path);
+	memcpy(e->r.path, path, strlen(path) + 1);
+	return e;
+}
+
+static const char *directory(struct inventory *inv)
+{
+	if (!inv->looked_for_dir)
+		inventory_dir(inv->dir, sizeof(inv->dir));
+	inv->looked_for_dir = true;
+	return *inv->dir ? inv->dir : NULL;
+}
+
+static void take_record(const struct inventory_record *r, void *ctx)
+{
+	struct inventory *inv = ctx;
+	struct entry *e = find_or_add(inv, r->path);
+	struct shared_facts *facts;
+
+	if (!e || e->dirty || !memcmp(&e->r, r, sizeof(*r)))
+		return;
+	facts = r->known ? facts_share(&r->facts) : NULL;
+	facts_unref(e->facts);
+	e->facts = facts;
+	e->r = *r;
+}
+
+void inventory_refresh(struct inventory *inv)
+{
+	SCOPED_LOCK(&inv->lock);
+
+	if (directory(inv))
+		inventory_file_read(inv->dir, &inv->version, take_record, inv);
+}
+
+struct shared_facts *inventory_find(struct inventory *inv, const char *path)
+{
+	struct inventory_identity now;
+	struct entry *e;
+	SCOPED_LOCK(&inv->lock);
+
+	e = find(inv, path);
+	if (!e || !e->facts || !inventory_identify(path, &now) ||
+	    memcmp(&now, &e->r.identity, sizeof(now)))
+		return NULL;
+	return facts_ref(e->facts);
+}
+
+void inventory_put(struct inventory *inv, const char *path, struct shared_facts *facts)
+{
+	struct inventory_identity now;
+	struct entry *e;
+	SCOPED_LOCK(&inv->lock);
+
+	if (!inventory_identify(path, &now))
+		return;
+	e = find_or_add(inv, path);
+	if (!e || (e->facts && !e->r.foreign && !memcmp(&now, &e->r.identity, sizeof(now)) &&
+		   !memcmp(&e->r.facts, &facts->f, sizeof(facts->f))))
+		return;
+	facts_unref(e->facts);
+	e->facts = facts_ref(facts);
+	e->r.facts = facts->f;
+	e->r.identity = now;
+	e->r.known = 1;
+	e->r.foreign = 0;
+	e->dirty = true;
+}
+
+void inventory_set_foreign(struct inventory *inv, const char *path, bool foreign)
+{
+	struct entry *e;
+	SCOPED_LOCK(&inv->lock);
+
+	e = find(inv, path);
+	if (!e || !e->r.foreign == !foreign)
+		return;
+	e->r.foreign = foreign;
+	e->dirty = true;
+}
+
+bool inventory_is_foreign(struct inventory *inv, const char *path)
+{
+	const struct entry *e;
+	SCOPED_LOCK(&inv->lock);
+
+	e = find(inv, path);
+	return e && e->r.foreign;
+}
+
+/* ---- locks ---- */
+
+/* Lock held. A descriptor of this process on the holders' file; -1: there is no directory. */
+static int holders(struct inventory *inv)
+{
+	pid_t me = getpid();
+
+	if (inv->holders_pid == me)
+		return inv->holders;
+	if (inv->holders >= 0)
+		sys_close(inv->holders); /* the parent's, whose locks stay: it has it open as well */
+	inv->holders = directory(inv) ? inventory_open_holders(inv->dir) : -1;
+	inv->holders_pid = me;
+	return inv->holders;
+}
+
+static int range_lock(int fd, int command, short type, off_t at, struct flock *ret)
+{
+	*ret = (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+	return fcntl(fd, command, ret) ? -errno : 0;
+}
+
+static off_t byte_of(const char *path, enum inventory_lock which)
+{
+	return (off_t)(hash_of(path) >> 3 << 1) + (which == INVENTORY_LOOK);
+}
+
+int inventory_lock(struct inventory *inv, const char *path, enum inventory_lock which)
+{
+	struct flock l;
+	int fd, rc;
+	SCOPED_LOCK(&inv->lock);
+
+	fd = holders(inv);
+	rc = fd < 0 ? 0 : range_lock(fd, F_OFD_SETLK, F_WRLCK, byte_of(path, which), &l);
+	return rc == -EAGAIN || rc == -EACCES ? -EBUSY : 0;
+}
+
+void inventory_unlock(struct inventory *inv, const char *path, enum inventory_lock which)
+{
+	struct flock l;
+	int fd;
+	SCOPED_LOCK(&inv->lock);
+
+	fd = holders(inv);
+	if (fd >= 0)
+		range_lock(fd, F_OFD_SETLK, F_UNLCK, byte_of(path, which), &l);
+}
+
+bool inventory_locked(struct inventory *inv, const char *path, enum inventory_lock which)
+{
+	struct flock l;
+	int fd;
+	SCOPED_LOCK(&inv->lock);
+
+	fd = holders(inv);
+	return fd >= 0 && !range_lock(fd, F_OFD_GETLK, F_WRLCK, byte_of(path, which), &l) &&
+	       l.l_type != F_UNLCK;
+}
+
+/* ---- the file ---- */
+
+static bool any_dirty(const struct inventory *inv)
+{
+	for (size_t i = 0; i < inv->num; i++)
+		if (inv->entries[i].dirty)
+			return true;
+	return false;
+}
+
+/* One writer at a time, or a change of another would be lost. */
+static bool become_writer(int fd)
+{
+	int64_t end = clock_deadline(WRITER_NS);
+	struct flock l;
+
+	while (range_lock(fd, F_OFD_SETLK, F_WRLCK, WRITER_BYTE, &l)) {
+		if (clock_now_ns() >= end)
+			return false;
+		clock_sleep_ns(NS_PER_MS);
+	}
+	return true;
+}
+
+/* What has gone is not written again. */
+static bool still_there(const struct entry *e)
+{
+	struct inventory_identity now;
+
+	return inventory_identify(e->r.path, &now);
+}
+
+static void write_all(struct inventory *inv)
+{
+	const struct inventory_record **list = calloc(inv->num + 1, sizeof(*list));
+	size_t n = 0;
+
+	for (size_t i = 0; list && i < inv->num; i++)
+		if (still_there(&inv->entries[i]))
+			list[n++] = &inv->entries[i].r;
+	if (list && !inventory_file_write(inv->dir, list, n, &inv->version))
+		for (size_t i = 0; i < inv->num; i++)
+			inv->entries[i].dirty = false;
+	free(list);
+}
+
+void inventory_save(struct inventory *inv)
+{
+	struct flock l;
+	int fd;
+	SCOPED_LOCK(&inv->lock);
+
+	fd = holders(inv);
+	if (fd < 0 || !any_dirty(inv) || !become_writer(fd))
+		return;
+	inventory_file_read(inv->dir, &inv->version, take_record, inv);
+	write_all(inv);
+	range_lock(fd, F_OFD_SETLK, F_UNLCK, WRITER_BYTE, &l);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Finding out what a device is without keeping it. What is known already is told from the
+ * inventory, and nothing is sent; the rest is connected to, read and left again, several at a time.
+ */
+#ifndef PLUGINS_VFIO_LOOK_H
+#define PLUGINS_VFIO_LOOK_H
+
+#include "plugins/vfio/vfio.h"
+
+struct look {
+	const struct place *place;
+	bool there;		    /* a device of ours is; otherwise the rest is nothing */
+	bool held;		    /* by another process */
+	struct shared_facts *facts; /* the caller's reference; NULL: not known */
+};
+
+/* Fills in all but the place of each. */
+void look_at(struct instance *inst, struct look *looks, size_t n);
+
+/* Opens a device; while it is held by one that may only be looking, tries again for patience_ns. */
+int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
+	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret);
+/* Reads a device that is open: memory accesses are on afterwards. -ENODEV: it has no object. */
+int look_read_facts(struct vdev *d, struct facts *ret);
+
+#endif
