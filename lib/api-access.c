@@ -2,10 +2,24 @@
 /* Open, close and what else concerns a handle as a whole. */
 #include <stdlib.h>
 
+#include "lib/children.h"
 #include "lib/host.h"
 #include "lib/parent.h"
 #include "lib/props.h"
 #include "lib/wrapped.h"
+
+static fpga_result open_entered(struct wrapped_handle *w, int flags)
+{
+	fpga_result r = detail_finish(w->table->fpgaOpen(w->token->plugin, &w->plugin, flags),
+				      "fpgaOpen", w->adapter->name);
+
+	if (r != FPGA_OK)
+		return r;
+	r = children_open(w);
+	if (r != FPGA_OK)
+		w->table->fpgaClose(w->plugin);
+	return r;
+}
 
 fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
 {
@@ -16,9 +30,11 @@ fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
 
 	if (!t)
 		return token_bad("fpgaOpen");
-	if (!handle) {
+	if (!handle || (flags & FPGA_OPEN_HAS_PARENT_AFU)) {
 		token_unref(t);
-		return fail(FPGA_INVALID_PARAM, "fpgaOpen: handle is NULL");
+		return fail(FPGA_INVALID_PARAM,
+			    handle ? "fpgaOpen: FPGA_OPEN_HAS_PARENT_AFU is the library's own" :
+				     "fpgaOpen: handle is NULL");
 	}
 	w = calloc(1, sizeof(*w));
 	if (!w) {
@@ -26,8 +42,7 @@ fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
 		return fail(FPGA_NO_MEMORY, "fpgaOpen: no memory");
 	}
 	*w = (struct wrapped_handle){ .table = t->adapter->table, .adapter = t->adapter, .token = t };
-	r = detail_finish(w->table->fpgaOpen(t->plugin, &w->plugin, flags), "fpgaOpen",
-			  t->adapter->name);
+	r = open_entered(w, flags);
 	if (r != FPGA_OK) {
 		token_unref(t);
 		free(w);
@@ -35,6 +50,7 @@ fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
 	}
 	id = id_add(&handles, w);
 	if (!id) {
+		children_close(w);
 		w->table->fpgaClose(w->plugin);
 		token_unref(t);
 		free(w);
@@ -47,12 +63,20 @@ fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
 fpga_result fpgaClose(fpga_handle handle)
 {
 	struct wrapped_handle *w;
+	bool child;
 
 	pthread_mutex_lock(&handles.lock);
-	w = id_remove_locked(&handles, handle);
+	w = id_get(&handles, handle);
+	child = w && w->is_child;
+	if (w && !child)
+		id_remove_locked(&handles, handle);
 	pthread_mutex_unlock(&handles.lock);
 	if (!w)
 		return handle_bad("fpgaClose");
+	if (child)
+		return fail(FPGA_INVALID_PARAM,
+			    "fpgaClose: the handle came from fpgaGetChildren and is closed with its "
+			    "parent");
 	return handle_close_entered(handle, w);
 }
 
@@ -80,19 +104,20 @@ fpga_result opaex_quiesce(fpga_handle handle)
 	return r;
 }
 
-/* Accelerators with several ports are the only ones with children; no plugin declares them yet. */
 fpga_result fpgaGetChildren(fpga_handle handle, uint32_t max_children, fpga_handle *children,
 			    uint32_t *num_children)
 {
 	struct wrapped_handle *w = handle_enter(handle);
+	fpga_result r = FPGA_OK;
 
 	if (!w)
 		return handle_bad("fpgaGetChildren");
-	handle_leave();
 	if (!num_children || (max_children && !children))
-		return fail(FPGA_INVALID_PARAM, "fpgaGetChildren: a pointer for the result is NULL");
-	*num_children = 0;
-	return FPGA_OK;
+		r = fail(FPGA_INVALID_PARAM, "fpgaGetChildren: a pointer for the result is NULL");
+	else
+		*num_children = children_list(w, children, max_children);
+	handle_leave();
+	return r;
 }
 
 fpga_result fpgaGetPropertiesFromHandle(fpga_handle handle, fpga_properties *prop)

@@ -1,16 +1,60 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "lib/call.h"
+#include "lib/children.h"
+
+/* The caller's variables are written only when all is done. buf_addr may be NULL in the probe form,
+ * which the plugin judges. */
+static fpga_result prepare(struct wrapped_handle *w, uint64_t len, void **buf_addr, uint64_t *wsid,
+			   int flags)
+{
+	void *at = buf_addr ? *buf_addr : NULL;
+	uint64_t id = 0;
+	fpga_result r;
+
+	if (w->is_child)
+		return fail(FPGA_NOT_SUPPORTED,
+			    "fpgaPrepareBuffer: the handle came from fpgaGetChildren; a buffer of its "
+			    "parent is its buffer as well");
+	r = detail_finish(w->table->fpgaPrepareBuffer(w->plugin, len, buf_addr ? &at : NULL, &id, flags),
+			  "fpgaPrepareBuffer", w->adapter->name);
+	if (r != FPGA_OK || !buf_addr)
+		return r;
+	r = children_pin(w, id);
+	if (r != FPGA_OK) {
+		w->table->fpgaReleaseBuffer(w->plugin, id);
+		return r;
+	}
+	*buf_addr = at;
+	*wsid = id;
+	return FPGA_OK;
+}
 
 fpga_result fpgaPrepareBuffer(fpga_handle handle, uint64_t len, void **buf_addr, uint64_t *wsid,
 			      int flags)
 {
-	/* buf_addr may be NULL in the probe form, which the plugin judges. */
-	HANDLE_CALL(fpgaPrepareBuffer, handle, wsid, len, buf_addr, wsid, flags);
+	struct wrapped_handle *w = handle_enter(handle);
+	fpga_result r;
+
+	if (!w)
+		return handle_bad("fpgaPrepareBuffer");
+	r = wsid ? prepare(w, len, buf_addr, wsid, flags) :
+		   fail(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: a pointer is NULL");
+	handle_leave();
+	return r;
 }
 
 fpga_result fpgaReleaseBuffer(fpga_handle handle, uint64_t wsid)
 {
-	HANDLE_CALL(fpgaReleaseBuffer, handle, true, wsid);
+	struct wrapped_handle *w = handle_enter(handle);
+	fpga_result r;
+
+	if (!w)
+		return handle_bad("fpgaReleaseBuffer");
+	children_unpin(w, wsid);
+	r = detail_finish(w->table->fpgaReleaseBuffer(w->plugin, wsid), "fpgaReleaseBuffer",
+			  w->adapter->name);
+	handle_leave();
+	return r;
 }
 
 fpga_result fpgaGetIOAddress(fpga_handle handle, uint64_t wsid, uint64_t *ioaddr)
@@ -20,5 +64,14 @@ fpga_result fpgaGetIOAddress(fpga_handle handle, uint64_t wsid, uint64_t *ioaddr
 
 fpga_result fpgaBindSVA(fpga_handle handle, uint32_t *pasid)
 {
-	HANDLE_CALL(fpgaBindSVA, handle, true, pasid);
+	struct wrapped_handle *w = handle_enter(handle);
+	fpga_result r;
+
+	if (!w)
+		return handle_bad("fpgaBindSVA");
+	r = detail_finish(w->table->fpgaBindSVA(w->plugin, pasid), "fpgaBindSVA", w->adapter->name);
+	if (r == FPGA_OK)
+		r = children_bind_sva(w);
+	handle_leave();
+	return r;
 }

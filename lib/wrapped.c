@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/children.h"
 #include "lib/host.h"
 #include "lib/props.h"
 
@@ -115,6 +116,7 @@ fpga_result handle_close_entered(void *id, struct wrapped_handle *w)
 	fpga_result r;
 
 	guard_wait((uint64_t)(uintptr_t)id);
+	children_close(w);
 	objects_orphan(id);
 	r = w->table->fpgaClose(w->plugin);
 	r = detail_finish(r, "fpgaClose", w->adapter->name);

@@ -25,6 +25,8 @@ struct wrapped_handle {
 	fpga_handle plugin;
 	const struct adapter *adapter;
 	struct wrapped_token *token;
+	struct children *children; /* of an accelerator with several ports; else NULL */
+	bool is_child;		   /* closed with its parent, and not otherwise */
 };
 
 struct wrapped_event {

@@ -2,6 +2,7 @@
 #include "plugins/vfio/buffer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,24 @@ int buffers_access(struct buffers *b, uint64_t iova, void *data, size_t len, boo
 
 /* ---- giving to the device ---- */
 
+/* The addresses are the buffer's. They are put back on failure. */
+static int map(struct buffers *b, struct vdev *dev, struct buffer *buf)
+{
+	int rc = 0;
+
+	if (buf->memory.fd < 0 && dev->ops->shares_by_fd)
+		rc = served_add(b, buf);
+	if (!rc) {
+		rc = dev->ops->dma_map(dev, buf->map_iova, buf->memory.at, buf->map_len,
+				       buf->memory.fd, buf->device_writes);
+		if (rc)
+			served_remove(b, buf->iova);
+	}
+	if (rc)
+		iova_put(&b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
+	return rc;
+}
+
 /* Finds addresses and maps. The caller keeps the memory on failure. */
 static int attach(struct buffers *b, struct vdev *dev, struct buffer *buf)
 {
@@ -135,17 +154,7 @@ static int attach(struct buffers *b, struct vdev *dev, struct buffer *buf)
 	if (rc)
 		return rc;
 	buf->iova = buf->map_iova + skew;
-	if (buf->memory.fd < 0 && dev->ops->shares_by_fd)
-		rc = served_add(b, buf);
-	if (!rc) {
-		rc = dev->ops->dma_map(dev, buf->map_iova, buf->memory.at, buf->map_len,
-				       buf->memory.fd, buf->device_writes);
-		if (rc)
-			served_remove(b, buf->iova);
-	}
-	if (rc)
-		iova_put(&b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
-	return rc;
+	return map(b, dev, buf);
 }
 
 /* The addresses are used again only when the device has let go of them. */
@@ -180,6 +189,65 @@ void buffers_done(struct buffers *b)
 	free(b->served);
 	pthread_mutex_destroy(&b->lock);
 	pthread_mutex_destroy(&b->served_lock);
+}
+
+/* ---- a buffer of several devices ---- */
+
+static struct buffer_slot *slot_at(struct buffers *b, const struct handle *owner, uint64_t iova)
+{
+	for (uint32_t i = 0; i < b->num; i++)
+		if (b->slots[i].used && b->slots[i].buffer.iova == iova &&
+		    (!owner || b->slots[i].buffer.owner == owner))
+			return &b->slots[i];
+	return NULL;
+}
+
+int buffers_copy(struct buffers *b, const void *at, uint64_t iova, struct buffer *ret)
+{
+	const struct buffer_slot *s;
+	SCOPED_LOCK(&b->lock);
+
+	s = slot_at(b, NULL, iova);
+	if (!s || s->buffer.memory.at != at)
+		return -ENOENT;
+	*ret = s->buffer;
+	ret->memory.kind = MEMORY_FOREIGN;
+	if (ret->memory.fd >= 0)
+		ret->memory.fd = fcntl(ret->memory.fd, F_DUPFD_CLOEXEC, 3);
+	return s->buffer.memory.fd >= 0 && ret->memory.fd < 0 ? -errno : 0;
+}
+
+int buffers_pin(struct buffers *b, struct vdev *dev, struct buffer *buf)
+{
+	struct buffer_slot *s;
+	int rc;
+	SCOPED_LOCK(&b->lock);
+
+	s = slot_new(b);
+	if (!s)
+		return -ENOMEM;
+	rc = iova_take(&b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
+	if (!rc)
+		rc = map(b, dev, buf);
+	if (rc)
+		slot_free(b, s);
+	else
+		s->buffer = *buf;
+	return rc;
+}
+
+int buffers_unpin(struct buffers *b, struct vdev *dev, const struct handle *owner, uint64_t iova)
+{
+	struct buffer_slot *s;
+	int rc;
+	SCOPED_LOCK(&b->lock);
+
+	s = slot_at(b, owner, iova);
+	if (!s)
+		return -ENOENT;
+	rc = detach(b, dev, &s->buffer);
+	slot_free(b, s);
+	return rc;
 }
 
 /* ---- the calls ---- */

@@ -53,6 +53,14 @@ void buffers_done(struct buffers *b);
 int buffers_attach(struct buffers *b, struct vdev *dev);
 /* Gives every buffer of the owner back (NULL: of all); the device may be dead. */
 void buffers_release_all(struct buffers *b, struct vdev *dev, const struct handle *owner);
+/* A copy of the buffer with that memory at that address, for another device of this process; its
+ * memory.fd is a descriptor of the copy's own. 0, -ENOENT, or why there is no descriptor. */
+int buffers_copy(struct buffers *b, const void *at, uint64_t iova, struct buffer *ret);
+/* Gives a buffer to the device at the address that it has already; takes its descriptor over when
+ * that works. */
+int buffers_pin(struct buffers *b, struct vdev *dev, struct buffer *buf);
+/* Takes one back that was given so. -ENOENT: there is none. */
+int buffers_unpin(struct buffers *b, struct vdev *dev, const struct handle *owner, uint64_t iova);
 /* Serves the device's messages. */
 int buffers_access(struct buffers *b, uint64_t iova, void *data, size_t len, bool write);
 

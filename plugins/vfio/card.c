@@ -40,6 +40,8 @@ int card_port_reset(struct card *c, const struct object *o, bool hold)
 	SCOPED_LOCK(&c->lock);
 
 	rc = d->ops->read(d, bar, at, &v, sizeof(v));
+	if (!rc && v == UINT64_MAX)
+		rc = -ENODEV; /* what a card that has fallen off its bus reads as */
 	if (rc)
 		return rc;
 	v = hold ? v | DFL_PORT_RESET : v & ~DFL_PORT_RESET;

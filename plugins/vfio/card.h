@@ -52,7 +52,8 @@ void card_leave(struct card *c, struct handle *h);
 
 /* Memory accesses on; DMA on or off. */
 int card_set_command(struct vdev *d, bool master);
-/* Holds an accelerator's port in reset, or lets it go. -ETIMEDOUT: it does not acknowledge. */
+/* Holds an accelerator's port in reset, or lets it go. -ETIMEDOUT: it does not acknowledge.
+ * -ENODEV: its registers read all-ones. */
 int card_port_reset(struct card *c, const struct object *o, bool hold);
 
 /* event.c */

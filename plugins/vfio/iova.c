@@ -123,6 +123,15 @@ int iova_get(struct iova_space *s, uint64_t len, uint64_t align, uint64_t *ret)
 	return -ENOSPC;
 }
 
+int iova_take(struct iova_space *s, uint64_t first, uint64_t last)
+{
+	size_t i = after(s, first);
+
+	if (first > last || !i || s->holes[i - 1].last < last)
+		return -EBUSY;
+	return carve(s, i - 1, first, last);
+}
+
 void iova_done(struct iova_space *s)
 {
 	free(s->holes);

@@ -20,6 +20,8 @@ struct iova_space {
 int iova_put(struct iova_space *s, uint64_t first, uint64_t last);
 /* len bytes (not 0) at a multiple of align (a power of two); -ENOSPC. */
 int iova_get(struct iova_space *s, uint64_t len, uint64_t align, uint64_t *ret);
+/* Takes just that range: 0, -EBUSY when some of it is in use or out of reach, or -ENOMEM. */
+int iova_take(struct iova_space *s, uint64_t first, uint64_t last);
 void iova_done(struct iova_space *s);
 
 #endif

@@ -126,6 +126,8 @@ static void fill(opae_api_adapter_table *t)
 	t->fpgaPrepareBuffer = vfio_prepare_buffer;
 	t->fpgaReleaseBuffer = vfio_release_buffer;
 	t->fpgaGetIOAddress = vfio_get_ioaddress;
+	t->pin_buffer = vfio_pin_buffer;
+	t->unpin_buffer = vfio_unpin_buffer;
 	t->get_ws_info = vfio_get_ws_info;
 	t->create_event = vfio_create_event;
 	t->fpgaDestroyEventHandle = vfio_destroy_event;

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <uuid/uuid.h>
 
 #include "tests/unit/check.h"
 
@@ -37,8 +38,25 @@ static void wait_ready(int fd)
 	close(fd);
 }
 
-pid_t card_start(const char *name, const char *board, const char *mmio)
+static void become_card(const char *path, const char *const *options, const char *const *values)
 {
+	char *args[12] = { strdup("opae-emu"), strdup("--socket"), strdup(path) };
+	unsigned int n = 3;
+
+	for (unsigned int i = 0; options[i]; i++)
+		if (values[i]) {
+			args[n++] = strdup(options[i]);
+			args[n++] = strdup(values[i]);
+		}
+	execv(getenv("OPAEX_EMU_PROGRAM"), args);
+	_exit(127);
+}
+
+pid_t card_start_with(const char *name, const char *board, const char *mmio, const char *afu,
+		      const char *faults)
+{
+	const char *const options[] = { "--board", "--mmio", "--afu", "--faults", NULL };
+	const char *const values[] = { board, mmio, afu, faults };
 	char path[128];
 	int out[2];
 	pid_t pid;
@@ -51,14 +69,17 @@ pid_t card_start(const char *name, const char *board, const char *mmio)
 		dup2(out[1], 1);
 		close(out[0]);
 		close(out[1]);
-		execl(getenv("OPAEX_EMU_PROGRAM"), "opae-emu", "--socket", path, "--board", board,
-		      "--mmio", mmio, (char *)NULL);
-		_exit(127);
+		become_card(path, options, values);
 	}
 	assert_true(pid > 0);
 	close(out[1]);
 	wait_ready(out[0]);
 	return pid;
+}
+
+pid_t card_start(const char *name, const char *board, const char *mmio)
+{
+	return card_start_with(name, board, mmio, NULL, NULL);
 }
 
 void card_end(pid_t pid, int sig)
@@ -101,6 +122,41 @@ fpga_token only_token(void)
 fpga_handle open_only(void)
 {
 	fpga_token t = only_token();
+	fpga_handle h;
+
+	if (fpgaOpen(t, &h, 0) != FPGA_OK)
+		fail_msg("fpgaOpen: %s", opaex_error_detail());
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+	return h;
+}
+
+fpga_token nth_token(fpga_objtype type, const char *guid, uint32_t n)
+{
+	fpga_properties filter;
+	fpga_token list[16], t = NULL;
+	uint32_t found = 0;
+	fpga_guid id;
+
+	assert_int_equal(fpgaGetProperties(NULL, &filter), FPGA_OK);
+	assert_int_equal(fpgaPropertiesSetObjectType(filter, type), FPGA_OK);
+	if (guid) {
+		assert_int_equal(uuid_parse(guid, id), 0);
+		assert_int_equal(fpgaPropertiesSetGUID(filter, id), FPGA_OK);
+	}
+	assert_int_equal(fpgaEnumerate(&filter, 1, list, 16, &found), FPGA_OK);
+	fpgaDestroyProperties(&filter);
+	assert_true(found > n);
+	for (uint32_t i = 0; i < found && i < 16; i++)
+		if (i == n)
+			t = list[i];
+		else
+			fpgaDestroyToken(&list[i]);
+	return t;
+}
+
+fpga_handle open_nth(fpga_objtype type, const char *guid, uint32_t n)
+{
+	fpga_token t = nth_token(type, guid, n);
 	fpga_handle h;
 
 	if (fpgaOpen(t, &h, 0) != FPGA_OK)

@@ -10,6 +10,9 @@
 
 /* Starts a card in the test's own emulator directory and waits until it listens. */
 pid_t card_start(const char *name, const char *board, const char *mmio);
+/* The same with --afu and --faults; NULL: without. */
+pid_t card_start_with(const char *name, const char *board, const char *mmio, const char *afu,
+		      const char *faults);
 void card_end(pid_t pid, int sig);
 
 /* Starts the library with v-opae and this "configuration" object. */
@@ -25,6 +28,9 @@ int card_down(void **state);
 /* The only accelerator there is; the test fails when there are more or none. */
 fpga_token only_token(void);
 fpga_handle open_only(void);
+/* The n-th of those of a type (and, unless NULL, of a GUID in text) that are listed. */
+fpga_token nth_token(fpga_objtype type, const char *guid, uint32_t n);
+fpga_handle open_nth(fpga_objtype type, const char *guid, uint32_t n);
 const char *card_dir(void);
 
 /* One NLB0 run: lines of 64 bytes from one IO address to another; the status line's first word. */
