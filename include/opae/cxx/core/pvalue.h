@@ -157,7 +157,16 @@ struct guid_t {
 	}
 
 	/** Is the object's GUID this one? One that is not set equals nothing. */
-	bool operator==(const uint8_t *g) const
+	bool operator==(const fpga_guid &g) const
+	{
+		return fetch() == FPGA_OK && !std::memcmp(data_.data(), g, data_.size());
+	}
+	/** With a pointer to 16 bytes, which would otherwise be compared as a pointer. */
+	template <typename P>
+	typename std::enable_if<std::is_same<P, uint8_t *>::value ||
+					std::is_same<P, const uint8_t *>::value,
+				bool>::type
+	operator==(const P &g) const
 	{
 		return g && fetch() == FPGA_OK && !std::memcmp(data_.data(), g, data_.size());
 	}
@@ -165,11 +174,7 @@ struct guid_t {
 	{
 		return other.fetch() == FPGA_OK && *this == other.data_.data();
 	}
-	bool operator!=(const uint8_t *g) const
-	{
-		return !(*this == g);
-	}
-	bool operator!=(const guid_t &other) const
+	template <typename U> bool operator!=(const U &other) const
 	{
 		return !(*this == other);
 	}
