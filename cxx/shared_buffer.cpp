@@ -73,7 +73,7 @@ void shared_buffer::refuse(size_t offset, size_t len) const
 {
 	if (!virt_)
 		detail::raise(FPGA_INVALID_PARAM, OPAECXX_HERE, "the buffer was released");
-	if (!handle_ || !handle_->c_type())
+	if (handle_ && !handle_->c_type())
 		detail::raise(FPGA_INVALID_PARAM, OPAECXX_HERE, "the buffer's handle was closed");
 	detail::raise(FPGA_INVALID_PARAM, OPAECXX_HERE,
 		      "%zu bytes at offset %zu are not inside a buffer of %zu bytes", len, offset,

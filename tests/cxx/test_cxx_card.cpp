@@ -253,6 +253,40 @@ void a_buffer_is_bounded()
 	CHECK(c->compare(b, 64) != 0);
 }
 
+/* Programs cut buffers into parts in this way: a part holds the whole, and no handle. */
+class part : public shared_buffer
+{
+public:
+	part(shared_buffer::ptr_t whole, std::size_t offset, std::size_t len)
+	    : shared_buffer(handle::ptr_t(), len, const_cast<uint8_t *>(whole->c_type()) + offset,
+			    whole->wsid(), whole->io_address() + offset),
+	      whole_(whole)
+	{
+	}
+
+private:
+	shared_buffer::ptr_t whole_;
+};
+
+void parts_of_a_buffer()
+{
+	const handle::ptr_t h = open_any();
+	shared_buffer::ptr_t whole = shared_buffer::allocate(h, 8192);
+	shared_buffer::ptr_t low = std::make_shared<part>(whole, 0, 4096);
+	shared_buffer::ptr_t high = std::make_shared<part>(whole, 4096, 4096);
+
+	high->fill(7);
+	CHECK_EQ(whole->read<uint8_t>(4095), 0);
+	CHECK_EQ(whole->read<uint8_t>(4096), 7);
+	CHECK(low->compare(high, 1) != 0);
+	low->write<uint32_t>(1, 4092);
+	THROWN(invalid_param, low->write<uint32_t>(1, 4093));
+	CHECK(!low->owner());
+	low.reset(); /* which releases nothing */
+	whole.reset();
+	CHECK_EQ(high->read<uint8_t>(0), 7);
+}
+
 void attached_memory_stays_the_callers()
 {
 	const handle::ptr_t h = open_any();
@@ -408,6 +442,7 @@ int main()
 		ON(loopback, card_up_trap),
 		ON(loopback, card_up_map),
 		ON(a_buffer_is_bounded, card_up_trap),
+		ON(parts_of_a_buffer, card_up_trap),
 		ON(attached_memory_stays_the_callers, card_up_trap),
 		ON(a_read_only_buffer_is_not_written, card_up_trap),
 		ON(references_go_in_any_order, card_up_trap),

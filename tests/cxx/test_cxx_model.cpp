@@ -63,6 +63,14 @@ static void an_accelerator_has_a_parent()
 	CHECK(parent && !device->get_parent());
 	CHECK(properties::get(parent)->type == FPGA_DEVICE);
 	CHECK(properties::get(parent)->object_id == properties::get(device)->object_id);
+
+	const properties::ptr_t child = properties::get(first(FPGA_ACCELERATOR));
+	auto member = child->parent;
+	const properties::ptr_t of_parent = properties::get(member), filter = properties::get();
+
+	CHECK(of_parent->type == FPGA_DEVICE);
+	filter->parent = *parent;
+	CHECK_EQ(token::enumerate({ filter }).size(), 3u);
 }
 
 static void properties_of_what_there_is()

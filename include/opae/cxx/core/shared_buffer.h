@@ -106,6 +106,7 @@ public:
 	}
 
 protected:
+	/** For derived classes; without a handle release() gives nothing back: a part of a buffer. */
 	shared_buffer(handle::ptr_t handle, size_t len, uint8_t *virt, uint64_t wsid,
 		      uint64_t io_address);
 
@@ -121,7 +122,7 @@ private:
 	/** The len bytes at offset, if they are there and can be touched. */
 	uint8_t *at(size_t offset, size_t len) const
 	{
-		if (!virt_ || !handle_ || !handle_->c_type() || len > len_ || offset > len_ - len)
+		if (!virt_ || (handle_ && !handle_->c_type()) || len > len_ || offset > len_ - len)
 			refuse(offset, len);
 		return virt_ + offset;
 	}
