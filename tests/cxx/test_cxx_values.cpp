@@ -171,6 +171,13 @@ static void members_are_copied_by_value()
 	THROWN(not_found, to->guid = properties::get()->guid);
 	THROWN(invalid_param, static_cast<int>(pvalue<int>()));
 	THROWN(invalid_param, pvalue<int>() = 3);
+
+	pvalue<uint16_t> member;
+
+	member = from->segment; /* nobody's so far: from now on it is that member */
+	CHECK(member == 6);
+	member = 7;
+	CHECK(from->segment == 7 && to->segment == 5);
 }
 
 static void members_of_every_kind()

@@ -267,11 +267,16 @@ template <typename T> struct pvalue {
 		return *this;
 	}
 
-	/** Sets it to another object's value. @throws not_found: that one has none */
+	/**
+	 * Sets it to another object's value; one that belongs to no object becomes the same member
+	 * of the same object. @throws not_found: that one has no value
+	 */
 	pvalue<T> &operator=(const pvalue &other)
 	{
 		copy_t value = copy_t();
 
+		if (!props_)
+			return bind(other);
 		ASSERT_FPGA_OK(other.get_value(value));
 		return *this = detail::as_argument(value);
 	}
@@ -347,6 +352,16 @@ template <typename T> struct pvalue {
 	}
 
 private:
+	pvalue<T> &bind(const pvalue &other)
+	{
+		props_ = other.props_;
+		is_set_ = other.is_set_;
+		get_ = other.get_;
+		set_ = other.set_;
+		copy_ = other.copy_;
+		return *this;
+	}
+
 	[[noreturn]] static void unbound()
 	{
 		detail::raise(FPGA_INVALID_PARAM, OPAECXX_HERE,
