@@ -15,6 +15,7 @@ MAY_INCLUDE = {
     "include": set(),
     "base": set(),
     "lib": {"base"},
+    "cxx": set(),
     "vfio-user": {"base"},
     "plugins/vfio": {"base", "vfio-user"},
     "emu": {"base", "vfio-user"},
@@ -37,7 +38,7 @@ def folder_of(path, folders):
 
 
 def problems(source):
-    listing = subprocess.run(["git", "-C", source, "ls-files", "*.c", "*.h"], check=True, text=True,
+    listing = subprocess.run(["git", "-C", source, "ls-files", "*.c", "*.h", "*.cpp"], check=True, text=True,
                              stdout=subprocess.PIPE).stdout.split()
     for path in listing:
         if not (Path(source) / path).exists():

@@ -36,8 +36,18 @@ struct opaex_mmio_info {
 	uint32_t reserved;
 };
 
+/* A structure and a function of one name, as stat is: C++ warns of it when it is asked to. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+
 /** @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_SUPPORTED */
 fpga_result opaex_mmio_info(fpga_handle handle, uint32_t mmio_num, struct opaex_mmio_info *info);
+
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /**
  * Reads 64 bits until (value & mask) == expected. Over a network the far side does the polling.

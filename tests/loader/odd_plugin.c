@@ -12,6 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "tests/loader/odd_objects.h"
+
 /* For the preprocessor, so no enum. */
 #define GOOD 0
 #define NO_SYMBOL 1 /* neither of the two symbols */
@@ -326,6 +328,16 @@ static fpga_result odd_release(fpga_handle handle, uint64_t wsid)
 	return FPGA_OK;
 }
 
+static fpga_result odd_io_address(fpga_handle handle, uint64_t wsid, uint64_t *io)
+{
+	struct odd_handle *h = handle;
+
+	if (!wsid || wsid > BUFFERS || !h->buffers[wsid - 1])
+		return FPGA_NOT_FOUND;
+	*io = wsid << 20;
+	return FPGA_OK;
+}
+
 static fpga_result odd_event(void *instance, fpga_event_handle *eh)
 {
 	int *fd = malloc(sizeof(*fd));
@@ -365,29 +377,11 @@ static fpga_result odd_unregister(fpga_handle handle, fpga_event_type type, fpga
 	return odd_register(handle, type, eh, 0);
 }
 
-static fpga_result odd_object(fpga_handle handle, const char *name, fpga_object *object, int flags)
-{
-	(void)handle;
-	(void)flags;
-	if (strcmp(name, "answer"))
-		return FPGA_NOT_FOUND;
-	*object = malloc(1);
-	return *object ? FPGA_OK : FPGA_NO_MEMORY;
-}
-
 static fpga_result odd_destroy_object(fpga_object *object)
 {
 	if (ODD == CALLS_BACK)
 		call_back();
 	free(*object);
-	return FPGA_OK;
-}
-
-static fpga_result odd_object_read64(fpga_object object, uint64_t *value, int flags)
-{
-	(void)object;
-	(void)flags;
-	*value = 42;
 	return FPGA_OK;
 }
 
@@ -411,14 +405,14 @@ static void fill(opae_api_adapter_table *t)
 	t->mmio_info = odd_info;
 	t->fpgaPrepareBuffer = odd_prepare;
 	t->fpgaReleaseBuffer = odd_release;
+	t->fpgaGetIOAddress = odd_io_address;
 	t->create_event = odd_event;
 	t->fpgaDestroyEventHandle = odd_destroy_event;
 	t->fpgaGetOSObjectFromEventHandle = odd_event_fd;
 	t->fpgaRegisterEvent = odd_register;
 	t->fpgaUnregisterEvent = odd_unregister;
-	t->fpgaHandleGetObject = odd_object;
 	t->fpgaDestroyObject = odd_destroy_object;
-	t->fpgaObjectRead64 = odd_object_read64;
+	odd_fill_objects(t);
 }
 
 static void read_config(struct model *m, const char *json)

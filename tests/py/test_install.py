@@ -23,6 +23,30 @@ int main(void)
 }
 """
 
+CXX_CONSUMER = """
+#include <opae/cxx/core.h>
+#include <iostream>
+using namespace opae::fpga::types;
+int main()
+{
+	properties::ptr_t filter = properties::get(FPGA_ACCELERATOR);
+	filter->bus = 3;
+	try {
+		filter->guid.parse("no guid");
+		return 1;
+	} catch (const invalid_param &e) {
+		if (static_cast<fpga_result>(e) != FPGA_INVALID_PARAM) return 2;
+	}
+	try {
+		handle::open(fpga_token(nullptr), 0);
+		return 3;
+	} catch (const except &e) {
+		if (typeid(e) != typeid(invalid_param)) return 4;
+	}
+	std::cout << token::enumerate({filter}).size() << " accelerators: success" << std::endl;
+}
+"""
+
 
 def output(*args, **kw):
     return subprocess.run(args, check=True, text=True, stdout=subprocess.PIPE, **kw).stdout
@@ -88,12 +112,62 @@ def test_plugins_export_two_symbols_and_do_not_link_the_library(installed):
     assert os.path.realpath(library(installed, "libopae-v.so")) == str(plugin)
 
 
-@pytest.mark.parametrize("name", ["libopae-c.so.2", "libv-opae.so"])
+def test_the_cxx_layer_exports_its_classes_alone(installed):
+    """Nothing of the standard library's; typeinfo of what is thrown is there to be caught by."""
+    lines = output("nm", "-DC", "--defined-only", library(installed, "libopae-cxx-core.so.2"))
+    names = {line.split(None, 2)[2].split("@")[0] for line in lines.splitlines()
+             if line.split()[1] != "A"}
+    ours = re.compile(r"^((typeinfo|typeinfo name|vtable) for )?opae::fpga::types::")
+    assert [n for n in names if not ours.match(n)] == []
+    for result in ("invalid_param", "busy", "exception", "not_found", "no_memory", "not_supported",
+                   "no_driver", "no_daemon", "no_access", "reconf_error", "except"):
+        assert f"typeinfo for opae::fpga::types::{result}" in names
+
+
+# As they are linked by programs that were compiled against OPAE's own headers.
+CXX_SYMBOLS_2_14 = """
+_ZN4opae4fpga5types10properties3getEPh _ZN4opae4fpga5types10properties3getEv
+_ZN4opae4fpga5types10properties3getE12fpga_objtype _ZN4opae4fpga5types10properties4noneE
+_ZN4opae4fpga5types10properties3getEPv _ZN4opae4fpga5types10properties3getESt10shared_ptrINS1_5tokenEE
+_ZN4opae4fpga5types10properties3getESt10shared_ptrINS1_6handleEE
+_ZN4opae4fpga5types5token9enumerateERKSt6vectorISt10shared_ptrINS1_10propertiesEESaIS6_EE
+_ZNK4opae4fpga5types5token10get_parentEv _ZN4opae4fpga5types6handle4openEPvi
+_ZN4opae4fpga5types6handle4openESt10shared_ptrINS1_5tokenEEi _ZN4opae4fpga5types6handle5closeEv
+_ZN4opae4fpga5types6handle5resetEv _ZNK4opae4fpga5types6handle10read_csr64Emj
+_ZNK4opae4fpga5types6handle10read_csr32Emj _ZN4opae4fpga5types6handle11write_csr32Emjj
+_ZN4opae4fpga5types6handle11write_csr64Emmj _ZN4opae4fpga5types6handle12write_csr512EmPKvj
+_ZNK4opae4fpga5types6handle8mmio_ptrEmj _ZN4opae4fpga5types6handle11reconfigureEjPKhmi
+_ZNK4opae4fpga5types6handle9get_tokenEv _ZN4opae4fpga5types6handle8bind_svaEv
+_ZN4opae4fpga5types13shared_buffer8allocateESt10shared_ptrINS1_6handleEEmb
+_ZN4opae4fpga5types13shared_buffer6attachESt10shared_ptrINS1_6handleEEPhmb
+_ZN4opae4fpga5types13shared_buffer7releaseEv _ZN4opae4fpga5types13shared_buffer4fillEi
+_ZNK4opae4fpga5types13shared_buffer7compareESt10shared_ptrIS2_Em
+_ZN4opae4fpga5types5event14register_eventESt10shared_ptrINS1_6handleEENS2_6type_tEi
+_ZNK4opae4fpga5types5event9os_objectEv _ZN4opae4fpga5types5error3getESt10shared_ptrINS1_5tokenEEj
+_ZN4opae4fpga5types5error10read_valueEv _ZN4opae4fpga5types7version9as_structEv
+_ZN4opae4fpga5types7version9as_stringB5cxx11Ev _ZN4opae4fpga5types7version5buildB5cxx11Ev
+_ZN4opae4fpga5types12src_locationC1EPKcS4_i _ZN4opae4fpga5types12src_locationC1ERKS2_
+_ZNK4opae4fpga5types12src_location4fileEv _ZNK4opae4fpga5types6except4whatEv
+_ZN4opae4fpga5types6exceptC2E11fpga_resultPKcNS1_12src_locationE
+_ZN4opae4fpga5types6exceptC1ENS1_12src_locationE _ZN4opae4fpga5types9sysobject3getEi
+_ZNK4opae4fpga5types9sysobject6read64Ei _ZNK4opae4fpga5types9sysobject7write64Emi
+_ZNK4opae4fpga5types9sysobject5bytesEi _ZNK4opae4fpga5types9sysobject5bytesEjji
+_ZNK4opae4fpga5types9sysobject4sizeEv _ZNK4opae4fpga5types9sysobject4typeEv
+_ZTIN4opae4fpga5types6exceptE _ZTVN4opae4fpga5types6exceptE
+""".split()
+
+
+def test_programs_in_cxx_find_what_they_were_linked_with(installed):
+    assert set(CXX_SYMBOLS_2_14) <= exported(library(installed, "libopae-cxx-core.so.2"))
+
+
+@pytest.mark.parametrize("name", ["libopae-c.so.2", "libv-opae.so", "libopae-cxx-core.so.2"])
 def test_hardened(installed, name):
     dynamic = output("readelf", "-dlW", library(installed, name))
     assert "GNU_RELRO" in dynamic and "NOW" in dynamic
+    if name.endswith(".so.2"):
+        assert f"[{name}]" in re.search(r"SONAME.*", dynamic).group()
     if name == "libopae-c.so.2":
-        assert re.search(r"SONAME.*\[libopae-c\.so\.2\]", dynamic)
         needed = set(re.findall(r"NEEDED.*\[(.*)\]", dynamic))
         assert needed <= {"libjson-c.so.5", "libc.so.6", "libuuid.so.1", "ld-linux-x86-64.so.2"}
 
@@ -101,6 +175,9 @@ def test_hardened(installed, name):
 def test_headers_are_installed(installed):
     ours = {p.name for p in (SOURCE / "include/opae").glob("*.h")}
     assert {p.name for p in (installed / "include/opae").glob("*.h")} == ours
+    core = {p.name for p in (SOURCE / "include/opae/cxx/core").glob("*.h")}
+    assert {p.name for p in (installed / "include/opae/cxx/core").glob("*.h")} == core
+    assert (installed / "include/opae/cxx/core.h").exists()
 
 
 def run_consumer(program, installed):
@@ -109,23 +186,31 @@ def run_consumer(program, installed):
     assert output(program, env=env) == "0 accelerators: success\n"
 
 
-def test_pkg_config_consumer(installed, tmp_path):
-    (tmp_path / "c.c").write_text(CONSUMER)
+LANGUAGES = [("c", "gcc", "libopae-c", "opae::opae-c", CONSUMER),
+             ("cpp", "g++", "libopae-cxx-core", "opae::opae-cxx-core", CXX_CONSUMER)]
+
+
+@pytest.mark.parametrize("suffix,compiler,package,target,text", LANGUAGES)
+def test_pkg_config_consumer(installed, tmp_path, suffix, compiler, package, target, text):
+    source = tmp_path / f"c.{suffix}"
+    source.write_text(text)
     env = {**os.environ, "PKG_CONFIG_PATH": str(next(installed.glob("lib*/**/pkgconfig"))),
            "PKG_CONFIG_SYSROOT_DIR": str(installed.parents[1])}
-    flags = output("pkg-config", "--cflags", "--libs", "libopae-c", env=env).split()
-    assert output("pkg-config", "--modversion", "libopae-c", env=env).strip() == "2.14.0"
-    subprocess.run(["gcc", "-Wall", "-Werror", "-o", tmp_path / "c", tmp_path / "c.c", *flags],
-                   check=True)
+    flags = output("pkg-config", "--cflags", "--libs", package, env=env).split()
+    assert output("pkg-config", "--modversion", package, env=env).strip() == "2.14.0"
+    subprocess.run([compiler, "-Wall", "-Werror", "-fvisibility=hidden", "-o", tmp_path / "c",
+                    source, *flags], check=True)
     run_consumer(tmp_path / "c", installed)
 
 
-def test_cmake_consumer(installed, tmp_path):
-    (tmp_path / "c.c").write_text(CONSUMER)
+@pytest.mark.parametrize("suffix,compiler,package,target,text", LANGUAGES)
+def test_cmake_consumer(installed, tmp_path, suffix, compiler, package, target, text):
+    (tmp_path / f"c.{suffix}").write_text(text)
+    language = "C" if suffix == "c" else "CXX"
     (tmp_path / "CMakeLists.txt").write_text(
-        "cmake_minimum_required(VERSION 3.14)\nproject(consumer C)\n"
-        "find_package(opae 2 REQUIRED)\nadd_executable(c c.c)\n"
-        "target_link_libraries(c opae::opae-c)\n")
+        f"cmake_minimum_required(VERSION 3.14)\nproject(consumer {language})\n"
+        f"find_package(opae 2 REQUIRED)\nadd_executable(c c.{suffix})\n"
+        f"target_link_libraries(c {target})\n")
     for args in (["-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "b",
                   f"-DCMAKE_PREFIX_PATH={installed}"],
                  ["--build", tmp_path / "b"]):

@@ -9,6 +9,9 @@ from conftest import SOURCE
 
 pytestmark = pytest.mark.once
 HEADERS = sorted(p.name for p in (SOURCE / "include/opae").glob("*.h"))
+CXX_HEADERS = sorted(str(p.relative_to(SOURCE / "include"))
+                     for p in (SOURCE / "include/opae/cxx").rglob("*.h"))
+CXX_WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror".split()
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -23,6 +26,26 @@ def test_header_compiles_alone(header, compiler, language):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("header", CXX_HEADERS)
+@pytest.mark.parametrize("standard", ["c++11", "c++14", "c++17", "c++20"])
+def test_cxx_header_compiles_alone(header, standard):
+    done = subprocess.run(
+        ["g++", f"-std={standard}", "-x", "c++", "-fsyntax-only", *CXX_WARNINGS, "-I",
+         SOURCE / "include", "-"], input=f"#include <{header}>\n#include <{header}>\n", text=True,
+        stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("standard", ["c++11", "c++14", "c++17", "c++20"])
+def test_cxx_programs_compile_in_every_standard(standard):
+    """Comparisons above all, of which C++20 has ideas of its own."""
+    for source in sorted((SOURCE / "tests/cxx").glob("*.cpp")):
+        done = subprocess.run(
+            ["g++", f"-std={standard}", "-fsyntax-only", *CXX_WARNINGS, "-D_GNU_SOURCE", "-I",
+             SOURCE / "include", "-I", SOURCE, source], text=True, stderr=subprocess.PIPE)
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("script", ["check-layers.py", "check-style.py"])
 def test_rules(script):
     done = subprocess.run([sys.executable, SOURCE / "scripts" / script, SOURCE], text=True,
@@ -35,9 +58,10 @@ def test_rules(script):
     ('#include <opae/plugin.h>', "check-layers.py"),
     ("void f(char *p) { strcpy(p, p); }", "check-style.py"),
     ("void f(void) {\n" + "\t;\n" * 80 + "}", "check-style.py")])
-def test_the_rules_bite(tmp_path, line, script):
+@pytest.mark.parametrize("name", ["bad.c", "bad.cpp"])
+def test_the_rules_bite(tmp_path, line, script, name):
     """A breach is found: the scripts are no checks that cannot fail."""
-    bad = tmp_path / "tools" / "bad.c"
+    bad = tmp_path / "tools" / name
     bad.parent.mkdir()
     bad.write_text(f"/* SPDX-License-Identifier: BSD-3-Clause */\n{line}\n")
     subprocess.run("git init -q && git add .", shell=True, check=True, cwd=tmp_path)
