@@ -48,7 +48,6 @@ static struct handle *handle_new(const struct token *t, bool shared)
 		return NULL;
 	h->token = *t;
 	facts_ref(t->facts);
-	h->token.state = FPGA_ACCELERATOR_ASSIGNED;
 	h->shared = shared;
 	return h;
 }

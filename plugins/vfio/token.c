@@ -6,7 +6,7 @@
 #include "plugins/vfio/card.h"
 #include "plugins/vfio/look.h"
 
-#define FRESH_NS (100 * NS_PER_MS) /* how long what enumeration saw is taken for the present */
+#define FRESH_NS (5 * NS_PER_MS) /* how long what enumeration saw of others is taken for the present */
 
 /* ---- facts ---- */
 
@@ -105,7 +105,9 @@ static void describe(const struct token *t, struct opae_props *v)
 		.socket_id = 0xff, /* unknown: no NUMA node is near a socket */
 		.object_id = object_id(t),
 		.interface = FPGA_IFC_VFIO,
-		.state = t->state,
+		.state = t->held || card_object_held(t->inst, t->place.path, t->object) ?
+				 FPGA_ACCELERATOR_ASSIGNED :
+				 FPGA_ACCELERATOR_UNASSIGNED,
 	};
 	if (!o)
 		return;
@@ -118,13 +120,6 @@ static void describe(const struct token *t, struct opae_props *v)
 	describe_object(o, v);
 }
 
-static fpga_accelerator_state state_of(struct instance *inst, const struct look *l, uint32_t object)
-{
-	bool held = l->held || card_object_held(inst, l->place->path, object);
-
-	return held ? FPGA_ACCELERATOR_ASSIGNED : FPGA_ACCELERATOR_UNASSIGNED;
-}
-
 fpga_result vfio_update_properties(fpga_token token, fpga_properties prop)
 {
 	struct token now = *(const struct token *)token;
@@ -134,7 +129,7 @@ fpga_result vfio_update_properties(fpga_token token, fpga_properties prop)
 		struct look l = { .place = &now.place };
 
 		look_at(now.inst, &l, 1);
-		now.state = state_of(now.inst, &l, now.object);
+		now.held = l.held;
 		facts_unref(l.facts);
 	}
 	describe(&now, &v);
@@ -191,7 +186,7 @@ static fpga_result list_device(struct listing *g, const struct look *l)
 					 .place = *l->place,
 					 .facts = l->facts,
 					 .object = i,
-					 .state = state_of(g->inst, l, i),
+					 .held = l->held,
 					 .looked_at = g->now };
 
 		if (g->found >= g->max)

@@ -45,8 +45,8 @@ struct token {
 	struct place place;
 	struct shared_facts *facts; /* NULL: the device was held whenever we looked */
 	uint32_t object;	    /* of the facts */
-	fpga_accelerator_state state;
-	int64_t looked_at; /* when state was found out */
+	bool held;	   /* by another process, */
+	int64_t looked_at; /* when that was found out */
 };
 
 /*
