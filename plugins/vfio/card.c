@@ -271,6 +271,18 @@ fpga_result card_get(struct token *t, struct card **ret)
 
 /* ---- what is held ---- */
 
+struct card *card_find(struct instance *inst, const char *path)
+{
+	struct card *c;
+	SCOPED_LOCK(&inst->lock);
+
+	c = find(inst, path);
+	if (!c || !c->handles)
+		return NULL;
+	c->refs++;
+	return c;
+}
+
 struct shared_facts *card_held_facts(struct instance *inst, const char *path)
 {
 	const struct card *c;

@@ -40,6 +40,8 @@ struct card {
 
 /* The device, open: this process's if it holds it, otherwise connected now. Says why not. */
 fpga_result card_get(struct token *t, struct card **ret);
+/* The same only if this process holds it already; NULL otherwise. */
+struct card *card_find(struct instance *inst, const char *path);
 void card_put(struct card *c);
 /* What is known of a device that this process holds; a reference, or NULL. */
 struct shared_facts *card_held_facts(struct instance *inst, const char *path);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,47 @@ int look_read_facts(struct vdev *d, struct facts *ret)
 			rc = dfl_read(&io, lists, n, ret);
 	}
 	return rc || ret->num_objects ? rc : -ENODEV;
+}
+
+/* ---- a device for a moment ---- */
+
+static int lock_patiently(struct instance *inst, const char *path)
+{
+	int64_t end = clock_deadline(PATIENCE_UNKNOWN_NS);
+	int rc;
+
+	for (;;) {
+		rc = inventory_lock(inst->inventory, path, INVENTORY_LOOK);
+		if (rc != -EBUSY || clock_now_ns() >= end)
+			return rc;
+		clock_sleep_ns(PAUSE_NS);
+	}
+}
+
+int look_enter(struct instance *inst, const char *path, struct facts *facts, struct vdev **ret,
+	       char *why, size_t why_len)
+{
+	struct vdev_options opt = { .connect_ns = LOOK_NS, .spin_ns = inst->spin_ns };
+	int rc = lock_patiently(inst, path);
+
+	*ret = NULL;
+	snprintf(why, why_len, "another process has the device open");
+	if (!rc && inventory_locked(inst->inventory, path, INVENTORY_HOLD))
+		rc = -EBUSY;
+	if (!rc)
+		rc = look_open(inst, path, &opt, PATIENCE_NS, why, why_len, ret);
+	if (!rc)
+		rc = look_read_facts(*ret, facts);
+	if (rc && *ret)
+		(*ret)->ops->why(*ret, why, why_len);
+	return rc;
+}
+
+void look_leave(struct instance *inst, const char *path, struct vdev *d)
+{
+	if (d)
+		d->ops->close(d);
+	inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
 }
 
 /* ---- one look ---- */

@@ -18,6 +18,15 @@ struct look {
 /* Fills in all but the place of each. */
 void look_at(struct instance *inst, struct look *looks, size_t n);
 
+/*
+ * A device that nobody holds, open and read for a moment, with its lock, so that others wait instead of
+ * hearing that it is busy. 0, -EBUSY: somebody holds it, or why not, in words. look_leave() must
+ * follow in any case.
+ */
+int look_enter(struct instance *inst, const char *path, struct facts *facts, struct vdev **ret,
+	       char *why, size_t why_len);
+void look_leave(struct instance *inst, const char *path, struct vdev *d);
+
 /* Opens a device; while it is held by one that may only be looking, tries again for patience_ns. */
 int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "plugins/vfio/card.h"
+#include "plugins/vfio/errors.h"
 #include "plugins/vfio/look.h"
 
 #define FRESH_NS (5 * NS_PER_MS) /* how long what enumeration saw of others is taken for the present */
@@ -71,8 +72,12 @@ static fpga_version bitstream_version(uint64_t id)
 static void describe_object(const struct object *o, struct opae_props *v)
 {
 	static const fpga_guid none;
+	const struct error_register *errors;
 
 	v->objtype = o->type;
+	v->num_errors = errors_of(o, &errors);
+	if (v->num_errors)
+		v->valid |= OPAE_PROP_NUM_ERRORS;
 	if (o->type == FPGA_ACCELERATOR || memcmp(o->guid, none, sizeof(none)))
 		v->valid |= OPAE_PROP_GUID;
 	memcpy(v->guid, o->guid, sizeof(v->guid));

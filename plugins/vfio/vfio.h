@@ -137,6 +137,25 @@ fpga_result vfio_register_event(fpga_handle handle, fpga_event_type type, fpga_e
 				uint32_t flags);
 fpga_result vfio_unregister_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh);
 
+fpga_result vfio_read_error(fpga_token token, uint32_t n, uint64_t *value);
+fpga_result vfio_clear_error(fpga_token token, uint32_t n);
+fpga_result vfio_clear_all_errors(fpga_token token);
+fpga_result vfio_get_error_info(fpga_token token, uint32_t n, struct fpga_error_info *info);
+fpga_result vfio_token_get_object(fpga_token token, const char *name, fpga_object *object,
+				  int flags);
+fpga_result vfio_handle_get_object(fpga_handle handle, const char *name, fpga_object *object,
+				   int flags);
+fpga_result vfio_object_get_object(fpga_object parent, const char *name, fpga_object *object,
+				   int flags);
+fpga_result vfio_object_get_object_at(fpga_object parent, size_t i, fpga_object *object);
+fpga_result vfio_destroy_object(fpga_object *object);
+fpga_result vfio_object_get_type(fpga_object object, enum fpga_sysobject_type *type);
+fpga_result vfio_object_get_size(fpga_object object, uint32_t *size, int flags);
+fpga_result vfio_object_read(fpga_object object, uint8_t *buffer, size_t offset, size_t len,
+			     int flags);
+fpga_result vfio_object_read64(fpga_object object, uint64_t *value, int flags);
+fpga_result vfio_object_write64(fpga_object object, uint64_t value, int flags);
+
 /* mmio.c: gives the handle a region; the BAR's description must outlive the handle. */
 void mmio_add(struct handle *h, const struct span *where, const struct vdev_region *bar);
 

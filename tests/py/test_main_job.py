@@ -174,3 +174,19 @@ def test_quiet_by_default(here):
     log = here.run("hello_fpga", env={**env, "LIBOPAE_LOG": "2"})
     assert "libgone.so" in log.stdout
     assert os.path.exists(here.plugins / "libopae-v.so")
+
+
+def test_hello_events(machine):
+    machine.start("card0", "a10")
+    out = machine.good("hello_events")
+    assert "event: 1 interrupt" in out and "nonfatal_errors  0x40" in out
+    assert out.endswith("Test PASSED\n")
+    assert "event: 1 interrupt" in machine.good("hello_events", "-s", "8000:00:00.0")
+
+
+def test_hello_events_without_a_device(machine):
+    machine.start("card0", "nlb0")
+    done = machine.run("hello_events")
+    assert done.returncode == 1 and "opae emu start --board a10" in done.stderr
+    done = machine.run("hello_events", "nonsense")
+    assert done.returncode == 1 and "'nonsense' is no address" in done.stderr
