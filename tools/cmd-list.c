@@ -23,6 +23,14 @@ static const struct {
 	{ "8568ab4e-6ba5-4616-bb65-2a578330a8eb", "HE-MEM" },
 };
 
+const char *afu_name(const char *guid)
+{
+	for (size_t i = 0; i < sizeof(known_afus) / sizeof(known_afus[0]); i++)
+		if (!strcmp(guid, known_afus[i].guid))
+			return known_afus[i].name;
+	return "";
+}
+
 static const char *interface_name(fpga_interface ifc)
 {
 	static const char *const names[] = { [FPGA_IFC_DFL] = "dfl",
@@ -57,9 +65,7 @@ static void read_row(fpga_properties p, struct row *row)
 		row->interface = interface_name(ifc);
 	if (row->type == FPGA_ACCELERATOR && fpgaPropertiesGetAcceleratorState(p, &state) == FPGA_OK)
 		row->state = state == FPGA_ACCELERATOR_ASSIGNED ? "in use" : "free";
-	for (size_t i = 0; i < sizeof(known_afus) / sizeof(known_afus[0]); i++)
-		if (!strcmp(row->guid, known_afus[i].guid))
-			snprintf(row->name, sizeof(row->name), "%s", known_afus[i].name);
+	snprintf(row->name, sizeof(row->name), "%s", afu_name(row->guid));
 }
 
 static const char *type_name(fpga_objtype t)

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "opae.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct command commands[] = {
 	{ "list", "[--json] [ADDRESS | GUID]", "the accelerators and devices there are", cmd_list },
 	{ "info", "[--json] [ADDRESS | GUID]", "every property of them", cmd_info },
-	{ "mmio", "[--json] read|write [-w 32|64] [-r REGION] [-d ADDRESS|GUID] OFFSET [VALUE]",
-	  "one access to an accelerator's registers", cmd_mmio },
+	{ "mmio", "read OFFSET | write OFFSET VALUE  [-w 32|64] [--json] [DEVICE]",
+	  "one access to a register", cmd_mmio },
+	{ "mmio", "walk [-o OFFSET] [--json] [DEVICE]",
+	  "the chain of device feature headers: what each is, and where it breaks", cmd_mmio },
+	{ "mmio", "dump [-o OFFSET] [-c WORDS] [-f hex|bin] [-O FILE] [DEVICE]",
+	  "many registers, in words of 64 bits; DEVICE is\n"
+	  "        [-d ADDRESS|GUID] [-t accelerator|device] [-r REGION]", cmd_mmio },
 	{ "plugins", "[--json]", "the plugins, their state, and the configuration in force",
 	  cmd_plugins },
 	{ "emu", "start [--name NAME] [--board BOARD] [--mmio trap|map] | stop NAME|--all | "
@@ -28,6 +34,15 @@ static void print_usage(FILE *out)
 		OPAE_JSON_SCHEMA);
 }
 
+/* Output that did not get out is a failure: a script must not take half a list for the whole. */
+static int finish(int rc)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return rc;
+	fprintf(stderr, "opae: the output could not be written: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
 int main(int argc, char *argv[])
 {
 	if (argc < 2) {
@@ -40,6 +55,6 @@ int main(int argc, char *argv[])
 	}
 	for (size_t i = 0; i < NUM_COMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return finish(commands[i].run(argc - 1, argv + 1));
 	return usage_error("there is no command '%s'", argv[1]);
 }

@@ -40,6 +40,8 @@ void tokens_free(fpga_token *list, uint32_t n);
 int print_json(const char *key, struct json_object *value);
 struct json_object *json_u64(uint64_t v);
 bool parse_u64(const char *text, uint64_t *ret);
+/* What people call the AFU with this GUID (lower case); "" when it is not known. */
+const char *afu_name(const char *guid);
 
 int cmd_list(int argc, char *argv[]);
 int cmd_info(int argc, char *argv[]);
