@@ -7,12 +7,6 @@
 
 #include "opae.h"
 
-struct row {
-	char address[24], guid[UUID_STR_LEN], name[24];
-	fpga_objtype type;
-	const char *state, *interface;
-};
-
 /* AFUs that many boards carry, so that a list reads as names and not as numbers. */
 static const struct {
 	const char *guid, *name;
@@ -42,7 +36,7 @@ static const char *interface_name(fpga_interface ifc)
 	return (unsigned int)ifc < sizeof(names) / sizeof(names[0]) ? names[ifc] : "?";
 }
 
-static void read_row(fpga_properties p, struct row *row)
+void token_row_read(fpga_properties p, struct token_row *row)
 {
 	fpga_accelerator_state state;
 	fpga_interface ifc;
@@ -85,9 +79,9 @@ static struct json_object *properties_json(fpga_properties p)
 {
 	struct json_object *o = json_object_new_object();
 	char host[OPAEX_HOSTNAME_MAX];
-	struct row row;
+	struct token_row row;
 
-	read_row(p, &row);
+	token_row_read(p, &row);
 	json_object_object_add(o, "address", json_object_new_string(row.address));
 	json_object_object_add(o, "type", json_object_new_string(type_name(row.type)));
 	json_object_object_add(o, "guid", json_object_new_string(row.guid));
@@ -114,9 +108,9 @@ static struct json_object *properties_json(fpga_properties p)
 
 static void print_glance(fpga_properties p)
 {
-	struct row row;
+	struct token_row row;
 
-	read_row(p, &row);
+	token_row_read(p, &row);
 	printf("%-14s %-12s %-7s %-9s %-37s %s\n", row.address, type_name(row.type), row.state,
 	       row.interface, row.guid, row.name);
 }

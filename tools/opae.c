@@ -15,6 +15,8 @@ static const struct command commands[] = {
 	{ "mmio", "dump [-o OFFSET] [-c WORDS] [-f hex|bin] [-O FILE] [DEVICE]",
 	  "many registers, in words of 64 bits; DEVICE is\n"
 	  "        [-d ADDRESS|GUID] [-t accelerator|device] [-r REGION]", cmd_mmio },
+	{ "doctor", "[--json] [ADDRESS | SOCKET]",
+	  "why is my FPGA not shown: from the device to the token, and how to mend it", cmd_doctor },
 	{ "plugins", "[--json]", "the plugins, their state, and the configuration in force",
 	  cmd_plugins },
 	{ "emu", "start [--name NAME] [--board BOARD] [--mmio trap|map] | stop NAME|--all | "
