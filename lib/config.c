@@ -314,7 +314,8 @@ int config_parse(const char *text, size_t len, struct config *ret)
 
 static int read_file(const char *path, char **text, size_t *len)
 {
-	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY, 0);
+	/* A FIFO that nobody writes to must not keep every program from starting. */
+	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY | O_NONBLOCK, 0);
 	CLEANUP_FREE char *buf = NULL;
 	size_t used = 0;
 	ssize_t n;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -26,6 +27,14 @@ static char *path_in(const char *reason)
 	return end ? strndup(slash, (size_t)(end - slash)) : NULL;
 }
 
+/* The file, when it is a plain one: to open another may take for ever. */
+static struct json_object *read_file(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) ? json_object_from_file(path) : NULL;
+}
+
 static void fix_file(struct subject *s, const char *path)
 {
 	struct json_object *o;
@@ -35,7 +44,7 @@ static void fix_file(struct subject *s, const char *path)
 	} else if (access(path, R_OK)) {
 		fix(s, "sudo chmod a+r %s", path);
 	} else {
-		o = json_object_from_file(path);
+		o = read_file(path);
 		fix(s, o ? "$EDITOR %s   # the README shows the form" :
 			   "python3 -m json.tool %s   # shows where it is not JSON", path);
 		json_object_put(o);
@@ -59,8 +68,7 @@ static void check_file(struct subject *s)
 
 static void check_form(struct subject *s)
 {
-	struct json_object *o = *opaex_config_path() ? json_object_from_file(opaex_config_path()) :
-						       NULL;
+	struct json_object *o = *opaex_config_path() ? read_file(opaex_config_path()) : NULL;
 
 	if (o)
 		step_ok(s, "form", json_object_object_get_ex(o, "plugins", NULL) ?

@@ -50,7 +50,7 @@ static struct place *find(const struct places *ps, const char *path)
 
 /* ---- the configuration ---- */
 
-static void add_named(struct places *ps, struct json_object *entry, size_t i)
+static void add_named(struct places *ps, struct json_object *entry, size_t i, bool ready)
 {
 	struct json_object *path = entry, *given = NULL;
 	char address[24];
@@ -62,21 +62,23 @@ static void add_named(struct places *ps, struct json_object *entry, size_t i)
 	}
 	if (!json_object_is_type(path, json_type_string))
 		return; /* the plugin has refused it, and says so */
-	if (!json_object_is_type(given, json_type_string) ||
-	    !address_normal(json_object_get_string(given), address, sizeof(address)))
+	if (!ready)
+		*address = 0;
+	else if (!json_object_is_type(given, json_type_string) ||
+		 !address_normal(json_object_get_string(given), address, sizeof(address)))
 		snprintf(address, sizeof(address), "%04zx:00:00.0", FIRST_SEGMENT + i);
 	add(ps, json_object_get_string(path), address);
 }
 
 /* The sockets that a plugin's configuration names. False: none, so it looks in the directory. */
-static bool add_configured(struct places *ps, const char *json)
+static bool add_configured(struct places *ps, const char *json, bool ready)
 {
 	struct json_object *o = json_tokener_parse(json), *list;
 	bool named = json_object_object_get_ex(o, "sockets", &list);
 
 	for (size_t i = 0; named && json_object_is_type(list, json_type_array) &&
 			   i < json_object_array_length(list); i++)
-		add_named(ps, json_object_array_get_idx(list, i), i);
+		add_named(ps, json_object_array_get_idx(list, i), i, ready);
 	json_object_put(o);
 	return named;
 }
@@ -186,8 +188,11 @@ void places_find(struct doctor *d, struct place **list, size_t *n)
 	bool scanned = false;
 	const char *json;
 
-	for (uint32_t i = 0; vfio_plugin_next(&i, &p, &json);)
-		scanned |= !add_configured(&ps, json) && !strcmp(p.state, "ready");
+	for (uint32_t i = 0; vfio_plugin_next(&i, &p, &json);) {
+		bool ready = !strcmp(p.state, "ready");
+
+		scanned |= !add_configured(&ps, json, ready) && ready;
+	}
 	look_in_directory(d, &ps, scanned);
 	if (d->only)
 		keep_only(&ps, d->only);
@@ -206,7 +211,7 @@ bool check_places(struct subject *s, const struct place *p)
 {
 	if (*p->address)
 		return step_ok(s, "configured", "the plugin looks at it, as %s", p->address);
-	step_wrong(s, "configured", "no plugin's configuration leads to this socket");
+	step_wrong(s, "configured", "no working plugin's configuration leads to this socket");
 	if (*opaex_config_path())
 		return fix(s, "$EDITOR %s   # add \"%s\" to \"sockets\" in \"configuration\" of \"vfio\"",
 			   opaex_config_path(), p->path);

@@ -50,7 +50,7 @@ bool check_kernel_plugin(struct subject *s, const char *address);
 /* doctor-socket.c, doctor-places.c */
 struct place {
 	char *path;
-	char address[24]; /* "": no plugin looks there */
+	char address[24]; /* "": no working plugin looks there */
 };
 
 void doctor_sockets(struct doctor *d);

@@ -283,7 +283,8 @@ def test_configuration_that_names_other_sockets(machine):
     path = str(machine.start())
     other = str(machine.start("other"))
     env = config(machine, {"sockets": [{"path": other, "address": CARD}]})
-    s, text = wrong(machine, path, "configured", "no plugin's configuration leads", "$EDITOR", env=env)
+    s, text = wrong(machine, path, "configured", "no working plugin's configuration leads",
+                    "$EDITOR", env=env)
     assert path in s["fix"] and env["LIBOPAE_CFGFILE"] in s["fix"] and "1 of 2" in text
     assert CARD in right(machine, other, CARD, env=env)["token"]
     assert CARD in right(machine, other, "b1:00.0", env=env)["token"]
@@ -293,7 +294,7 @@ def test_socket_that_nothing_names(machine):
     machine.start()
     moved = machine.folder / "elsewhere.sock"
     (machine.folder / "emu/card0.sock").rename(moved)
-    s, _ = wrong(machine, str(moved), "configured", "no plugin's configuration leads",
+    s, _ = wrong(machine, str(moved), "configured", "no working plugin's configuration leads",
                  "~/.config/opae/opae.cfg", str(moved))
     assert machine.run("/bin/sh", "-c", s["fix"]).returncode == 0
     assert "8000:00:00.0" in right(machine, str(moved), str(moved))["token"]  # the fix mends it
@@ -329,6 +330,13 @@ def test_configuration_that_may_not_be_read(machine):
         wrong(machine, "(built in)", "file", "Permission denied", f"chmod a+r {path}")
     else:
         wrong(machine, "(built in)", "file", "no object", "$EDITOR")
+
+
+def test_configuration_that_is_a_fifo(machine):
+    path = machine.folder / "opae.cfg"
+    os.mkfifo(path)
+    own(machine, path)
+    wrong(machine, "(built in)", "file", f"{path}: ", "json.tool", env={"LIBOPAE_CFGFILE": str(path)})
 
 
 def test_both_forms_are_named(machine):
