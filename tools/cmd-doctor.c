@@ -6,7 +6,7 @@
 
 #include "doctor.h"
 
-/* The device that is asked for: an address in its usual form, or a socket's whole path. */
+/* The device that is asked for: an address in its usual form, or a socket's whole path. NULL: neither. */
 static char *what_is_asked(const char *text)
 {
 	char address[24], *path = realpath(text, NULL), *folder;
@@ -15,6 +15,8 @@ static char *what_is_asked(const char *text)
 		return strdup(address);
 	if (path || *text == '/')
 		return path ? path : strdup(text);
+	if (strchr(text, ':') && !text[strspn(text, "0123456789abcdefABCDEF:.")])
+		return NULL;
 	folder = realpath(".", NULL); /* what is not there yet has no real path */
 	if (asprintf(&path, "%s/%s", folder ? folder : ".", text) < 0)
 		path = NULL;
@@ -38,6 +40,9 @@ int cmd_doctor(int argc, char *argv[])
 			return usage_error("doctor has no argument '%s'", argv[i]);
 		} else {
 			only = what_is_asked(argv[i]);
+			if (!only)
+				return usage_error("'%s' is no PCI address, [ssss:]bb:dd.f, and no "
+						   "socket", argv[i]);
 		}
 	}
 	d.only = only;

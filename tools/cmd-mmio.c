@@ -83,7 +83,7 @@ static int parse_option(struct mmio_args *a, enum option o, const char *arg)
 		return EXIT_OK;
 	case O_FILE:
 		a->file = arg;
-		return EXIT_OK;
+		return *arg ? EXIT_OK : usage_error("-O needs the name of a file");
 	}
 	return EXIT_USAGE;
 }

@@ -12,9 +12,14 @@
 static const char *const vfio_files[] = { "libv-opae.so", "libopae-v.so", NULL };
 static const char *const kernel_files[] = { "libxfpga.so", NULL };
 
-static const char *config_name(void)
+const char *config_name(void)
 {
-	return *opaex_config_path() ? opaex_config_path() : "the configuration";
+	static char name[PATH_MAX];
+
+	if (!*opaex_config_path())
+		return "~/.config/opae/opae.cfg";
+	shell_quote(opaex_config_path(), name, sizeof(name));
+	return name;
 }
 
 /* ---- the file ---- */
@@ -37,16 +42,20 @@ static struct json_object *read_file(const char *path)
 
 static void fix_file(struct subject *s, const char *path)
 {
+	char shell[PATH_MAX];
 	struct json_object *o;
 
 	if (!path || access(path, F_OK)) {
 		fix(s, "unset LIBOPAE_CFGFILE   # or put the file there, and name its whole path");
-	} else if (access(path, R_OK)) {
-		fix(s, "sudo chmod a+r %s", path);
+		return;
+	}
+	shell_quote(path, shell, sizeof(shell));
+	if (access(path, R_OK)) {
+		fix(s, "sudo chmod a+r %s", shell);
 	} else {
 		o = read_file(path);
 		fix(s, o ? "$EDITOR %s   # the README shows the form" :
-			   "python3 -m json.tool %s   # shows where it is not JSON", path);
+			   "python3 -m json.tool %s   # shows where it is not JSON", shell);
 		json_object_put(o);
 	}
 }
@@ -95,11 +104,11 @@ static void fix_plugin(struct subject *s, const struct opaex_plugin *p)
 	bool found = *p->file == '/' && !access(p->file, R_OK);
 
 	if (!found)
-		fix(s, "install %s in one of these folders, or say \"enabled\": false for \"%s\" in "
-		       "%s", p->file, p->name, config_name());
+		fix(s, "OPAEX_PLUGIN_DIR=/folder/of/it opae plugins   # or install it; or $EDITOR %s and "
+		       "say \"enabled\": false for \"%s\"", config_name(), p->name);
 	else if (!p->abi_major)
-		fix(s, "say \"plugin\": \"%s\" or \"enabled\": false for \"%s\" in %s",
-		    vfio_files[0], p->name, config_name());
+		fix(s, "$EDITOR %s   # say \"plugin\": \"%s\" or \"enabled\": false for \"%s\"",
+		    config_name(), vfio_files[0], p->name);
 	else
 		fix(s, "$EDITOR %s   # \"configuration\" of \"%s\"; then: opae plugins",
 		    config_name(), p->name);

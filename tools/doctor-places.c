@@ -93,7 +93,7 @@ static bool distrust(struct subject *s, const char *dir)
 
 	if (lstat(dir, &st) || !S_ISDIR(st.st_mode)) {
 		step_wrong(s, "directory", "it is no directory, or a link to one, and so not trusted");
-		return fix(s, "rm %s; opae emu start", dir);
+		return fix(s, "rm %s; opae emu start", s->shell);
 	}
 	if (st.st_uid != geteuid()) {
 		step_wrong(s, "directory", "it belongs to uid %u, and you are uid %u: not trusted",
@@ -103,14 +103,14 @@ static bool distrust(struct subject *s, const char *dir)
 	if (st.st_mode & 022) {
 		step_wrong(s, "directory", "others can write to it (mode %04o): not trusted",
 			   st.st_mode & 07777u);
-		return fix(s, "chmod go-w %s", dir);
+		return fix(s, "chmod go-w %s", s->shell);
 	}
 	snprintf(parent, sizeof(parent), "%s/..", dir);
 	if (stat(parent, &st))
 		st = (struct stat){ 0 };
 	step_wrong(s, "directory", "others can put another in its place (its parent is of uid %u, "
 				   "mode %04o): not trusted", st.st_uid, st.st_mode & 07777u);
-	return fix(s, "chmod go-w %s", parent);
+	return fix(s, "chmod go-w %s/..", s->shell);
 }
 
 static void add_cards(struct places *ps, struct subject *s, const char *dir, bool scanned)
@@ -121,7 +121,7 @@ static void add_cards(struct places *ps, struct subject *s, const char *dir, boo
 
 	if (rc) {
 		step_wrong(s, "sockets", "it cannot be read: %s", strerror(-rc));
-		fix(s, "chmod u+rwx %s", dir);
+		fix(s, "chmod u+rwx %s", s->shell);
 		return;
 	}
 	if (n)
@@ -212,9 +212,9 @@ bool check_places(struct subject *s, const struct place *p)
 	if (*p->address)
 		return step_ok(s, "configured", "the plugin looks at it, as %s", p->address);
 	step_wrong(s, "configured", "no working plugin's configuration leads to this socket");
-	if (*opaex_config_path())
+	if (*opaex_config_path() || strcmp(s->shell, p->path))
 		return fix(s, "$EDITOR %s   # add \"%s\" to \"sockets\" in \"configuration\" of \"vfio\"",
-			   opaex_config_path(), p->path);
+			   config_name(), p->path);
 	return fix(s, "mkdir -p ~/.config/opae; echo '{\"plugins\": [\"vfio\"], \"configurations\": "
 		      "{\"vfio\": {\"enabled\": true, \"plugin\": \"libv-opae.so\", "
 		      "\"configuration\": {\"sockets\": [\"%s\"]}}}}' > ~/.config/opae/opae.cfg",

@@ -19,10 +19,31 @@ static struct json_object *text_of(const char *fmt, va_list ap)
 	return o;
 }
 
+void shell_quote(const char *text, char *out, size_t len)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_-./:@%+,";
+	size_t n = 0;
+
+	if (*text && !text[strspn(text, plain)]) {
+		snprintf(out, len, "%s", text);
+		return;
+	}
+	out[n++] = '\'';
+	for (; *text && n + 6 < len; text++) {
+		const char *piece = *text == '\'' ? "'\\''" : (const char[]){ *text, 0 };
+
+		n += (size_t)snprintf(out + n, len - n, "%s", piece);
+	}
+	out[n++] = '\'';
+	out[n] = 0;
+}
+
 struct subject subject_new(struct doctor *d, const char *kind, const char *name)
 {
-	struct subject s = { json_object_new_object(), json_object_new_array(), false };
+	struct subject s = { .o = json_object_new_object(), .steps = json_object_new_array() };
 
+	shell_quote(name, s.shell, sizeof(s.shell));
 	json_object_object_add(s.o, "kind", json_object_new_string(kind));
 	json_object_object_add(s.o, "name", json_object_new_string(name));
 	json_object_object_add(s.o, "steps", s.steps);

@@ -42,17 +42,17 @@ static bool check_path(struct subject *s, struct card *c)
 		if (errno == EACCES) {
 			step_wrong(s, "file", "it is in a directory that you may not enter");
 			return fix(s, "namei -m %s   # shows which one; chmod it, or run as its owner",
-				   path);
+				   s->shell);
 		}
 		step_wrong(s, "file", "%s", errno == ENOENT ? "there is no such file" :
 							      strerror(errno));
 		return fix(s, "ls %s   # start the card's server, or correct the configuration",
-			   path);
+			   s->shell);
 	}
 	if (S_ISSOCK(st.st_mode))
 		return step_ok(s, "file", "is a socket");
 	step_wrong(s, "file", "it is no socket");
-	return fix(s, "file %s   # correct the configuration, or start the server elsewhere", path);
+	return fix(s, "file %s   # correct the configuration, or start the server elsewhere", s->shell);
 }
 
 static bool no_permission(struct subject *s, const char *path)
@@ -62,24 +62,24 @@ static bool no_permission(struct subject *s, const char *path)
 	stat(path, &st);
 	step_wrong(s, "permission", "it is of uid %u, gid %u, mode %04o, and you are uid %u", st.st_uid,
 		   st.st_gid, st.st_mode & 07777u, geteuid());
-	return fix(s, "sudo setfacl -m u:%u:rw %s", geteuid(), path);
+	return fix(s, "sudo setfacl -m u:%u:rw %s", geteuid(), s->shell);
 }
 
-static bool not_a_device(struct subject *s, const char *path, const char *why)
+static bool not_a_device(struct subject *s, const char *why)
 {
 	step_wrong(s, "protocol", "who listens is no vfio-user device that can be used: %s", why);
-	return fix(s, "ss -xlp src %s   # which program it is", path);
+	return fix(s, "ss -xlp src %s   # which program it is", s->shell);
 }
 
 /* Of a busy device: one that says so is in use; one that says nothing at all may hang. */
-static bool busy(struct subject *s, const char *path, bool silent)
+static bool busy(struct subject *s, bool silent)
 {
 	if (!silent)
 		return step_ok(s, "listener", "another client holds the device now");
 	step_ok(s, "permission", "you may connect");
 	step_wrong(s, "listener", "it says nothing for %d ms: it hangs, or it serves another client "
 				  "and lets the next one wait", (int)(PATIENCE_NS / NS_PER_MS));
-	return fix(s, "ss -xp src %s   # who is connected; end it, or start the server again", path);
+	return fix(s, "ss -xp src %s   # who is connected; end it, or start the server again", s->shell);
 }
 
 static bool check_connect(struct subject *s, struct card *c)
@@ -99,16 +99,16 @@ static bool check_connect(struct subject *s, struct card *c)
 	case -EPERM:
 		return no_permission(s, path);
 	case -EBUSY:
-		return busy(s, path, clock_now_ns() - begin >= PATIENCE_NS);
+		return busy(s, clock_now_ns() - begin >= PATIENCE_NS);
 	case -ECONNREFUSED:
 		step_wrong(s, "listener", "nobody serves this socket: its server has ended");
 		return fix(s, "rm %s   # and start the server again; an emulated card: opae emu start",
-			   path);
+			   s->shell);
 	case -ENAMETOOLONG:
 		step_wrong(s, "file", "%s", why);
-		return fix(s, "ln -s %s /tmp/card.sock   # and configure the short path", path);
+		return fix(s, "ln -s %s ~/card.sock   # and configure the short path", s->shell);
 	default:
-		return not_a_device(s, path, why);
+		return not_a_device(s, why);
 	}
 }
 
@@ -125,7 +125,8 @@ static bool device_failed(struct subject *s, struct card *c, int rc)
 
 	vu_client_why(c->client, why, sizeof(why));
 	step_wrong(s, "device", "it cannot be read: %s", *why ? why : strerror(-rc));
-	return fix(s, "start its server again; an emulated card: opae emu stop NAME, opae emu start");
+	return fix(s, "opae emu stop NAME; opae emu start --name NAME   # or start its own server "
+		      "again");
 }
 
 static bool check_device(struct subject *s, struct card *c)
@@ -199,7 +200,7 @@ static bool check_header(struct subject *s, struct card *c)
 	if (!rc && (r.size < 0x18 || offset > r.size - 0x18)) {
 		step_wrong(s, "header", "BAR%u has %" PRIu64 " bytes, and a header should be at 0x%"
 					PRIx64 ": it is no FPGA", bar, r.size, offset);
-		return fix(s, "serve another device; `opae emu start` gives you an emulated card");
+		return fix(s, "opae emu start   # gives you a card that is one");
 	}
 	if (!rc)
 		rc = vu_client_read(c->client, bar, offset, &raw, sizeof(raw));
@@ -210,8 +211,8 @@ static bool check_header(struct subject *s, struct card *c)
 			       bar, offset, dfh_type_name(dfh_decode(raw).type));
 	step_wrong(s, "header", "BAR%u+0x%" PRIx64 " reads 0x%016" PRIx64 ", which is no feature "
 				"header: it is no FPGA, or has no image", bar, offset, raw);
-	return fix(s, "serve another device, or load an image; `opae emu start` gives you an emulated "
-		      "card");
+	return fix(s, "opae emu start   # gives you a card that is one; a real one may lack its "
+		      "image");
 }
 
 /* ---- the way of one socket ---- */

@@ -10,6 +10,8 @@
 #ifndef TOOLS_DOCTOR_H
 #define TOOLS_DOCTOR_H
 
+#include <limits.h>
+
 #include "opae.h"
 
 struct doctor {
@@ -24,6 +26,7 @@ struct doctor {
 struct subject {
 	struct json_object *o, *steps;
 	bool wrong;
+	char shell[PATH_MAX]; /* the name, as a shell takes it for one word */
 };
 
 /* doctor-report.c */
@@ -36,11 +39,15 @@ bool step_note(struct subject *s, const char *step, const char *fmt, ...) DOCTOR
 bool step_wrong(struct subject *s, const char *step, const char *fmt, ...) DOCTOR_PRINTF;
 /* A command that mends what is wrong with the subject; the first counts. Returns false. */
 bool fix(struct subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Quotes what a shell would take for something else; what does not fit is cut off. */
+void shell_quote(const char *text, char *out, size_t len);
 /* Prints all; the exit code. */
 int report_finish(struct doctor *d, bool json);
 
 /* doctor-config.c */
 void doctor_config(struct doctor *d);
+/* The configuration file, or where one would be, as a shell takes it. */
+const char *config_name(void);
 /* The configuration of each v-opae, in turn: false, there are no more. Begin with *index 0. */
 bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
 /* Checks: is a plugin ready that serves sockets and vfio-pci; that serves the kernel's driver. */

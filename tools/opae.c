@@ -26,12 +26,14 @@ static const struct command commands[] = {
 
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void print_usage(FILE *out)
+/* Of one command, or of all when it is NULL. */
+static void print_usage(FILE *out, const char *command)
 {
-	fprintf(out, "usage: opae COMMAND ...\n\n");
+	fprintf(out, "usage: opae %s ...\n\n", command ? command : "COMMAND");
 	for (size_t i = 0; i < NUM_COMMANDS; i++)
-		fprintf(out, "  opae %s %s\n        %s\n", commands[i].name, commands[i].usage,
-			commands[i].help);
+		if (!command || !strcmp(command, commands[i].name))
+			fprintf(out, "  opae %s %s\n        %s\n", commands[i].name,
+				commands[i].usage, commands[i].help);
 	fprintf(out, "\nADDRESS is [ssss:]bb:dd.f. --json prints {\"schema\": %d, ...}.\n",
 		OPAE_JSON_SCHEMA);
 }
@@ -45,18 +47,31 @@ static int finish(int rc)
 	return EXIT_FAILED;
 }
 
+static bool asks_for_help(const char *arg)
+{
+	return !strcmp(arg, "--help") || !strcmp(arg, "-h");
+}
+
+static int run(const struct command *c, int argc, char *argv[])
+{
+	if (argc < 2 || !asks_for_help(argv[1]))
+		return c->run(argc, argv);
+	print_usage(stdout, c->name);
+	return EXIT_OK;
+}
+
 int main(int argc, char *argv[])
 {
 	if (argc < 2) {
-		print_usage(stderr);
+		print_usage(stderr, NULL);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_usage(stdout);
-		return EXIT_OK;
+	if (asks_for_help(argv[1]) || !strcmp(argv[1], "help")) {
+		print_usage(stdout, NULL);
+		return finish(EXIT_OK);
 	}
 	for (size_t i = 0; i < NUM_COMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return finish(commands[i].run(argc - 1, argv + 1));
+			return finish(run(&commands[i], argc - 1, argv + 1));
 	return usage_error("there is no command '%s'", argv[1]);
 }

@@ -121,7 +121,7 @@ def test_asked_for_something_that_is_not_there(machine):
 
 
 def test_usage(here):
-    for args in (["--colour"], ["a", "b"], [""]):
+    for args in (["--colour"], ["a", "b"], [""], ["b1:00.9"], ["x", "::::"]):
         done = here.run("opae", "doctor", *args)
         assert done.returncode == 2 and args[-1] in done.stderr
 
@@ -249,20 +249,20 @@ def test_no_vfio_user_device(machine, serve, what):
 
 def test_device_that_cannot_be_read(machine, serve):
     server = serve({vu.REGION_READ: lambda s, h, b, f: s.refuse(h, errno.EIO)})
-    wrong(machine, server.path, "device", "cannot be read", "start its server again")
+    wrong(machine, server.path, "device", "cannot be read", "opae emu stop NAME")
 
 
 @pytest.mark.parametrize("header", [0, 2**64 - 1, 0x3000010000000001, 0x4000000000000009])
 def test_device_that_is_no_fpga(machine, serve, header):
     server = serve()
     struct.pack_into("<Q", server.memory, 0, header)
-    wrong(machine, server.path, "header", f"0x{header:016x}", "serve another device")
+    wrong(machine, server.path, "header", f"0x{header:016x}", "opae emu start")
 
 
 def test_device_without_bar0(machine, serve):
     server = serve()
     del server.memory[:]
-    wrong(machine, server.path, "header", "has 0 bytes", "serve another device")
+    wrong(machine, server.path, "header", "has 0 bytes", "opae emu start")
 
 
 def test_feature_list_that_a_vsec_names(machine, serve):
@@ -298,6 +298,16 @@ def test_socket_that_nothing_names(machine):
                  "~/.config/opae/opae.cfg", str(moved))
     assert machine.run("/bin/sh", "-c", s["fix"]).returncode == 0
     assert "8000:00:00.0" in right(machine, str(moved), str(moved))["token"]  # the fix mends it
+
+
+def test_fix_is_quoted_for_a_shell(machine):
+    """A path is one word of the command that is copied, whatever is in it."""
+    path = machine.folder / "it's $HOME; touch owned"
+    path.write_text("")
+    s, _ = wrong(machine, str(path), "file", "no socket", "file '", str(path))
+    command = s["fix"].replace("file ", "ls ", 1)
+    assert machine.good("/bin/sh", "-c", command, cwd=machine.folder).strip() == str(path)
+    assert not (machine.folder / "owned").exists()
 
 
 # ---- the configuration ----
@@ -353,7 +363,7 @@ def test_plugin_file_that_is_missing(machine):
     path = str(machine.start())
     env = config(machine, {}, plugin="libgone.so")
     cfg = env["LIBOPAE_CFGFILE"]
-    wrong(machine, cfg, "vfio", "libgone.so: no such plugin file", "install libgone.so", env=env)
+    wrong(machine, cfg, "vfio", "libgone.so: no such plugin file", "OPAEX_PLUGIN_DIR=", env=env)
     wrong(machine, path, "plugin", "no plugin in force serves", "libv-opae.so", env=env)
 
 
