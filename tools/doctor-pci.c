@@ -148,6 +148,16 @@ static const struct id *find_id(const struct id *id, bool *subsystem_fits)
 	return near;
 }
 
+const char *pci_name(unsigned int vendor, unsigned int device, unsigned int subsystem_vendor,
+		     unsigned int subsystem_device)
+{
+	struct id id = { vendor, device, subsystem_vendor, subsystem_device, NULL };
+	bool subsystem_fits;
+	const struct id *known = find_id(&id, &subsystem_fits);
+
+	return !known ? "no known FPGA" : subsystem_fits ? known->name : "an unknown subsystem";
+}
+
 /* ---- the checks, in their order ---- */
 
 static bool check_id(struct subject *s, struct pci *p)

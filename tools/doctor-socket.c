@@ -72,10 +72,10 @@ static bool not_a_device(struct subject *s, const char *why)
 }
 
 /* Of a busy device: one that says so is in use; one that says nothing at all may hang. */
-static bool busy(struct subject *s, bool silent)
+static bool busy(struct subject *s, bool silent, const char *why)
 {
 	if (!silent)
-		return step_ok(s, "listener", "another client holds the device now");
+		return step_ok(s, "listener", "in use: %s", why);
 	step_ok(s, "permission", "you may connect");
 	step_wrong(s, "listener", "it says nothing for %d ms: it hangs, or it serves another client "
 				  "and lets the next one wait", (int)(PATIENCE_NS / NS_PER_MS));
@@ -99,7 +99,7 @@ static bool check_connect(struct subject *s, struct card *c)
 	case -EPERM:
 		return no_permission(s, path);
 	case -EBUSY:
-		return busy(s, clock_now_ns() - begin >= PATIENCE_NS);
+		return busy(s, clock_now_ns() - begin >= PATIENCE_NS, why);
 	case -ECONNREFUSED:
 		step_wrong(s, "listener", "nobody serves this socket: its server has ended");
 		return fix(s, "rm %s   # and start the server again; an emulated card: opae emu start",
@@ -147,8 +147,10 @@ static bool check_device(struct subject *s, struct card *c)
 		return device_failed(s, c, rc);
 	ids = get32(config + PCI_VENDOR_ID);
 	subsystem = get32(config + PCI_SUBSYSTEM_VENDOR_ID);
-	return step_ok(s, "device", "%04x:%04x, subsystem %04x:%04x", ids & 0xffff, ids >> 16,
-		       subsystem & 0xffff, subsystem >> 16);
+	return step_ok(s, "device", "%04x:%04x, subsystem %04x:%04x: %s", ids & 0xffff, ids >> 16,
+		       subsystem & 0xffff, subsystem >> 16,
+		       pci_name((uint16_t)ids, (uint16_t)(ids >> 16), (uint16_t)subsystem,
+				(uint16_t)(subsystem >> 16)));
 }
 
 /* Where the first feature list is: what a VSEC says, else the start of BAR0. */

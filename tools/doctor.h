@@ -68,6 +68,9 @@ bool check_places(struct subject *s, const struct place *p);
 
 /* doctor-pci.c */
 void doctor_pci(struct doctor *d);
+/* What the card with these PCI ids is. */
+const char *pci_name(unsigned int vendor, unsigned int device, unsigned int subsystem_vendor,
+		     unsigned int subsystem_device);
 
 /* doctor-token.c: the last check of every device. */
 bool check_token(struct doctor *d, struct subject *s, const char *address);
