@@ -91,7 +91,11 @@ static bool distrust(struct subject *s, const char *dir)
 	char parent[PATH_MAX_DIR + 4];
 	struct stat st;
 
-	if (lstat(dir, &st) || !S_ISDIR(st.st_mode)) {
+	if (lstat(dir, &st)) {
+		step_wrong(s, "directory", "it cannot be reached: %s", strerror(errno));
+		return fix(s, "export OPAEX_EMU_DIR=$HOME/.opae-emu; opae emu start");
+	}
+	if (!S_ISDIR(st.st_mode)) {
 		step_wrong(s, "directory", "it is no directory, or a link to one, and so not trusted");
 		return fix(s, "rm %s; opae emu start", s->shell);
 	}
@@ -150,8 +154,8 @@ static void look_in_directory(struct doctor *d, struct places *ps, bool scanned)
 	if (!scanned && lstat(dir, &st))
 		return; /* nobody looks there, and nothing is there */
 	s = subject_new(d, "directory", dir);
-	if (lstat(dir, &st)) {
-		step_note(&s, "directory", "%s: no emulated card was started yet", strerror(errno));
+	if (lstat(dir, &st) && errno == ENOENT) {
+		step_note(&s, "directory", "is not there: no emulated card was started yet");
 		return;
 	}
 	if (!emu_dir_trusted(dir)) {

@@ -117,12 +117,16 @@ static const char *member(struct json_object *o, const char *key)
 	return json_object_object_get_ex(o, key, &v) ? json_object_get_string(v) : NULL;
 }
 
-static void print_step(struct json_object *step)
+/* The text of what is wrong with the subject follows below all steps. */
+static void print_step(struct json_object *step, const char *wrong)
 {
-	const char *result = member(step, "result");
+	const char *result = member(step, "result"), *text = member(step, "text");
 
-	printf("  %-5s  %-12s %s\n", strcmp(result, "wrong") ? result : "WRONG",
-	       member(step, "step"), member(step, "text"));
+	if (wrong && !strcmp(result, "wrong") && !strcmp(text, wrong))
+		printf("  WRONG  %s\n", member(step, "step"));
+	else
+		printf("  %-5s  %-12s %s\n", strcmp(result, "wrong") ? result : "WRONG",
+		       member(step, "step"), text);
 }
 
 static void print_subject(struct json_object *o)
@@ -133,7 +137,7 @@ static void print_subject(struct json_object *o)
 	printf("%s %s\n", member(o, "kind"), member(o, "name"));
 	json_object_object_get_ex(o, "steps", &steps);
 	for (size_t i = 0; i < json_object_array_length(steps); i++)
-		print_step(json_object_array_get_idx(steps, i));
+		print_step(json_object_array_get_idx(steps, i), wrong);
 	if (wrong)
 		printf("  wrong: %s\n", wrong);
 	if (mend)

@@ -90,8 +90,7 @@ int mmio_dump(const struct mmio_region *r, struct mmio_args *a)
 {
 	bool to_file = a->file && strcmp(a->file, "-");
 	FILE *out = stdout;
-	bool bad;
-	int rc;
+	int rc, failed;
 
 	if (!settle_count(r, a))
 		return EXIT_FAILED;
@@ -104,10 +103,10 @@ int mmio_dump(const struct mmio_region *r, struct mmio_args *a)
 	rc = copy(r, a, out);
 	if (!to_file)
 		return rc; /* main() sees to standard output */
-	bad = ferror(out);
-	if (fclose(out) || bad) {
-		fprintf(stderr, "opae: %s: %s\n", a->file, strerror(errno));
-		rc = EXIT_FAILED;
-	}
-	return rc;
+	failed = ferror(out) ? errno : 0;
+	if (fclose(out) && !failed)
+		failed = errno;
+	if (failed)
+		fprintf(stderr, "opae: %s: %s\n", a->file, strerror(failed));
+	return failed ? EXIT_FAILED : rc;
 }

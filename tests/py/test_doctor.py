@@ -157,6 +157,18 @@ def test_directory_whose_parent_others_write_to(machine, emu_dir):
     wrong(machine, str(emu_dir), "directory", "its parent", "chmod go-w")
 
 
+def test_directory_that_cannot_be_reached(machine):
+    closed = machine.folder / "closed"
+    closed.mkdir(mode=0)
+    path = str(closed / "emu")
+    if may_all(machine):
+        assert diagnose(machine, env={"OPAEX_EMU_DIR": path})[0] == 3
+    else:
+        wrong(machine, path, "directory", "cannot be reached", "OPAEX_EMU_DIR",
+              env={"OPAEX_EMU_DIR": path})
+    closed.chmod(0o700)
+
+
 def test_directory_that_is_a_link(machine, emu_dir):
     (machine.folder / "real").mkdir()
     emu_dir.rmdir()

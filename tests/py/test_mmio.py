@@ -2,6 +2,7 @@
 """opae mmio walk and dump, on a device whose registers the test writes."""
 import json
 import os
+import random
 import struct
 import subprocess
 
@@ -146,6 +147,21 @@ def test_broken_chains(here, device, what):
     done = here.run("opae", "mmio", "walk")
     assert done.returncode == 1 and reason in done.stderr
     assert done.stdout.splitlines()[0].startswith("0x000000  v0 AFU")
+
+
+def test_random_registers(here, device):
+    """Whatever lies there, the walk ends by itself, with a reason unless the chain has an end."""
+    server = device({})
+    rng = random.Random(3)
+    for _ in range(30):
+        for offset in range(0, len(server.memory), 8):
+            word = rng.choice([dfh(rng.randrange(6), rng.randrange(0x30), 8 * rng.randrange(1, 40),
+                                   rng.random() < 0.02, version=rng.randrange(2)),
+                               1 << 31, rng.randrange(6) << 35 | rng.randrange(3), rng.getrandbits(64)])
+            struct.pack_into("<Q", server.memory, offset, word)
+        struct.pack_into("<Q", server.memory, 0, dfh(AFU, 0, 0x20))
+        found, problem = walk(here)
+        assert problem or found[-1]["eol"] or not found[-1]["next"]
 
 
 def test_a_device_that_goes_away_in_the_middle(here, device):
