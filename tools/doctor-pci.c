@@ -66,7 +66,7 @@ struct pci {
 
 /* ---- reading sysfs ---- */
 
-/* root, then the path that is made by fmt. */
+/* root, then the path that is made by fmt; out has room for PATH_MAX bytes. */
 static void path_of(const struct doctor *d, char *out, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 static void path_of(const struct doctor *d, char *out, const char *fmt, ...)

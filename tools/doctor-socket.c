@@ -95,9 +95,8 @@ static bool check_connect(struct subject *s, struct card *c)
 	case 0:
 		step_ok(s, "permission", "you may connect");
 		return step_ok(s, "listener", "serves a vfio-user device");
-	case -EACCES:
-	case -EPERM:
-		return no_permission(s, path);
+	case -EACCES: /* of the kernel, or of a server that answers so */
+		return access(path, W_OK) ? no_permission(s, path) : not_a_device(s, why);
 	case -EBUSY:
 		return busy(s, clock_now_ns() - begin >= PATIENCE_NS, why);
 	case -ECONNREFUSED:
@@ -108,7 +107,7 @@ static bool check_connect(struct subject *s, struct card *c)
 		step_wrong(s, "file", "%s", why);
 		return fix(s, "ln -s %s ~/card.sock   # and configure the short path", s->shell);
 	default:
-		return not_a_device(s, why);
+		return not_a_device(s, *why ? why : strerror(-rc));
 	}
 }
 

@@ -257,6 +257,7 @@ def test_held_by_another_client(machine):
 REFUSALS = {
     "version": (lambda s, h, b, f: s.send(h, struct.pack("<HH", 7, 0) + vu.CAPS), "7.0"),
     "refused": (lambda s, h, b, f: s.refuse(h, errno.EPROTO), "rotocol"),
+    "denied": (lambda s, h, b, f: s.refuse(h, errno.EACCES), "ermission denied"),
     "noise": (lambda s, h, b, f: s.sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), ""),
 }
 
