@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/emu-dir.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define FIRST_SEGMENT 0x8000u /* no machine has so many */
+#define SEGMENTS 0x4000u
 
 bool emu_dir_path(char *out, size_t len)
 {
@@ -32,4 +38,57 @@ bool emu_dir_trusted(const char *dir)
 		return false;
 	return !stat(parent, &st) && (!st.st_uid || st.st_uid == geteuid()) &&
 	       (!(st.st_mode & 022) || (st.st_mode & S_ISVTX));
+}
+
+static bool taken(const struct emu_card *list, size_t n, unsigned int segment)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].segment == FIRST_SEGMENT + segment)
+			return true;
+	return false;
+}
+
+static unsigned int free_segment(const struct emu_card *list, size_t n, const char *name)
+{
+	const char *digits = name + strcspn(name, "0123456789");
+	unsigned int segment = (unsigned int)strtoul(digits, NULL, 10) % SEGMENTS;
+
+	while (taken(list, n, segment))
+		segment = (segment + 1) % SEGMENTS;
+	return segment;
+}
+
+static int only_sockets(const struct dirent *e)
+{
+	const char *dot = strrchr(e->d_name, '.');
+
+	return dot && dot != e->d_name && !strcmp(dot, ".sock");
+}
+
+int emu_dir_list(const char *dir, struct emu_card **ret, size_t *n)
+{
+	struct dirent **entries = NULL;
+	int found = scandir(dir, &entries, only_sockets, alphasort);
+	struct emu_card *list;
+	size_t used = 0;
+
+	if (found < 0)
+		return -errno;
+	list = calloc(found ? (size_t)found : 1, sizeof(*list));
+	for (int i = 0; i < found; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (list && used < SEGMENTS &&
+		    snprintf(list[used].path, sizeof(list[used].path), "%s/%s", dir, name) <
+			    (int)sizeof(list[used].path)) {
+			unsigned int segment = free_segment(list, used, name);
+
+			list[used++].segment = (uint16_t)(FIRST_SEGMENT + segment);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	*ret = list;
+	*n = used;
+	return list ? 0 : -ENOMEM;
 }

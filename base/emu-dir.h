@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* $OPAEX_EMU_DIR, else $XDG_RUNTIME_DIR/opae/emu, else /tmp/opae-UID/emu. False: longer than len. */
 bool emu_dir_path(char *out, size_t len);
@@ -17,5 +18,19 @@ bool emu_dir_path(char *out, size_t len);
  * another in its place. What lies in any other may be anything.
  */
 bool emu_dir_trusted(const char *dir);
+
+#define EMU_PATH_MAX 108 /* a socket's address has no more */
+
+struct emu_card {
+	char path[EMU_PATH_MAX]; /* of its socket */
+	uint16_t segment;        /* of its PCI address, SSSS:00:00.0 */
+};
+
+/*
+ * The sockets in the directory, by name. "card3" is at segment 0x8003, so that a card keeps its
+ * address when others come and go; the next free one is taken when two want the same. The caller
+ * frees. 0, or a negative errno.
+ */
+int emu_dir_list(const char *dir, struct emu_card **ret, size_t *n);
 
 #endif

@@ -17,6 +17,7 @@ struct adapter {
 	struct adapter *_Atomic next;
 	char *name;                          /* as the configuration names it */
 	char *file;                          /* the file loaded, or the one asked for */
+	char *configuration;                 /* JSON text that the plugin is given */
 	char *reason;                        /* why it is not ready; NULL when it is */
 	void *dl;                            /* dlopen handle; never closed once configured */
 	const struct opae_plugin_info *info; /* NULL when the file could not be read so far */

@@ -80,6 +80,11 @@ const char *opaex_config_path(void)
 	return opae_plugin_mgr_config_path();
 }
 
+const char *opaex_config_problem(void)
+{
+	return opae_plugin_mgr_config_problem();
+}
+
 uint32_t opaex_plugin_count(void)
 {
 	uint32_t n = 0;
@@ -89,17 +94,31 @@ uint32_t opaex_plugin_count(void)
 	return n;
 }
 
+static struct adapter *nth(uint32_t index)
+{
+	struct adapter *a = opae_plugin_mgr_list();
+
+	while (a && index--)
+		a = a->next;
+	return a;
+}
+
+const char *opaex_plugin_configuration(uint32_t index)
+{
+	struct adapter *a = nth(index);
+
+	return a ? a->configuration : "";
+}
+
 fpga_result opaex_plugin_get(uint32_t index, struct opaex_plugin *plugin)
 {
 	static const char *const states[] = { [ADAPTER_READY] = "ready",
 					      [ADAPTER_FAILED] = "failed",
 					      [ADAPTER_DISABLED] = "disabled" };
-	struct adapter *a = opae_plugin_mgr_list();
+	struct adapter *a = nth(index);
 
 	if (!plugin)
 		return fail(FPGA_INVALID_PARAM, "opaex_plugin_get: plugin is NULL");
-	for (uint32_t i = 0; a && i < index; i++)
-		a = a->next;
 	if (!a)
 		return fail(FPGA_NOT_FOUND, "opaex_plugin_get: there is no plugin %u", index);
 	*plugin = (struct opaex_plugin){

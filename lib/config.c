@@ -63,6 +63,7 @@ void config_done(struct config *c)
 	free(c->plugins);
 	free(c->path);
 	free(c->problem);
+	free(c->passed);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -313,7 +314,8 @@ int config_parse(const char *text, size_t len, struct config *ret)
 
 static int read_file(const char *path, char **text, size_t *len)
 {
-	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY, 0);
+	/* A FIFO that nobody writes to must not keep every program from starting. */
+	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY | O_NONBLOCK, 0);
 	CLEANUP_FREE char *buf = NULL;
 	size_t used = 0;
 	ssize_t n;
@@ -336,9 +338,16 @@ static int read_file(const char *path, char **text, size_t *len)
 
 /* ---- the search ---- */
 
-static bool readable(const char *path)
+/* May the file be read? When it is there and may not, *passed says so, for the first such one. */
+static bool readable(const char *path, char **passed)
 {
-	return path && access(path, R_OK) == 0;
+	if (!path)
+		return false;
+	if (!access(path, R_OK))
+		return true;
+	if (passed && !*passed && errno != ENOENT && errno != ENOTDIR)
+		*passed = text_of("%s: %s; it is passed over", path, strerror(errno));
+	return false;
 }
 
 static char *home_dir(void)
@@ -355,19 +364,20 @@ static char *home_dir(void)
 }
 
 /* The first of `below` (a list that NULL ends) that can be read in the folder; the caller frees. */
-static char *search_in(const char *folder, const char *const *below)
+static char *search_in(const char *folder, const char *const *below, char **passed)
 {
 	for (; folder && *below; below++) {
 		char *path = text_of("%s%s", folder, *below);
 
-		if (readable(path))
+		if (readable(path, passed))
 			return path;
 		free(path);
 	}
 	return NULL;
 }
 
-static char *search(void)
+/* LIBOPAE_CFGFILE that names nothing is passed over without a word, as OPAE does; *passed knows. */
+static char *search(char **passed)
 {
 	static const char *const below_home[] = { "/.local/opae.cfg", "/.local/opae/opae.cfg",
 						  "/.config/opae/opae.cfg", NULL };
@@ -375,9 +385,15 @@ static char *search(void)
 						"/etc/opae/opae.cfg", NULL };
 	const char *env = secure_getenv("LIBOPAE_CFGFILE");
 	CLEANUP_FREE char *home = home_dir();
-	char *path = env && readable(env) ? strdup(env) : search_in(home, below_home);
+	char *path = NULL;
 
-	return path ? path : search_in("", absolute);
+	if (env && readable(env, NULL))
+		return strdup(env);
+	if (env && *env)
+		*passed = text_of("LIBOPAE_CFGFILE names %s: %s; it is passed over", env,
+				  strerror(errno));
+	path = search_in(home, below_home, passed);
+	return path ? path : search_in("", absolute, passed);
 }
 
 char *config_find_ase(void)
@@ -391,11 +407,11 @@ char *config_find_ase(void)
 						"/usr/local/etc/opae/opae_ase.cfg",
 						"/etc/opae/opae_ase.cfg", NULL };
 	CLEANUP_FREE char *home = home_dir();
-	char *path = search_in(secure_getenv("OPAE_PLATFORM_ROOT"), below_root);
+	char *path = search_in(secure_getenv("OPAE_PLATFORM_ROOT"), below_root, NULL);
 
 	if (!path)
-		path = search_in(home, below_home);
-	return path ? path : search_in("", absolute);
+		path = search_in(home, below_home, NULL);
+	return path ? path : search_in("", absolute, NULL);
 }
 
 static int load_default(char *path, char *problem, struct config *ret)
@@ -407,17 +423,14 @@ static int load_default(char *path, char *problem, struct config *ret)
 	return rc ? rc : ret->path ? 0 : -ENOMEM;
 }
 
-int config_load(const char *asked, struct config *ret)
+/* The file at path; broken, the built-in text with the reason. Takes path over. */
+static int load_file(char *path, struct config *ret)
 {
-	char *path = asked ? strdup(asked) : search();
 	CLEANUP_FREE char *text = NULL;
 	size_t len = 0;
 	char *problem;
-	int rc;
+	int rc = read_file(path, &text, &len);
 
-	if (!path)
-		return asked ? -ENOMEM : load_default(NULL, NULL, ret);
-	rc = read_file(path, &text, &len);
 	if (rc) {
 		problem = text_of("%s: %s; the built-in configuration is used", path,
 				  strerror(-rc));
@@ -434,4 +447,19 @@ int config_load(const char *asked, struct config *ret)
 	}
 	ret->path = path;
 	return 0;
+}
+
+int config_load(const char *asked, struct config *ret)
+{
+	char *passed = NULL, *path = asked ? strdup(asked) : search(&passed);
+	int rc;
+
+	if (!path && asked)
+		return -ENOMEM;
+	rc = path ? load_file(path, ret) : load_default(NULL, NULL, ret);
+	if (rc)
+		free(passed);
+	else
+		ret->passed = passed;
+	return rc;
 }

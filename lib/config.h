@@ -22,6 +22,7 @@ struct config {
 	struct config_plugin *plugins;
 	size_t num_plugins;
 	char *problem; /* why the file as a whole was not used, or NULL */
+	char *passed;  /* why a file that comes earlier in the search was passed over, or NULL */
 };
 
 /*

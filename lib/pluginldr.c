@@ -210,16 +210,16 @@ static bool configure(struct adapter *a, const char *json)
 
 /* ---- rows ---- */
 
-static void load(struct adapter *a, const struct config_plugin *entry)
+static void load(struct adapter *a, const char *module)
 {
-	if (!open_file(a, entry->module)) {
+	if (!open_file(a, module)) {
 		a->info = NULL; /* it goes with the file */
 		if (a->dl)
 			dlclose(a->dl);
 		a->dl = NULL;
 		return;
 	}
-	configure(a, entry->configuration ? entry->configuration : "{}");
+	configure(a, a->configuration);
 }
 
 struct adapter *opae_plugin_ldr_load(const struct config_plugin *entry)
@@ -230,9 +230,11 @@ struct adapter *opae_plugin_ldr_load(const struct config_plugin *entry)
 		return NULL;
 	a->name = strdup(entry->name ? entry->name : "?");
 	a->file = strdup(entry->module ? entry->module : "");
-	if (!a->name || !a->file) {
+	a->configuration = strdup(entry->configuration ? entry->configuration : "{}");
+	if (!a->name || !a->file || !a->configuration) {
 		free(a->name);
 		free(a->file);
+		free(a->configuration);
 		free(a);
 		return NULL;
 	}
@@ -243,7 +245,7 @@ struct adapter *opae_plugin_ldr_load(const struct config_plugin *entry)
 		a->state = ADAPTER_DISABLED;
 		refuse(a, "\"enabled\" is not true in the configuration");
 	} else {
-		load(a, entry);
+		load(a, entry->module);
 	}
 	if (a->table)
 		opae_plugin_ldr_fill_holes(a->table);

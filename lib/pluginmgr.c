@@ -30,7 +30,8 @@ static pthread_t mover;
 
 static struct adapter *_Atomic list;
 static struct adapter *retired; /* rows of earlier lives; the mover's alone */
-static char *config_path;       /* the mover writes it; good until the next life */
+static char *config_path;       /* the mover writes both; good until the next life */
+static char *config_problem;
 
 /* True: the caller moves the library and must call settle(). False: nothing is left to do. */
 static bool begin_move(enum life wanted, enum life through)
@@ -117,6 +118,12 @@ int opae_plugin_mgr_initialize(const char *cfg_file)
 	free(config_path);
 	config_path = cfg.path;
 	cfg.path = NULL;
+	free(config_problem);
+	config_problem = cfg.problem ? cfg.problem : cfg.passed;
+	if (cfg.problem)
+		cfg.problem = NULL;
+	else
+		cfg.passed = NULL;
 	config_done(&cfg);
 	settle(UP);
 	return 0;
@@ -204,4 +211,9 @@ bool opae_plugin_mgr_may_match(const struct adapter *a, const struct opae_props 
 const char *opae_plugin_mgr_config_path(void)
 {
 	return config_path ? config_path : "";
+}
+
+const char *opae_plugin_mgr_config_problem(void)
+{
+	return config_problem ? config_problem : "";
 }

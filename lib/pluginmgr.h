@@ -25,5 +25,6 @@ struct adapter *opae_plugin_mgr_list(void);
 bool opae_plugin_mgr_may_match(const struct adapter *a, const struct opae_props *filters,
 			       size_t num_filters);
 const char *opae_plugin_mgr_config_path(void);
+const char *opae_plugin_mgr_config_problem(void);
 
 #endif

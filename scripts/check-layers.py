@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "vfio-user": {"base"},
     "plugins/vfio": {"base", "vfio-user"},
     "emu": {"base", "vfio-user"},
-    "tools": {"base"},
+    "tools": {"base", "vfio-user"},
     "samples": set(),
     "fuzz": {"base", "lib", "vfio-user"},
     "tests": {"base", "lib", "vfio-user", "plugins/vfio", "emu"},

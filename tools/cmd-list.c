@@ -7,12 +7,6 @@
 
 #include "opae.h"
 
-struct row {
-	char address[24], guid[UUID_STR_LEN], name[24];
-	fpga_objtype type;
-	const char *state, *interface;
-};
-
 /* AFUs that many boards carry, so that a list reads as names and not as numbers. */
 static const struct {
 	const char *guid, *name;
@@ -22,6 +16,14 @@ static const struct {
 	{ "56e203e9-864f-49a7-b94b-12284c31e02b", "HE-LB" },
 	{ "8568ab4e-6ba5-4616-bb65-2a578330a8eb", "HE-MEM" },
 };
+
+const char *afu_name(const char *guid)
+{
+	for (size_t i = 0; i < sizeof(known_afus) / sizeof(known_afus[0]); i++)
+		if (!strcmp(guid, known_afus[i].guid))
+			return known_afus[i].name;
+	return "";
+}
 
 static const char *interface_name(fpga_interface ifc)
 {
@@ -34,7 +36,7 @@ static const char *interface_name(fpga_interface ifc)
 	return (unsigned int)ifc < sizeof(names) / sizeof(names[0]) ? names[ifc] : "?";
 }
 
-static void read_row(fpga_properties p, struct row *row)
+void token_row_read(fpga_properties p, struct token_row *row)
 {
 	fpga_accelerator_state state;
 	fpga_interface ifc;
@@ -57,9 +59,7 @@ static void read_row(fpga_properties p, struct row *row)
 		row->interface = interface_name(ifc);
 	if (row->type == FPGA_ACCELERATOR && fpgaPropertiesGetAcceleratorState(p, &state) == FPGA_OK)
 		row->state = state == FPGA_ACCELERATOR_ASSIGNED ? "in use" : "free";
-	for (size_t i = 0; i < sizeof(known_afus) / sizeof(known_afus[0]); i++)
-		if (!strcmp(row->guid, known_afus[i].guid))
-			snprintf(row->name, sizeof(row->name), "%s", known_afus[i].name);
+	snprintf(row->name, sizeof(row->name), "%s", afu_name(row->guid));
 }
 
 static const char *type_name(fpga_objtype t)
@@ -79,9 +79,9 @@ static struct json_object *properties_json(fpga_properties p)
 {
 	struct json_object *o = json_object_new_object();
 	char host[OPAEX_HOSTNAME_MAX];
-	struct row row;
+	struct token_row row;
 
-	read_row(p, &row);
+	token_row_read(p, &row);
 	json_object_object_add(o, "address", json_object_new_string(row.address));
 	json_object_object_add(o, "type", json_object_new_string(type_name(row.type)));
 	json_object_object_add(o, "guid", json_object_new_string(row.guid));
@@ -108,9 +108,9 @@ static struct json_object *properties_json(fpga_properties p)
 
 static void print_glance(fpga_properties p)
 {
-	struct row row;
+	struct token_row row;
 
-	read_row(p, &row);
+	token_row_read(p, &row);
 	printf("%-14s %-12s %-7s %-9s %-37s %s\n", row.address, type_name(row.type), row.state,
 	       row.interface, row.guid, row.name);
 }

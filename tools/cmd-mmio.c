@@ -1,132 +1,214 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* opae mmio read, opae mmio write: one access to a register. */
+/* opae mmio: its arguments, and the device that is opened for the verb. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "opae.h"
+#include "mmio.h"
 
-struct access {
-	bool json, write;
-	uint64_t width, region, offset, value;
-	struct selector sel;
+enum { READ = 1, WRITE = 2, WALK = 4, DUMP = 8, ALL = 15 };
+
+static const struct {
+	const char *name;
+	unsigned int bit;
+	int words; /* besides the name */
+	const char *needs;
+	int (*run)(const struct mmio_region *r, struct mmio_args *a);
+} verbs[] = {
+	{ "read", READ, 1, "an offset", mmio_access },
+	{ "write", WRITE, 2, "an offset and a value", mmio_access },
+	{ "walk", WALK, 0, "no more words; -o OFFSET says where to begin", mmio_walk },
+	{ "dump", DUMP, 0, "no more words; -o OFFSET says where to begin", mmio_dump },
 };
+
+enum option { O_JSON, O_WIDTH, O_REGION, O_DEVICE, O_TYPE, O_OFFSET, O_COUNT, O_FORMAT, O_FILE };
+
+static const struct {
+	const char *letter, *word;
+	unsigned int verbs;
+} options[] = {
+	[O_JSON] = { "--json", "--json", READ | WRITE | WALK },
+	[O_WIDTH] = { "-w", "--width", READ | WRITE },
+	[O_REGION] = { "-r", "--region", ALL },
+	[O_DEVICE] = { "-d", "--device", ALL },
+	[O_TYPE] = { "-t", "--type", ALL },
+	[O_OFFSET] = { "-o", "--offset", WALK | DUMP },
+	[O_COUNT] = { "-c", "--count", DUMP },
+	[O_FORMAT] = { "-f", "--format", DUMP },
+	[O_FILE] = { "-O", "--output", DUMP },
+};
+
+#define NUM_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+#define NUM_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 static int parse_number(const char *what, const char *text, uint64_t *ret)
 {
-	if (text && parse_u64(text, ret))
+	if (parse_u64(text, ret))
 		return EXIT_OK;
-	return usage_error("%s '%s' is no number", what, text ? text : "");
+	return usage_error("%s '%s' is no number", what, text);
 }
 
-static int parse_option(struct access *a, const char *opt, const char *arg)
+static int parse_type(const char *text, int *ret)
 {
-	if (!strcmp(opt, "-w"))
-		return parse_number("width", arg, &a->width);
-	if (!strcmp(opt, "-r"))
-		return parse_number("region", arg, &a->region);
-	if (strcmp(opt, "-d") || !arg)
-		return usage_error("mmio has no option '%s', or it needs an argument", opt);
-	if (strlen(arg) == 36)
-		a->sel.guid = arg;
-	else
-		a->sel.address = arg;
+	if (strcmp(text, "device") && strcmp(text, "accelerator"))
+		return usage_error("the type is device or accelerator, not '%s'", text);
+	*ret = strcmp(text, "device") ? FPGA_ACCELERATOR : FPGA_DEVICE;
 	return EXIT_OK;
 }
 
-static int parse(int argc, char *argv[], struct access *a)
+static int parse_option(struct mmio_args *a, enum option o, const char *arg)
 {
-	const char *words[3] = { 0 };
-	int n = 0, rc;
+	switch (o) {
+	case O_JSON:
+		a->json = true;
+		return EXIT_OK;
+	case O_WIDTH:
+		return parse_number("width", arg, &a->width);
+	case O_REGION:
+		return parse_number("region", arg, &a->region);
+	case O_DEVICE:
+		if (strlen(arg) == 36)
+			a->sel.guid = arg;
+		else
+			a->sel.address = arg;
+		return EXIT_OK;
+	case O_TYPE:
+		return parse_type(arg, &a->sel.type);
+	case O_OFFSET:
+		return parse_number("offset", arg, &a->offset);
+	case O_COUNT:
+		return parse_number("count", arg, &a->count);
+	case O_FORMAT:
+		a->format = arg;
+		return EXIT_OK;
+	case O_FILE:
+		a->file = arg;
+		return *arg ? EXIT_OK : usage_error("-O needs the name of a file");
+	}
+	return EXIT_USAGE;
+}
+
+/* Takes the option at argv[*i], and its argument when it needs one. */
+static int take_option(struct mmio_args *a, int argc, char *argv[], int *i)
+{
+	const char *name = argv[*i];
+	size_t o = 0;
+
+	while (o < NUM_OPTIONS && strcmp(name, options[o].letter) && strcmp(name, options[o].word))
+		o++;
+	if (o == NUM_OPTIONS)
+		return usage_error("mmio has no option '%s'", name);
+	if (o != O_JSON && ++*i == argc)
+		return usage_error("%s needs an argument", name);
+	a->given |= 1u << o;
+	return parse_option(a, (enum option)o, argv[*i]);
+}
+
+/* What only shows once all is read: does it fit the verb. */
+static int check(struct mmio_args *a, size_t verb)
+{
+	for (size_t o = 0; o < NUM_OPTIONS; o++)
+		if ((a->given & 1u << o) && !(options[o].verbs & verbs[verb].bit))
+			return usage_error("mmio %s has no option '%s'", verbs[verb].name,
+					   options[o].letter);
+	if (a->num_words != verbs[verb].words + 1)
+		return usage_error("mmio %s needs %s", verbs[verb].name, verbs[verb].needs);
+	if (a->width != 32 && a->width != 64)
+		return usage_error("the width is 32 or 64, not %" PRIu64, a->width);
+	if (a->region > UINT32_MAX)
+		return usage_error("region %" PRIu64 " is out of range", a->region);
+	if (a->offset % 8)
+		return usage_error("the offset 0x%" PRIx64 " is no multiple of 8", a->offset);
+	if ((a->given & 1u << O_COUNT) && !a->count)
+		return usage_error("the count is 0");
+	if (a->format && strcmp(a->format, "hex") && strcmp(a->format, "bin"))
+		return usage_error("the format is hex or bin, not '%s'", a->format);
+	return EXIT_OK;
+}
+
+/* Of read and write: their words. */
+static int parse_words(struct mmio_args *a)
+{
+	int rc = parse_number("offset", a->words[1], &a->offset);
+
+	a->write = a->num_words == 3;
+	if (!rc && a->write)
+		rc = parse_number("value", a->words[2], &a->value);
+	if (!rc && a->width == 32 && a->value > UINT32_MAX)
+		rc = usage_error("%s does not fit in 32 bits", a->words[2]);
+	return rc;
+}
+
+static int parse(int argc, char *argv[], struct mmio_args *a, size_t *verb)
+{
+	int rc;
 
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--json")) {
-			a->json = true;
-		} else if (argv[i][0] == '-') {
-			rc = parse_option(a, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+		if (argv[i][0] == '-') {
+			rc = take_option(a, argc, argv, &i);
 			if (rc)
 				return rc;
-			i++;
-		} else if (n < 3) {
-			words[n++] = argv[i];
+		} else if (a->num_words < 3) {
+			a->words[a->num_words++] = argv[i];
 		} else {
 			return usage_error("'%s' is too much", argv[i]);
 		}
 	}
-	if (!words[0] || (strcmp(words[0], "read") && strcmp(words[0], "write")))
-		return usage_error("mmio needs read or write");
-	a->write = !strcmp(words[0], "write");
-	if (a->width != 32 && a->width != 64)
-		return usage_error("the width is 32 or 64, not %u", (unsigned int)a->width);
-	if (n != (a->write ? 3 : 2))
-		return usage_error("mmio %s needs %s", words[0],
-				   a->write ? "an offset and a value" : "an offset");
-	rc = parse_number("offset", words[1], &a->offset);
-	if (!rc && a->write)
-		rc = parse_number("value", words[2], &a->value);
-	if (!rc && a->width == 32 && a->value > UINT32_MAX)
-		rc = usage_error("%s does not fit in 32 bits", words[2]);
-	return rc;
+	*verb = 0;
+	while (*verb < NUM_VERBS && (!a->num_words || strcmp(a->words[0], verbs[*verb].name)))
+		++*verb;
+	if (*verb == NUM_VERBS)
+		return usage_error("mmio needs read, write, walk or dump");
+	rc = check(a, *verb);
+	return rc || a->num_words == 1 ? rc : parse_words(a);
 }
 
-static fpga_result carry_out(fpga_handle h, struct access *a)
+bool mmio_offset_ok(const struct mmio_region *r, uint64_t offset)
 {
-	uint32_t region = (uint32_t)a->region, v32 = 0;
-	fpga_result r;
-
-	if (a->write)
-		return a->width == 32 ?
-			       fpgaWriteMMIO32(h, region, a->offset, (uint32_t)a->value) :
-			       fpgaWriteMMIO64(h, region, a->offset, a->value);
-	if (a->width == 64)
-		return fpgaReadMMIO64(h, region, a->offset, &a->value);
-	r = fpgaReadMMIO32(h, region, a->offset, &v32);
-	a->value = v32;
-	return r;
+	if (offset < r->size)
+		return true;
+	fprintf(stderr, "opae: offset 0x%" PRIx64 " is outside region %u, which has 0x%" PRIx64
+			" bytes\n", offset, r->index, r->size);
+	return false;
 }
 
-static int report(const struct access *a)
+static int run(fpga_token token, struct mmio_args *a, size_t verb)
 {
-	struct json_object *o;
+	struct mmio_region r = { .index = (uint32_t)a->region };
+	struct opaex_mmio_info info;
+	int rc = EXIT_FAILED;
 
-	if (!a->json) {
-		if (!a->write)
-			printf("0x%0*" PRIx64 "\n", (int)a->width / 4, a->value);
-		return EXIT_OK;
+	if (!ok(fpgaOpen(token, &r.handle, 0), "open"))
+		return EXIT_FAILED;
+	if (ok(opaex_mmio_info(r.handle, r.index, &info), "region")) {
+		r.size = info.size;
+		rc = verbs[verb].run(&r, a);
 	}
-	o = json_object_new_object();
-	json_object_object_add(o, "region", json_u64(a->region));
-	json_object_object_add(o, "offset", json_u64(a->offset));
-	json_object_object_add(o, "width", json_u64(a->width));
-	json_object_object_add(o, a->write ? "written" : "value", json_u64(a->value));
-	return print_json("mmio", o);
+	fpgaClose(r.handle);
+	return rc;
 }
 
 int cmd_mmio(int argc, char *argv[])
 {
-	struct access a = { .width = 64, .sel.type = FPGA_ACCELERATOR };
-	int rc = parse(argc, argv, &a);
+	struct mmio_args a = { .width = 64, .sel.type = FPGA_ACCELERATOR };
 	fpga_token *list;
-	fpga_handle h;
+	const char *kind;
 	uint32_t n;
+	size_t verb = 0;
+	int rc = parse(argc, argv, &a, &verb);
 
 	if (rc)
 		return rc;
-	if (a.region > UINT32_MAX)
-		return usage_error("region %" PRIu64 " is out of range", a.region);
 	if (!tokens_find(&a.sel, &list, &n))
 		return EXIT_FAILED;
-	rc = EXIT_FAILED;
-	if (!n) {
-		fprintf(stderr, "opae: no such accelerator; `opae list` shows what there is\n");
+	kind = a.sel.type == FPGA_DEVICE ? "device" : "accelerator";
+	if (n == 1) {
+		rc = run(list[0], &a, verb);
+	} else if (n) {
+		rc = usage_error("%u %ss match; name one with -d", n, kind);
+	} else {
+		fprintf(stderr, "opae: no such %s; `opae list` shows what there is\n", kind);
 		rc = EXIT_NOTHING_FOUND;
-	} else if (n > 1) {
-		rc = usage_error("%u accelerators match; name one with -d", n);
-	} else if (ok(fpgaOpen(list[0], &h, 0), "open")) {
-		if (ok(carry_out(h, &a), a.write ? "write" : "read"))
-			rc = report(&a);
-		fpgaClose(h);
 	}
 	tokens_free(list, n);
 	return rc;

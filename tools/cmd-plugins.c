@@ -39,6 +39,8 @@ int cmd_plugins(int argc, char *argv[])
 	if (!json)
 		printf("configuration: %s\n", *opaex_config_path() ? opaex_config_path() :
 								     "built in");
+	if (!json && *opaex_config_problem())
+		printf("problem: %s\n", opaex_config_problem());
 	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++) {
 		if (json)
 			json_object_array_add(array, plugin_json(&p));

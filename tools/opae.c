@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "opae.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct command commands[] = {
 	{ "list", "[--json] [ADDRESS | GUID]", "the accelerators and devices there are", cmd_list },
 	{ "info", "[--json] [ADDRESS | GUID]", "every property of them", cmd_info },
-	{ "mmio", "[--json] read|write [-w 32|64] [-r REGION] [-d ADDRESS|GUID] OFFSET [VALUE]",
-	  "one access to an accelerator's registers", cmd_mmio },
+	{ "mmio", "read OFFSET | write OFFSET VALUE  [-w 32|64] [--json] [DEVICE]",
+	  "one access to a register", cmd_mmio },
+	{ "mmio", "walk [-o OFFSET] [--json] [DEVICE]",
+	  "the chain of device feature headers: what each is, and where it breaks", cmd_mmio },
+	{ "mmio", "dump [-o OFFSET] [-c WORDS] [-f hex|bin] [-O FILE] [DEVICE]",
+	  "many registers, in words of 64 bits; DEVICE is\n"
+	  "        [-d ADDRESS|GUID] [-t accelerator|device] [-r REGION]", cmd_mmio },
+	{ "doctor", "[--json] [ADDRESS | SOCKET]",
+	  "why is my FPGA not shown: from the device to the token, and how to mend it", cmd_doctor },
 	{ "plugins", "[--json]", "the plugins, their state, and the configuration in force",
 	  cmd_plugins },
 	{ "emu", "start [--name NAME] [--board BOARD] [--mmio trap|map] | stop NAME|--all | "
@@ -18,28 +26,52 @@ static const struct command commands[] = {
 
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void print_usage(FILE *out)
+/* Of one command, or of all when it is NULL. */
+static void print_usage(FILE *out, const char *command)
 {
-	fprintf(out, "usage: opae COMMAND ...\n\n");
+	fprintf(out, "usage: opae %s ...\n\n", command ? command : "COMMAND");
 	for (size_t i = 0; i < NUM_COMMANDS; i++)
-		fprintf(out, "  opae %s %s\n        %s\n", commands[i].name, commands[i].usage,
-			commands[i].help);
+		if (!command || !strcmp(command, commands[i].name))
+			fprintf(out, "  opae %s %s\n        %s\n", commands[i].name,
+				commands[i].usage, commands[i].help);
 	fprintf(out, "\nADDRESS is [ssss:]bb:dd.f. --json prints {\"schema\": %d, ...}.\n",
 		OPAE_JSON_SCHEMA);
+}
+
+/* Output that did not get out is a failure: a script must not take half a list for the whole. */
+static int finish(int rc)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return rc;
+	fprintf(stderr, "opae: the output could not be written: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
+static bool asks_for_help(const char *arg)
+{
+	return !strcmp(arg, "--help") || !strcmp(arg, "-h");
+}
+
+static int run(const struct command *c, int argc, char *argv[])
+{
+	if (argc < 2 || !asks_for_help(argv[1]))
+		return c->run(argc, argv);
+	print_usage(stdout, c->name);
+	return EXIT_OK;
 }
 
 int main(int argc, char *argv[])
 {
 	if (argc < 2) {
-		print_usage(stderr);
+		print_usage(stderr, NULL);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_usage(stdout);
-		return EXIT_OK;
+	if (asks_for_help(argv[1]) || !strcmp(argv[1], "help")) {
+		print_usage(stdout, NULL);
+		return finish(EXIT_OK);
 	}
 	for (size_t i = 0; i < NUM_COMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return finish(run(&commands[i], argc - 1, argv + 1));
 	return usage_error("there is no command '%s'", argv[1]);
 }

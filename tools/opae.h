@@ -8,6 +8,7 @@
 #include <opae/fpga.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <uuid/uuid.h>
 
 /* Version of the JSON that --json prints; grows when a field changes its meaning or goes. */
 #define OPAE_JSON_SCHEMA 1
@@ -29,6 +30,15 @@ struct selector {
 	int type; /* fpga_objtype, or -1 */
 };
 
+/* What a line tells of a token. */
+struct token_row {
+	char address[24], guid[UUID_STR_LEN], name[24]; /* "-": it has none */
+	fpga_objtype type;
+	const char *state, *interface;
+};
+
+void token_row_read(fpga_properties p, struct token_row *row);
+
 bool ok(fpga_result r, const char *what); /* prints what failed and why */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Fills the filter from the selector; complains about what it cannot read. */
@@ -40,11 +50,14 @@ void tokens_free(fpga_token *list, uint32_t n);
 int print_json(const char *key, struct json_object *value);
 struct json_object *json_u64(uint64_t v);
 bool parse_u64(const char *text, uint64_t *ret);
+/* What people call the AFU with this GUID (lower case); "" when it is not known. */
+const char *afu_name(const char *guid);
 
 int cmd_list(int argc, char *argv[]);
 int cmd_info(int argc, char *argv[]);
 int cmd_mmio(int argc, char *argv[]);
 int cmd_plugins(int argc, char *argv[]);
 int cmd_emu(int argc, char *argv[]);
+int cmd_doctor(int argc, char *argv[]);
 
 #endif

@@ -90,8 +90,21 @@ uint32_t opaex_plugin_count(void);
 /** @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_FOUND: no such index */
 fpga_result opaex_plugin_get(uint32_t index, struct opaex_plugin *plugin);
 
+/**
+ * The "configuration" that the plugin with this index was given: JSON text, "{}" when there was none,
+ * "" when there is no such plugin. Good until the process ends.
+ */
+const char *opaex_plugin_configuration(uint32_t index);
+
 /** Path of the configuration in force; "" for what is built in. */
 const char *opaex_config_path(void);
+
+/**
+ * Why a configuration file that comes first in the search is not the one in force: it is broken, or
+ * may not be read. One line that names the file; "" when nothing is wrong. Good until the library is
+ * initialized again.
+ */
+const char *opaex_config_problem(void);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,9 @@
 /* Each way for a plugin to go wrong, always next to one that goes right and must not notice. */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/loader/rig.h"
 #include "tests/unit/check.h"
@@ -210,6 +212,29 @@ static void configured_twice(void **state)
 }
 
 /* The first-level query: a plugin of another interface or host is not even asked. */
+/* What a diagnosis asks: is the configuration as it should be, and what was each plugin given. */
+static void configuration_is_told(void **state)
+{
+	const char *const list[] = { "good:good:{\"devices\": 2}", NULL };
+	char path[64] = "/tmp/opae-test-broken.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	rig_start(list);
+	assert_string_equal(opaex_config_problem(), "");
+	assert_string_equal(opaex_plugin_configuration(0), "{\"devices\":2}");
+	assert_string_equal(opaex_plugin_configuration(1), "");
+	rig_stop();
+	assert_int_equal(write(fd, "{,", 2), 2);
+	close(fd);
+	assert_int_equal(fpgaInitialize(path), FPGA_OK);
+	assert_non_null(strstr(opaex_config_problem(), path));
+	assert_non_null(strstr(opaex_config_problem(), "at byte 1"));
+	assert_string_equal(opaex_config_path(), "");
+	rig_stop();
+	unlink(path);
+}
+
 static void first_level_query(void **state)
 {
 	const char *const list[] = { "here:good:{\"segment\": 1}",
@@ -298,6 +323,7 @@ int main(void)
 		cmocka_unit_test(calls_back_into_the_api),
 		cmocka_unit_test(finalize_fails),
 		cmocka_unit_test(configured_twice),
+		cmocka_unit_test(configuration_is_told),
 		cmocka_unit_test(first_level_query),
 		cmocka_unit_test(many_threads_initialize),
 		cmocka_unit_test(everything_is_invalid_after_finalize),

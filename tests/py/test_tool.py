@@ -134,5 +134,7 @@ def test_usage(here):
     done = here.run("opae")
     assert done.returncode == 2 and "usage" in done.stderr
     assert "mmio" in here.good("opae", "--help")
+    only = here.good("opae", "mmio", "--help")
+    assert "opae mmio walk" in only and "opae list" not in only
     done = here.run("opae", "lsit")
     assert done.returncode == 2 and "lsit" in done.stderr

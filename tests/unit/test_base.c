@@ -5,12 +5,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/emu-dir.h"
 #include "base/sys.h"
 
 static void deadline_saturates(void **state)
@@ -74,6 +79,48 @@ static void seam_can_be_swapped(void **state)
 	assert_true(fd > 2);
 }
 
+static void touch(const char *dir, const char *name, bool remove)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (remove)
+		unlink(path);
+	else
+		sys_close(sys_open(path, O_CREAT | O_WRONLY, 0600));
+}
+
+/* A card's number is its address, whoever else is there; nobody's is given twice. */
+static void cards_have_addresses(void **state)
+{
+	static const char *const names[] = { "card3.sock", "card1.sock", "plain.sock", "x3.sock",
+					     "card7.pid", ".sock",	 "card16385.sock" };
+	static const struct {
+		const char *name;
+		uint16_t segment;
+	} wanted[] = { { "card1.sock", 0x8001 }, { "card16385.sock", 0x8002 },
+		       { "card3.sock", 0x8003 }, { "plain.sock", 0x8000 }, { "x3.sock", 0x8004 } };
+	char dir[] = "/tmp/opae-test-dir.XXXXXX";
+	struct emu_card *cards;
+	size_t n;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		touch(dir, names[i], false);
+	assert_int_equal(emu_dir_list(dir, &cards, &n), 0);
+	assert_int_equal(n, sizeof(wanted) / sizeof(wanted[0]));
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(strrchr(cards[i].path, '/') + 1, wanted[i].name);
+		assert_int_equal(cards[i].segment, wanted[i].segment);
+	}
+	free(cards);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		touch(dir, names[i], true);
+	rmdir(dir);
+	assert_int_equal(emu_dir_list(dir, &cards, &n), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -82,6 +129,7 @@ int main(void)
 		cmocka_unit_test(descriptors_are_cloexec),
 		cmocka_unit_test(errors_are_negative_errno),
 		cmocka_unit_test(seam_can_be_swapped),
+		cmocka_unit_test(cards_have_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,9 +172,17 @@ static void search_and_default(void **state)
 	assert_int_equal(config_load(NULL, &c), 0);
 	assert_string_equal(c.path, path);
 	assert_string_equal(c.plugins[0].module, "libp.so");
+	assert_null(c.passed);
+	config_done(&c);
+	unlink(path);
+
+	assert_int_equal(config_load(NULL, &c), 0); /* the variable names what is not there */
+	assert_null(c.problem);
+	assert_non_null(c.passed);
+	assert_non_null(strstr(c.passed, path));
+	assert_string_equal(c.path, "");
 	config_done(&c);
 	unsetenv("LIBOPAE_CFGFILE");
-	unlink(path);
 
 	assert_int_equal(config_load(path, &c), 0); /* named, but not there */
 	assert_non_null(c.problem);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Is the configuration in force the one that is meant, and do its plugins work. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "doctor.h"
+
+/* What a configuration calls the plugins: by file, as OPAE does and as we do. */
+static const char *const vfio_files[] = { "libv-opae.so", "libopae-v.so", NULL };
+static const char *const kernel_files[] = { "libxfpga.so", NULL };
+
+const char *config_name(void)
+{
+	static char name[PATH_MAX];
+
+	if (!*opaex_config_path())
+		return "~/.config/opae/opae.cfg";
+	shell_quote(opaex_config_path(), name, sizeof(name));
+	return name;
+}
+
+/* ---- the file ---- */
+
+/* The path in a reason that begins "PATH: ..." or "... names PATH: ..."; the caller frees. */
+static char *path_in(const char *reason)
+{
+	const char *slash = strchr(reason, '/'), *end = slash ? strstr(slash, ": ") : NULL;
+
+	return end ? strndup(slash, (size_t)(end - slash)) : NULL;
+}
+
+/* The file, when it is a plain one: to open another may take for ever. */
+static struct json_object *read_file(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) ? json_object_from_file(path) : NULL;
+}
+
+static void fix_file(struct subject *s, const char *path)
+{
+	char shell[PATH_MAX];
+	struct json_object *o;
+
+	if (!path || access(path, F_OK)) {
+		fix(s, "unset LIBOPAE_CFGFILE   # or put the file there, and name its whole path");
+		return;
+	}
+	shell_quote(path, shell, sizeof(shell));
+	if (access(path, R_OK)) {
+		fix(s, "sudo chmod a+r %s", shell);
+	} else {
+		o = read_file(path);
+		fix(s, o ? "$EDITOR %s   # the README shows the form" :
+			   "python3 -m json.tool %s   # shows where it is not JSON", shell);
+		json_object_put(o);
+	}
+}
+
+static void check_file(struct subject *s)
+{
+	char *path = path_in(opaex_config_problem());
+
+	if (!*opaex_config_problem()) {
+		step_ok(s, "file", *opaex_config_path() ? "is in force" :
+							  "no opae.cfg was found, so what is built "
+							  "in is in force");
+		return;
+	}
+	step_wrong(s, "file", "%s", opaex_config_problem());
+	fix_file(s, path);
+	free(path);
+}
+
+static void check_form(struct subject *s)
+{
+	struct json_object *o = *opaex_config_path() ? read_file(opaex_config_path()) : NULL;
+
+	if (o)
+		step_ok(s, "form", json_object_object_get_ex(o, "plugins", NULL) ?
+					   "the classic one, a list of plugins" :
+					   "the one of OPAE 2.1 and later, a list of boards");
+	json_object_put(o);
+}
+
+static void check_start(struct subject *s)
+{
+	if (getenv("WITH_ASE"))
+		step_note(s, "start", "WITH_ASE is set: the simulation's configuration is used");
+	if (!getenv("OPAE_EXPLICIT_INITIALIZE"))
+		return;
+	step_note(s, "start", "OPAE_EXPLICIT_INITIALIZE is set: a program that does not call "
+			      "fpgaInitialize() sees nothing");
+	fpgaInitialize(NULL);
+}
+
+/* ---- plugins ---- */
+
+static void fix_plugin(struct subject *s, const struct opaex_plugin *p)
+{
+	bool found = *p->file == '/' && !access(p->file, R_OK);
+
+	if (!found)
+		fix(s, "OPAEX_PLUGIN_DIR=/folder/of/it opae plugins   # or install it; or $EDITOR %s and "
+		       "say \"enabled\": false for \"%s\"", config_name(), p->name);
+	else if (!p->abi_major)
+		fix(s, "$EDITOR %s   # say \"plugin\": \"%s\" or \"enabled\": false for \"%s\"",
+		    config_name(), vfio_files[0], p->name);
+	else
+		fix(s, "$EDITOR %s   # \"configuration\" of \"%s\"; then: opae plugins",
+		    config_name(), p->name);
+}
+
+static void check_plugins(struct subject *s)
+{
+	struct opaex_plugin p;
+
+	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++) {
+		if (!strcmp(p.state, "ready")) {
+			step_ok(s, p.name, "plugin is ready: %s", p.file);
+		} else if (!strcmp(p.state, "disabled")) {
+			step_note(s, p.name, "plugin is disabled: %s", p.reason);
+		} else {
+			step_wrong(s, p.name, "plugin is %s: %s", p.state, p.reason);
+			fix_plugin(s, &p);
+		}
+	}
+	if (!opaex_plugin_count()) {
+		step_wrong(s, "plugins", "the configuration names no plugin");
+		fix(s, "$EDITOR %s   # the README shows the form", config_name());
+	}
+}
+
+void doctor_config(struct doctor *d)
+{
+	struct subject s = subject_new(d, "configuration", *opaex_config_path() ?
+								   opaex_config_path() :
+								   "(built in)");
+
+	check_start(&s);
+	check_file(&s);
+	check_form(&s);
+	check_plugins(&s);
+}
+
+/* ---- what a device asks: is there a plugin for it ---- */
+
+static bool is_one_of(const char *file, const char *const *files)
+{
+	const char *slash = strrchr(file, '/');
+
+	for (; *files; files++)
+		if (!strcmp(slash ? slash + 1 : file, *files))
+			return true;
+	return false;
+}
+
+bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json)
+{
+	for (; opaex_plugin_get(*index, p) == FPGA_OK; ++*index)
+		if (is_one_of(p->file, vfio_files)) {
+			*json = opaex_plugin_configuration((*index)++);
+			return true;
+		}
+	return false;
+}
+
+/* A ready one, else the first that is there but does not work. False: none at all. */
+static bool find_plugin(const char *const *files, struct opaex_plugin *ret)
+{
+	struct opaex_plugin p;
+	bool found = false;
+
+	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++) {
+		bool ready = !strcmp(p.state, "ready");
+
+		if (!is_one_of(p.file, files) || (found && !ready))
+			continue;
+		*ret = p;
+		if (ready)
+			return true;
+		found = true;
+	}
+	return found;
+}
+
+bool check_vfio_plugin(struct subject *s)
+{
+	struct opaex_plugin p;
+
+	if (!find_plugin(vfio_files, &p)) {
+		step_wrong(s, "plugin", "no plugin in force serves vfio-pci and sockets: %s does not "
+					"name %s", config_name(), vfio_files[0]);
+		return fix(s, "$EDITOR %s   # add \"vfio\" with \"plugin\": \"%s\"", config_name(),
+			   vfio_files[0]);
+	}
+	if (!strcmp(p.state, "ready"))
+		return step_ok(s, "plugin", "\"%s\" serves it", p.name);
+	step_wrong(s, "plugin", "\"%s\", which would serve it, is %s: %s", p.name, p.state, p.reason);
+	if (!strcmp(p.state, "disabled"))
+		return fix(s, "$EDITOR %s   # say \"enabled\": true for \"%s\"", config_name(),
+			   p.name);
+	fix_plugin(s, &p);
+	return false;
+}
+
+bool check_kernel_plugin(struct subject *s, const char *address)
+{
+	struct opaex_plugin p;
+
+	if (find_plugin(kernel_files, &p) && !strcmp(p.state, "ready"))
+		return step_ok(s, "plugin", "\"%s\" serves it", p.name);
+	step_wrong(s, "plugin", "the kernel's FPGA driver holds it, for which a plugin is needed "
+				"(%s), and none is in force", kernel_files[0]);
+	return fix(s, "echo vfio-pci | sudo tee /sys/bus/pci/devices/%s/driver_override; "
+		      "echo %s | sudo tee /sys/bus/pci/devices/%s/driver/unbind "
+		      "/sys/bus/pci/drivers_probe   # vfio-pci instead", address, address, address);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The end of every device's way: does fpgaEnumerate show it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor.h"
+
+static void read_tokens(struct doctor *d)
+{
+	struct selector all = { .type = -1 };
+	fpga_token *list;
+	uint32_t n;
+
+	if (d->enumerated)
+		return;
+	d->enumerated = true;
+	if (!tokens_find(&all, &list, &n))
+		return;
+	d->tokens = calloc(n ? n : 1, sizeof(*d->tokens));
+	for (uint32_t i = 0; d->tokens && i < n; i++) {
+		fpga_properties p;
+
+		if (!ok(fpgaGetProperties(list[i], &p), "properties"))
+			continue;
+		token_row_read(p, &d->tokens[d->num_tokens++]);
+		fpgaDestroyProperties(&p);
+	}
+	tokens_free(list, n);
+}
+
+bool check_token(struct doctor *d, struct subject *s, const char *address)
+{
+	bool shown = false;
+
+	read_tokens(d);
+	for (uint32_t i = 0; i < d->num_tokens; i++) {
+		const struct token_row *t = &d->tokens[i];
+
+		if (strcmp(t->address, address))
+			continue;
+		shown = true;
+		if (t->type == FPGA_DEVICE)
+			step_ok(s, "token", "%s, device", address);
+		else
+			step_ok(s, "token", "%s, accelerator %s%s%s, %s", address, t->guid,
+				*t->name ? " " : "", t->name, t->state);
+	}
+	if (shown)
+		return true;
+	step_wrong(s, "token", "every step before is right, but fpgaEnumerate shows nothing at %s",
+		   address);
+	return fix(s, "LIBOPAE_LOG=2 opae list   # what the plugin says while it looks");
+}
+
+bool address_normal(const char *text, char *out, size_t len)
+{
+	unsigned int segment = 0, bus, device, function;
+	int used = 0;
+
+	if (text[strspn(text, "0123456789abcdefABCDEF:.")])
+		return false;
+	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &segment, &bus, &device, &function, &used) != 4 ||
+	    text[used]) {
+		segment = 0;
+		used = 0;
+		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &used) != 3 ||
+		    text[used])
+			return false;
+	}
+	if (device > 0x1f || function > 7)
+		return false;
+	snprintf(out, len, "%04x:%02x:%02x.%x", segment, bus, device, function);
+	return true;
+}

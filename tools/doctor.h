@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * opae doctor: why is my FPGA not shown.
+ *
+ * Each thing that is looked at (a configuration, a card's socket, a PCI device) is a subject. A
+ * subject goes through an ordered list of checks, each a step from the device towards the token; the
+ * first that is wrong ends the list and says how to mend it. The report is JSON from the beginning, of
+ * which the text for a person is a printing.
+ */
+#ifndef TOOLS_DOCTOR_H
+#define TOOLS_DOCTOR_H
+
+#include <limits.h>
+
+#include "opae.h"
+
+struct doctor {
+	const char *root;             /* stands before /sys and /dev; "" but in tests */
+	const char *only;             /* the one device that is asked for; NULL: all */
+	struct json_object *subjects; /* the report */
+	struct token_row *tokens;     /* what fpgaEnumerate shows, once it was asked */
+	uint32_t num_tokens;
+	bool enumerated;
+};
+
+struct subject {
+	struct json_object *o, *steps;
+	bool wrong;
+	char shell[PATH_MAX]; /* the name, as a shell takes it for one word */
+};
+
+/* doctor-report.c */
+#define DOCTOR_PRINTF __attribute__((format(printf, 3, 4)))
+/* kind: "configuration", "directory"; "socket" and "pci" are devices. */
+struct subject subject_new(struct doctor *d, const char *kind, const char *name);
+/* The results of a step. The first two return true: the list goes on. step_wrong returns false. */
+bool step_ok(struct subject *s, const char *step, const char *fmt, ...) DOCTOR_PRINTF;
+bool step_note(struct subject *s, const char *step, const char *fmt, ...) DOCTOR_PRINTF;
+bool step_wrong(struct subject *s, const char *step, const char *fmt, ...) DOCTOR_PRINTF;
+/* A command that mends what is wrong with the subject; the first counts. Returns false. */
+bool fix(struct subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Quotes what a shell would take for something else; what does not fit is cut off. */
+void shell_quote(const char *text, char *out, size_t len);
+/* Prints all; the exit code. */
+int report_finish(struct doctor *d, bool json);
+
+/* doctor-config.c */
+void doctor_config(struct doctor *d);
+/* The configuration file, or where one would be, as a shell takes it. */
+const char *config_name(void);
+/* The configuration of each v-opae, in turn: false, there are no more. Begin with *index 0. */
+bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
+/* Checks: is a plugin ready that serves sockets and vfio-pci; that serves the kernel's driver. */
+bool check_vfio_plugin(struct subject *s);
+bool check_kernel_plugin(struct subject *s, const char *address);
+
+/* doctor-socket.c, doctor-places.c */
+struct place {
+	char *path;
+	char address[24]; /* "": no working plugin looks there */
+};
+
+void doctor_sockets(struct doctor *d);
+/* Where cards' sockets may be. The caller frees by places_free. */
+void places_find(struct doctor *d, struct place **list, size_t *n);
+void places_free(struct place *list, size_t n);
+bool check_places(struct subject *s, const struct place *p);
+
+/* doctor-pci.c */
+void doctor_pci(struct doctor *d);
+/* What the card with these PCI ids is. */
+const char *pci_name(unsigned int vendor, unsigned int device, unsigned int subsystem_vendor,
+		     unsigned int subsystem_device);
+
+/* doctor-token.c: the last check of every device. */
+bool check_token(struct doctor *d, struct subject *s, const char *address);
+/* The address in the form ssss:bb:dd.f; false: it is none. */
+bool address_normal(const char *text, char *out, size_t len);
+
+#endif
