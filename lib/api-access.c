@@ -8,12 +8,12 @@
 #include "lib/props.h"
 #include "lib/wrapped.h"
 
-static fpga_result open_entered(struct wrapped_handle *w, int flags)
+static fpga_result open_entered(struct wrapped_handle *w, int flags, bool alone)
 {
 	fpga_result r = detail_finish(w->table->fpgaOpen(w->token->plugin, &w->plugin, flags),
 				      "fpgaOpen", w->adapter->name);
 
-	if (r != FPGA_OK)
+	if (r != FPGA_OK || alone)
 		return r;
 	r = children_open(w);
 	if (r != FPGA_OK)
@@ -21,7 +21,7 @@ static fpga_result open_entered(struct wrapped_handle *w, int flags)
 	return r;
 }
 
-fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
+static fpga_result open_token(fpga_token token, fpga_handle *handle, int flags, bool alone)
 {
 	struct wrapped_token *t = token_ref(token);
 	struct wrapped_handle *w;
@@ -42,7 +42,7 @@ fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
 		return fail(FPGA_NO_MEMORY, "fpgaOpen: no memory");
 	}
 	*w = (struct wrapped_handle){ .table = t->adapter->table, .adapter = t->adapter, .token = t };
-	r = open_entered(w, flags);
+	r = open_entered(w, flags, alone);
 	if (r != FPGA_OK) {
 		token_unref(t);
 		free(w);
@@ -58,6 +58,16 @@ fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
 	}
 	*handle = id;
 	return FPGA_OK;
+}
+
+fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags)
+{
+	return open_token(token, handle, flags, false);
+}
+
+fpga_result opaex_open_alone(fpga_token token, fpga_handle *handle, int flags)
+{
+	return open_token(token, handle, flags, true);
 }
 
 fpga_result fpgaClose(fpga_handle handle)

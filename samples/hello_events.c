@@ -58,8 +58,7 @@ static bool find(const char *address, fpga_token *token)
 	if (filter)
 		fpgaDestroyProperties(&filter);
 	if (good && !matches)
-		fprintf(stderr, "No FPGA device was found. `opae list` shows what there is; "
-				"`opae emu start --board a10` gives you one.\n");
+		fprintf(stderr, "No FPGA device was found. `opae list` shows what there is.\n");
 	return good && matches;
 }
 

@@ -178,7 +178,7 @@ static int run(fpga_token token, struct mmio_args *a, size_t verb)
 	struct opaex_mmio_info info;
 	int rc = EXIT_FAILED;
 
-	if (!ok(fpgaOpen(token, &r.handle, 0), "open"))
+	if (!ok(opaex_open_alone(token, &r.handle, 0), "open"))
 		return EXIT_FAILED;
 	if (ok(opaex_mmio_info(r.handle, r.index, &info), "region")) {
 		r.size = info.size;

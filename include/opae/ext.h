@@ -21,6 +21,13 @@ extern "C" {
  */
 const char *opaex_error_detail(void);
 
+/**
+ * fpgaOpen() without the accelerator's children: for who looks at registers, and for who opens the
+ * children himself. The handle has none, and its buffers are its own alone.
+ * @return as fpgaOpen()
+ */
+fpga_result opaex_open_alone(fpga_token token, fpga_handle *handle, int flags);
+
 /** How the accesses to an MMIO region are made. */
 enum opaex_mmio_flags {
 	OPAEX_MMIO_MAPPED = 1u << 0,  /**< all of it is memory: nanoseconds, and by pointer */

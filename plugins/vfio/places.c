@@ -3,7 +3,6 @@
  * Where devices may be: the sockets of the configuration, or, when it names none, the sockets in this
  * user's emulator directory, which `opae emu start` fills.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +10,6 @@
 
 #include "base/emu-dir.h"
 #include "plugins/vfio/vfio.h"
-
-#define FIRST_SEGMENT 0x8000u
-#define SEGMENTS 0x4000u
 
 bool place_parse_address(const char *text, struct place *p)
 {
@@ -31,57 +27,28 @@ bool place_parse_address(const char *text, struct place *p)
 	return true;
 }
 
-/* "card3" is wanted at 3, so that a card keeps its address when others come and go. */
-static unsigned int wanted_segment(const char *name)
-{
-	const char *digits = name + strcspn(name, "0123456789");
-
-	return (unsigned int)strtoul(digits, NULL, 10) % SEGMENTS;
-}
-
-static bool taken(const struct place *list, size_t n, unsigned int segment)
-{
-	for (size_t i = 0; i < n; i++)
-		if (list[i].segment == FIRST_SEGMENT + segment)
-			return true;
-	return false;
-}
-
-static int only_sockets(const struct dirent *e)
-{
-	const char *dot = strrchr(e->d_name, '.');
-
-	return dot && dot != e->d_name && !strcmp(dot, ".sock");
-}
-
 static int scan(struct place **ret, size_t *num)
 {
-	struct dirent **entries = NULL;
+	struct emu_card *cards = NULL;
 	char dir[VDEV_PATH_MAX];
-	struct place *list;
-	int n = emu_dir_path(dir, sizeof(dir)) && emu_dir_trusted(dir) ?
-			scandir(dir, &entries, only_sockets, alphasort) :
-			0;
-	size_t used = 0;
+	size_t n = 0, used = 0;
 
-	list = calloc(n > 0 ? (size_t)n : 1, sizeof(*list));
-	for (int i = 0; i < n; i++) {
-		struct place *p = &list[used];
-		unsigned int segment = wanted_segment(entries[i]->d_name);
+	if (emu_dir_path(dir, sizeof(dir)) && emu_dir_trusted(dir))
+		emu_dir_list(dir, &cards, &n); /* a folder that cannot be read has no cards */
+	*ret = calloc(n ? n : 1, sizeof(**ret));
+	for (size_t i = 0; *ret && i < n; i++) {
+		struct place *p = &(*ret)[used];
+		size_t len = strlen(cards[i].path);
 
-		if (list && snprintf(p->path, sizeof(p->path), "%s/%s", dir, entries[i]->d_name) <
-				    (int)sizeof(p->path)) {
-			while (taken(list, used, segment))
-				segment = (segment + 1) % SEGMENTS;
-			p->segment = (uint16_t)(FIRST_SEGMENT + segment);
-			used++;
-		}
-		free(entries[i]);
+		if (len >= sizeof(p->path))
+			continue;
+		memcpy(p->path, cards[i].path, len + 1);
+		p->segment = cards[i].segment;
+		used++;
 	}
-	free(entries);
-	*ret = list;
+	free(cards);
 	*num = used;
-	return list ? 0 : -ENOMEM;
+	return *ret ? 0 : -ENOMEM;
 }
 
 int places_list(struct instance *inst, struct place **ret, size_t *n)

@@ -80,8 +80,9 @@ static fpga_result find(struct sysobject *o, const char *name, int flags)
 
 	if (len < sizeof(folder))
 		memcpy(folder, name, len);
-	if (!errors_of(token_object(&o->token), &list) ||
-	    (glob ? fnmatch(folder, FOLDER, FNM_PERIOD) : strcmp(folder, FOLDER)))
+	if (!errors_of(token_object(&o->token), &list))
+		return FPGA_NOT_SUPPORTED;
+	if ((glob ? fnmatch(folder, FOLDER, FNM_PERIOD) : strcmp(folder, FOLDER)))
 		return FPGA_NOT_FOUND;
 	if (slash)
 		match(o, slash + 1, glob);
@@ -118,6 +119,8 @@ static fpga_result get(struct handle *h, const struct token *t, const char *name
 	r = find(o, name, flags);
 	if (r == FPGA_NOT_FOUND)
 		say(r, "%s: there is no \"%s\"", call, name);
+	else if (r == FPGA_NOT_SUPPORTED)
+		say(r, "%s: of a VFIO device there are the error registers, and this one has none", call);
 	if (r == FPGA_OK && !o->folder)
 		r = refresh(o);
 	object = o;

@@ -150,11 +150,16 @@ static void a_child_that_is_missing(void **state)
 {
 	fpga_token t = nth_token(FPGA_ACCELERATOR, PARENT, 0);
 	fpga_handle h = (fpga_handle)1;
+	uint32_t n = 9;
 
 	(void)state;
 	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_NOT_FOUND);
 	assert_non_null(strstr(opaex_error_detail(), NLB0));
 	assert_ptr_equal(h, (fpga_handle)1);
+	assert_int_equal(opaex_open_alone(t, &h, 0), FPGA_OK); /* for who only looks */
+	assert_int_equal(fpgaGetChildren(h, 0, NULL, &n), FPGA_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
 	fpgaDestroyToken(&t);
 	t = nth_token(FPGA_ACCELERATOR, NLB0, 1); /* what was opened on the way was closed again */
 	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_OK);

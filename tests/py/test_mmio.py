@@ -159,7 +159,8 @@ def test_random_registers(here, device):
                                    rng.random() < 0.02, version=rng.randrange(2)),
                                1 << 31, rng.randrange(6) << 35 | rng.randrange(3), rng.getrandbits(64)])
             struct.pack_into("<Q", server.memory, offset, word)
-        struct.pack_into("<Q", server.memory, 0, dfh(AFU, 0, 0x20))
+        # Who it is stays, or the token would be of another accelerator than the one that is opened.
+        struct.pack_into("<3Q", server.memory, 0, dfh(AFU, 0, 0x20), 1, 2)
         found, problem = walk(here)
         assert problem or found[-1]["eol"] or not found[-1]["next"]
 
