@@ -19,7 +19,7 @@ static inline uint64_t dfh(unsigned int type, unsigned int id, uint64_t next)
 }
 
 /* A version 1 header's words behind the GUID. */
-#define DFH_V1_CSR 0x18	    /* address << 1 | absolute */
+#define DFH_V1_CSR 0x18	    /* offset from the header << 1, or an address | 1 */
 #define DFH_V1_GROUP 0x20   /* size << 32 | has parameters << 31 | group << 16 | instance */
 #define DFH_V1_PARAMS 0x28
 #define DFH_V1_HAS_PARAMS (UINT64_C(1) << 31)

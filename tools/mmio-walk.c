@@ -196,12 +196,19 @@ static void print_param(struct json_object *o)
 	}
 }
 
+/* As Linux reads it (drivers/fpga/dfl.c): bits 63:1 are the offset from the header; of an absolute
+ * address they are its own bits 63:1. */
+static uint64_t csr_at(const struct feature *f)
+{
+	return f->csr_address & 1 ? f->csr_address & ~UINT64_C(1) : f->csr_address >> 1;
+}
+
 static void print_version_1(const struct feature *f)
 {
 	bool absolute = f->csr_address & 1;
 
 	printf("          registers at %s0x%" PRIx64 ", 0x%" PRIx64 " bytes; instance %u, group %u"
-	       "\n", absolute ? "address " : "+", f->csr_address & ~UINT64_C(1),
+	       "\n", absolute ? "address " : "+", csr_at(f),
 	       f->size_group >> 32, (unsigned int)(f->size_group & 0xffff),
 	       (unsigned int)(f->size_group >> 16 & 0x7fff));
 	for (size_t i = 0; f->params && i < json_object_array_length(f->params); i++)
@@ -226,7 +233,7 @@ static void print_feature(const struct feature *f)
 
 static void add_version_1(struct json_object *o, const struct feature *f)
 {
-	json_object_object_add(o, "csr_address", json_u64(f->csr_address & ~UINT64_C(1)));
+	json_object_object_add(o, "csr_address", json_u64(csr_at(f)));
 	json_object_object_add(o, "csr_absolute", json_object_new_boolean(f->csr_address & 1));
 	json_object_object_add(o, "csr_size", json_u64(f->size_group >> 32));
 	json_object_object_add(o, "instance", json_u64(f->size_group & 0xffff));

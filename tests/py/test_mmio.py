@@ -95,7 +95,7 @@ def test_version_1(here, device):
             0x1100: [dfh(PRIVATE, 0x23, 0, version=1), *GUID, 0xFEED0001, 0x10 << 32]})
     (_, one, two), problem = walk(here)
     assert problem is None
-    assert (one["csr_address"], one["csr_absolute"], one["csr_size"]) == (0x40, False, 0x2000)
+    assert (one["csr_address"], one["csr_absolute"], one["csr_size"]) == (0x20, False, 0x2000)
     assert (one["instance"], one["group"], one["guid"]) == (9, 5, GUID_TEXT)
     msix, other = one["parameters"]
     assert (msix["msix_start"], msix["msix_count"]) == (4, 3)
