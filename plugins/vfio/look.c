@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "plugins/vfio/card.h"
+#include "plugins/vfio/crew.h"
 #include "plugins/vfio/dfl.h"
 #include "plugins/vfio/inventory.h"
 
@@ -16,8 +17,6 @@
 #define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
 #define PAUSE_NS (2 * NS_PER_MS)
-#define LOOKERS 64u /* devices looked at at the same time: most of a look is waiting for answers */
-#define STACK_BYTES (256u * 1024)
 
 /* ---- reading a device ---- */
 
@@ -258,57 +257,36 @@ static void find_out(struct instance *inst, struct look *l, bool alone)
 
 /* ---- several ---- */
 
-struct crew {
+struct todo {
 	struct instance *inst;
-	struct look **todo;
+	struct look **looks;
 	size_t num;
-	_Atomic size_t next;
 };
 
-static void *work(void *arg)
+static void find_out_one(void *ctx, size_t i)
 {
-	struct crew *c = arg;
-	size_t i;
+	struct todo *t = ctx;
 
-	while ((i = atomic_fetch_add(&c->next, 1)) < c->num)
-		find_out(c->inst, c->todo[i], c->num == 1);
-	return NULL;
-}
-
-/* This thread works as well, so what cannot be started is only help. */
-static void work_together(struct crew *c)
-{
-	pthread_t helpers[LOOKERS];
-	unsigned int n = 0;
-	pthread_attr_t attr;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	while (n < LOOKERS && n + 1 < c->num && !pthread_create(&helpers[n], &attr, work, c))
-		n++;
-	pthread_attr_destroy(&attr);
-	work(c);
-	while (n)
-		pthread_join(helpers[--n], NULL);
+	find_out(t->inst, t->looks[i], t->num == 1);
 }
 
 void look_at(struct instance *inst, struct look *looks, size_t n)
 {
-	struct crew crew = { .inst = inst, .todo = calloc(n + 1, sizeof(*crew.todo)) };
+	struct todo t = { .inst = inst, .looks = calloc(n + 1, sizeof(*t.looks)) };
 
 	inventory_refresh(inst->inventory);
 	for (size_t i = 0; i < n; i++) {
 		looks[i].there = looks[i].held = false;
 		looks[i].facts = NULL;
-		if (known(inst, &looks[i]) || !crew.todo)
+		if (known(inst, &looks[i]) || !t.looks)
 			continue;
-		crew.todo[crew.num++] = &looks[i];
+		t.looks[t.num++] = &looks[i];
 	}
-	if (crew.num) {
-		work_together(&crew);
+	if (t.num) {
+		crew_work(t.num, find_out_one, &t);
 		inventory_save(inst->inventory);
-		for (size_t i = 0; i < crew.num; i++)
-			inventory_unlock(inst->inventory, crew.todo[i]->place->path, INVENTORY_LOOK);
+		for (size_t i = 0; i < t.num; i++)
+			inventory_unlock(inst->inventory, t.looks[i]->place->path, INVENTORY_LOOK);
 	}
-	free(crew.todo);
+	free(t.looks);
 }
