@@ -250,7 +250,15 @@ static void all_lines_once(struct block *a, struct pass *p)
 	}
 }
 
-/* The word that a program polls goes last. */
+/* What the registers say of a run that has ended. Lock held. */
+static void tell(struct block *a, const struct pass *p)
+{
+	block_put64(a, EX_ERROR, p->error);
+	block_put64(a, EX_SWTEST, p->error);
+	publish(a, p, 0);
+}
+
+/* The word that a program polls goes last: by then the registers tell of the end as well. */
 static void write_status_line(struct block *a, struct pass *p, uint64_t clocks)
 {
 	struct he *h = a->state;
@@ -264,9 +272,15 @@ static void write_status_line(struct block *a, struct pass *p, uint64_t clocks)
 	line[4] = (uint32_t)p->reads;
 	line[5] = (uint32_t)p->writes;
 	line[8] = p->error ? p->error_line : 0;
-	if (!dma_failed(p, block_dma_write(a, p->job->dsm + 8, &line[2], sizeof(line) - 8)) &&
-	    !dma_failed(p, block_dma_write(a, p->job->dsm, &line[0], 8)))
-		p->writes++;
+	if (dma_failed(p, block_dma_write(a, p->job->dsm + 8, &line[2], sizeof(line) - 8)))
+		return;
+	p->writes++;
+	block_lock(a);
+	if (!run_forgotten(p->run))
+		tell(a, p);
+	block_unlock(a);
+	if (!run_forgotten(p->run))
+		dma_failed(p, block_dma_write(a, p->job->dsm, &line[0], 8));
 }
 
 static void finish(struct block *a, struct pass *p, uint64_t clocks)
@@ -277,9 +291,7 @@ static void finish(struct block *a, struct pass *p, uint64_t clocks)
 		write_status_line(a, p, clocks);
 	block_lock(a);
 	if (!run_forgotten(p->run)) {
-		block_put64(a, EX_ERROR, p->error);
-		block_put64(a, EX_SWTEST, p->error);
-		publish(a, p, 0);
+		tell(a, p);
 		if ((cfg & EX_CFG_INTERRUPT_DONE) || (p->error && (cfg & EX_CFG_INTERRUPT_ERROR)))
 			block_interrupt(a, p->job->vector);
 	}

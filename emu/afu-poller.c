@@ -168,7 +168,7 @@ static bool complete(struct pass *s, uint64_t at, const struct poller_completion
 
 	if (!dma(s, at + rest, block_dma_write(s->afu, at + rest, &done->status, sizeof(*done) - rest)))
 		return false;
-	atomic_thread_fence(memory_order_seq_cst);
+	block_dma_barrier();
 	return dma(s, at, block_dma_write(s->afu, at, &done->sequence, sizeof(done->sequence)));
 }
 
@@ -183,7 +183,7 @@ static bool serve(struct pass *s)
 	if (!dma(s, at, block_dma_read(s->afu, at, &sequence, sizeof(sequence))) || !sequence ||
 	    sequence == *last)
 		return false;
-	atomic_thread_fence(memory_order_seq_cst); /* the rest is read after the number */
+	block_dma_barrier(); /* the rest is read after the number */
 	if (!dma(s, at, block_dma_read(s->afu, at, &c, sizeof(c))))
 		return false;
 	done.sequence = sequence;

@@ -372,7 +372,7 @@ static enum script_error step(struct exec *x)
 		x->insn.a += get_register(x, index - 1);
 	x->value = x->insn.a;
 	e = carry_out[SCRIPT_OPCODE(op)](x);
-	atomic_thread_fence(memory_order_seq_cst); /* seen before what follows */
+	block_dma_barrier();
 	return e;
 }
 
@@ -380,15 +380,19 @@ static enum script_error execute(struct exec *x, const struct job *j)
 {
 	enum script_error e = SCRIPT_OK;
 
-	for (; x->pc < j->count && !e && goes_on(x); x->pc = x->next) {
+	while (x->pc < j->count && !e && !x->interrupted) {
+		block_put64(x->afu, SCRIPT_PC, x->pc);
 		if (x->steps >= j->limit)
 			return SCRIPT_ERROR_LIMIT;
+		if (!goes_on(x))
+			break;
 		x->insn = x->script->program[x->pc];
 		x->next = x->pc + 1;
-		block_put64(x->afu, SCRIPT_PC, x->pc);
 		block_put64(x->afu, SCRIPT_STEPS, ++x->steps);
 		e = step(x);
 		trace(x, e);
+		if (!x->interrupted)
+			x->pc = x->next;
 	}
 	return e;
 }

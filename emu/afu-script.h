@@ -26,7 +26,7 @@ enum script_register {
 	SCRIPT_PROGRAM = 0x30, /* RW: its IO address, for SCRIPT_START_FETCH */
 	SCRIPT_LIMIT = 0x38,   /* RW: steps after which it is ended; 0: SCRIPT_DEFAULT_LIMIT */
 	SCRIPT_STATE = 0x40,   /* enum script_state */
-	SCRIPT_PC = 0x48,      /* the instruction at which it ended, or is now */
+	SCRIPT_PC = 0x48,      /* the instruction at which it ended, begun or not, or is now */
 	SCRIPT_ERROR = 0x50,   /* enum script_error */
 	SCRIPT_STEPS = 0x58,   /* steps begun */
 	SCRIPT_LAST = 0x60,    /* the last value read: by READ64, WAIT, WAIT_MAILBOX, FETCH_ADD */
