@@ -5,8 +5,8 @@ import re
 import pytest
 
 KINDS = [("he-lb", "lpbk"), ("he-mem", "mem")]
-RUN = re.compile(r"^(\w+) +(cl_\d+) +((?:[a-z]+_\d)?) +(\d+) reads, (\d+) writes, (\d+) clocks, ([\d.]+) GB/s$",
-                 re.M)
+RUN = re.compile(r"^(\w+) +(cl_\d+) +((?:[a-z]+_\d)?) +"
+                 r"(\d+) reads, (\d+) writes, (\d+) clocks, ([\d.]+) GB/s$", re.M)
 
 
 @pytest.mark.parametrize("mmio", ["trap", "map"])
