@@ -258,7 +258,7 @@ static void tell(struct block *a, const struct pass *p)
 	publish(a, p, 0);
 }
 
-/* The word that a program polls goes last: by then the registers tell of the end as well. */
+/* The word that a program polls goes last: by then the registers tell of the end, and it may start anew. */
 static void write_status_line(struct block *a, struct pass *p, uint64_t clocks)
 {
 	struct he *h = a->state;
@@ -278,6 +278,7 @@ static void write_status_line(struct block *a, struct pass *p, uint64_t clocks)
 	block_lock(a);
 	if (!run_forgotten(p->run))
 		tell(a, p);
+	run_end(p->run);
 	block_unlock(a);
 	if (!run_forgotten(p->run))
 		dma_failed(p, block_dma_write(a, p->job->dsm, &line[0], 8));

@@ -80,7 +80,14 @@ static void copy_once(struct block *a, struct pass *p)
 	}
 }
 
-/* The word that a program polls goes last. */
+/* What the registers say of a run that has ended. Lock held. */
+static void tell(struct block *a, const struct pass *p)
+{
+	block_put64(a, EX_ERROR, p->error);
+	publish(a, p, 0);
+}
+
+/* The word that a program polls goes last: by then the registers tell of the end, and it may start anew. */
 static void write_status_line(struct block *a, struct pass *p, uint64_t clocks)
 {
 	struct nlb *n = a->state;
@@ -93,7 +100,14 @@ static void write_status_line(struct block *a, struct pass *p, uint64_t clocks)
 	line[3] = (uint32_t)(clocks >> 32);
 	line[4] = (uint32_t)p->reads;
 	line[5] = (uint32_t)p->writes;
-	if (!dma_failed(p, block_dma_write(a, at + 8, &line[2], sizeof(line) - 8)))
+	if (dma_failed(p, block_dma_write(a, at + 8, &line[2], sizeof(line) - 8)))
+		return;
+	block_lock(a);
+	if (!run_forgotten(p->run))
+		tell(a, p);
+	run_end(p->run);
+	block_unlock(a);
+	if (!run_forgotten(p->run))
 		dma_failed(p, block_dma_write(a, at, &line[0], 8));
 }
 
@@ -105,8 +119,7 @@ static void finish(struct block *a, struct pass *p, uint64_t clocks)
 		write_status_line(a, p, clocks);
 	block_lock(a);
 	if (!run_forgotten(p->run)) {
-		block_put64(a, EX_ERROR, p->error);
-		publish(a, p, 0);
+		tell(a, p);
 		if ((cfg & EX_CFG_INTERRUPT_DONE) || (p->error && (cfg & EX_CFG_INTERRUPT_ERROR)))
 			block_interrupt(a, block_get32(a, EX_INTERRUPT));
 	}

@@ -36,6 +36,7 @@ void run_stop(struct run *r);
 void run_forget(struct run *r);
 /* False: it was forgotten meanwhile. The parameters are copied under the same lock. */
 bool run_begin(struct run *r);
+/* From here on a start is one of a new run: before the end is told, for who sees it may start at once. */
 void run_end(struct run *r);
 /* What the client stored in a mapped control register of 32 bits. False: nothing new. */
 bool run_look(struct block *b, uint64_t offset, uint32_t *value);

@@ -424,6 +424,33 @@ static void a_start_after_a_reset_in_mid_run(void **state)
 	assert_int_equal(interrupts, 1);
 }
 
+static unsigned int last_dma;
+
+static void start_at_the_end(void)
+{
+	if (dma_count == last_dma) { /* of the word that a program polls */
+		assert_int_equal(get(STATUS0), UINT64_C(4) << 32 | 5);
+		put(CTL, 1, 4);
+		put(CTL, 3, 4);
+	}
+}
+
+/* The program saw the end and starts anew, before the engine is through with the old run. */
+static void a_start_as_soon_as_the_end_is_seen(void **state)
+{
+	(void)state;
+	run(4, 0);
+	last_dma = 2 * dma_count;
+	before_dma = start_at_the_end;
+	arm(4, 0);
+	afu.ops->work(&afu);
+	before_dma = NULL;
+	assert_true(afu.ops->has_work(&afu));
+	afu.ops->work(&afu);
+	ended_well(4, 4);
+	assert_int_equal(dsm(0) >> 1, 3);
+}
+
 static void leave_soon(void)
 {
 	if (dma_count == 40)
@@ -482,7 +509,8 @@ int main(void)
 		ALL(errors_are_told), ALL(faults_are_told), BOTH(the_line_that_failed),
 		BOTH(no_place_for_the_status_line), BOTH(interrupt_at_the_end),
 		ALL(continuous_until_it_is_stopped), ALL(a_reset_forgets_the_run),
-		ALL(a_start_after_a_reset_in_mid_run), BOTH(a_client_that_leaves),
+		ALL(a_start_after_a_reset_in_mid_run), ALL(a_start_as_soon_as_the_end_is_seen),
+		BOTH(a_client_that_leaves),
 		BOTH(a_card_that_is_reset), RIGGED(which_registers_can_be_written),
 	};
 
