@@ -197,8 +197,8 @@ static void counting_together(void **state)
 	(void)state;
 	*word = 0;
 	he_start(&e, 2, FETCH_ADD_8 | CONTINUOUS);
-	while (__atomic_load_n(word, __ATOMIC_SEQ_CST) == 0)
-		;
+	for (time_t end = time(NULL) + 10; !__atomic_load_n(word, __ATOMIC_SEQ_CST);)
+		assert_true(time(NULL) < end);
 	for (unsigned int i = 0; i < ADDS; i++)
 		__atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST);
 	write32(e.h, CTL, 5);
