@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vfio-user/atomic-op.h"
+
 struct card;
 struct engine;
 struct block;
@@ -57,6 +59,19 @@ void block_unlock(struct block *b);
 int block_dma_copy(struct block *b, uint64_t dst, uint64_t src, size_t len);
 int block_dma_read(struct block *b, uint64_t iova, void *data, size_t len);
 int block_dma_write(struct block *b, uint64_t iova, const void *data, size_t len);
+/*
+ * A word of 4 or 8 bytes, naturally aligned (else -EINVAL). Memory that is reached by messages is read
+ * and then written: others may see, and lose, what happens in between.
+ */
+int block_dma_atomic(struct block *b, uint64_t iova, enum vu_atomic_op op, unsigned int bytes,
+		     uint64_t operand, uint64_t compare, uint64_t *old);
+/* What was read and written before it is seen by everybody before what comes after. */
+static inline void block_dma_barrier(void)
+{
+	__sync_synchronize(); /* gcc's ThreadSanitizer does not take C11's fence */
+}
+/* False: a reset waits for work() to end, or nobody is there. For work that waits without DMA. */
+bool block_may_work(const struct block *b);
 /* The block's own n-th interrupt; one that it has not is lost. With the lock or without. */
 void block_interrupt(struct block *b, uint32_t n);
 

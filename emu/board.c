@@ -50,6 +50,30 @@ const struct board boards[] = {
 	  .num_ports = 1,
 	  .ports = { WHOLE_BAR0(afu_bench) },
 	  .maps = true },
+	{ .name = "he-lb",
+	  .help = "a virtual function with the host exerciser HE-LB",
+	  .ids = OFS_VF,
+	  .bar_size = { 32 * KIB },
+	  .num_ports = 1,
+	  .ports = { WHOLE_BAR0(afu_he_lb) } },
+	{ .name = "he-mem",
+	  .help = "a virtual function with the host exerciser HE-MEM",
+	  .ids = OFS_VF,
+	  .bar_size = { 32 * KIB },
+	  .num_ports = 1,
+	  .ports = { WHOLE_BAR0(afu_he_mem) } },
+	{ .name = "script",
+	  .help = "a virtual function that carries out a program of DMA steps",
+	  .ids = OFS_VF,
+	  .bar_size = { 32 * KIB },
+	  .num_ports = 1,
+	  .ports = { WHOLE_BAR0(afu_script) } },
+	{ .name = "poller",
+	  .help = "a virtual function that takes its commands from memory, without MMIO",
+	  .ids = OFS_VF,
+	  .bar_size = { 32 * KIB },
+	  .num_ports = 1,
+	  .ports = { WHOLE_BAR0(afu_poller) } },
 	{ .name = "port",
 	  .help = "a virtual function with a port, as the kernel's DFL driver takes it",
 	  .layout = BOARD_PORT,
@@ -89,7 +113,8 @@ const struct board boards[] = {
 
 const unsigned int num_boards = sizeof(boards) / sizeof(boards[0]);
 
-const struct block_ops *const board_afus[] = { &afu_nlb0, &afu_hello, &afu_bench, &afu_parent };
+const struct block_ops *const board_afus[] = { &afu_nlb0,  &afu_hello,  &afu_bench,  &afu_parent,
+					       &afu_he_lb, &afu_he_mem, &afu_script, &afu_poller };
 const unsigned int num_board_afus = sizeof(board_afus) / sizeof(board_afus[0]);
 
 const struct board *board_find(const char *name)

@@ -57,6 +57,7 @@ unsigned int board_vectors(const struct board *b);
 bool board_has_fme(const struct board *b);
 
 extern const struct block_ops afu_nlb0, afu_hello, afu_bench, afu_parent;
+extern const struct block_ops afu_he_lb, afu_he_mem, afu_script, afu_poller;
 extern const struct block_ops block_fme, block_port;
 
 #endif

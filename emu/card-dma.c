@@ -92,6 +92,40 @@ int block_dma_write(struct block *b, uint64_t iova, const void *data, size_t len
 	return rc ? fault(b->card, iova, len, true, rc) : 0;
 }
 
+/* Each half is a DMA of its own, with its own faults and its own way through a reset. */
+static int read_then_write(struct block *b, uint64_t iova, enum vu_atomic_op op,
+			   unsigned int bytes, uint64_t operand, uint64_t compare, uint64_t *old)
+{
+	uint64_t seen = 0, mask = bytes == 8 ? UINT64_MAX : UINT32_MAX;
+	int rc = block_dma_read(b, iova, &seen, bytes);
+
+	if (rc)
+		return rc;
+	*old = seen;
+	if (op == VU_COMPARE_SWAP && seen != (compare & mask))
+		return 0;
+	if (op == VU_FETCH_ADD)
+		operand += seen;
+	return block_dma_write(b, iova, &operand, bytes);
+}
+
+int block_dma_atomic(struct block *b, uint64_t iova, enum vu_atomic_op op, unsigned int bytes,
+		     uint64_t operand, uint64_t compare, uint64_t *old)
+{
+	int rc = allowed(b);
+
+	if (!rc)
+		rc = vu_server_dma_atomic(b->card->server, iova, op, bytes, operand, compare, old);
+	if (rc == -EOPNOTSUPP)
+		return read_then_write(b, iova, op, bytes, operand, compare, old);
+	return rc ? fault(b->card, iova, bytes, true, rc) : 0;
+}
+
+bool block_may_work(const struct block *b)
+{
+	return !engine_is_quiet(b->engine) && !atomic_load(&b->card->gone);
+}
+
 void block_interrupt(struct block *b, uint32_t n)
 {
 	if (n < b->num_vectors && !b->card->inject->no_interrupts && !atomic_load(&b->card->gone))

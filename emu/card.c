@@ -292,7 +292,7 @@ static struct card_block *add_block(struct card *c, const struct block_ops *ops,
 	return p;
 }
 
-static int add_port(struct card *c, unsigned int n, bool mapped)
+static void add_port(struct card *c, unsigned int n, bool mapped)
 {
 	const struct board_port *p = &c->board->ports[n];
 	unsigned int vector = board_has_fme(c->board) + n * BOARD_PORT_VECTORS;
@@ -310,7 +310,6 @@ static int add_port(struct card *c, unsigned int n, bool mapped)
 	b->block.port = n;
 	b->block.mapped = mapped;
 	c->afus[n] = b;
-	return engine_new(&c->room, &b->block, &b->block.engine);
 }
 
 static int make_blocks(struct card *c, bool mapped)
@@ -323,12 +322,14 @@ static int make_blocks(struct card *c, bool mapped)
 	if (!rc && board_has_fme(c->board))
 		add_block(c, &block_fme, 0, c->board->fme_offset, FME_BYTES)->block.num_vectors = 1;
 	for (unsigned int i = 0; i < c->board->num_ports && !rc; i++)
-		rc = add_port(c, i, mapped);
+		add_port(c, i, mapped);
 	for (unsigned int i = 0; i < c->num_blocks && !rc; i++)
 		if (!c->blocks[i].block.state)
 			rc = -ENOMEM;
 	for (unsigned int i = 0; i < c->num_blocks && !rc; i++)
 		c->blocks[i].block.ops->reset(&c->blocks[i].block);
+	for (unsigned int i = 0; i < c->board->num_ports && !rc; i++)
+		rc = engine_new(&c->room, &c->afus[i]->block, &c->afus[i]->block.engine);
 	return rc;
 }
 

@@ -7,10 +7,9 @@
 
 #include "base/clock.h"
 #include "emu/block.h"
+#include "emu/idle.h"
 
-#define SPIN_NS (2 * NS_PER_MS)	   /* how long after a change the engine keeps looking */
-#define NAP_NS (200 * NS_PER_US)   /* between two looks after that */
-#define QUIET_NS (6 * NS_PER_S)	   /* longest wait for the engine in a reset */
+#define QUIET_NS (6 * NS_PER_S) /* longest wait for the engine in a reset */
 
 struct engine {
 	struct engine_room *room;
@@ -38,8 +37,7 @@ static void rest(struct engine *e, int64_t last_change)
 		return;
 	}
 	pthread_mutex_unlock(&e->room->lock);
-	if (clock_now_ns() - last_change > SPIN_NS)
-		clock_sleep_ns(NAP_NS);
+	idle_pause(last_change);
 	pthread_mutex_lock(&e->room->lock);
 }
 

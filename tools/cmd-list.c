@@ -15,6 +15,8 @@ static const struct {
 	{ "850adcc2-6ceb-4b22-9722-d43375b61c66", "hello_afu" },
 	{ "56e203e9-864f-49a7-b94b-12284c31e02b", "HE-LB" },
 	{ "8568ab4e-6ba5-4616-bb65-2a578330a8eb", "HE-MEM" },
+	{ "d1db1b15-92cd-4b6d-b837-abf910213b89", "script" },
+	{ "a572c2c2-324b-4afb-8d23-3022bd035404", "poller" },
 };
 
 const char *afu_name(const char *guid)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * memcpy on memory that another process may take away. The client passes its own files; when it
- * truncates one, an access is SIGBUS. The handler jumps out of a copy of ours and passes every
+ * Accesses to memory that another process may take away. The client passes its own files; when it
+ * truncates one, an access is SIGBUS. The handler jumps out of an access of ours and passes every
  * other SIGBUS on to the handler that was there before.
  */
 #include <errno.h>
@@ -41,6 +41,21 @@ int vu_copy_install(void)
 {
 	pthread_once(&once, install);
 	return install_result;
+}
+
+int vu_guarded(void (*access)(void *arg), void *arg)
+{
+	sigjmp_buf here;
+
+	if (sigsetjmp(here, 0)) {
+		copying = NULL;
+		return -EFAULT;
+	}
+	copying = &here;
+	access(arg);
+	__asm__ volatile("" ::: "memory");
+	copying = NULL;
+	return 0;
 }
 
 int vu_copy(void *dst, const void *src, size_t len)

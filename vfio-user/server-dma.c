@@ -215,14 +215,8 @@ static const struct vu_dma_range *find(const struct vu_dma_table *t, uint64_t io
 	return r;
 }
 
-/* What lies at an address of the client; at is NULL for ranges without a mapping. */
-struct spot {
-	unsigned char *at;
-	size_t len;
-};
-
-static int look(const struct vu_dma_table *t, uint64_t iova, size_t len, bool write,
-		struct spot *ret)
+int vu_dma_look(const struct vu_dma_table *t, uint64_t iova, size_t len, bool write,
+		struct vu_spot *ret)
 {
 	const struct vu_dma_range *r = find(t, iova, &len);
 
@@ -236,13 +230,13 @@ static int look(const struct vu_dma_table *t, uint64_t iova, size_t len, bool wr
 /* One step: up to a chunk, inside one range. Returns the bytes moved or a negative errno. */
 static ssize_t step(struct vu_server *s, uint64_t iova, void *buf, size_t len, bool write)
 {
-	struct spot spot;
+	struct vu_spot spot;
 	int rc;
 
 	if (len > COPY_CHUNK)
 		len = COPY_CHUNK;
 	pthread_rwlock_rdlock(&s->dma.lock);
-	rc = look(&s->dma, iova, len, write, &spot);
+	rc = vu_dma_look(&s->dma, iova, len, write, &spot);
 	if (!rc && spot.at)
 		rc = write ? vu_copy(spot.at, buf, spot.len) : vu_copy(buf, spot.at, spot.len);
 	pthread_rwlock_unlock(&s->dma.lock);
@@ -289,16 +283,16 @@ int vu_server_dma_write(struct vu_server *s, uint64_t iova, const void *buf, siz
 static ssize_t copy_mapped(struct vu_server *s, uint64_t dst, uint64_t src, size_t len,
 			   uint64_t *fault)
 {
-	struct spot from, to;
+	struct vu_spot from, to;
 	ssize_t n = 0;
 
 	if (len > COPY_CHUNK)
 		len = COPY_CHUNK;
 	pthread_rwlock_rdlock(&s->dma.lock);
-	if (look(&s->dma, src, len, false, &from)) {
+	if (vu_dma_look(&s->dma, src, len, false, &from)) {
 		*fault = src;
 		n = -EFAULT;
-	} else if (look(&s->dma, dst, from.len, true, &to)) {
+	} else if (vu_dma_look(&s->dma, dst, from.len, true, &to)) {
 		*fault = dst;
 		n = -EFAULT;
 	} else if (from.at && to.at) {

@@ -102,8 +102,19 @@ void vu_dma_clear(struct vu_dma_table *t);
 int vu_dma_map_add(struct vu_dma_table *t, const struct vu_dma_map *m, int fd);
 int vu_dma_map_remove(struct vu_dma_table *t, uint64_t iova, uint64_t size);
 
+/* What lies at an address of the client; at is NULL for ranges without a mapping. */
+struct vu_spot {
+	unsigned char *at;
+	size_t len;
+};
+/* -EFAULT: nothing is there, or not with that direction. The table's lock is held. */
+int vu_dma_look(const struct vu_dma_table *t, uint64_t iova, size_t len, bool write,
+		struct vu_spot *ret);
+
 /* memcpy that answers -EFAULT where a page has gone from under it. */
 int vu_copy(void *dst, const void *src, size_t len);
+/* The same for any access; it takes no lock and has nothing to clean up. */
+int vu_guarded(void (*access)(void *arg), void *arg);
 int vu_copy_install(void);
 
 int vu_dma_call_init(struct vu_dma_call *d);

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vfio-user/atomic-op.h"
+
 #define VU_NUM_REGIONS 9
 #define VU_NUM_IRQS 5
 #define VU_SERVER_MAX_AREAS 16
@@ -83,6 +85,14 @@ int vu_server_dma_write(struct vu_server *s, uint64_t iova, const void *buf, siz
  */
 int vu_server_dma_copy(struct vu_server *s, uint64_t dst, uint64_t src, size_t len,
 		       uint64_t *fault_iova);
+/*
+ * One word of 4 or 8 bytes, changed in one go as seen by every thread and process that has it
+ * mapped; *old is what was there. The word must be readable and writable for the device. -EINVAL: not
+ * naturally aligned, or of another size; -EFAULT: not reachable. -EOPNOTSUPP: the range is reached by
+ * messages, which have no such operation; the caller may read and write in its place.
+ */
+int vu_server_dma_atomic(struct vu_server *s, uint64_t iova, enum vu_atomic_op op,
+			 unsigned int bytes, uint64_t operand, uint64_t compare, uint64_t *old);
 
 /* Makes a DMA message under way fail at once (-ECANCELED), so that a reset need not wait for it. */
 void vu_server_dma_cancel(struct vu_server *s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/card/card.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +164,93 @@ fpga_handle open_nth(fpga_objtype type, const char *guid, uint32_t n)
 		fail_msg("fpgaOpen: %s", opaex_error_detail());
 	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
 	return h;
+}
+
+/* ---- what tests do with a handle ---- */
+
+struct shared shared_new(fpga_handle h, uint64_t bytes)
+{
+	struct shared s = { .bytes = bytes };
+
+	assert_int_equal(fpgaPrepareBuffer(h, bytes, &s.at, &s.id, 0), FPGA_OK);
+	assert_int_equal(fpgaGetIOAddress(h, s.id, &s.io), FPGA_OK);
+	return s;
+}
+
+struct shared shared_own(fpga_handle h, void *at, uint64_t bytes)
+{
+	struct shared s = { .at = at, .bytes = bytes };
+
+	assert_int_equal(fpgaPrepareBuffer(h, bytes, &s.at, &s.id, FPGA_BUF_PREALLOCATED), FPGA_OK);
+	assert_int_equal(fpgaGetIOAddress(h, s.id, &s.io), FPGA_OK);
+	return s;
+}
+
+void shared_free(fpga_handle h, struct shared *s)
+{
+	assert_int_equal(fpgaReleaseBuffer(h, s->id), FPGA_OK);
+}
+
+void write64(fpga_handle h, uint64_t offset, uint64_t v)
+{
+	assert_int_equal(fpgaWriteMMIO64(h, 0, offset, v), FPGA_OK);
+}
+
+void write32(fpga_handle h, uint64_t offset, uint32_t v)
+{
+	assert_int_equal(fpgaWriteMMIO32(h, 0, offset, v), FPGA_OK);
+}
+
+uint64_t read64(fpga_handle h, uint64_t offset)
+{
+	uint64_t v = 0;
+
+	assert_int_equal(fpgaReadMMIO64(h, 0, offset, &v), FPGA_OK);
+	return v;
+}
+
+#define PATIENCE_S 10
+
+void await_register(fpga_handle h, uint64_t offset, uint64_t mask, uint64_t value)
+{
+	time_t end = time(NULL) + PATIENCE_S;
+	uint64_t v;
+
+	while (((v = read64(h, offset)) & mask) != value) {
+		if (time(NULL) > end)
+			fail_msg("register 0x%llx is 0x%llx", (unsigned long long)offset,
+				 (unsigned long long)v);
+		usleep(50);
+	}
+}
+
+void await_memory(const void *at, uint64_t mask, uint64_t value)
+{
+	time_t end = time(NULL) + PATIENCE_S;
+	uint64_t v;
+
+	while (((v = __atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE)) & mask) != value)
+		if (time(NULL) > end)
+			fail_msg("the word in memory is 0x%llx", (unsigned long long)v);
+}
+
+int event_of(fpga_handle h, uint32_t vector, fpga_event_handle *eh)
+{
+	int fd = -1;
+
+	assert_int_equal(fpgaCreateEventHandle(eh), FPGA_OK);
+	assert_int_equal(fpgaRegisterEvent(h, FPGA_EVENT_INTERRUPT, *eh, vector), FPGA_OK);
+	assert_int_equal(fpgaGetOSObjectFromEventHandle(*eh, &fd), FPGA_OK);
+	return fd;
+}
+
+void await_event(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t count;
+
+	assert_int_equal(poll(&p, 1, PATIENCE_S * 1000), 1);
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
 }
 
 /* ---- NLB0 ---- */

@@ -33,6 +33,26 @@ fpga_token nth_token(fpga_objtype type, const char *guid, uint32_t n);
 fpga_handle open_nth(fpga_objtype type, const char *guid, uint32_t n);
 const char *card_dir(void);
 
+/* A buffer that card and test share; nothing is left to chance: each call must succeed. */
+struct shared {
+	void *at;
+	uint64_t id, io, bytes;
+};
+struct shared shared_new(fpga_handle h, uint64_t bytes);
+/* Of the test's own memory, on a 64-byte boundary: the card reaches it by messages, or in place. */
+struct shared shared_own(fpga_handle h, void *at, uint64_t bytes);
+void shared_free(fpga_handle h, struct shared *s);
+
+void write64(fpga_handle h, uint64_t offset, uint64_t v);
+void write32(fpga_handle h, uint64_t offset, uint32_t v);
+uint64_t read64(fpga_handle h, uint64_t offset);
+/* Until a register (or a word of memory) has the value under the mask; fails after ten seconds. */
+void await_register(fpga_handle h, uint64_t offset, uint64_t mask, uint64_t value);
+void await_memory(const void *at, uint64_t mask, uint64_t value);
+/* An event of the accelerator's interrupt, and its descriptor. */
+int event_of(fpga_handle h, uint32_t vector, fpga_event_handle *eh);
+void await_event(int fd); /* fails after ten seconds */
+
 /* One NLB0 run: lines of 64 bytes from one IO address to another; the status line's first word. */
 struct nlb {
 	void *dsm, *src, *dst;

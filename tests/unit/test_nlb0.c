@@ -1,101 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The loopback AFU alone: registers and runs, its card played by this file. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "emu/board.h"
 #include "tests/unit/check.h"
+#include "tests/unit/fake-card.h"
 
-static uint8_t memory[1 << 20]; /* the client's, at address 0 */
-static int dma_result;
-static unsigned int interrupts, last_vector;
-static struct block afu;
-static uint64_t regs[0x1000 / 8];
-
-void block_lock(struct block *b)
-{
-	(void)b;
-}
-
-void block_unlock(struct block *b)
-{
-	(void)b;
-}
-
-static bool inside(uint64_t at, size_t len)
-{
-	return len <= sizeof(memory) && at <= sizeof(memory) - len;
-}
-
-int block_dma_copy(struct block *b, uint64_t dst, uint64_t src, size_t len)
-{
-	(void)b;
-	if (dma_result || !inside(dst, len) || !inside(src, len))
-		return dma_result ? dma_result : -EFAULT;
-	memmove(memory + dst, memory + src, len);
-	return 0;
-}
-
-int block_dma_write(struct block *b, uint64_t iova, const void *data, size_t len)
-{
-	(void)b;
-	if (dma_result || !inside(iova, len))
-		return dma_result ? dma_result : -EFAULT;
-	memcpy(memory + iova, data, len);
-	return 0;
-}
-
-void block_interrupt(struct block *b, uint32_t vector)
-{
-	(void)b;
-	interrupts++;
-	last_vector = vector;
-}
-
-static void init(bool mapped)
-{
-	afu = (struct block){ .ops = &afu_nlb0, .regs = (uint8_t *)regs, .size = sizeof(regs),
-			    .mapped = mapped, .state = calloc(1, afu_nlb0.state_size) };
-	memset(regs, 0, sizeof(regs));
-	memset(memory, 0, sizeof(memory));
-	dma_result = 0;
-	interrupts = 0;
-	assert_non_null(afu.state);
-	afu_nlb0.reset(&afu);
-}
-
-static int up(void **state)
-{
-	(void)state;
-	init(false);
-	return 0;
-}
-
-static int up_mapped(void **state)
-{
-	(void)state;
-	init(true);
-	return 0;
-}
-
-static int down(void **state)
-{
-	(void)state;
-	free(afu.state);
-	return 0;
-}
-
-/* A write as the client makes it: told, or just there. */
-static void put(uint64_t offset, uint64_t v, unsigned int bytes)
-{
-	if (!afu.mapped) {
-		afu_nlb0.written(&afu, offset, v, bytes);
-		return;
-	}
-	block_store(&afu, offset, v, bytes);
-	afu_nlb0.look(&afu);
-}
+FAKE_CARD_RIGS(&afu_nlb0)
 
 static void start(uint32_t lines, uint32_t cfg)
 {
@@ -240,7 +152,6 @@ static void which_registers_can_be_written(void **state)
 
 int main(void)
 {
-#define MAPPED(t) cmocka_unit_test_setup_teardown(t, up_mapped, down)
 	const struct CMUnitTest tests[] = {
 		RIGGED(a_run),
 		MAPPED(a_run),

@@ -341,6 +341,108 @@ static void dma_by_messages(void **state)
 	assert_int_equal(vu_server_dma_read(r->server, 0x800000, big, 1), -EFAULT);
 }
 
+static uint64_t atomic_op(struct rig *r, uint64_t at, enum vu_atomic_op op, unsigned int bytes,
+			  uint64_t operand, uint64_t compare)
+{
+	uint64_t old = 0xdead;
+
+	assert_int_equal(vu_server_dma_atomic(r->server, at, op, bytes, operand, compare, &old), 0);
+	return old;
+}
+
+static void atomics(void **state)
+{
+	struct rig *r = *state;
+	uint64_t *word;
+	void *mem;
+	int fd = sys_memfd("dma", 0);
+
+	assert_int_equal(sys_ftruncate(fd, 0x1000), 0);
+	assert_int_equal(sys_mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, &mem), 0);
+	word = mem;
+	assert_int_equal(vu_client_dma_map(r->client, 0x100000, 0x1000, fd, 0, true, true), 0);
+	word[0] = 0x1ffffffff;
+	assert_int_equal(atomic_op(r, 0x100000, VU_FETCH_ADD, 8, 2, 0), 0x1ffffffff);
+	assert_int_equal(word[0], 0x200000001);
+	assert_int_equal(atomic_op(r, 0x100000, VU_FETCH_ADD, 4, UINT32_MAX, 0), 1);
+	assert_int_equal(word[0], 0x200000000); /* the other half is untouched */
+	assert_int_equal(atomic_op(r, 0x100004, VU_SWAP, 4, 0x777777777, 0), 2);
+	assert_int_equal(word[0], UINT64_C(0x7777777700000000));
+	assert_int_equal(atomic_op(r, 0x100ff8, VU_SWAP, 8, 5, 0), 0);
+	assert_int_equal(atomic_op(r, 0x100ff8, VU_COMPARE_SWAP, 8, 6, 4), 5);
+	assert_int_equal(word[511], 5);
+	assert_int_equal(atomic_op(r, 0x100ff8, VU_COMPARE_SWAP, 8, 6, 5), 5);
+	assert_int_equal(word[511], 6);
+	assert_int_equal(atomic_op(r, 0x100ff8, VU_COMPARE_SWAP, 4, 7, UINT64_C(0x900000006)), 6);
+	assert_int_equal(word[511], 7);
+	sys_munmap(mem, 0x1000);
+	close(fd);
+}
+
+static void atomics_that_are_refused(void **state)
+{
+	struct rig *r = *state;
+	uint64_t old = 77;
+	int fd = sys_memfd("dma", 0);
+	static const struct {
+		uint64_t at;
+		unsigned int op, bytes;
+		int want;
+	} rows[] = {
+		{ 0x100004, VU_SWAP, 8, -EINVAL }, { 0x100002, VU_SWAP, 4, -EINVAL },
+		{ 0x100000, VU_SWAP, 2, -EINVAL }, { 0x100000, VU_SWAP, 16, -EINVAL },
+		{ 0x100000, 3, 8, -EINVAL },	   { 0x102000, VU_SWAP, 8, -EFAULT },
+		{ 0x200000, VU_SWAP, 8, -EFAULT }, { 0x300000, VU_SWAP, 8, -EFAULT },
+		{ 0x800000, VU_SWAP, 8, -EOPNOTSUPP },
+		{ UINT64_MAX - 7, VU_SWAP, 8, -EFAULT },
+	};
+
+	sigaction(SIGBUS, &library_sigbus, NULL);
+	assert_int_equal(sys_ftruncate(fd, 0x2000), 0);
+	assert_int_equal(vu_client_dma_map(r->client, 0x100000, 0x2000, fd, 0, true, true), 0);
+	assert_int_equal(vu_client_dma_map(r->client, 0x200000, 0x1000, fd, 0, true, false), 0);
+	assert_int_equal(vu_client_dma_map(r->client, 0x300000, 0x1000, fd, 0, false, true), 0);
+	assert_int_equal(vu_client_dma_map(r->client, 0x800000, 0x2000, -1, 0, true, true), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(vu_server_dma_atomic(r->server, rows[i].at,
+						      (enum vu_atomic_op)rows[i].op, rows[i].bytes,
+						      1, 0, &old), rows[i].want);
+	assert_int_equal(sys_ftruncate(fd, 0), 0); /* under the mapping: an error, no signal */
+	assert_int_equal(vu_server_dma_atomic(r->server, 0x100000, VU_FETCH_ADD, 8, 1, 0, &old),
+			 -EFAULT);
+	assert_int_equal(old, 77);
+	close(fd);
+}
+
+#define ADDS 200000
+
+static void *add_loop(void *arg)
+{
+	for (int i = 0; i < ADDS; i++)
+		__atomic_fetch_add((uint64_t *)arg, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* The program counts on the same word: nothing is lost. */
+static void atomics_are_atomic(void **state)
+{
+	struct rig *r = *state;
+	pthread_t thread;
+	void *mem;
+	int fd = sys_memfd("dma", 0);
+
+	assert_int_equal(sys_ftruncate(fd, 0x1000), 0);
+	assert_int_equal(sys_mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, &mem), 0);
+	assert_int_equal(vu_client_dma_map(r->client, 0x100000, 0x1000, fd, 0, true, true), 0);
+	assert_int_equal(pthread_create(&thread, NULL, add_loop, mem), 0);
+	for (int i = 0; i < ADDS; i++)
+		atomic_op(r, 0x100000, VU_FETCH_ADD, 8, 1, 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(*(uint64_t *)mem, 2 * ADDS);
+	sys_munmap(mem, 0x1000);
+	close(fd);
+}
+
 /* The device asks for memory while the program waits for a register. */
 static void *dma_loop(void *arg)
 {
@@ -471,6 +573,7 @@ int main(void)
 		RIGGED(accesses), RIGGED(mapped_area_is_the_devices_memory),
 		RIGGED(a_second_client_is_told_at_once), RIGGED(dma_by_descriptor),
 		RIGGED(dma_directions), RIGGED(a_file_that_shrinks), RIGGED(dma_by_messages),
+		RIGGED(atomics), RIGGED(atomics_that_are_refused), RIGGED(atomics_are_atomic),
 		RIGGED(dma_while_a_call_waits), RIGGED(interrupts),
 		RIGGED(a_server_that_goes_away), RIGGED(an_answer_that_is_late),
 		RIGGED(threads_take_turns), RIGGED(no_such_server),

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The sample host_exerciser on the emulated host exercisers, and what each card is called."""
+import re
+
+import pytest
+
+KINDS = [("he-lb", "lpbk"), ("he-mem", "mem")]
+RUN = re.compile(r"^(\w+) +(cl_\d+) +((?:[a-z]+_\d)?) +"
+                 r"(\d+) reads, (\d+) writes, (\d+) clocks, ([\d.]+) GB/s$", re.M)
+
+
+@pytest.mark.parametrize("mmio", ["trap", "map"])
+@pytest.mark.parametrize("board, command", KINDS)
+def test_everything(machine, board, command, mmio):
+    machine.start(board=board, mmio=mmio)
+    out = machine.good("host_exerciser", "--testall", command)
+    runs = RUN.findall(out)
+    assert len(runs) == 4 * 5 + 6 and "Test PASSED" in out
+    for mode, _, atomic, reads, writes, clocks, bandwidth in runs:
+        assert int(reads) == (0 if mode == "write" else 1024)
+        assert int(writes) == (0 if mode == "read" else 1024)
+        assert int(clocks) > 0 and float(bandwidth) > 0
+    assert [r[2] for r in runs if r[2]] == ["fadd_4", "fadd_8", "swap_4", "swap_8", "cas_4", "cas_8"]
+
+
+@pytest.mark.parametrize("options", [
+    ["-m", "trput", "--interleave", "2", "--cls", "cl_16", "--interrupt", "3"],
+    ["--atomic", "cas_4", "--interrupt", "0"],
+    ["-d", "--cls", "cl_4"],
+    ["-s", "-t", "5000", "--mode", "write"],
+])
+@pytest.mark.parametrize("board, command", KINDS)
+def test_options(here, board, command, options):
+    here.start(board=board)
+    assert "Test PASSED" in here.good("host_exerciser", *options, command, "8000:00:00.0")
+
+
+def test_continuous(here):
+    here.start(board="he-lb")
+    runs = RUN.findall(here.good("host_exerciser", "--continuous", "1", "--cls", "cl_8", "lpbk"))
+    assert len(runs) == 1 and int(runs[0][3]) > 1024
+    assert "Test PASSED" in here.good("host_exerciser", "lpbk")  # and it is idle again
+
+
+@pytest.mark.parametrize("args, word", [
+    ([], "usage"),
+    (["other"], "usage"),
+    (["--cls", "cl_3", "lpbk"], "cl_16"),
+    (["--mode", "up", "lpbk"], "trput"),
+    (["--atomic", "add", "lpbk"], "fadd_4"),
+    (["--atomic", "fadd_4", "-m", "read", "lpbk"], "cl_1"),
+    (["--interleave", "3", "lpbk"], "0 to 2"),
+    (["--continuous", "0", "lpbk"], "1 to 3600"),
+    (["-t", "x", "lpbk"], "number"),
+    (["--none", "lpbk"], "usage"),
+])
+def test_bad_use(here, args, word):
+    done = here.run("host_exerciser", *args)
+    assert done.returncode == 2 and word in done.stderr, done.stderr
+
+
+def test_no_such_card(here):
+    here.start(board="he-lb")
+    done = here.run("host_exerciser", "mem")
+    assert done.returncode == 1 and "No host exerciser 8568AB4E" in done.stderr
+    done = here.run("host_exerciser", "--interrupt", "99", "lpbk")
+    assert done.returncode == 1 and "vector 99" in done.stderr and "Test FAILED" in done.stdout
+
+
+def test_names(here):
+    for n, board in enumerate(["he-lb", "he-mem", "script", "poller"]):
+        here.start(name=f"card{n}", board=board)
+    lines = here.good("opae", "list").splitlines()
+    for line, name in zip(lines, ["HE-LB", "HE-MEM", "script", "poller"]):
+        assert line.endswith(name)
