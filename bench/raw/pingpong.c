@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a register access by message costs at least: two processes, a unix stream socket, 32 bytes
+ * there and 40 back (a vfio-user REGION_READ of 8 bytes), one send and one receive each way. Both
+ * sides spin for a while before they sleep in poll.
+ *
+ *     pingpong COUNT
+ *
+ * For each line "go" on standard input two numbers: the median and the 99th percentile of COUNT
+ * round trips, in microseconds.
+ */
+#include <poll.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REQUEST 32
+#define REPLY 40
+#define CLIENT_SPIN_US 50.0
+#define SERVER_SPIN_US 30.0
+#define LOOKS 16 /* receive attempts of the client between two looks at the clock */
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec * 1e-3;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* The server gives the core away between two attempts: the client may need it. */
+static bool receive(int fd, ssize_t len, double spin_us, bool yields)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	double end = now() + spin_us;
+	char buf[REPLY];
+
+	for (unsigned int i = 1;; i++) {
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+		if (n >= 0)
+			return n == len;
+		if (!yields && i % LOOKS)
+			continue;
+		if (now() >= end)
+			poll(&p, 1, -1);
+		else if (yields)
+			sched_yield();
+	}
+}
+
+static int serve(int fd)
+{
+	static const char reply[REPLY];
+
+	while (receive(fd, REQUEST, SERVER_SPIN_US, true))
+		if (send(fd, reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))
+			return 1;
+	return 0;
+}
+
+static bool round_trips(int fd, double *us, long count)
+{
+	static const char request[REQUEST];
+	double last = now();
+
+	for (long i = 0; i < count; i++) {
+		double end;
+
+		if (send(fd, request, sizeof(request), MSG_NOSIGNAL) != sizeof(request) ||
+		    !receive(fd, REPLY, CLIENT_SPIN_US, false))
+			return false;
+		end = now();
+		us[i] = end - last;
+		last = end;
+	}
+	qsort(us, (size_t)count, sizeof(*us), compare);
+	return true;
+}
+
+int main(int argc, char *argv[])
+{
+	long count = argc == 2 ? strtol(argv[1], NULL, 10) : 0;
+	double *us = count > 0 ? calloc((size_t)count, sizeof(*us)) : NULL;
+	int fd[2];
+	char line[8];
+
+	if (!us || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
+		fprintf(stderr, "usage: pingpong COUNT\n");
+		return 1;
+	}
+	if (!fork()) {
+		close(fd[0]);
+		return serve(fd[1]); /* until the parent has gone */
+	}
+	close(fd[1]);
+	while (fgets(line, sizeof(line), stdin)) {
+		if (!round_trips(fd[0], us, count))
+			return 1;
+		printf("%.3f %.3f\n", us[count / 2], us[count * 99 / 100]);
+		fflush(stdout);
+	}
+	return 0;
+}
