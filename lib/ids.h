@@ -56,9 +56,9 @@ static inline void *id_get(struct id_table *t, const void *id)
 	uint32_t index = (uint32_t)(value & 0xffffffu);
 	struct id_slot *chunk, *slot;
 
-	if ((index >> ID_CHUNK_BITS) >= ID_CHUNKS)
-		return NULL;
-	chunk = atomic_load_explicit(&t->chunks[index >> ID_CHUNK_BITS], memory_order_acquire);
+	/* An index past the last chunk meets a slot whose id is another. */
+	chunk = atomic_load_explicit(&t->chunks[(index >> ID_CHUNK_BITS) % ID_CHUNKS],
+				     memory_order_acquire);
 	if (!chunk)
 		return NULL;
 	slot = &chunk[index & (ID_CHUNK_SLOTS - 1)];

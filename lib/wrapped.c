@@ -103,6 +103,18 @@ fpga_result token_bad(const char *call)
 
 /* ---- handles ---- */
 
+struct wrapped_handle *handle_enter(fpga_handle id)
+{
+	struct wrapped_handle *w;
+
+	if (!guard_enter((uint64_t)(uintptr_t)id))
+		return NULL;
+	w = id_get(&handles, id);
+	if (!w)
+		guard_leave();
+	return w;
+}
+
 fpga_result handle_bad(const char *call)
 {
 	return fail(FPGA_INVALID_PARAM,

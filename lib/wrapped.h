@@ -53,21 +53,29 @@ void token_unref(struct wrapped_token *t); /* NULL is fine */
 bool token_same(const struct wrapped_token *t, const struct adapter *a, fpga_token plugin);
 fpga_result token_bad(const char *call);
 
-/* NULL: not an open handle. Otherwise handle_leave() must follow. Inline, for every MMIO access
- * begins with it. */
-static inline struct wrapped_handle *handle_enter(fpga_handle id)
-{
-	struct wrapped_handle *w;
+/* NULL: not an open handle. Otherwise handle_leave() must follow. */
+struct wrapped_handle *handle_enter(fpga_handle id);
+#define handle_leave() guard_leave()
 
-	if (__builtin_expect(!guard_enter((uint64_t)(uintptr_t)id), 0))
+/*
+ * For register accesses. NULL: handle_enter() finds out. Otherwise guard_leave_fast() must follow; until
+ * then object is the handle's, so that a call need keep nothing but this pointer.
+ */
+static inline __attribute__((always_inline)) struct guard_thread *
+handle_enter_fast(fpga_handle id, const struct wrapped_handle **w)
+{
+	struct guard_thread *t = guard_enter_fast((uint64_t)(uintptr_t)id);
+
+	if (__builtin_expect(!t, 0))
 		return NULL;
-	w = id_get(&handles, id);
-	if (__builtin_expect(!w, 0))
-		guard_leave();
-	return w;
+	*w = id_get(&handles, id);
+	t->object = *w;
+	if (__builtin_expect(*w != NULL, 1))
+		return t;
+	guard_leave_fast(t);
+	return NULL;
 }
 
-#define handle_leave() guard_leave()
 fpga_result handle_bad(const char *call);
 
 struct wrapped_event *event_ref(fpga_event_handle id);

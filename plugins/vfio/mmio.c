@@ -115,13 +115,24 @@ static inline bool is_dead(const struct handle *h)
 	return atomic_load_explicit(&h->dev->dead, memory_order_relaxed);
 }
 
-/* Where the access is mapped, or NULL. In bounds and aligned, so it never straddles a page. */
-static inline uint8_t *mapped(const struct mmio *m, uint64_t offset)
+/*
+ * Where the access is when it is good and inside the window, or NULL. The window is whole pages of the
+ * region, so an aligned access that begins in it ends in it.
+ */
+static inline uint8_t *in_window(const struct handle *h, uint32_t num, uint64_t offset,
+				 unsigned int bytes)
 {
-	uint64_t in = offset - m->window;
+	uint64_t in;
 
-	if (likely(in < m->window_len))
-		return m->at + in;
+	if (!likely(num < h->num_mmio) || !likely(!(offset & (bytes - 1))))
+		return NULL;
+	in = offset - h->mmio[num].window;
+	return likely(in < h->mmio[num].window_len) ? h->mmio[num].at + in : NULL;
+}
+
+/* Where the access is mapped, or NULL. In bounds and aligned, so it never straddles a page. */
+static uint8_t *mapped(const struct mmio *m, uint64_t offset)
+{
 	for (uint32_t i = 0; i < m->map->num_areas; i++)
 		if (offset - m->map->areas[i].offset < m->map->areas[i].size)
 			return m->map->areas[i].at + (offset - m->map->areas[i].offset);
@@ -145,34 +156,60 @@ static __attribute__((noinline)) fpga_result by_message(const struct handle *h, 
 /* The registers are the device's; that ones_cover() replaces their pages is no race of the program. */
 #define DEVICE_ACCESS __attribute__((no_sanitize_thread))
 
+/*
+ * An access to the window is the short way. Every other one, be it bad, to another mapped part or a
+ * message, is in a function of its own, so that the short way needs neither stack nor canary.
+ */
 #define READ(name, type)                                                                           \
+	DEVICE_ACCESS static __attribute__((noinline)) fpga_result name##_elsewhere(               \
+		const struct handle *h, uint32_t num, uint64_t offset, type *value)                \
+	{                                                                                          \
+		const uint8_t *at;                                                                 \
+                                                                                                   \
+		if (!good_access(h, num, offset, sizeof(type)))                                    \
+			return bad_access(h, num, offset, sizeof(type));                           \
+		at = mapped(&h->mmio[num], offset);                                                \
+		if (!at)                                                                           \
+			return by_message(h, num, offset, value, NULL, sizeof(type));              \
+		*value = *(const volatile type *)(const void *)at;                                 \
+		return is_dead(h) ? dead(h) : FPGA_OK;                                             \
+	}                                                                                          \
+                                                                                                   \
 	DEVICE_ACCESS                                                                              \
 	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type *value)           \
 	{                                                                                          \
 		const struct handle *h = handle;                                                   \
-		uint8_t *at;                                                                       \
+		const uint8_t *at = in_window(h, num, offset, sizeof(type));                       \
                                                                                                    \
-		if (!good_access(h, num, offset, sizeof(type)))                                    \
-			return bad_access(h, num, offset, sizeof(type));                           \
-		at = mapped(&h->mmio[num], offset);                                                \
 		if (!likely(at))                                                                   \
-			return by_message(h, num, offset, value, NULL, sizeof(type));              \
-		*value = *(volatile type *)(void *)at;                                             \
+			return name##_elsewhere(h, num, offset, value);                            \
+		*value = *(const volatile type *)(const void *)at;                                 \
 		return likely(!is_dead(h)) ? FPGA_OK : dead(h);                                    \
 	}
 
 #define WRITE(name, type)                                                                          \
-	DEVICE_ACCESS                                                                              \
-	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type value)            \
+	DEVICE_ACCESS static __attribute__((noinline)) fpga_result name##_elsewhere(               \
+		const struct handle *h, uint32_t num, uint64_t offset, type value)                 \
 	{                                                                                          \
-		const struct handle *h = handle;                                                   \
 		uint8_t *at;                                                                       \
                                                                                                    \
 		if (!good_access(h, num, offset, sizeof(type)))                                    \
 			return bad_access(h, num, offset, sizeof(type));                           \
 		at = mapped(&h->mmio[num], offset);                                                \
-		if (!likely(at))                                                                   \
+		if (!at)                                                                           \
 			return by_message(h, num, offset, NULL, &value, sizeof(type));             \
+		*(volatile type *)(void *)at = value;                                              \
+		return is_dead(h) ? dead(h) : FPGA_OK;                                             \
+	}                                                                                          \
+                                                                                                   \
+	DEVICE_ACCESS                                                                              \
+	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type value)            \
+	{                                                                                          \
+		const struct handle *h = handle;                                                   \
+		uint8_t *at = in_window(h, num, offset, sizeof(type));                             \
+                                                                                                   \
+		if (!likely(at))                                                                   \
+			return name##_elsewhere(h, num, offset, value);                            \
 		*(volatile type *)(void *)at = value;                                              \
 		return likely(!is_dead(h)) ? FPGA_OK : dead(h);                                    \
 	}
