@@ -22,7 +22,8 @@
 #define REPLY 40
 #define CLIENT_SPIN_US 50.0
 #define SERVER_SPIN_US 30.0
-#define LOOKS 16 /* receive attempts of the client between two looks at the clock */
+#define CLIENT_TRIES 16 /* receive attempts between two offers of the core to the other side */
+#define SERVER_TRIES 4
 
 static double now(void)
 {
@@ -39,8 +40,7 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* The server gives the core away between two attempts: the client may need it. */
-static bool receive(int fd, ssize_t len, double spin_us, bool yields)
+static bool receive(int fd, ssize_t len, double spin_us, unsigned int tries)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	double end = now() + spin_us;
@@ -51,11 +51,11 @@ static bool receive(int fd, ssize_t len, double spin_us, bool yields)
 
 		if (n >= 0)
 			return n == len;
-		if (!yields && i % LOOKS)
+		if (i % tries)
 			continue;
 		if (now() >= end)
 			poll(&p, 1, -1);
-		else if (yields)
+		else
 			sched_yield();
 	}
 }
@@ -64,7 +64,7 @@ static int serve(int fd)
 {
 	static const char reply[REPLY];
 
-	while (receive(fd, REQUEST, SERVER_SPIN_US, true))
+	while (receive(fd, REQUEST, SERVER_SPIN_US, SERVER_TRIES))
 		if (send(fd, reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))
 			return 1;
 	return 0;
@@ -79,7 +79,7 @@ static bool round_trips(int fd, double *us, long count)
 		double end;
 
 		if (send(fd, request, sizeof(request), MSG_NOSIGNAL) != sizeof(request) ||
-		    !receive(fd, REPLY, CLIENT_SPIN_US, false))
+		    !receive(fd, REPLY, CLIENT_SPIN_US, CLIENT_TRIES))
 			return false;
 		end = now();
 		us[i] = end - last;
