@@ -12,18 +12,18 @@
 #define END_NS (10 * NS_PER_S)
 
 static bool start_one(struct program *p, const char *program, const char *socket,
-		      const struct cards_kind *kind)
+		      const struct cards_kind *kind, int cpu)
 {
 	const char *argv[] = { "opae-emu",  "--socket", socket,	      "--board",    kind->board,
 			       "--mmio",    kind->mmio, "--faults",   kind->faults, NULL };
 
 	if (!kind->faults)
 		argv[7] = NULL;
-	return program_start(p, "the emulated card", program, argv, NULL);
+	return program_start(p, "the emulated card", program, argv, NULL, cpu);
 }
 
 bool cards_start(struct cards *c, const char *program, const struct cards_kind *kind,
-		 unsigned int num)
+		 unsigned int num, int cpu)
 {
 	int64_t deadline = clock_deadline(START_NS);
 	char line[256];
@@ -33,7 +33,7 @@ bool cards_start(struct cards *c, const char *program, const struct cards_kind *
 		char socket[CARDS_DIR_MAX + 24];
 
 		snprintf(socket, sizeof(socket), "%s/card%u.sock", c->dir, i);
-		if (!start_one(&c->card[i], program, socket, kind))
+		if (!start_one(&c->card[i], program, socket, kind, cpu))
 			return false;
 		c->num++;
 	}

@@ -20,9 +20,9 @@ struct cards_kind {
 	const char *faults; /* NULL: none */
 };
 
-/* In c->dir. On failure cards_end() is still due. */
+/* In c->dir, on that CPU alone (negative: anywhere). On failure cards_end() is still due. */
 bool cards_start(struct cards *c, const char *program, const struct cards_kind *kind,
-		 unsigned int num);
+		 unsigned int num, int cpu);
 /* messages: how many they answered in all; NULL when nobody wants to know. */
 bool cards_end(struct cards *c, double *messages);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,14 +34,8 @@ bool bench_fail(const char *fmt, ...)
 
 /* ---- start ---- */
 
-static void become(int in, int out, pid_t parent, const char *path, const char *const *argv,
-		   const char *const *settings)
+static void add_settings(const char *const *settings)
 {
-	char *const *args;
-
-	memcpy(&args, &argv, sizeof(args)); /* exec writes nothing there */
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0)
-		_exit(1);
 	for (; settings && *settings; settings++) {
 		const char *equals = strchr(*settings, '=');
 		char *name = strndup(*settings, (size_t)(equals - *settings));
@@ -49,6 +44,26 @@ static void become(int in, int out, pid_t parent, const char *path, const char *
 			_exit(1);
 		free(name);
 	}
+}
+
+static void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void become(int in, int out, pid_t parent, const char *path, const char *const *argv)
+{
+	char *const *args;
+
+	memcpy(&args, &argv, sizeof(args)); /* exec writes nothing there */
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0)
+		_exit(1);
 	/* A group of its own: what the user types at the terminal is for the benchmark, which then
 	 * ends its programs in order. */
 	setpgid(0, 0);
@@ -62,7 +77,7 @@ static void become(int in, int out, pid_t parent, const char *path, const char *
 }
 
 bool program_start(struct program *p, const char *name, const char *path, const char *const *argv,
-		   const char *const *settings)
+		   const char *const *settings, int cpu)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
 	pid_t self = getpid();
@@ -77,8 +92,11 @@ bool program_start(struct program *p, const char *name, const char *path, const 
 	}
 	fflush(NULL);
 	p->pid = fork();
-	if (!p->pid)
-		become(in[0], out[1], self, path, argv, settings);
+	if (!p->pid) {
+		add_settings(settings);
+		stay_on(cpu);
+		become(in[0], out[1], self, path, argv);
+	}
 	close(in[0]);
 	close(out[1]);
 	p->in = in[1];

@@ -25,9 +25,12 @@ struct program {
 /* "opae: bench: ..." on standard error; false. */
 bool bench_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* settings: "NAME=value", added to the environment, until NULL; NULL itself: none. */
+/*
+ * settings: "NAME=value", added to the environment, until NULL; NULL itself: none. cpu: where alone it
+ * may run; negative: anywhere.
+ */
 bool program_start(struct program *p, const char *name, const char *path, const char *const *argv,
-		   const char *const *settings);
+		   const char *const *settings, int cpu);
 /* The next line of its output, without its end. */
 bool program_line(struct program *p, char *line, size_t len, int64_t deadline);
 /* One round: n numbers. */

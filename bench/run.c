@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,22 @@ static bool keep_low_descriptors(void)
 	return fd >= 0 || bench_fail("/dev/null: %s", strerror(errno));
 }
 
+static void choose_cpus(struct run *r)
+{
+	int found = 0;
+	cpu_set_t set;
+
+	r->cpu[0] = r->cpu[1] = -1;
+	if (sched_getaffinity(0, sizeof(set), &set) || CPU_COUNT(&set) < 2)
+		return;
+	for (int cpu = 0; found < 2; cpu++)
+		if (CPU_ISSET((size_t)cpu, &set))
+			r->cpu[found++] = cpu;
+}
+
 bool run_begin(struct run *r)
 {
+	choose_cpus(r);
 	return keep_low_descriptors() && find_card_program(r) && make_root(r) && write_config(r);
 }
 
@@ -108,15 +123,16 @@ bool run_directory(struct run *r, char *path, size_t len)
 	return !mkdir(path, 0700) || bench_fail("%s: %s", path, strerror(errno));
 }
 
-bool run_cards(struct run *r, struct cards *c, const struct cards_kind *kind, unsigned int num)
+bool run_cards(struct run *r, struct cards *c, const struct cards_kind *kind, unsigned int num,
+	       bool pinned)
 {
 	return run_directory(r, c->dir, sizeof(c->dir)) &&
-	       cards_start(c, r->card_program, kind, num);
+	       cards_start(c, r->card_program, kind, num, pinned ? r->cpu[1] : -1);
 }
 
 /* ---- sides ---- */
 
-static bool start_raw(struct side *s)
+static bool start_raw(struct run *r, struct side *s)
 {
 	static const char *const places[] = { BENCH_RAW_DIR, "../bench/raw" };
 	const char *argv[SIDE_ARGS + 2] = { s->raw };
@@ -127,7 +143,7 @@ static bool start_raw(struct side *s)
 				  "seen from this program",
 				  s->raw, BENCH_RAW_DIR, s->raw);
 	memcpy(&argv[1], s->args, sizeof(s->args));
-	return program_start(&s->program, s->raw, path, argv, NULL);
+	return program_start(&s->program, s->raw, path, argv, NULL, s->pinned ? r->cpu[0] : -1);
 }
 
 static bool start_subject(struct run *r, struct side *s)
@@ -148,7 +164,8 @@ static bool start_subject(struct run *r, struct side *s)
 	}
 	snprintf(emu, sizeof(emu), "OPAEX_EMU_DIR=%s", s->cards ? s->cards->dir : nothing);
 	memcpy(&argv[3], s->args, sizeof(s->args));
-	return program_start(&s->program, s->args[0], "/proc/self/exe", argv, settings);
+	return program_start(&s->program, s->args[0], "/proc/self/exe", argv, settings,
+			     s->pinned ? r->cpu[0] : -1);
 }
 
 static bool end_side(struct side *s)
@@ -158,7 +175,7 @@ static bool end_side(struct side *s)
 
 static bool ask(struct run *r, struct side *s, double *numbers)
 {
-	if (!s->program.pid && !(s->raw ? start_raw(s) : start_subject(r, s)))
+	if (!s->program.pid && !(s->raw ? start_raw(r, s) : start_subject(r, s)))
 		return false;
 	return program_ask(&s->program, numbers, s->numbers) && (!s->fresh || end_side(s));
 }

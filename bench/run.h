@@ -19,6 +19,9 @@ struct run {
 	char card_program[PATH_MAX];
 	char config[CARDS_DIR_MAX + 32]; /* LIBOPAE_CFGFILE=... */
 	unsigned int directories;        /* made so far, for names */
+	/* Whatever is compared runs on the first of these, and whoever serves it on the other: where
+	 * the scheduler puts a pair makes more of a difference than all else. -1: there is only one. */
+	int cpu[2];
 	struct bench_report *report;
 };
 
@@ -27,6 +30,7 @@ struct side {
 	const char *raw;             /* program of bench/raw; NULL: a subject */
 	const char *args[SIDE_ARGS]; /* what follows; a subject's name first */
 	const struct cards *cards;   /* what a subject finds; NULL: nothing */
+	bool pinned;                 /* runs on cpu[0] alone */
 	bool fresh;                  /* a new process and an empty inventory for each round */
 	size_t numbers;              /* of an answer */
 	double median[SIDE_NUMBERS]; /* of the rounds */
@@ -46,7 +50,8 @@ void run_end(struct run *r);
 unsigned int run_rounds(const struct run *r);
 /* A new directory in the private one. */
 bool run_directory(struct run *r, char *path, size_t len);
-bool run_cards(struct run *r, struct cards *c, const struct cards_kind *kind, unsigned int num);
+bool run_cards(struct run *r, struct cards *c, const struct cards_kind *kind, unsigned int num,
+	       bool pinned);
 /* Both sides, in turn, round by round; which one begins changes with the round. */
 bool run_sides(struct run *r, struct side *a, struct side *b);
 /* One of them, in a process of its own for this. */

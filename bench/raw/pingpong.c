@@ -4,10 +4,10 @@
  * there and 40 back (a vfio-user REGION_READ of 8 bytes), one send and one receive each way. Both
  * sides spin for a while before they sleep in poll.
  *
- *     pingpong COUNT
+ *     pingpong COUNT CPU
  *
  * For each line "go" on standard input two numbers: the median and the 99th percentile of COUNT
- * round trips, in microseconds.
+ * round trips, in microseconds. The server runs on that CPU alone, or anywhere when it is negative.
  */
 #include <poll.h>
 #include <sched.h>
@@ -60,9 +60,15 @@ static bool receive(int fd, ssize_t len, double spin_us, unsigned int tries)
 	}
 }
 
-static int serve(int fd)
+static int serve(int fd, long cpu)
 {
 	static const char reply[REPLY];
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	if (cpu >= 0 && sched_setaffinity(0, sizeof(set), &set))
+		return 1;
 
 	while (receive(fd, REQUEST, SERVER_SPIN_US, SERVER_TRIES))
 		if (send(fd, reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))
@@ -91,19 +97,17 @@ static bool round_trips(int fd, double *us, long count)
 
 int main(int argc, char *argv[])
 {
-	long count = argc == 2 ? strtol(argv[1], NULL, 10) : 0;
+	long count = argc == 3 ? strtol(argv[1], NULL, 10) : 0;
 	double *us = count > 0 ? calloc((size_t)count, sizeof(*us)) : NULL;
 	int fd[2];
 	char line[8];
 
 	if (!us || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
-		fprintf(stderr, "usage: pingpong COUNT\n");
+		fprintf(stderr, "usage: pingpong COUNT CPU\n");
 		return 1;
 	}
-	if (!fork()) {
-		close(fd[0]);
-		return serve(fd[1]); /* until the parent has gone */
-	}
+	if (!fork() && !close(fd[0]))
+		return serve(fd[1], strtol(argv[2], NULL, 10)); /* until the parent has gone */
 	close(fd[1]);
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!round_trips(fd[0], us, count))
