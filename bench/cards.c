@@ -70,7 +70,7 @@ bool cards_end(struct cards *c, double *messages)
 		kill(c->card[i].pid, SIGTERM);
 	for (unsigned int i = 0; i < c->num; i++) {
 		good = good && (!messages || read_served(&c->card[i], messages));
-		if (!program_end(&c->card[i], SIGTERM) && good)
+		if (!program_end(&c->card[i]) && good)
 			good = bench_fail("an emulated card did not end well");
 	}
 	c->num = 0;

@@ -18,7 +18,7 @@
 #include "bench/wait.h"
 
 #define ANSWER_NS (60 * NS_PER_S) /* for one round */
-#define END_MS 3000
+#define END_MS 10000
 
 bool bench_fail(const char *fmt, ...)
 {
@@ -169,7 +169,7 @@ bool program_ask(struct program *p, double *numbers, size_t n)
 
 /* ---- end ---- */
 
-bool program_end(struct program *p, int sig)
+bool program_end(struct program *p)
 {
 	struct pollfd ended = { .events = POLLIN };
 	int status = 0;
@@ -177,8 +177,6 @@ bool program_end(struct program *p, int sig)
 	if (!p->pid)
 		return true;
 	close(p->in);
-	if (sig)
-		kill(p->pid, sig);
 	ended.fd = pidfd_open(p->pid, 0);
 	/* Signals are blocked here: an interrupt does not hurry the end. */
 	if (ended.fd < 0 || poll(&ended, 1, END_MS) != 1)

@@ -35,8 +35,8 @@ bool program_start(struct program *p, const char *name, const char *path, const 
 bool program_line(struct program *p, char *line, size_t len, int64_t deadline);
 /* One round: n numbers. */
 bool program_ask(struct program *p, double *numbers, size_t n);
-/* Asks it to end, by a signal or (0) by the end of its input; waits; kills it when that is no use.
- * False, without a word: its exit code was not 0. One that does not run has ended well. */
-bool program_end(struct program *p, int sig);
+/* Ends its input and waits until it has ended, or kills it when that takes too long. False, without a
+ * word: its exit code was not 0. One that does not run has ended well. */
+bool program_end(struct program *p);
 
 #endif

@@ -170,7 +170,7 @@ static bool start_subject(struct run *r, struct side *s)
 
 static bool end_side(struct side *s)
 {
-	return program_end(&s->program, 0) || bench_fail("%s did not end well", s->program.name);
+	return program_end(&s->program) || bench_fail("%s did not end well", s->program.name);
 }
 
 static bool ask(struct run *r, struct side *s, double *numbers)
@@ -184,7 +184,7 @@ bool run_side_once(struct run *r, struct side *s, double *numbers)
 {
 	bool good = ask(r, s, numbers);
 
-	return good ? end_side(s) : (program_end(&s->program, 0), false);
+	return good ? end_side(s) : (program_end(&s->program), false);
 }
 
 bool run_sides(struct run *r, struct side *a, struct side *b)
@@ -204,7 +204,7 @@ bool run_sides(struct run *r, struct side *a, struct side *b)
 	}
 	for (unsigned int which = 0; which < 2; which++) {
 		if (!good)
-			program_end(&sides[which]->program, 0);
+			program_end(&sides[which]->program);
 		else
 			good = end_side(sides[which]);
 		for (size_t i = 0; good && i < SIDE_NUMBERS; i++)

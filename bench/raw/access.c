@@ -72,5 +72,6 @@ int main(int argc, char *argv[])
 		printf("%.4f\n", ns[slices / 2]);
 		fflush(stdout);
 	}
+	free(ns);
 	return 0;
 }

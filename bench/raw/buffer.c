@@ -73,5 +73,6 @@ int main(int argc, char *argv[])
 		printf("%.3f\n", us[count / 2]);
 		fflush(stdout);
 	}
+	free(us);
 	return 0;
 }

@@ -72,5 +72,6 @@ int main(int argc, char *argv[])
 		printf("%.4f\n", us[count / 2]);
 		fflush(stdout);
 	}
+	free(us);
 	return 0;
 }

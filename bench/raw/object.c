@@ -58,5 +58,6 @@ int main(int argc, char *argv[])
 		printf("%.4f\n", ns[slices / 2]);
 		fflush(stdout);
 	}
+	free(ns);
 	return 0;
 }

@@ -115,5 +115,6 @@ int main(int argc, char *argv[])
 		printf("%.3f %.3f\n", us[count / 2], us[count * 99 / 100]);
 		fflush(stdout);
 	}
+	free(us);
 	return 0;
 }
