@@ -15,7 +15,8 @@
 #define UNDER_TSAN 0
 #endif
 
-_Thread_local struct guard_thread *guard_self, *guard_fast;
+static struct guard_thread always_in_use = { .active = { UINT64_MAX } };
+_Thread_local struct guard_thread *guard_self, *guard_fast = &always_in_use;
 static bool guard_fenced = true; /* written once, before the first handle exists */
 
 /* Records are pushed and never taken off; a thread that ends leaves its record to the next one. */
@@ -86,7 +87,7 @@ struct guard_thread *guard_register(void)
 	}
 	pthread_setspecific(at_thread_exit, t);
 	guard_self = t;
-	guard_fast = guard_fenced ? NULL : t;
+	guard_fast = guard_fenced ? &always_in_use : t;
 	return t;
 }
 

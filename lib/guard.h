@@ -29,7 +29,10 @@ struct guard_thread {
 };
 
 extern _Thread_local struct guard_thread *guard_self __attribute__((tls_model("initial-exec")));
-/* The same where records are written without a fence; NULL in all others. */
+/*
+ * The same where records are written without a fence. In all other threads, and before a thread's first
+ * call, a record that is always in use: the fast way then needs no test of its own for them.
+ */
 extern _Thread_local struct guard_thread *guard_fast __attribute__((tls_model("initial-exec")));
 
 void guard_init(void);
@@ -47,19 +50,18 @@ bool guard_enter(uint64_t id);
 void guard_leave(void);
 
 /*
- * The same for register accesses: a few loads and one store each. NULL: this is a thread's first call,
+ * The same for register accesses, with t = guard_fast: a load and a store each. False: this is a thread's first call,
  * one inside another, or without membarrier, and is made by guard_enter() and guard_leave(). An id of
  * 0 makes no entry, and takes none off.
  */
-static inline __attribute__((always_inline)) struct guard_thread *guard_enter_fast(uint64_t id)
+static inline __attribute__((always_inline)) bool guard_enter_fast(uint64_t id,
+								   struct guard_thread *t)
 {
-	struct guard_thread *t = guard_fast;
-
-	if (__builtin_expect(!t || guard_peek(t, 0) != 0, 0))
-		return NULL;
+	if (__builtin_expect(guard_peek(t, 0) != 0, 0))
+		return false;
 	atomic_store_explicit(&t->active[0], id, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
-	return t;
+	return true;
 }
 
 /* Sections that began inside this one have ended. */

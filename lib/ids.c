@@ -73,6 +73,7 @@ void *id_remove_locked(struct id_table *t, const void *id)
 		return NULL;
 	slot = slot_at(t, index);
 	atomic_store_explicit(&slot->id, 0, memory_order_release);
+	atomic_store_explicit(&slot->object, NULL, memory_order_relaxed);
 	slot->next_free = t->free_head;
 	t->free_head = index + 1;
 	return object;

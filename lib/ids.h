@@ -27,15 +27,15 @@ enum id_kind { ID_TOKEN = 1, ID_HANDLE, ID_EVENT, ID_OBJECT, ID_PROPS };
 
 struct id_slot {
 	_Atomic uint64_t id; /* the id in force; 0 while the slot is free */
-	void *_Atomic object;
+	void *_Atomic object; /* NULL then: an id of 0 finds nothing */
 	uint32_t generation;
 	uint32_t next_free; /* index + 1 of the next free slot */
 };
 
 struct id_table {
+	struct id_slot *_Atomic chunks[ID_CHUNKS]; /* first: each lookup begins here */
 	enum id_kind kind;
 	pthread_mutex_t lock; /* guards adding and removing, and what users say it guards */
-	struct id_slot *_Atomic chunks[ID_CHUNKS];
 	uint32_t used;      /* slots ever handed out */
 	uint32_t free_head; /* index + 1; 0: none */
 };
@@ -62,7 +62,7 @@ static inline void *id_get(struct id_table *t, const void *id)
 	if (!chunk)
 		return NULL;
 	slot = &chunk[index & (ID_CHUNK_SLOTS - 1)];
-	if (atomic_load_explicit(&slot->id, memory_order_acquire) != value || !value)
+	if (atomic_load_explicit(&slot->id, memory_order_acquire) != value)
 		return NULL;
 	return atomic_load_explicit(&slot->object, memory_order_relaxed);
 }

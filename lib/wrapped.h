@@ -64,9 +64,9 @@ struct wrapped_handle *handle_enter(fpga_handle id);
 static inline __attribute__((always_inline)) struct guard_thread *
 handle_enter_fast(fpga_handle id, const struct wrapped_handle **w)
 {
-	struct guard_thread *t = guard_enter_fast((uint64_t)(uintptr_t)id);
+	struct guard_thread *t = guard_fast;
 
-	if (__builtin_expect(!t, 0))
+	if (__builtin_expect(!guard_enter_fast((uint64_t)(uintptr_t)id, t), 0))
 		return NULL;
 	*w = id_get(&handles, id);
 	t->object = *w;

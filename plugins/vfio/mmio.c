@@ -116,18 +116,19 @@ static inline bool is_dead(const struct handle *h)
 }
 
 /*
- * Where the access is when it is good and inside the window, or NULL. The window is whole pages of the
- * region, so an aligned access that begins in it ends in it.
+ * Is the access good, and inside the window? The window is whole pages of the region, so an aligned
+ * access that begins in it ends in it.
  */
-static inline uint8_t *in_window(const struct handle *h, uint32_t num, uint64_t offset,
-				 unsigned int bytes)
+static inline bool in_window(const struct handle *h, uint32_t num, uint64_t offset,
+			     unsigned int bytes)
 {
-	uint64_t in;
+	return likely(num < h->num_mmio) && likely(!(offset & (bytes - 1))) &&
+	       likely(offset - h->mmio[num].window < h->mmio[num].window_len);
+}
 
-	if (!likely(num < h->num_mmio) || !likely(!(offset & (bytes - 1))))
-		return NULL;
-	in = offset - h->mmio[num].window;
-	return likely(in < h->mmio[num].window_len) ? h->mmio[num].at + in : NULL;
+static inline uint8_t *window_at(const struct handle *h, uint32_t num, uint64_t offset)
+{
+	return h->mmio[num].at + (offset - h->mmio[num].window);
 }
 
 /* Where the access is mapped, or NULL. In bounds and aligned, so it never straddles a page. */
@@ -179,11 +180,10 @@ static __attribute__((noinline)) fpga_result by_message(const struct handle *h, 
 	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type *value)           \
 	{                                                                                          \
 		const struct handle *h = handle;                                                   \
-		const uint8_t *at = in_window(h, num, offset, sizeof(type));                       \
                                                                                                    \
-		if (!likely(at))                                                                   \
+		if (!in_window(h, num, offset, sizeof(type)))                                      \
 			return name##_elsewhere(h, num, offset, value);                            \
-		*value = *(const volatile type *)(const void *)at;                                 \
+		*value = *(const volatile type *)(const void *)window_at(h, num, offset);          \
 		return likely(!is_dead(h)) ? FPGA_OK : dead(h);                                    \
 	}
 
@@ -206,11 +206,10 @@ static __attribute__((noinline)) fpga_result by_message(const struct handle *h, 
 	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type value)            \
 	{                                                                                          \
 		const struct handle *h = handle;                                                   \
-		uint8_t *at = in_window(h, num, offset, sizeof(type));                             \
                                                                                                    \
-		if (!likely(at))                                                                   \
+		if (!in_window(h, num, offset, sizeof(type)))                                      \
 			return name##_elsewhere(h, num, offset, value);                            \
-		*(volatile type *)(void *)at = value;                                              \
+		*(volatile type *)(void *)window_at(h, num, offset) = value;                       \
 		return likely(!is_dead(h)) ? FPGA_OK : dead(h);                                    \
 	}
 
