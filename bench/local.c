@@ -42,12 +42,14 @@ static bool on_card(struct run *r, const struct cards_kind *kind, bool pinned, s
 static bool measure_access(struct run *r, const char *what, const char *name, const char *two_name)
 {
 	const char *slices = r->quick ? "20" : "4000";
-	struct side ours = { .args = { "access", what, "1", slices }, .numbers = 1 };
-	struct side raw = { .raw = "access", .args = { what, slices }, .numbers = 1 };
+	struct side ours = { .args = { "access", what, "1", slices }, .each_cpu = true,
+			     .numbers = 1 };
+	struct side raw = { .raw = "access", .args = { what, slices }, .each_cpu = true,
+			    .numbers = 1 };
 	struct side one = { .args = { "access", what, "1+1", slices }, .numbers = 1 };
 	struct side two = { .args = { "access", what, "2", slices }, .numbers = 1 };
 
-	if (!on_card(r, &bench_mapped, true, &ours, &raw))
+	if (!on_card(r, &bench_mapped, false, &ours, &raw))
 		return false;
 	run_row(r, name, "ns", ours.median[0], raw.median[0], (struct limit){ PLUS, 4 });
 	/* The card serves one client at a time, so each round has it anew. */
@@ -85,8 +87,10 @@ static bool measure_trapped(struct run *r)
 static bool measure_properties(struct run *r)
 {
 	const char *slices = r->quick ? "20" : "4000";
-	struct side ours = { .args = { "properties", slices }, .pinned = true, .numbers = 1 };
-	struct side raw = { .raw = "object", .args = { slices }, .pinned = true, .numbers = 1 };
+	struct side ours = { .args = { "properties", slices }, .each_cpu = true,
+			     .numbers = 1 };
+	struct side raw = { .raw = "object", .args = { slices }, .each_cpu = true,
+			    .numbers = 1 };
 
 	if (!run_sides(r, &ours, &raw))
 		return false;
@@ -219,8 +223,7 @@ static bool measure_loopback(struct run *r, const struct cards_kind *kind, const
 	struct side ours = { .args = { "loopback", LOOPBACK_BYTES, count }, .numbers = 1 };
 	struct side raw = { .raw = "copy", .args = { LOOPBACK_BYTES, count }, .numbers = 1 };
 
-	/* Not on one CPU: such a card has two threads at work, one that looks and one that answers. */
-	if (!on_card(r, kind, false, &ours, &raw))
+	if (!on_card(r, kind, true, &ours, &raw))
 		return false;
 	run_row(r, name, "us", ours.median[0], raw.median[0], limit);
 	return true;

@@ -46,15 +46,20 @@ static void add_settings(const char *const *settings)
 	}
 }
 
-static void stay_on(int cpu)
+/* pid 0: this process. */
+static int set_cpu(pid_t pid, int cpu)
 {
 	cpu_set_t set;
 
-	if (cpu < 0)
-		return;
 	CPU_ZERO(&set);
 	CPU_SET((size_t)cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	return sched_setaffinity(pid, sizeof(set), &set);
+}
+
+bool program_move(struct program *p, int cpu)
+{
+	return !set_cpu(p->pid, cpu) ||
+	       bench_fail("%s cannot be moved to CPU %d: %s", p->name, cpu, strerror(errno));
 }
 
 static void become(int in, int out, pid_t parent, const char *path, const char *const *argv)
@@ -94,7 +99,8 @@ bool program_start(struct program *p, const char *name, const char *path, const 
 	p->pid = fork();
 	if (!p->pid) {
 		add_settings(settings);
-		stay_on(cpu);
+		if (cpu >= 0 && set_cpu(0, cpu))
+			_exit(1);
 		become(in[0], out[1], self, path, argv);
 	}
 	close(in[0]);

@@ -31,6 +31,8 @@ bool bench_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 bool program_start(struct program *p, const char *name, const char *path, const char *const *argv,
 		   const char *const *settings, int cpu);
+/* From now on it runs there alone. */
+bool program_move(struct program *p, int cpu);
 /* The next line of its output, without its end. */
 bool program_line(struct program *p, char *line, size_t len, int64_t deadline);
 /* One round: n numbers. */

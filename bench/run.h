@@ -31,6 +31,7 @@ struct side {
 	const char *args[SIDE_ARGS]; /* what follows; a subject's name first */
 	const struct cards *cards;   /* what a subject finds; NULL: nothing */
 	bool pinned;                 /* runs on cpu[0] alone */
+	bool each_cpu;               /* a round is the better of two, one on each of cpu[] */
 	bool fresh;                  /* a new process and an empty inventory for each round */
 	size_t numbers;              /* of an answer */
 	double median[SIDE_NUMBERS]; /* of the rounds */

@@ -50,9 +50,9 @@ bool guard_enter(uint64_t id);
 void guard_leave(void);
 
 /*
- * The same for register accesses, with t = guard_fast: a load and a store each. False: this is a thread's first call,
- * one inside another, or without membarrier, and is made by guard_enter() and guard_leave(). An id of
- * 0 makes no entry, and takes none off.
+ * The same for register accesses, with t = guard_fast: a load and a store each. False: this is a
+ * thread's first call, one inside another, or without membarrier, and is made by guard_enter() and
+ * guard_leave(). An id of 0 makes no entry, and takes none off.
  */
 static inline __attribute__((always_inline)) bool guard_enter_fast(uint64_t id,
 								   struct guard_thread *t)
