@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "lib/ids.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN 1
@@ -15,6 +16,7 @@
 #define UNDER_TSAN 0
 #endif
 
+static struct id_slot free_slot;
 static struct guard_thread always_in_use = { .active = { UINT64_MAX } };
 _Thread_local struct guard_thread *guard_self, *guard_fast = &always_in_use;
 static bool guard_fenced = true; /* written once, before the first handle exists */
@@ -81,6 +83,8 @@ struct guard_thread *guard_register(void)
 		if (!t)
 			return NULL;
 		*t = (struct guard_thread){ .in_use = true };
+		for (unsigned int i = 0; i < GUARD_SLOTS; i++)
+			t->slots[i] = &free_slot;
 		t->next = atomic_load(&records);
 		while (!atomic_compare_exchange_weak(&records, &t->next, t))
 			;

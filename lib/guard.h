@@ -15,6 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct id_slot;
+
+#define GUARD_SLOTS 8
 #define GUARD_DEPTH 16 /* calls of one thread inside each other (a plugin may call back) */
 
 /*
@@ -23,7 +26,9 @@
  */
 struct guard_thread {
 	_Atomic uint64_t active[GUARD_DEPTH + 1]; /* the last one stays 0 */
-	const void *object; /* what a section of guard_enter_fast() works on; the thread's alone */
+	/* The thread's alone, for handle_enter_fast(): */
+	const void *object;                  /* what its section works on */
+	struct id_slot *slots[GUARD_SLOTS]; /* where it found handles; a guess, but never NULL */
 	atomic_bool in_use;
 	struct guard_thread *next;
 };

@@ -50,21 +50,31 @@ void *id_remove_locked(struct id_table *t, const void *id);
 /* The first live id at or after *index, and its object; moves *index behind it. NULL: no more. */
 void *id_next_locked(struct id_table *t, uint32_t *index, void **object);
 
-static inline void *id_get(struct id_table *t, const void *id)
+/* Where the id is if it is in force; NULL: it cannot be. The slot stays for ever. */
+static inline struct id_slot *id_slot(struct id_table *t, const void *id)
 {
-	uint64_t value = (uint64_t)(uintptr_t)id;
-	uint32_t index = (uint32_t)(value & 0xffffffu);
-	struct id_slot *chunk, *slot;
+	uint32_t index = (uint32_t)((uintptr_t)id & 0xffffffu);
+	struct id_slot *chunk;
 
 	/* An index past the last chunk meets a slot whose id is another. */
 	chunk = atomic_load_explicit(&t->chunks[(index >> ID_CHUNK_BITS) % ID_CHUNKS],
 				     memory_order_acquire);
-	if (!chunk)
-		return NULL;
-	slot = &chunk[index & (ID_CHUNK_SLOTS - 1)];
-	if (atomic_load_explicit(&slot->id, memory_order_acquire) != value)
+	return chunk ? &chunk[index & (ID_CHUNK_SLOTS - 1)] : NULL;
+}
+
+/* The object, if the slot is this id's. */
+static inline void *id_slot_object(struct id_slot *slot, const void *id)
+{
+	if (atomic_load_explicit(&slot->id, memory_order_acquire) != (uintptr_t)id)
 		return NULL;
 	return atomic_load_explicit(&slot->object, memory_order_relaxed);
+}
+
+static inline void *id_get(struct id_table *t, const void *id)
+{
+	struct id_slot *slot = id_slot(t, id);
+
+	return slot ? id_slot_object(slot, id) : NULL;
 }
 
 #endif

@@ -57,9 +57,16 @@ fpga_result token_bad(const char *call);
 struct wrapped_handle *handle_enter(fpga_handle id);
 #define handle_leave() guard_leave()
 
+/* Which of its thread's guesses is this handle's. */
+static inline struct id_slot **handle_guess(struct guard_thread *t, fpga_handle id)
+{
+	return &t->slots[(uintptr_t)id % GUARD_SLOTS];
+}
+
 /*
- * For register accesses. NULL: handle_enter() finds out. Otherwise guard_leave_fast() must follow; until
- * then object is the handle's, so that a call need keep nothing but this pointer.
+ * For register accesses: where the thread found the handle last. NULL: handle_enter() finds out, and
+ * remembers where. Otherwise guard_leave_fast() must follow; until then object is the handle's, so that
+ * a call need keep nothing but this pointer.
  */
 static inline __attribute__((always_inline)) struct guard_thread *
 handle_enter_fast(fpga_handle id, const struct wrapped_handle **w)
@@ -68,7 +75,7 @@ handle_enter_fast(fpga_handle id, const struct wrapped_handle **w)
 
 	if (__builtin_expect(!guard_enter_fast((uint64_t)(uintptr_t)id, t), 0))
 		return NULL;
-	*w = id_get(&handles, id);
+	*w = id_slot_object(*handle_guess(t, id), id);
 	t->object = *w;
 	if (__builtin_expect(*w != NULL, 1))
 		return t;
