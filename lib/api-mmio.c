@@ -9,7 +9,7 @@
 #include "lib/host.h"
 #include "lib/wrapped.h"
 
-/* Success costs no call: the detail is settled only for failures. */
+/* The detail is settled only for failures. */
 static inline fpga_result leave(fpga_result r, const struct wrapped_handle *w, const char *call)
 {
 	if (__builtin_expect(r != FPGA_OK, 0))
@@ -18,28 +18,80 @@ static inline fpga_result leave(fpga_result r, const struct wrapped_handle *w, c
 	return r;
 }
 
+static fpga_result no_value(const char *call)
+{
+	handle_leave();
+	return fail(FPGA_INVALID_PARAM, "%s: value is NULL", call);
+}
+
+/* After handle_enter_fast(). */
+static __attribute__((cold, noinline)) fpga_result leave_failed(fpga_result r,
+								struct guard_thread *t,
+								const char *call)
+{
+	const struct wrapped_handle *w = t->object;
+
+	r = detail_finish(r, call, w->adapter->name);
+	guard_leave_fast(t);
+	return r;
+}
+
+/*
+ * Each access is there twice: the short way, which keeps one register across one call, and in a
+ * function of its own all that is rare, which would otherwise make the short way save more.
+ */
 #define READ(name, type)                                                                           \
-	fpga_result name(fpga_handle handle, uint32_t mmio_num, uint64_t offset, type *value)      \
+	static __attribute__((noinline)) fpga_result name##_slowly(                                \
+		fpga_handle handle, uint32_t mmio_num, uint64_t offset, type *value)               \
 	{                                                                                          \
 		struct wrapped_handle *w = handle_enter(handle);                                   \
                                                                                                    \
-		if (__builtin_expect(!w, 0))                                                       \
+		if (!w)                                                                            \
 			return handle_bad(#name);                                                  \
-		if (__builtin_expect(!value, 0)) {                                                 \
-			handle_leave();                                                            \
-			return fail(FPGA_INVALID_PARAM, #name ": value is NULL");                  \
-		}                                                                                  \
+		if (!value)                                                                        \
+			return no_value(#name);                                                    \
 		return leave(w->table->name(w->plugin, mmio_num, offset, value), w, #name);        \
+	}                                                                                          \
+                                                                                                   \
+	fpga_result name(fpga_handle handle, uint32_t mmio_num, uint64_t offset, type *value)      \
+	{                                                                                          \
+		const struct wrapped_handle *w;                                                    \
+		struct guard_thread *t = value ? handle_enter_fast(handle, &w) : NULL;             \
+		fpga_result r;                                                                     \
+                                                                                                   \
+		if (__builtin_expect(!t, 0))                                                       \
+			return name##_slowly(handle, mmio_num, offset, value);                     \
+		r = w->table->name(w->plugin, mmio_num, offset, value);                            \
+		if (__builtin_expect(r != FPGA_OK, 0))                                             \
+			return leave_failed(r, t, #name);                                          \
+		guard_leave_fast(t);                                                               \
+		return FPGA_OK;                                                                    \
 	}
 
 #define WRITE(name, type)                                                                          \
-	fpga_result name(fpga_handle handle, uint32_t mmio_num, uint64_t offset, type value)       \
+	static __attribute__((noinline)) fpga_result name##_slowly(                                \
+		fpga_handle handle, uint32_t mmio_num, uint64_t offset, type value)                \
 	{                                                                                          \
 		struct wrapped_handle *w = handle_enter(handle);                                   \
                                                                                                    \
-		if (__builtin_expect(!w, 0))                                                       \
+		if (!w)                                                                            \
 			return handle_bad(#name);                                                  \
 		return leave(w->table->name(w->plugin, mmio_num, offset, value), w, #name);        \
+	}                                                                                          \
+                                                                                                   \
+	fpga_result name(fpga_handle handle, uint32_t mmio_num, uint64_t offset, type value)       \
+	{                                                                                          \
+		const struct wrapped_handle *w;                                                    \
+		struct guard_thread *t = handle_enter_fast(handle, &w);                            \
+		fpga_result r;                                                                     \
+                                                                                                   \
+		if (__builtin_expect(!t, 0))                                                       \
+			return name##_slowly(handle, mmio_num, offset, value);                     \
+		r = w->table->name(w->plugin, mmio_num, offset, value);                            \
+		if (__builtin_expect(r != FPGA_OK, 0))                                             \
+			return leave_failed(r, t, #name);                                          \
+		guard_leave_fast(t);                                                               \
+		return FPGA_OK;                                                                    \
 	}
 
 READ(fpgaReadMMIO64, uint64_t)
@@ -54,10 +106,8 @@ fpga_result fpgaWriteMMIO512(fpga_handle handle, uint32_t mmio_num, uint64_t off
 
 	if (!w)
 		return handle_bad("fpgaWriteMMIO512");
-	if (!value) {
-		handle_leave();
-		return fail(FPGA_INVALID_PARAM, "fpgaWriteMMIO512: value is NULL");
-	}
+	if (!value)
+		return no_value("fpgaWriteMMIO512");
 	return leave(w->table->fpgaWriteMMIO512(w->plugin, mmio_num, offset, value), w,
 		     "fpgaWriteMMIO512");
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "lib/ids.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN 1
@@ -15,8 +16,10 @@
 #define UNDER_TSAN 0
 #endif
 
-_Thread_local struct guard_thread *guard_self;
-bool guard_fenced = true;
+static struct id_slot free_slot;
+static struct guard_thread always_in_use = { .active = { UINT64_MAX } };
+_Thread_local struct guard_thread *guard_self, *guard_fast = &always_in_use;
+static bool guard_fenced = true; /* written once, before the first handle exists */
 
 /* Records are pushed and never taken off; a thread that ends leaves its record to the next one. */
 static struct guard_thread *_Atomic records;
@@ -80,13 +83,44 @@ struct guard_thread *guard_register(void)
 		if (!t)
 			return NULL;
 		*t = (struct guard_thread){ .in_use = true };
+		for (unsigned int i = 0; i < GUARD_SLOTS; i++)
+			t->slots[i] = &free_slot;
 		t->next = atomic_load(&records);
 		while (!atomic_compare_exchange_weak(&records, &t->next, t))
 			;
 	}
 	pthread_setspecific(at_thread_exit, t);
 	guard_self = t;
+	guard_fast = guard_fenced ? &always_in_use : t;
 	return t;
+}
+
+bool guard_enter(uint64_t id)
+{
+	struct guard_thread *t = guard_self ? guard_self : guard_register();
+	unsigned int i = 0;
+
+	if (!t || !id) /* an entry of 0 is no entry: leave would clear another's */
+		return false;
+	while (guard_peek(t, i))
+		if (++i == GUARD_DEPTH)
+			return false;
+	if (guard_fenced)
+		atomic_store_explicit(&t->active[i], id, memory_order_seq_cst);
+	else
+		atomic_store_explicit(&t->active[i], id, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+	return true;
+}
+
+void guard_leave(void)
+{
+	struct guard_thread *t = guard_self;
+	unsigned int i = 0;
+
+	while (guard_peek(t, i + 1))
+		i++;
+	atomic_store_explicit(&t->active[i], 0, memory_order_release);
 }
 
 static bool record_names(struct guard_thread *t, uint64_t id)

@@ -12,8 +12,12 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct id_slot;
+
+#define GUARD_SLOTS 8
 #define GUARD_DEPTH 16 /* calls of one thread inside each other (a plugin may call back) */
 
 /*
@@ -22,12 +26,19 @@
  */
 struct guard_thread {
 	_Atomic uint64_t active[GUARD_DEPTH + 1]; /* the last one stays 0 */
+	/* The thread's alone, for handle_enter_fast(): */
+	const void *object;                  /* what its section works on */
+	struct id_slot *slots[GUARD_SLOTS]; /* where it found handles; a guess, but never NULL */
 	atomic_bool in_use;
 	struct guard_thread *next;
 };
 
 extern _Thread_local struct guard_thread *guard_self __attribute__((tls_model("initial-exec")));
-extern bool guard_fenced; /* write once, before the first handle exists */
+/*
+ * The same where records are written without a fence. In all other threads, and before a thread's first
+ * call, a record that is always in use: the fast way then needs no test of its own for them.
+ */
+extern _Thread_local struct guard_thread *guard_fast __attribute__((tls_model("initial-exec")));
 
 void guard_init(void);
 struct guard_thread *guard_register(void);
@@ -40,37 +51,28 @@ static inline uint64_t guard_peek(const struct guard_thread *t, unsigned int i)
 }
 
 /* False: no id at all, too many calls inside each other, or no memory. */
-static inline bool guard_enter(uint64_t id)
-{
-	struct guard_thread *t = guard_self;
-	unsigned int i = 0;
+bool guard_enter(uint64_t id);
+void guard_leave(void);
 
-	if (__builtin_expect(!t, 0)) {
-		t = guard_register();
-		if (!t)
-			return false;
-	}
-	if (__builtin_expect(!id, 0)) /* an entry of 0 is no entry: leave would clear another's */
+/*
+ * The same for register accesses, with t = guard_fast: a load and a store each. False: this is a
+ * thread's first call, one inside another, or without membarrier, and is made by guard_enter() and
+ * guard_leave(). An id of 0 makes no entry, and takes none off.
+ */
+static inline __attribute__((always_inline)) bool guard_enter_fast(uint64_t id,
+								   struct guard_thread *t)
+{
+	if (__builtin_expect(guard_peek(t, 0) != 0, 0))
 		return false;
-	while (__builtin_expect(guard_peek(t, i) != 0, 0))
-		if (++i == GUARD_DEPTH)
-			return false;
-	if (__builtin_expect(guard_fenced, 0))
-		atomic_store_explicit(&t->active[i], id, memory_order_seq_cst);
-	else
-		atomic_store_explicit(&t->active[i], id, memory_order_relaxed);
+	atomic_store_explicit(&t->active[0], id, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
 	return true;
 }
 
-static inline void guard_leave(void)
+/* Sections that began inside this one have ended. */
+static inline __attribute__((always_inline)) void guard_leave_fast(struct guard_thread *t)
 {
-	struct guard_thread *t = guard_self;
-	unsigned int i = 0;
-
-	while (__builtin_expect(guard_peek(t, i + 1) != 0, 0))
-		i++;
-	atomic_store_explicit(&t->active[i], 0, memory_order_release);
+	atomic_store_explicit(&t->active[0], 0, memory_order_release);
 }
 
 #endif

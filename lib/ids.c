@@ -48,7 +48,7 @@ void *id_add_locked(struct id_table *t, void *object)
 	}
 	slot->generation++;
 	id = (uint64_t)(0xA0u + t->kind) << 56 | (uint64_t)slot->generation << 24 | index;
-	atomic_store_explicit(&slot->object, object, memory_order_relaxed);
+	atomic_store_explicit(&slot->object, object, memory_order_release);
 	atomic_store_explicit(&slot->id, id, memory_order_release);
 	return (void *)(uintptr_t)id;
 }
@@ -73,6 +73,7 @@ void *id_remove_locked(struct id_table *t, const void *id)
 		return NULL;
 	slot = slot_at(t, index);
 	atomic_store_explicit(&slot->id, 0, memory_order_release);
+	atomic_store_explicit(&slot->object, NULL, memory_order_release);
 	slot->next_free = t->free_head;
 	t->free_head = index + 1;
 	return object;

@@ -27,15 +27,15 @@ enum id_kind { ID_TOKEN = 1, ID_HANDLE, ID_EVENT, ID_OBJECT, ID_PROPS };
 
 struct id_slot {
 	_Atomic uint64_t id; /* the id in force; 0 while the slot is free */
-	void *_Atomic object;
+	void *_Atomic object; /* NULL then: an id of 0 finds nothing */
 	uint32_t generation;
 	uint32_t next_free; /* index + 1 of the next free slot */
 };
 
 struct id_table {
+	struct id_slot *_Atomic chunks[ID_CHUNKS]; /* first: each lookup begins here */
 	enum id_kind kind;
 	pthread_mutex_t lock; /* guards adding and removing, and what users say it guards */
-	struct id_slot *_Atomic chunks[ID_CHUNKS];
 	uint32_t used;      /* slots ever handed out */
 	uint32_t free_head; /* index + 1; 0: none */
 };
@@ -50,21 +50,36 @@ void *id_remove_locked(struct id_table *t, const void *id);
 /* The first live id at or after *index, and its object; moves *index behind it. NULL: no more. */
 void *id_next_locked(struct id_table *t, uint32_t *index, void **object);
 
+/* Where the id is if it is in force; NULL: it cannot be. The slot stays for ever. */
+static inline struct id_slot *id_slot(struct id_table *t, const void *id)
+{
+	uint32_t index = (uint32_t)((uintptr_t)id & 0xffffffu);
+	struct id_slot *chunk;
+
+	/* An index past the last chunk meets a slot whose id is another. */
+	chunk = atomic_load_explicit(&t->chunks[(index >> ID_CHUNK_BITS) % ID_CHUNKS],
+				     memory_order_acquire);
+	return chunk ? &chunk[index & (ID_CHUNK_SLOTS - 1)] : NULL;
+}
+
+/*
+ * The object, if the slot is this id's. It is read first: who sees a later one's object sees also that
+ * the id went before.
+ */
+static inline void *id_slot_object(struct id_slot *slot, const void *id)
+{
+	void *object = atomic_load_explicit(&slot->object, memory_order_acquire);
+
+	if (atomic_load_explicit(&slot->id, memory_order_acquire) != (uintptr_t)id)
+		return NULL;
+	return object;
+}
+
 static inline void *id_get(struct id_table *t, const void *id)
 {
-	uint64_t value = (uint64_t)(uintptr_t)id;
-	uint32_t index = (uint32_t)(value & 0xffffffu);
-	struct id_slot *chunk, *slot;
+	struct id_slot *slot = id_slot(t, id);
 
-	if ((index >> ID_CHUNK_BITS) >= ID_CHUNKS)
-		return NULL;
-	chunk = atomic_load_explicit(&t->chunks[index >> ID_CHUNK_BITS], memory_order_acquire);
-	if (!chunk)
-		return NULL;
-	slot = &chunk[index & (ID_CHUNK_SLOTS - 1)];
-	if (atomic_load_explicit(&slot->id, memory_order_acquire) != value || !value)
-		return NULL;
-	return atomic_load_explicit(&slot->object, memory_order_relaxed);
+	return slot ? id_slot_object(slot, id) : NULL;
 }
 
 #endif

@@ -104,6 +104,21 @@ fpga_result token_bad(const char *call)
 
 /* ---- handles ---- */
 
+struct wrapped_handle *handle_enter(fpga_handle id)
+{
+	struct id_slot *slot = id_slot(&handles, id);
+	struct wrapped_handle *w;
+
+	if (!slot || !guard_enter((uint64_t)(uintptr_t)id))
+		return NULL;
+	w = id_slot_object(slot, id);
+	if (w)
+		*handle_guess(guard_self, id) = slot;
+	else
+		guard_leave();
+	return w;
+}
+
 fpga_result handle_bad(const char *call)
 {
 	return fail(FPGA_INVALID_PARAM,

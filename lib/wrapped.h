@@ -55,21 +55,36 @@ void token_unref(struct wrapped_token *t); /* NULL is fine */
 bool token_same(const struct wrapped_token *t, const struct adapter *a, fpga_token plugin);
 fpga_result token_bad(const char *call);
 
-/* NULL: not an open handle. Otherwise handle_leave() must follow. Inline, for every MMIO access
- * begins with it. */
-static inline struct wrapped_handle *handle_enter(fpga_handle id)
-{
-	struct wrapped_handle *w;
+/* NULL: not an open handle. Otherwise handle_leave() must follow. */
+struct wrapped_handle *handle_enter(fpga_handle id);
+#define handle_leave() guard_leave()
 
-	if (__builtin_expect(!guard_enter((uint64_t)(uintptr_t)id), 0))
-		return NULL;
-	w = id_get(&handles, id);
-	if (__builtin_expect(!w, 0))
-		guard_leave();
-	return w;
+/* Which of its thread's guesses is this handle's. */
+static inline struct id_slot **handle_guess(struct guard_thread *t, fpga_handle id)
+{
+	return &t->slots[(uintptr_t)id % GUARD_SLOTS];
 }
 
-#define handle_leave() guard_leave()
+/*
+ * For register accesses: where the thread found the handle last. NULL: handle_enter() finds out, and
+ * remembers where. Otherwise guard_leave_fast() must follow; until then object is the handle's, so that
+ * a call need keep nothing but this pointer.
+ */
+static inline __attribute__((always_inline)) struct guard_thread *
+handle_enter_fast(fpga_handle id, const struct wrapped_handle **w)
+{
+	struct guard_thread *t = guard_fast;
+
+	if (__builtin_expect(!guard_enter_fast((uint64_t)(uintptr_t)id, t), 0))
+		return NULL;
+	*w = id_slot_object(*handle_guess(t, id), id);
+	t->object = *w;
+	if (__builtin_expect(*w != NULL, 1))
+		return t;
+	guard_leave_fast(t);
+	return NULL;
+}
+
 fpga_result handle_bad(const char *call);
 
 struct wrapped_event *event_ref(fpga_event_handle id);

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/beside.h"
 #include "base/emu-dir.h"
 #include "opae.h"
 
@@ -89,22 +90,11 @@ static pid_t running_pid(const char *dir, const char *name)
 /* opae-emu: as $OPAEX_EMU_PROGRAM says, beside this tool, or where the build tree has it. */
 static void find_program(char *out, size_t len)
 {
-	static const char *const places[] = { "opae-emu", "../emu/opae-emu" };
+	static const char *const places[] = { ".", "../emu" };
 	const char *told = getenv("OPAEX_EMU_PROGRAM");
-	char self[3072];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
 
-	snprintf(out, len, "%s", told && *told ? told : "opae-emu");
-	if ((told && *told) || n < 0)
-		return;
-	self[n] = 0;
-	slash = strrchr(self, '/');
-	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(out, len, "%.*s/%s", (int)(slash - self), self, places[i]);
-		if (!access(out, X_OK))
-			return;
-	}
+	if ((told && *told) || !beside_find(places, 2, "opae-emu", out, len))
+		snprintf(out, len, "%s", told && *told ? told : "opae-emu");
 }
 
 /*

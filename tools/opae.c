@@ -22,6 +22,8 @@ static const struct command commands[] = {
 	{ "emu", "start [--name NAME] [--board BOARD] [--mmio trap|map] | stop NAME|--all | "
 		 "list [--json]",
 	  "emulated cards of this user", cmd_emu },
+	{ "bench", "local [--json]", "how fast the local path is beside the bare machine",
+	  cmd_bench },
 };
 
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))

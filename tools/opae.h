@@ -59,5 +59,6 @@ int cmd_mmio(int argc, char *argv[]);
 int cmd_plugins(int argc, char *argv[]);
 int cmd_emu(int argc, char *argv[]);
 int cmd_doctor(int argc, char *argv[]);
+int cmd_bench(int argc, char *argv[]);
 
 #endif

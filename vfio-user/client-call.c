@@ -4,6 +4,7 @@
  * sleeps in poll. DMA commands of the server that arrive meanwhile are served on the spot.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "vfio-user/client-internal.h"
 
+#define SHORT 64u /* bytes of a message that are sent as one piece */
 #define SPINS_PER_CLOCK 16 /* receive attempts between two looks at the clock */
 
 static void why_vset(struct vu_client *c, const char *fmt, va_list ap)
@@ -121,8 +123,10 @@ static int await_message(struct vu_client *c, int64_t deadline)
 		if (rc)
 			return rc > 0 ? 0 : rc;
 		if (spinning) {
-			if (i % SPINS_PER_CLOCK == 0 && clock_now_ns() >= spin_end)
-				spinning = false;
+			if (i % SPINS_PER_CLOCK)
+				continue;
+			spinning = clock_now_ns() < spin_end;
+			sched_yield(); /* the server may be waiting for this very core */
 			continue;
 		}
 		rc = clock_left_ms(deadline);
@@ -155,13 +159,21 @@ static int send_command(struct vu_client *c, const struct vu_call *call, uint16_
 			int64_t deadline)
 {
 	struct vu_header h = { .id = id, .command = call->command, .size = sizeof(h) };
-	struct iovec iov[3] = { { &h, sizeof(h) } };
+	unsigned char together[SHORT]; /* the kernel takes one piece sooner than three */
+	struct iovec iov[3] = { { &h, sizeof(h) } }, one = { together, 0 };
 
 	for (size_t i = 0; i < call->payloads; i++) {
 		iov[1 + i] = call->payload[i];
 		h.size += (uint32_t)call->payload[i].iov_len;
 	}
-	return vu_send_all(c->socket, iov, 1 + call->payloads, call->fds, call->num_fds, deadline);
+	if (h.size > sizeof(together))
+		return vu_send_all(c->socket, iov, 1 + call->payloads, call->fds, call->num_fds,
+				   deadline);
+	for (size_t i = 0; i <= call->payloads; i++) {
+		memcpy(together + one.iov_len, iov[i].iov_base, iov[i].iov_len);
+		one.iov_len += iov[i].iov_len;
+	}
+	return vu_send_all(c->socket, &one, 1, call->fds, call->num_fds, deadline);
 }
 
 /* Serves commands of the server until the reply is there. */
@@ -213,6 +225,25 @@ static int take_reply(struct vu_client *c, struct vu_call *call)
 	return 0;
 }
 
+/* A reply that brings a descriptor is read by itself; of all others the length is known. */
+static void set_look(struct vu_client *c, const struct vu_call *call)
+{
+	size_t want = sizeof(struct vu_header) + call->reply_len + call->data_room;
+
+	c->inbox.no_fds = !call->reply_fd;
+	c->inbox.look = call->reply_fd ? 0 : want < VU_LOOK ? want : VU_LOOK;
+}
+
+/* A command of the server that came with the reply would wake nobody. */
+static int serve_what_came_along(struct vu_client *c)
+{
+	int rc = 0;
+
+	while (!rc && vu_inbox_has_more(&c->inbox))
+		rc = vu_client_drain(c);
+	return rc;
+}
+
 int vu_client_call(struct vu_client *c, struct vu_call *call)
 {
 	int64_t timeout = call->timeout_ns ? call->timeout_ns : c->opt.call_timeout_ns;
@@ -224,13 +255,14 @@ int vu_client_call(struct vu_client *c, struct vu_call *call)
 
 	if (atomic_load(&c->dead))
 		return -EIO;
-	if (getpid() != c->pid) {
+	if (c->forks != vu_client_forks()) {
 		vu_client_why_set(c, "the device was opened by process %d, of which this one was "
 				     "forked; open it here as well",
 				  (int)c->pid);
 		return -EIO;
 	}
 	id = c->next_id++;
+	set_look(c, call);
 	rc = send_command(c, call, id, deadline);
 	/* A server that refuses a client answers before it hears it, and hangs up. */
 	if (!rc || (rc == -EPIPE && call->command == VU_VERSION))
@@ -239,6 +271,14 @@ int vu_client_call(struct vu_client *c, struct vu_call *call)
 		rc = take_reply(c, call);
 		refused = rc && rc != -EPROTO;
 		vu_inbox_next(&c->inbox);
+		c->inbox.look = 0;
+		c->inbox.no_fds = false;
+	}
+	if (!rc || refused) {
+		int more = serve_what_came_along(c);
+
+		refused = refused && !more;
+		rc = more ? more : rc;
 	}
 	return rc && !refused ? lost(c, rc, call->command, timeout) : rc;
 }

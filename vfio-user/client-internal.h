@@ -14,7 +14,8 @@
 
 struct vu_client {
 	struct vu_client_options opt;
-	pid_t pid; /* of the process that connected; a fork shares the socket but must not use it */
+	pid_t pid;          /* of the process that connected */
+	unsigned int forks; /* as vu_client_forks() was then; a fork must not use the socket */
 	int socket, twin; /* twin: -1 when there is none */
 	struct vu_device_info info;
 	struct vu_caps peer;
@@ -58,6 +59,10 @@ struct vu_call {
 /* 0, the server's error as a negative errno, -ETIMEDOUT when this call's time ran out, or -EIO
  * when the connection is (now) dead, as it is after a timeout. */
 int vu_client_call(struct vu_client *c, struct vu_call *call);
+
+/* How many forks lie between the process that loaded this and the one that asks: getpid() would be a
+ * call to the kernel for each register access. */
+unsigned int vu_client_forks(void);
 
 void vu_client_why_set(struct vu_client *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -101,7 +101,7 @@ void vu_client_watch_stop(struct vu_client *c)
 {
 	atomic_store(&c->stopping, true);
 	vu_client_watch_wake(c);
-	if (c->watching && getpid() == c->pid) /* a fork has no such thread */
+	if (c->watching && c->forks == vu_client_forks()) /* a fork has no such thread */
 		pthread_join(c->watcher, NULL);
 	c->watching = false;
 	if (c->wake >= 0)

@@ -25,6 +25,26 @@ static struct iovec piece(const void *at, size_t len)
 	return iov;
 }
 
+/* ---- forks ---- */
+
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+static _Atomic unsigned int forks;
+
+static void count_fork(void)
+{
+	atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
+}
+
+static void forks_watch(void)
+{
+	pthread_atfork(NULL, NULL, count_fork);
+}
+
+unsigned int vu_client_forks(void)
+{
+	return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
 /* ---- connecting ---- */
 
 static int connect_socket(struct vu_client *c, const char *path)
@@ -149,6 +169,8 @@ static struct vu_client *client_new(const struct vu_client_options *opt)
 		return NULL;
 	c->opt = *opt;
 	c->pid = getpid();
+	pthread_once(&forks_once, forks_watch);
+	c->forks = vu_client_forks();
 	c->socket = c->twin = c->wake = -1;
 	pthread_mutex_init(&c->call_lock, NULL);
 	pthread_mutex_init(&c->region_lock, NULL);

@@ -78,8 +78,8 @@ static int read_piece(struct vu_inbox *in, int socket, void *at, size_t len)
 	struct iovec iov = { at, len };
 	struct msghdr msg = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+			      .msg_control = in->no_fds ? NULL : &control,
+			      .msg_controllen = in->no_fds ? 0 : sizeof(control) };
 	ssize_t n = sys_recvmsg(socket, &msg, MSG_DONTWAIT);
 	int rc;
 
@@ -89,7 +89,6 @@ static int read_piece(struct vu_inbox *in, int socket, void *at, size_t len)
 						     (int)n;
 	if (!n)
 		return -ENOTCONN;
-	in->got += (size_t)n;
 	rc = msg.msg_controllen ? keep_fds(in, &msg) : 0;
 	return rc ? rc : (int)n;
 }
@@ -112,12 +111,36 @@ static int judge_header(struct vu_inbox *in)
 	return 0;
 }
 
+/* Bytes of the message: those that came with the one before, or what the socket has. */
+static int read_some(struct vu_inbox *in, int socket, void *at, size_t len)
+{
+	int n;
+
+	if (!in->got && !in->ahead_len && in->look > len) {
+		n = read_piece(in, socket, in->ahead, in->look);
+		if (n <= 0)
+			return n;
+		in->ahead_len = (size_t)n;
+	}
+	if (in->ahead_len) {
+		n = (int)(len < in->ahead_len ? len : in->ahead_len);
+		memcpy(at, in->ahead, (size_t)n);
+		in->ahead_len -= (size_t)n;
+		memmove(in->ahead, in->ahead + n, in->ahead_len);
+	} else {
+		n = read_piece(in, socket, at, len);
+	}
+	if (n > 0)
+		in->got += (size_t)n;
+	return n;
+}
+
 int vu_inbox_read(struct vu_inbox *in, int socket)
 {
 	int n;
 
 	while (in->got < HEADER) {
-		n = read_piece(in, socket, (char *)&in->head + in->got, HEADER - in->got);
+		n = read_some(in, socket, (char *)&in->head + in->got, HEADER - in->got);
 		if (n <= 0)
 			return n;
 		if (in->got == HEADER) {
@@ -129,9 +152,13 @@ int vu_inbox_read(struct vu_inbox *in, int socket)
 	while (in->got < HEADER + in->body_len) {
 		size_t done = in->got - HEADER;
 
-		n = read_piece(in, socket, in->body + done, in->body_len - done);
+		n = read_some(in, socket, in->body + done, in->body_len - done);
 		if (n <= 0)
 			return n;
+	}
+	if (in->ahead_len) {
+		in->ahead_fds = in->num_fds;
+		in->num_fds = 0;
 	}
 	return 1;
 }
@@ -145,12 +172,16 @@ void vu_inbox_close_fds(struct vu_inbox *in)
 void vu_inbox_next(struct vu_inbox *in)
 {
 	vu_inbox_close_fds(in);
+	in->num_fds = in->ahead_fds;
+	in->ahead_fds = 0;
 	in->got = in->body_len = 0;
 }
 
 void vu_inbox_done(struct vu_inbox *in)
 {
 	vu_inbox_next(in);
+	vu_inbox_close_fds(in);
+	in->ahead_len = 0;
 	free(in->body);
 	in->body = NULL;
 	in->room = 0;
@@ -175,7 +206,7 @@ ssize_t vu_send_some(int socket, const struct iovec *iov, size_t iovs, const int
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(VU_MAX_FDS * sizeof(int))];
-	} control = { .room = { 0 } };
+	} control;
 	struct msghdr msg = { .msg_iovlen = iovs };
 	struct cmsghdr *c;
 	ssize_t n;
@@ -184,6 +215,7 @@ ssize_t vu_send_some(int socket, const struct iovec *iov, size_t iovs, const int
 	if (num_fds > VU_MAX_FDS)
 		return -EINVAL;
 	if (num_fds) {
+		memset(&control, 0, sizeof(control));
 		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(num_fds * sizeof(int));
 		c = CMSG_FIRSTHDR(&msg);

@@ -25,6 +25,7 @@
 #define VU_DMA_CHUNK (64u * 1024)        /* what one DMA message carries; QEMU hangs on more */
 #define VU_MAX_DMA_MAPS 65535u
 #define VU_PAGE 4096u
+#define VU_LOOK 64u
 
 enum vu_command {
 	VU_VERSION = 1,
@@ -174,7 +175,24 @@ struct vu_inbox {
 	size_t room;     /* allocated for body */
 	int fds[VU_MAX_FDS];
 	uint32_t num_fds;
+
+	/*
+	 * A first read may take `look` bytes where it would take a header, so that a short message is one
+	 * call to the kernel. What it took of the next message waits in `ahead`: whoever sleeps
+	 * in poll asks vu_inbox_has_more() first. At most VU_LOOK; 0: never more than a header.
+	 */
+	size_t look;
+	bool no_fds; /* none is wanted: the kernel drops those that come */
+	unsigned char ahead[VU_LOOK];
+	size_t ahead_len;
+	uint32_t ahead_fds; /* of fds[], those of the next message */
 };
+
+/*
+ * The longest look. No message that brings descriptors is shorter, so those that come with the end
+ * of one message and the beginning of another are the other's.
+ */
+#define VU_LOOK_AT_COMMANDS 32u
 
 /* Takes what is there. 1: a message is complete; 0: more is to come; -ENOTCONN: the peer has gone;
  * -EPROTO: broken header or too many descriptors; other negative errno: the socket's. */
@@ -184,6 +202,10 @@ void vu_inbox_close_fds(struct vu_inbox *in);
 /* Forgets the message, its descriptors included. */
 void vu_inbox_next(struct vu_inbox *in);
 void vu_inbox_done(struct vu_inbox *in);
+static inline bool vu_inbox_has_more(const struct vu_inbox *in)
+{
+	return in->ahead_len > 0;
+}
 int vu_inbox_take_fd(struct vu_inbox *in, uint32_t i);
 
 /*

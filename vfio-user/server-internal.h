@@ -70,6 +70,7 @@ struct vu_server {
 	int client; /* -1: none */
 	bool greeted;
 	int64_t greet_deadline;
+	int64_t spin_end; /* the next command is often close behind */
 	struct vu_caps peer;
 	struct vu_inbox inbox;
 	struct vu_outbox reply;

@@ -22,6 +22,7 @@
 #define GREET_NS (2 * NS_PER_S) /* a client that says nothing for so long is let go */
 #define FAIR_BURST 64           /* commands taken before the listener is looked at again */
 #define SPIN_NS (30 * NS_PER_US) /* after a command the next one is often close behind */
+#define SPINS_PER_YIELD 4        /* attempts to receive it between two offers of this core */
 
 enum { LISTENER, WAKE, CLIENT, POLLED };
 
@@ -117,6 +118,7 @@ static void drop_client(struct vu_server *s)
 		sys_close(s->twin);
 	s->twin = -1;
 	s->greeted = false;
+	s->spin_end = 0;
 	vu_inbox_done(&s->inbox);
 	vu_inbox_done(&s->twin_inbox);
 	outbox_drop(&s->reply);
@@ -186,22 +188,22 @@ static int handle_message(struct vu_server *s)
 /* Waits for a message, for a moment only. 1, 0 (none came), or why the connection ends. */
 static int next_message(struct vu_server *s, int64_t spin_end)
 {
+	unsigned int tries = 0;
 	int rc;
 
 	for (;;) {
 		rc = vu_inbox_read(&s->inbox, s->client);
 		if (rc || clock_now_ns() >= spin_end)
 			return rc;
-		sched_yield(); /* what the last command set to work may need this core */
+		if (++tries % SPINS_PER_YIELD == 0)
+			sched_yield(); /* what the last command set to work may need this core */
 	}
 }
 
 static int serve_client(struct vu_server *s)
 {
-	int64_t spin_end = 0;
-
 	for (int i = 0; i < FAIR_BURST && !reply_pending(s); i++) {
-		int rc = next_message(s, spin_end);
+		int rc = next_message(s, s->spin_end);
 
 		if (rc <= 0)
 			return rc;
@@ -209,7 +211,7 @@ static int serve_client(struct vu_server *s)
 		vu_inbox_next(&s->inbox);
 		if (rc < 0)
 			return rc;
-		spin_end = clock_deadline(SPIN_NS);
+		s->spin_end = clock_deadline(SPIN_NS);
 	}
 	return 0;
 }
@@ -265,6 +267,7 @@ static void accept_client(struct vu_server *s)
 	}
 	atomic_fetch_add_explicit(&s->clients, 1, memory_order_relaxed);
 	s->client = fd;
+	s->inbox.look = VU_LOOK_AT_COMMANDS;
 	s->greet_deadline = clock_deadline(GREET_NS);
 }
 
@@ -284,8 +287,20 @@ static void client_ready(struct vu_server *s, short events)
 		drop_client(s);
 }
 
+/*
+ * There may be something to do without a word from poll: a command that came along with the one before,
+ * or one that is about to come, for whoever sends them in a row does not expect that we go to sleep.
+ */
+static bool still_busy(const struct vu_server *s)
+{
+	return s->client >= 0 && !reply_pending(s) &&
+	       (vu_inbox_has_more(&s->inbox) || clock_now_ns() < s->spin_end);
+}
+
 static int poll_timeout(const struct vu_server *s)
 {
+	if (still_busy(s))
+		return 0;
 	return s->client >= 0 && !s->greeted ? clock_left_ms(s->greet_deadline) : -1;
 }
 
@@ -310,7 +325,7 @@ static void one_round(struct vu_server *s)
 		return;
 	if (p[WAKE].revents)
 		eventfd_read(s->wake, &ignored);
-	if (p[CLIENT].revents)
+	if (p[CLIENT].revents || still_busy(s))
 		client_ready(s, p[CLIENT].revents);
 	else if (s->client >= 0 && !s->greeted && !clock_left_ms(s->greet_deadline))
 		drop_client(s);

@@ -30,17 +30,22 @@ static void choose_window(struct mmio *m)
 
 		if (end > region_end)
 			end = region_end;
-		if (end <= first || end - first <= m->window_len)
+		/* Whole lines, so that an aligned access that begins in the window ends in it. */
+		if (end <= first || ((end - first) & ~UINT64_C(63)) <= m->window_len)
 			continue;
 		m->window = first - m->base;
-		m->window_len = end - first;
+		m->window_len = (end - first) & ~UINT64_C(63);
 		m->at = a->at + (first - a->offset);
 	}
 }
 
-/* What does not fit in the BAR is not there: who found the place had checked it, but long ago. */
+/*
+ * What does not fit in the BAR is not there: who found the place had checked it, but long ago. One that
+ * does not begin at a line is reached by messages: its aligned offsets are crooked addresses.
+ */
 void mmio_add(struct handle *h, const struct span *where, const struct vdev_region *bar)
 {
+	static const struct vdev_region unmapped = { .read = true, .write = true };
 	struct mmio *m = &h->mmio[h->num_mmio];
 
 #if defined(__x86_64__)
@@ -49,7 +54,7 @@ void mmio_add(struct handle *h, const struct span *where, const struct vdev_regi
 	if (!where->size || where->size > bar->size || where->offset > bar->size - where->size)
 		return;
 	*m = (struct mmio){ .size = where->size, .base = where->offset, .bar = where->bar,
-			    .map = bar };
+			    .map = where->offset % 64 ? &unmapped : bar };
 	choose_window(m);
 	h->num_mmio++;
 }
@@ -88,14 +93,27 @@ static inline bool is_dead(const struct handle *h)
 	return atomic_load_explicit(&h->dev->dead, memory_order_relaxed);
 }
 
-/* Where the access is mapped, or NULL. In bounds and aligned, so it never straddles a page. */
-static inline uint8_t *mapped(const struct mmio *m, uint64_t offset)
+/*
+ * Is the access good, and inside the window? The window is whole lines of the region, so an aligned
+ * access that begins in it ends in it.
+ */
+static inline bool in_window(const struct handle *h, uint32_t num, uint64_t offset,
+			     unsigned int bytes)
 {
-	uint64_t in = offset - m->window;
+	return likely(num < h->num_mmio) && likely(!(offset & (bytes - 1))) &&
+	       likely(offset - h->mmio[num].window < h->mmio[num].window_len);
+}
 
-	if (likely(in < m->window_len))
-		return m->at + in;
-	in = offset + m->base;
+static inline uint8_t *window_at(const struct handle *h, uint32_t num, uint64_t offset)
+{
+	return h->mmio[num].at + (offset - h->mmio[num].window);
+}
+
+/* Where the access is mapped, or NULL. In bounds and aligned, so it never straddles a page. */
+static uint8_t *mapped(const struct mmio *m, uint64_t offset)
+{
+	uint64_t in = offset + m->base;
+
 	for (uint32_t i = 0; i < m->map->num_areas; i++)
 		if (in - m->map->areas[i].offset < m->map->areas[i].size)
 			return m->map->areas[i].at + (in - m->map->areas[i].offset);
@@ -120,35 +138,59 @@ static __attribute__((noinline)) fpga_result by_message(const struct handle *h, 
 /* The registers are the device's; that ones_cover() replaces their pages is no race of the program. */
 #define DEVICE_ACCESS __attribute__((no_sanitize_thread))
 
+/*
+ * An access to the window is the short way. Every other one, be it bad, to another mapped part or a
+ * message, is in a function of its own, so that the short way needs neither stack nor canary.
+ */
 #define READ(name, type)                                                                           \
+	DEVICE_ACCESS static __attribute__((noinline)) fpga_result name##_elsewhere(               \
+		const struct handle *h, uint32_t num, uint64_t offset, type *value)                \
+	{                                                                                          \
+		const uint8_t *at;                                                                 \
+                                                                                                   \
+		if (!good_access(h, num, offset, sizeof(type)))                                    \
+			return bad_access(h, num, offset, sizeof(type));                           \
+		at = mapped(&h->mmio[num], offset);                                                \
+		if (!at)                                                                           \
+			return by_message(h, num, offset, value, NULL, sizeof(type));              \
+		*value = *(const volatile type *)(const void *)at;                                 \
+		return is_dead(h) ? dead(h) : FPGA_OK;                                             \
+	}                                                                                          \
+                                                                                                   \
 	DEVICE_ACCESS                                                                              \
 	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type *value)           \
 	{                                                                                          \
 		const struct handle *h = handle;                                                   \
-		uint8_t *at;                                                                       \
                                                                                                    \
-		if (!good_access(h, num, offset, sizeof(type)))                                    \
-			return bad_access(h, num, offset, sizeof(type));                           \
-		at = mapped(&h->mmio[num], offset);                                                \
-		if (!likely(at))                                                                   \
-			return by_message(h, num, offset, value, NULL, sizeof(type));              \
-		*value = *(volatile type *)(void *)at;                                             \
+		if (!in_window(h, num, offset, sizeof(type)))                                      \
+			return name##_elsewhere(h, num, offset, value);                            \
+		*value = *(const volatile type *)(const void *)window_at(h, num, offset);          \
 		return likely(!is_dead(h)) ? FPGA_OK : dead(h);                                    \
 	}
 
 #define WRITE(name, type)                                                                          \
-	DEVICE_ACCESS                                                                              \
-	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type value)            \
+	DEVICE_ACCESS static __attribute__((noinline)) fpga_result name##_elsewhere(               \
+		const struct handle *h, uint32_t num, uint64_t offset, type value)                 \
 	{                                                                                          \
-		const struct handle *h = handle;                                                   \
 		uint8_t *at;                                                                       \
                                                                                                    \
 		if (!good_access(h, num, offset, sizeof(type)))                                    \
 			return bad_access(h, num, offset, sizeof(type));                           \
 		at = mapped(&h->mmio[num], offset);                                                \
-		if (!likely(at))                                                                   \
+		if (!at)                                                                           \
 			return by_message(h, num, offset, NULL, &value, sizeof(type));             \
 		*(volatile type *)(void *)at = value;                                              \
+		return is_dead(h) ? dead(h) : FPGA_OK;                                             \
+	}                                                                                          \
+                                                                                                   \
+	DEVICE_ACCESS                                                                              \
+	fpga_result name(fpga_handle handle, uint32_t num, uint64_t offset, type value)            \
+	{                                                                                          \
+		const struct handle *h = handle;                                                   \
+                                                                                                   \
+		if (!in_window(h, num, offset, sizeof(type)))                                      \
+			return name##_elsewhere(h, num, offset, value);                            \
+		*(volatile type *)(void *)window_at(h, num, offset) = value;                       \
 		return likely(!is_dead(h)) ? FPGA_OK : dead(h);                                    \
 	}
 

@@ -140,6 +140,34 @@ static void nesting_is_bounded(void **state)
 	guard_leave();
 }
 
+static void *first_call(void *fast)
+{
+	*(bool *)fast = guard_enter_fast(1, guard_fast);
+	return NULL;
+}
+
+static void the_fast_way_leaves_the_rest_to_the_other(void **state)
+{
+	bool fast = true;
+	pthread_t thread;
+
+	(void)state;
+	assert_true(guard_enter(5)); /* makes the thread's record */
+	assert_false(guard_enter_fast(6, guard_fast)); /* inside another */
+	guard_leave();
+	if (guard_enter_fast(7, guard_fast)) { /* not where a record is written with a fence */
+		assert_false(guard_enter_fast(8, guard_fast));
+		assert_true(guard_enter(8));
+		guard_leave();
+		guard_leave_fast(guard_fast);
+		assert_true(guard_enter_fast(0, guard_fast));
+		guard_leave_fast(guard_fast);
+	}
+	assert_int_equal(pthread_create(&thread, NULL, first_call, &fast), 0);
+	pthread_join(thread, NULL);
+	assert_false(fast);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +177,7 @@ int main(void)
 		cmocka_unit_test(many_ids),
 		cmocka_unit_test(closing_waits_for_calls),
 		cmocka_unit_test(nesting_is_bounded),
+		cmocka_unit_test(the_fast_way_leaves_the_rest_to_the_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

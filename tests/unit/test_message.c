@@ -85,6 +85,39 @@ static void two_messages_in_one_piece(void **state)
 	assert_int_equal(in.head.id, 8);
 }
 
+/* Short messages, each byte of which may come alone or with what is next to it. */
+static void looking_ahead(void **state)
+{
+	unsigned char stream[3 * 16 + 8];
+	const struct vu_header heads[] = { { .id = 1, .command = VU_DEVICE_RESET, .size = 16 },
+					   { .id = 2, .command = VU_DEVICE_RESET, .size = 24 },
+					   { .id = 3, .command = VU_DEVICE_RESET, .size = 16 } };
+
+	(void)state;
+	memcpy(stream, &heads[0], 16);
+	memcpy(stream + 16, &heads[1], 16);
+	memcpy(stream + 32, "abcdefgh", 8);
+	memcpy(stream + 40, &heads[2], 16);
+	for (size_t cut = 0; cut <= sizeof(stream); cut++) {
+		unsigned int id = 1;
+
+		in.look = VU_LOOK_AT_COMMANDS;
+		for (int part = 0; part < 2; part++) {
+			if (part ? cut < sizeof(stream) : cut > 0)
+				put(part ? stream + cut : stream, part ? sizeof(stream) - cut : cut);
+			while (vu_inbox_read(&in, pair[0]) == 1) {
+				assert_int_equal(in.head.id, id++);
+				assert_int_equal(in.body_len, in.head.id == 2 ? 8 : 0);
+				if (in.body_len)
+					assert_memory_equal(in.body, "abcdefgh", 8);
+				vu_inbox_next(&in);
+			}
+		}
+		assert_int_equal(id, 4);
+		assert_false(vu_inbox_has_more(&in));
+	}
+}
+
 static void sizes_that_are_refused(void **state)
 {
 	static const uint32_t sizes[] = { 0, 15, 16 + VU_MAX_BODY + 1, UINT32_MAX };
@@ -132,6 +165,34 @@ static void send_with_fds(uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		fds[i] = pair[0];
 	assert_int_equal(vu_send_all(pair[1], &iov, 1, fds, n, clock_deadline(NS_PER_S)), 0);
+}
+
+static void descriptors_of_the_next_message(void **state)
+{
+	const struct vu_header first = { .id = 1, .command = VU_DEVICE_RESET, .size = 16 };
+	int before = count_fds();
+
+	(void)state;
+	in.look = VU_LOOK_AT_COMMANDS;
+	for (int left_behind = 0; left_behind < 2; left_behind++) {
+		put(&first, sizeof(first));
+		send_with_fds(2);
+		assert_int_equal(vu_inbox_read(&in, pair[0]), 1);
+		assert_int_equal(in.head.id, 1);
+		assert_int_equal(in.num_fds, 0);
+		assert_int_equal(vu_inbox_take_fd(&in, 0), -1);
+		assert_true(vu_inbox_has_more(&in));
+		vu_inbox_close_fds(&in);
+		if (left_behind)
+			break;
+		vu_inbox_next(&in);
+		assert_int_equal(vu_inbox_read(&in, pair[0]), 1);
+		assert_int_equal(in.num_fds, 2);
+		vu_inbox_next(&in);
+		assert_int_equal(count_fds(), before);
+	}
+	vu_inbox_done(&in);
+	assert_int_equal(count_fds(), before);
 }
 
 static void descriptors_are_closed_unless_taken(void **state)
@@ -329,9 +390,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIGGED(one_byte_at_a_time),
 		RIGGED(two_messages_in_one_piece),
+		RIGGED(looking_ahead),
 		RIGGED(sizes_that_are_refused),
 		RIGGED(unknown_type_is_refused),
 		RIGGED(end_of_the_peer),
+		RIGGED(descriptors_of_the_next_message),
 		RIGGED(descriptors_are_closed_unless_taken),
 		RIGGED(too_many_descriptors),
 		RIGGED(descriptors_in_instalments),

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/beside.h"
+#include "bench/stats.h"
+
+/* ---- the private directory ---- */
+
+static const char config_text[] =
+	"{\"configurations\": {\"vfio\": {\"configuration\": {}, \"enabled\": true,"
+	" \"plugin\": \"libv-opae.so\"}}, \"plugins\": [\"vfio\"]}\n";
+
+/* What the user has configured is not what is measured. */
+static bool write_config(struct run *r)
+{
+	char path[CARDS_DIR_MAX];
+	FILE *f;
+	bool good;
+
+	snprintf(path, sizeof(path), "%s/opae.cfg", r->root);
+	snprintf(r->config, sizeof(r->config), "LIBOPAE_CFGFILE=%s", path);
+	f = fopen(path, "we");
+	good = f && fputs(config_text, f) >= 0;
+	if (f && fclose(f))
+		good = false;
+	return good || bench_fail("%s: %s", path, strerror(errno));
+}
+
+/* In $TMPDIR, unless sockets in it would have too long a path. */
+static bool make_root(struct run *r)
+{
+	static const char name[] = "opae-bench.XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+	int n = snprintf(r->root, sizeof(r->root), "%s/%s", tmp && *tmp ? tmp : "/tmp", name);
+
+	if (n < 0 || (size_t)n >= sizeof(r->root))
+		snprintf(r->root, sizeof(r->root), "/tmp/%s", name);
+	if (mkdtemp(r->root))
+		return true;
+	bench_fail("%s: %s", r->root, strerror(errno));
+	r->root[0] = 0;
+	return false;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	remove(path);
+	return 0;
+}
+
+static bool find_card_program(struct run *r)
+{
+	static const char *const places[] = { ".", "../emu" };
+	const char *told = getenv("OPAEX_EMU_PROGRAM");
+
+	if (told && *told) {
+		snprintf(r->card_program, sizeof(r->card_program), "%s", told);
+		return true;
+	}
+	return beside_find(places, 2, "opae-emu", r->card_program, sizeof(r->card_program)) ||
+	       bench_fail("there is no opae-emu beside this program");
+}
+
+/* Programs get their ends of pipes as 0 and 1: none of ours may be there already. */
+static bool keep_low_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || bench_fail("/dev/null: %s", strerror(errno));
+}
+
+static void choose_cpus(struct run *r)
+{
+	int found = 0;
+	cpu_set_t set;
+
+	r->cpu[0] = r->cpu[1] = -1;
+	if (sched_getaffinity(0, sizeof(set), &set) || CPU_COUNT(&set) < 2)
+		return;
+	for (int cpu = 0; found < 2; cpu++)
+		if (CPU_ISSET((size_t)cpu, &set))
+			r->cpu[found++] = cpu;
+}
+
+bool run_begin(struct run *r)
+{
+	choose_cpus(r);
+	return keep_low_descriptors() && find_card_program(r) && make_root(r) && write_config(r);
+}
+
+void run_end(struct run *r)
+{
+	if (r->root[0])
+		nftw(r->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+unsigned int run_rounds(const struct run *r)
+{
+	return r->quick ? 1 : ROUNDS;
+}
+
+bool run_directory(struct run *r, char *path, size_t len)
+{
+	snprintf(path, len, "%s/%u", r->root, r->directories++);
+	return !mkdir(path, 0700) || bench_fail("%s: %s", path, strerror(errno));
+}
+
+bool run_cards(struct run *r, struct cards *c, const struct cards_kind *kind, unsigned int num,
+	       bool pinned)
+{
+	return run_directory(r, c->dir, sizeof(c->dir)) &&
+	       cards_start(c, r->card_program, kind, num, pinned ? r->cpu[1] : -1);
+}
+
+/* ---- sides ---- */
+
+static bool start_raw(struct run *r, struct side *s)
+{
+	static const char *const places[] = { BENCH_RAW_DIR, "../bench/raw" };
+	const char *argv[SIDE_ARGS + 2] = { s->raw };
+	char path[PATH_MAX];
+
+	if (!beside_find(places, 2, s->raw, path, sizeof(path)))
+		return bench_fail("the raw reference '%s' is missing; it is installed as %s/%s, "
+				  "seen from this program",
+				  s->raw, BENCH_RAW_DIR, s->raw);
+	memcpy(&argv[1], s->args, sizeof(s->args));
+	return program_start(&s->program, s->raw, path, argv, NULL, s->pinned ? r->cpu[0] : -1);
+}
+
+static bool start_subject(struct run *r, struct side *s)
+{
+	const char *argv[SIDE_ARGS + 4] = { "opae", "bench", "subject" };
+	char emu[CARDS_DIR_MAX + 32], nothing[CARDS_DIR_MAX], dir[CARDS_DIR_MAX];
+	const char *settings[] = { "OPAE_EXPLICIT_INITIALIZE=1", "LIBOPAE_LOG=0",
+				   "LIBOPAE_LOGFILE=",           r->config,
+				   emu,                          s->inventory,
+				   NULL };
+
+	if (!s->cards && !run_directory(r, nothing, sizeof(nothing)))
+		return false;
+	if (s->fresh || !s->inventory[0]) {
+		if (!run_directory(r, dir, sizeof(dir)))
+			return false;
+		snprintf(s->inventory, sizeof(s->inventory), "OPAEX_INVENTORY_DIR=%s", dir);
+	}
+	snprintf(emu, sizeof(emu), "OPAEX_EMU_DIR=%s", s->cards ? s->cards->dir : nothing);
+	memcpy(&argv[3], s->args, sizeof(s->args));
+	return program_start(&s->program, s->args[0], "/proc/self/exe", argv, settings,
+			     s->pinned ? r->cpu[0] : -1);
+}
+
+static bool end_side(struct side *s)
+{
+	return program_end(&s->program) || bench_fail("%s did not end well", s->program.name);
+}
+
+/* On a shared host somebody else may sit on one CPU's physical core for as long as the run takes. */
+static bool ask_on_each_cpu(struct run *r, struct side *s, double *numbers)
+{
+	double other[SIDE_NUMBERS] = { 0 };
+
+	if (!program_move(&s->program, r->cpu[0]) ||
+	    !program_ask(&s->program, numbers, s->numbers) ||
+	    !program_move(&s->program, r->cpu[1]) || !program_ask(&s->program, other, s->numbers))
+		return false;
+	for (size_t i = 0; i < s->numbers; i++)
+		if (other[i] < numbers[i])
+			numbers[i] = other[i];
+	return true;
+}
+
+static bool ask(struct run *r, struct side *s, double *numbers)
+{
+	if (!s->program.pid && !(s->raw ? start_raw(r, s) : start_subject(r, s)))
+		return false;
+	if (s->each_cpu && r->cpu[0] >= 0)
+		return ask_on_each_cpu(r, s, numbers);
+	return program_ask(&s->program, numbers, s->numbers) && (!s->fresh || end_side(s));
+}
+
+bool run_side_once(struct run *r, struct side *s, double *numbers)
+{
+	bool good = ask(r, s, numbers);
+
+	return good ? end_side(s) : (program_end(&s->program), false);
+}
+
+bool run_sides(struct run *r, struct side *a, struct side *b)
+{
+	double numbers[2][SIDE_NUMBERS][ROUNDS];
+	struct side *sides[] = { a, b };
+	unsigned int rounds = run_rounds(r);
+	bool good = true;
+
+	for (unsigned int turn = 0; good && turn < 2 * rounds; turn++) {
+		unsigned int which = (turn + turn / 2) % 2; /* a b, b a, a b ... */
+		double answer[SIDE_NUMBERS] = { 0 };
+
+		good = ask(r, sides[which], answer);
+		for (size_t i = 0; i < SIDE_NUMBERS; i++)
+			numbers[which][i][turn / 2] = answer[i];
+	}
+	for (unsigned int which = 0; which < 2; which++) {
+		if (!good)
+			program_end(&sides[which]->program);
+		else
+			good = end_side(sides[which]);
+		for (size_t i = 0; good && i < SIDE_NUMBERS; i++)
+			sides[which]->median[i] = stats_percentile(numbers[which][i], rounds, 50);
+	}
+	return good;
+}
+
+/* ---- rows ---- */
+
+static double thousandths(double v)
+{
+	return (double)(int64_t)(v * 1000 + 0.5) / 1000;
+}
+
+static void set_target(struct bench_row *row, struct limit l)
+{
+	row->has_target = l.kind != NO_LIMIT;
+	switch (l.kind) {
+	case NO_LIMIT:
+		snprintf(row->rule, sizeof(row->rule), "none");
+		break;
+	case AT_MOST:
+		row->target = l.n;
+		snprintf(row->rule, sizeof(row->rule), "at most %g %s", l.n, row->unit);
+		break;
+	case TIMES:
+		row->target = thousandths(row->reference * l.n);
+		snprintf(row->rule, sizeof(row->rule), "at most %g x reference", l.n);
+		break;
+	case PLUS:
+		row->target = thousandths(row->reference + l.n);
+		snprintf(row->rule, sizeof(row->rule), "at most reference + %g %s", l.n, row->unit);
+		break;
+	}
+}
+
+void run_row(struct run *r, const char *name, const char *unit, double value, double reference,
+	     struct limit limit)
+{
+	struct bench_row *row = &r->report->rows[r->report->num++];
+
+	*row = (struct bench_row){ .unit = unit,
+				   .value = thousandths(value),
+				   .reference = thousandths(reference) };
+	snprintf(row->name, sizeof(row->name), "%s", name);
+	row->ratio = row->reference > 0 ? row->value / row->reference : 0;
+	set_target(row, limit);
+	row->met = !row->has_target || row->value <= row->target;
+}

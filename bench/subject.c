@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/subject.h"
+
+#include <opae/ext.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bench/program.h"
+
+#define MAX_SAMPLES 1000000u
+
+static const struct subject *const subjects[] = { &subject_initialize, &subject_enumerate,
+						  &subject_again,      &subject_access,
+						  &subject_trapped,    &subject_properties,
+						  &subject_buffer,     &subject_loopback };
+
+bool subject_ok(fpga_result r, const char *what)
+{
+	if (r == FPGA_OK)
+		return true;
+	return bench_fail("%s: %s: %s", what, fpgaErrStr(r), opaex_error_detail());
+}
+
+double subject_now_ns(void)
+{
+	return (double)clock_now_ns();
+}
+
+double *subject_room(const char *count, size_t *n)
+{
+	unsigned long v = strtoul(count, NULL, 10);
+	double *room = v && v <= MAX_SAMPLES ? calloc(v, sizeof(*room)) : NULL;
+
+	if (!room)
+		bench_fail("no room for %s samples", count);
+	*n = v;
+	return room;
+}
+
+bool subject_open(fpga_handle *handle)
+{
+	fpga_properties filter;
+	fpga_token token;
+	uint32_t n = 0;
+	bool good;
+
+	if (!subject_ok(fpgaInitialize(NULL), "fpgaInitialize") ||
+	    !subject_ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties"))
+		return false;
+	good = subject_ok(fpgaPropertiesSetObjectType(filter, FPGA_ACCELERATOR), "type") &&
+	       subject_ok(fpgaEnumerate(&filter, 1, &token, 1, &n), "fpgaEnumerate");
+	fpgaDestroyProperties(&filter);
+	if (good && n != 1)
+		return bench_fail("%u accelerators were found, not 1", n);
+	good = good && subject_ok(fpgaOpen(token, handle, 0), "fpgaOpen");
+	if (n)
+		fpgaDestroyToken(&token);
+	return good;
+}
+
+void subject_close(fpga_handle handle)
+{
+	if (handle)
+		fpgaClose(handle);
+	fpgaFinalize();
+}
+
+static bool answer(const struct subject *s, FILE *out)
+{
+	double answers[SUBJECT_ANSWERS] = { 0 };
+
+	if (!s->round(answers))
+		return false;
+	for (size_t i = 0; i < s->num_answers; i++)
+		fprintf(out, "%.4f ", answers[i]);
+	fputc('\n', out);
+	return !fflush(out);
+}
+
+/* What the library logs on standard output must not pass for an answer. */
+static FILE *answers_apart(void)
+{
+	int fd = dup(1);
+
+	return fd < 0 || dup2(2, 1) < 0 ? NULL : fdopen(fd, "w");
+}
+
+static int run(const struct subject *s, char *args[])
+{
+	FILE *out = answers_apart();
+	bool good = out && s->begin(args);
+	char line[8];
+
+	while (good && fgets(line, sizeof(line), stdin))
+		good = answer(s, out);
+	s->end();
+	if (out)
+		fclose(out);
+	return good ? 0 : 1;
+}
+
+int subject_main(int argc, char *argv[])
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(subjects) / sizeof(subjects[0]); i++)
+		if (!strcmp(argv[1], subjects[i]->name) && argc - 2 == subjects[i]->num_args)
+			return run(subjects[i], argv + 2);
+	bench_fail("there is no such subject");
+	return 1;
+}

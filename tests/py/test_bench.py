@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`opae bench local`: its shape and its arithmetic, and that it leaves nothing behind. Never its times."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import SOURCE, TREE, Machine
+
+RAW = sorted((SOURCE / "bench/raw").glob("*.c"))
+ROWS = """mmio-read mmio-read-2-threads mmio-write mmio-write-2-threads mmio-read-trapped
+mmio-read-trapped-p99 properties enumerate-N-cold enumerate-N-cold-2ms enumerate-N-warm-per-card
+enumerate-N-warm-messages buffer-64MiB loopback-1MiB loopback-1MiB-trapped initialize""".split()
+NO_TARGET = {"mmio-read-trapped-p99", "loopback-1MiB-trapped"}
+TIMES = {"mmio-read-2-threads": 1.2, "mmio-write-2-threads": 1.2, "mmio-read-trapped": 1.25,
+         "enumerate-N-cold": 0.7, "enumerate-N-cold-2ms": 0.05, "buffer-64MiB": 1.3,
+         "loopback-1MiB": 2}
+PLUS = {"mmio-read": 4, "mmio-write": 4}
+AT_MOST = {"properties": 60, "enumerate-N-warm-per-card": 5, "enumerate-N-warm-messages": 0,
+           "initialize": 2000}
+
+
+@pytest.fixture
+def bench(machine):
+    """The benchmark with a private folder for what it makes, as both users."""
+    tmp = machine.folder / "tmp"
+    tmp.mkdir()
+    if machine.user:
+        os.chown(tmp, machine.user.pw_uid, machine.user.pw_gid)
+    machine.env["TMPDIR"] = str(tmp)
+    machine.tmp = tmp
+    return machine
+
+
+def children_of(folder):
+    """Processes that have to do with the folder, by command line or environment."""
+    found = []
+    for p in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (p / "cmdline").read_bytes() + (p / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in text and int(p.name) != os.getpid():
+            found.append(text.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+def await_card(bench, process):
+    end = time.monotonic() + 30
+    while not list(bench.tmp.glob("*/*/card0.sock")):
+        assert time.monotonic() < end and process.poll() is None
+
+
+def nothing_is_left(bench):
+    assert list(bench.tmp.iterdir()) == []
+    end = time.monotonic() + 10
+    while children_of(bench.tmp):
+        assert time.monotonic() < end, children_of(bench.tmp)
+
+
+def test_json(bench):
+    out = json.loads(bench.good("opae", "bench", "local", "--quick", "--json"))
+    assert list(out) == ["schema", "machine", "rows"] and out["schema"] == 1
+    assert re.search(r", \d+ cores, Linux \S+ \S+$", out["machine"])
+    names = [re.sub(r"^enumerate-\d+", "enumerate-N", r["name"]) for r in out["rows"]]
+    assert names == ROWS
+    for name, row in zip(names, out["rows"]):
+        assert list(row) == ["name", "unit", "value", "reference", "ratio", "target", "met"]
+        value, reference, target = row["value"], row["reference"], row["target"]
+        assert reference > 0 and value >= 0 and row["unit"] in ("ns", "us", "messages")
+        assert row["ratio"] == pytest.approx(value / reference, rel=1e-9)
+        assert row["met"] is (target is None or value <= target)
+        assert (target is None) == (name in NO_TARGET)
+        if name in TIMES:
+            assert target == pytest.approx(reference * TIMES[name], abs=0.001)
+        elif name in PLUS:
+            assert target == pytest.approx(reference + PLUS[name], abs=0.001)
+        elif name in AT_MOST:
+            assert target == AT_MOST[name]
+    nothing_is_left(bench)
+
+
+def test_table(bench):
+    lines = bench.good("opae", "bench", "local", "--quick").splitlines()
+    assert lines[0].startswith("machine: ") and lines[1].startswith("value: ")
+    head = next(i for i, line in enumerate(lines) if line.startswith("name "))
+    rows = [line.split() for line in lines[head + 1:]]
+    assert len(rows) == len(ROWS)
+    assert all(r[5] in ("yes", "NO") or (r[4], r[5]) == ("-", "-") for r in rows)
+
+
+def test_a_users_configuration_and_cards_are_left_alone(bench):
+    env = bench.config('{"plugins": ["nothing"], "configurations": {"nothing": {"configuration": {},'
+                       ' "enabled": true, "plugin": "libnothing.so"}}}')
+    bench.start()
+    socket = bench.folder / "emu/card0.sock"
+    env["OPAEX_INVENTORY_DIR"] = str(bench.folder / "inventory")
+    bench.good("opae", "bench", "local", "--quick", env=env)
+    assert socket.exists() and not (bench.folder / "inventory").exists()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_in_order(bench, sig):
+    """As soon as it has a card; and once more, from somebody who cannot wait."""
+    who = {"user": bench.user.pw_uid, "group": bench.user.pw_gid, "extra_groups": []} \
+        if bench.user else {}
+    p = subprocess.Popen([bench.bin / "opae", "bench", "local"], env=bench.env,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **who)
+    await_card(bench, p)
+    p.send_signal(sig)
+    p.send_signal(sig)
+    out, err = p.communicate(timeout=30)
+    assert p.returncode == -sig and "interrupted" in err and out == ""
+    nothing_is_left(bench)
+
+
+def test_a_killed_one_takes_its_programs_along(bench):
+    p = subprocess.Popen([bench.bin / "opae", "bench", "local"], env=bench.env,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    await_card(bench, p)
+    p.kill()
+    p.wait()
+    end = time.monotonic() + 10
+    while children_of(bench.tmp):
+        assert time.monotonic() < end, children_of(bench.tmp)
+
+
+@pytest.fixture
+def broken(installed, folder):
+    """An installed tree of one's own, to take something away from."""
+    shutil.copytree(installed, folder / "prefix", symlinks=True)
+    m = Machine(folder / "prefix", folder, None)
+    m.tmp = folder / "tmp"
+    m.tmp.mkdir()
+    m.env["TMPDIR"] = str(m.tmp)
+    return m
+
+
+@pytest.mark.parametrize("missing, words", [
+    ("libexec/opae/bench/access", "the raw reference 'access' is missing"),
+    ("libexec/opae/bench/copy", "the raw reference 'copy' is missing"),
+    ("bin/opae-emu", "there is no opae-emu beside this program")])
+def test_something_is_missing(broken, missing, words):
+    (broken.prefix / missing).unlink()
+    done = broken.run("opae", "bench", "local", "--quick")
+    assert done.returncode == 1 and words in done.stderr and done.stdout == ""
+    nothing_is_left(broken)
+
+
+@pytest.mark.parametrize("program, words", [
+    ("exit 3", "ended without an answer"), ("read go; echo what", "copy: what"),
+    ("exec cat", "copy: go")])
+def test_a_reference_that_fails(broken, program, words):
+    path = broken.prefix / "libexec/opae/bench/copy"
+    path.write_text(f"#!/bin/sh\n{program}\n")
+    done = broken.run("opae", "bench", "local", "--quick")
+    assert done.returncode == 1 and words in done.stderr
+    nothing_is_left(broken)
+
+
+def test_a_card_that_does_not_start(broken):
+    path = broken.prefix / "bin/opae-emu"
+    path.write_text("#!/bin/sh\necho no card today\n")
+    done = broken.run("opae", "bench", "local", "--quick")
+    assert done.returncode == 1 and "the emulated card says: no card today" in done.stderr
+    nothing_is_left(broken)
+
+
+def test_usage(here):
+    for args in ((), ("remote",), ("local", "--fast"), ("subject",)):
+        assert here.run("opae", "bench", *args).returncode in (1, 2)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("path", RAW, ids=lambda p: p.stem)
+def test_raw_references_are_raw(path, tmp_path):
+    text = path.read_text()
+    assert text.count("\n") <= 120
+    assert not re.findall(r'#\s*include\s*"', text)
+    assert all("opae" not in header for header in re.findall(r"#\s*include\s*<([^>]*)>", text))
+    # Nothing of the project is needed to build it, either.
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", tmp_path / "raw", path, "-ldl"], check=True,
+                   env={"PATH": os.environ["PATH"]})
+
+
+def test_all_raw_references_are_installed(here):
+    assert TREE and {p.stem for p in RAW} == {
+        p.name for p in (here.prefix / "libexec/opae/bench").iterdir()}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * opae bench local: the benchmark of bench/, as a table or as JSON. `opae bench subject` is how it
+ * starts itself for what is measured; it is nobody else's command.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/local.h"
+#include "bench/subject.h"
+#include "opae.h"
+
+/* As many digits as the figure has: the ratio of what is printed is the ratio printed. */
+static struct json_object *number(double v)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%.3f", v);
+	return json_object_new_double_s(v, text);
+}
+
+static struct json_object *row_json(const struct bench_row *row)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "name", json_object_new_string(row->name));
+	json_object_object_add(o, "unit", json_object_new_string(row->unit));
+	json_object_object_add(o, "value", number(row->value));
+	json_object_object_add(o, "reference", number(row->reference));
+	json_object_object_add(o, "ratio", json_object_new_double(row->ratio));
+	json_object_object_add(o, "target", row->has_target ? number(row->target) : NULL);
+	json_object_object_add(o, "met", json_object_new_boolean(row->met));
+	return o;
+}
+
+static int print_report_json(const struct bench_report *report)
+{
+	struct json_object *top = json_object_new_object(), *rows = json_object_new_array();
+
+	for (size_t i = 0; i < report->num; i++)
+		json_object_array_add(rows, row_json(&report->rows[i]));
+	json_object_object_add(top, "schema", json_object_new_int(OPAE_JSON_SCHEMA));
+	json_object_object_add(top, "machine", json_object_new_string(report->machine));
+	json_object_object_add(top, "rows", rows);
+	puts(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY |
+							 JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(top);
+	return EXIT_OK;
+}
+
+static int print_table(const struct bench_report *report)
+{
+	printf("machine: %s\n", report->machine);
+	printf("value: through OPAE; reference: the same job by the bare means of the machine, or "
+	       "ours by itself\n(see docs/benchmark.md); medians of rounds taken in turn; less is "
+	       "better\n\n");
+	printf("%-28s %11s %11s %8s %11s %-4s %-9s %s\n", "name", "value", "reference", "ratio",
+	       "target", "met", "unit", "target is");
+	for (size_t i = 0; i < report->num; i++) {
+		const struct bench_row *row = &report->rows[i];
+		char target[24] = "-";
+
+		if (row->has_target)
+			snprintf(target, sizeof(target), "%.3f", row->target);
+		printf("%-28s %11.3f %11.3f %8.3f %11s %-4s %-9s %s\n", row->name, row->value,
+		       row->reference, row->ratio, target,
+		       !row->has_target ? "-" :
+		       row->met         ? "yes" :
+					  "NO",
+		       row->unit, row->rule);
+	}
+	return EXIT_OK;
+}
+
+int cmd_bench(int argc, char *argv[])
+{
+	static struct bench_report report;
+	bool json = false, quick = false;
+
+	if (argc > 1 && !strcmp(argv[1], "subject"))
+		return subject_main(argc - 1, argv + 1);
+	if (argc < 2 || strcmp(argv[1], "local"))
+		return usage_error("bench needs local");
+	for (int i = 2; i < argc; i++)
+		if (!strcmp(argv[i], "--json"))
+			json = true;
+		else if (!strcmp(argv[i], "--quick")) /* for tests */
+			quick = true;
+		else
+			return usage_error("bench local has no argument '%s'", argv[i]);
+	if (!bench_local(quick, &report))
+		return EXIT_FAILED;
+	return json ? print_report_json(&report) : print_table(&report);
+}
