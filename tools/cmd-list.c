@@ -43,6 +43,7 @@ void token_row_read(fpga_properties p, struct token_row *row)
 	fpga_accelerator_state state;
 	fpga_interface ifc;
 	uint8_t b = 0, d = 0, f = 0;
+	uint32_t slots;
 	uint16_t s = 0;
 	fpga_guid guid;
 
@@ -61,7 +62,10 @@ void token_row_read(fpga_properties p, struct token_row *row)
 		row->interface = interface_name(ifc);
 	if (row->type == FPGA_ACCELERATOR && fpgaPropertiesGetAcceleratorState(p, &state) == FPGA_OK)
 		row->state = state == FPGA_ACCELERATOR_ASSIGNED ? "in use" : "free";
-	snprintf(row->name, sizeof(row->name), "%s", afu_name(row->guid));
+	if (row->type == FPGA_DEVICE && fpgaPropertiesGetNumSlots(p, &slots) == FPGA_OK)
+		snprintf(row->name, sizeof(row->name), "%u slot%s", slots, slots == 1 ? "" : "s");
+	else
+		snprintf(row->name, sizeof(row->name), "%s", afu_name(row->guid));
 }
 
 static const char *type_name(fpga_objtype t)
@@ -113,8 +117,8 @@ static void print_glance(fpga_properties p)
 	struct token_row row;
 
 	token_row_read(p, &row);
-	printf("%-14s %-12s %-7s %-9s %-37s %s\n", row.address, type_name(row.type), row.state,
-	       row.interface, row.guid, row.name);
+	printf("%-14s %-12s %-7s %-9s %s%s%s\n", row.address, type_name(row.type), row.state,
+	       row.interface, row.guid, *row.name ? "  " : "", row.name);
 }
 
 static void print_full(fpga_properties p)
