@@ -146,9 +146,19 @@ static void reconfiguration(struct walk *w, uint32_t bar, uint64_t at)
 
 static void user_interrupts(struct walk *w, uint32_t bar, uint64_t at)
 {
-	uint64_t v = inside(w, bar, at, 16) ? get(w, bar, at + 8) : 0;
-	uint32_t number = (uint32_t)(v & 0xfff), first = (uint32_t)(v >> 12 & 0xfff);
+	uint32_t number, first;
+	uint64_t v;
 
+	if (!inside(w, bar, at, 16)) {
+		defect(w, "the interrupt feature at 0x%llx ends past BAR%u", (unsigned long long)at,
+		       bar);
+		return;
+	}
+	v = get(w, bar, at + 8);
+	number = (uint32_t)(v & 0xfff);
+	first = (uint32_t)(v >> 12 & 0xfff);
+	if (!number)
+		return;
 	if (first + number > w->facts->vectors) {
 		defect(w, "a port has interrupts %u to %u, but the device has %u", first,
 		       first + number - 1, w->facts->vectors);
@@ -190,8 +200,14 @@ static void private_feature(struct walk *w, uint32_t bar, uint64_t at, uint64_t 
 /* False: there is no accelerator; told. */
 static bool read_afu(struct walk *w, struct object *o, uint32_t bar, uint64_t at)
 {
-	uint64_t head = get(w, bar, at);
+	uint64_t head;
 
+	if (at % 8) {
+		defect(w, "an accelerator should begin at 0x%llx of BAR%u, which is unaligned",
+		       (unsigned long long)at, bar);
+		return false;
+	}
+	head = get(w, bar, at);
 	if (w->rc)
 		return false;
 	if (head == UINT64_MAX || HEAD_TYPE(head) != TYPE_AFU) {
@@ -204,7 +220,7 @@ static bool read_afu(struct walk *w, struct object *o, uint32_t bar, uint64_t at
 }
 
 /* While a port is in reset its accelerator can't be read. Nobody else has the device now. */
-static void leave_reset(struct walk *w, uint32_t bar, uint64_t port)
+static void leave_reset(struct walk *w, uint32_t bar, uint64_t port, unsigned int number)
 {
 	uint64_t v = get(w, bar, port + DFL_PORT_CONTROL);
 	int64_t end = clock_deadline(RESET_NS);
@@ -215,6 +231,8 @@ static void leave_reset(struct walk *w, uint32_t bar, uint64_t port)
 	do
 		v = get(w, bar, port + DFL_PORT_CONTROL);
 	while (!w->rc && (v & DFL_PORT_RESET_ACK) && clock_now_ns() < end);
+	if (v & DFL_PORT_RESET_ACK)
+		defect(w, "port %u does not leave its reset", number);
 }
 
 static bool port_known(const struct walk *w, uint32_t bar, uint64_t at)
@@ -228,32 +246,44 @@ static bool port_known(const struct walk *w, uint32_t bar, uint64_t at)
 	return false;
 }
 
-/* A port's header is inside the BAR. Not every port has an accelerator: of OFS boards they are in the VFs. */
+/* Does the port's accelerator fit? Told if not. */
+static bool afu_fits(struct walk *w, uint32_t bar, uint64_t at, uint64_t size, unsigned int number)
+{
+	if (size >= AFU_BYTES && inside(w, bar, at, size))
+		return true;
+	defect(w, "port %u: an accelerator of 0x%llx bytes at 0x%llx does not fit in BAR%u", number,
+	       (unsigned long long)size, (unsigned long long)at, bar);
+	return false;
+}
+
+/* Not every port has an accelerator: of OFS boards they are in the VFs. */
 static void port(struct walk *w, uint32_t bar, uint64_t at)
 {
-	uint64_t afu = get(w, bar, at + PORT_NEXT_AFU) & 0xffffff, cap = get(w, bar, at + PORT_CAP);
-	uint64_t size = (cap >> 8 & 0xffff) * 1024;
+	uint64_t afu, cap, size;
+	unsigned int number;
 	struct object *o;
 
 	w->owner = NULL;
-	if (w->rc || !afu)
-		return;
-	if (size < AFU_BYTES || !inside(w, bar, at + afu, size)) {
-		defect(w, "port %u: an accelerator of 0x%llx bytes at 0x%llx does not fit in BAR%u",
-		       (unsigned int)(cap & 3), (unsigned long long)size,
-		       (unsigned long long)(at + afu), bar);
+	if (!inside(w, bar, at, PORT_BYTES)) {
+		defect(w, "the port at 0x%llx ends past BAR%u", (unsigned long long)at, bar);
 		return;
 	}
-	leave_reset(w, bar, at);
+	afu = get(w, bar, at + PORT_NEXT_AFU) & 0xffffff;
+	cap = get(w, bar, at + PORT_CAP);
+	size = (cap >> 8 & 0xffff) * 1024;
+	number = (unsigned int)(cap & 3);
+	if (w->rc || !afu || !afu_fits(w, bar, at + afu, size, number))
+		return;
+	leave_reset(w, bar, at, number);
 	o = w->rc ? NULL : add(w, FPGA_ACCELERATOR);
 	if (!o)
 		return;
 	w->owner = o;
 	o->head = (struct span){ bar, 0, at, PORT_BYTES };
-	o->port = (uint32_t)(cap & 3);
+	o->port = number;
 	o->num_interrupts = 0;
 	o->mmio[o->num_mmio++] = (struct span){ bar, 0, at + afu, size };
-	if (afu % 8 || !read_afu(w, o, bar, at + afu))
+	if (!read_afu(w, o, bar, at + afu))
 		drop_last(w);
 }
 
@@ -262,16 +292,24 @@ static void walk_list(struct walk *w, uint32_t bar, uint64_t at);
 static void listed_port(struct walk *w, unsigned int n, uint64_t place)
 {
 	uint32_t bar = PORT_BAR(place);
-	uint64_t at = PORT_AT(place);
+	uint64_t at = PORT_AT(place), head;
 
 	if (!PORT_IMPLEMENTED(place) || PORT_FOR_VF(place) || bar == PORT_IN_LIST)
 		return;
-	if (at % 8 || !inside(w, bar, at, PORT_BYTES))
+	if (at % 8 || !inside(w, bar, at, PORT_BYTES)) {
 		defect(w, "port %u should be at 0x%llx of BAR%u, which is not there", n,
 		       (unsigned long long)at, bar);
-	else if (port_known(w, bar, at))
+		return;
+	}
+	if (port_known(w, bar, at)) {
 		defect(w, "port %u is where something else is already, at 0x%llx of BAR%u", n,
 		       (unsigned long long)at, bar);
+		return;
+	}
+	head = get(w, bar, at);
+	if (!w->rc && (HEAD_TYPE(head) != TYPE_FIU || HEAD_ID(head) != FIU_PORT))
+		defect(w, "port %u should begin at 0x%llx of BAR%u, but the header is 0x%llx", n,
+		       (unsigned long long)at, bar, (unsigned long long)head);
 	else
 		walk_list(w, bar, at);
 }
@@ -329,7 +367,7 @@ static void feature(struct walk *w, uint32_t bar, uint64_t at, uint64_t head)
 	case TYPE_FIU:
 		if (HEAD_ID(head) == FIU_FME)
 			fme(w, bar, at);
-		else if (HEAD_ID(head) == FIU_PORT && inside(w, bar, at, PORT_BYTES))
+		else if (HEAD_ID(head) == FIU_PORT)
 			port(w, bar, at);
 		else
 			w->owner = NULL;
@@ -350,10 +388,11 @@ static void walk_list(struct walk *w, uint32_t bar, uint64_t at)
 			       (unsigned long long)at, bar, at % 8 ? "unaligned" : "not there");
 			return;
 		}
-		if (w->features++ == DFL_MAX_FEATURES) {
+		if (w->features == DFL_MAX_FEATURES) {
 			defect(w, "its feature lists have more than %u features", DFL_MAX_FEATURES);
 			return;
 		}
+		w->features++;
 		head = get(w, bar, at);
 		if (w->rc)
 			return;
