@@ -444,6 +444,8 @@ int dfl_read(const struct dfl_io *io, const struct dfl_list *lists, unsigned int
 	for (unsigned int i = 0; i < num_lists && !w.rc; i++)
 		walk_list(&w, lists[i].bar, lists[i].offset);
 	listed_ports(&w);
+	if (!w.rc && !facts->num_objects)
+		defect(&w, "its feature lists lead to no management engine and no accelerator");
 	return w.rc;
 }
 
