@@ -5,7 +5,8 @@
  * space. A register that was written twice shows its values in turn, as one that changes between reads.
  *
  *     head: a byte for each BAR (0 absent, else its size is 2 to that), vectors, the length of the
- *           configuration space, and the read that fails (0: none), two bytes each
+ *           configuration space, and the read that fails (0: none), two bytes each; then what a
+ *           register holds that is not written
  *     write: a byte with the BAR (7: configuration space), three with the offset, eight with the value
  */
 #include <errno.h>
@@ -23,12 +24,14 @@
 struct head {
 	uint8_t bar_bits[MAX_BARS];
 	uint16_t vectors, config_len, failing_read;
+	uint8_t fill[8];
 };
 
 struct device {
 	struct dfl_io io;
 	const uint8_t *writes;
 	size_t num;
+	uint64_t fill;
 	unsigned int reads, failing_read;
 	bool let_go; /* a port's control was written: it acknowledges */
 };
@@ -61,7 +64,7 @@ static int on_read(void *ctx, uint32_t bar, uint64_t offset, uint64_t *value)
 	must(!d->failing_read || d->reads <= d->failing_read); /* nothing is asked after a failure */
 	if (d->reads == d->failing_read)
 		return -EIO;
-	*value = 0;
+	*value = d->fill;
 	for (size_t i = 0; i < d->num; i++) {
 		const uint8_t *w = d->writes + i * WRITE_BYTES;
 
@@ -148,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	d.writes = data + sizeof(h);
 	d.num = (len - sizeof(h)) / WRITE_BYTES;
 	d.failing_read = h.failing_read;
+	d.fill = number(h.fill, 8);
 	facts.vectors = h.vectors % 2049;
 	n = find_lists(&d, h.config_len % 4097, lists);
 	rc = dfl_read(&d.io, lists, n, &facts);

@@ -15,8 +15,8 @@ def dfh(kind, ident, after=0):
     return kind << 60 | (0 if after else 1) << 40 | after << 16 | ident
 
 
-def device(bars, *writes, vectors=8, config_len=4096, failing_read=0):
-    out = bytes(bars) + struct.pack("<HHH", vectors, config_len, failing_read)
+def device(bars, *writes, vectors=8, config_len=4096, failing_read=0, fill=0):
+    out = bytes(bars) + struct.pack("<HHHQ", vectors, config_len, failing_read, fill)
     for space, offset, value in writes:
         out += bytes([space]) + offset.to_bytes(3, "little") + struct.pack("<Q", value)
     return out
@@ -54,8 +54,11 @@ DFL = {
     "vsec": device([20, 0, 0, 0, 0, 0], *vsec(0, 0x10000), *engine(), *port(0, 0x10000)),
     "chained": device([20, 0, 0, 0, 0, 0], *vsec(0x10000), *CHAINED),
     "loop": device([40, 0, 0, 0, 0, 0], *vsec(0, 0, 0x1000, 7), *engine((0, 0), (0, 0), (3, 0))),
-    "hundreds": device([20, 0, 0, 0, 0, 0], *[(0, 8 * i, dfh(3, 0x77, 8)) for i in range(1, 400)],
-                       (0, 0, dfh(4, 0, 0x200)), (0, 0x38, 1 << 60 | 0x100)),
+    "endless": device([40, 0, 40, 0, 0, 0], (0, 0, dfh(4, 0, 0x200)), (0, 0x38, 1 << 60 | 2 << 32),
+                      (2, 0, dfh(4, 1, 0x8000)), (2, 0x18, 0x4000), (2, 0x4000, dfh(1, 0)),
+                      fill=dfh(3, 0x77, 8)),
+    "ones": device([16, 0, 16, 0, 0, 0], (0, 0, dfh(4, 0, 0x1000)), (2, 0, dfh(4, 1)),
+                   fill=2**64 - 1),
     "changes": device([15, 0, 17, 0, 0, 0], *engine((2, 0)), *port(2, 0), (2, 0, dfh(4, 0)),
                       (2, 0x18, 0xFFFFF8), (2, 0x30, 0xFFFF00), (0, 0x38, 1 << 60 | 6 << 32)),
     "dies": device([15, 0, 17, 0, 0, 0], *engine((2, 0)), *port(2, 0), failing_read=9),
