@@ -28,6 +28,6 @@ int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
  * object; -ETIMEDOUT: the budget is spent. ret->defect is "" or a reason, whatever is returned.
  */
 int look_read_facts(struct vdev *d, int64_t budget_ns, struct facts *ret);
-#define LOOK_BUDGET_NS (2 * NS_PER_S)
+#define LOOK_BUDGET_NS (4 * NS_PER_S) /* a machine may be busy */
 
 #endif

@@ -416,9 +416,9 @@ def test_drips(here, cards):
 
     card = cards(after(0, late))
     chain(card, 0x1000, 8, 250)
-    seen = Seen(here, timeout_ms=2000)
+    seen = Seen(here)
     assert "its feature lists took longer than" in seen.log
-    assert seen.seconds < 8
+    assert seen.seconds < 12
     done = here.run("opae", "mmio", "read", "0x8", env=seen.env, timeout=30)
     assert done.returncode == 1 and "its feature lists took longer than" in done.stderr
 
