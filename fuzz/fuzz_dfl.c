@@ -33,7 +33,9 @@ struct device {
 	size_t num;
 	uint64_t fill;
 	unsigned int reads, failing_read;
-	bool let_go; /* a port's control was written: it acknowledges */
+	bool let_go; /* a port's control was written, and acknowledges from then on */
+	uint32_t control_bar;
+	uint64_t control;
 };
 
 static uint64_t number(const uint8_t *at, size_t len)
@@ -74,7 +76,7 @@ static int on_read(void *ctx, uint32_t bar, uint64_t offset, uint64_t *value)
 				break;
 		}
 	}
-	if (d->let_go && (offset & 0xff) == DFL_PORT_CONTROL)
+	if (d->let_go && bar == d->control_bar && offset == d->control)
 		*value &= ~DFL_PORT_RESET_ACK;
 	return 0;
 }
@@ -85,6 +87,8 @@ static int on_write(void *ctx, uint32_t bar, uint64_t offset, uint64_t value)
 
 	must(offset % 8 == 0 && inside(&d->io, bar, offset, 8) && !(value & DFL_PORT_RESET));
 	d->let_go = true;
+	d->control_bar = bar;
+	d->control = offset;
 	return 0;
 }
 
