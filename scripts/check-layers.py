@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "emu": {"base", "vfio-user"},
     "tools": {"base"},
     "samples": set(),
-    "fuzz": {"base", "lib", "vfio-user"},
+    "fuzz": {"base", "lib", "vfio-user", "plugins/vfio"},
     "tests": {"base", "lib", "vfio-user", "plugins/vfio", "emu"},
 }
 # Public headers that plugins and the library's inside alone may include.
