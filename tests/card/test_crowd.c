@@ -16,7 +16,7 @@
 #include "tests/unit/check.h"
 
 #define LOOKERS 32
-#define OPENS 8 /* of each */
+#define OPENS 4 /* of each */
 #define CARDS 3
 #define ROOM 16u
 
@@ -107,7 +107,7 @@ static pid_t child(bool opens, bool known, const char *config)
 
 	if (pid)
 		return pid;
-	alarm(50);
+	alarm(100);
 	if (fpgaInitialize(config) != FPGA_OK)
 		_exit(7);
 	rc = opens ? open_in_turn() : look(known);
