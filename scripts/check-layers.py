@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "bench/raw": set(),
     "tools": {"base", "bench", "vfio-user"},
     "samples": set(),
-    "fuzz": {"base", "lib", "vfio-user"},
+    "fuzz": {"base", "lib", "vfio-user", "plugins/vfio"},
     "tests": {"base", "lib", "vfio-user", "plugins/vfio", "emu"},
 }
 # Public headers that plugins and the library's inside alone may include.

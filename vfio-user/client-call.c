@@ -145,12 +145,14 @@ static int lost(struct vu_client *c, int rc, uint16_t command, int64_t timeout_n
 			      (long long)(timeout_ns / NS_PER_MS));
 		return -ETIMEDOUT;
 	}
-	if (rc == -ENOTCONN || rc == -EPIPE)
+	if (rc == -ENOTCONN || rc == -EPIPE) {
+		c->hung_up = true;
 		return vu_client_die(c, "the device's server has gone (during %s)", name);
+	}
 	if (rc == -EPROTO)
 		return vu_client_die(c, "the device's server broke the protocol (during %s)", name);
-	return vu_client_die(c, "the connection to the device failed during %s: %s", name,
-			     strerror(-rc));
+	vu_client_die(c, "the connection to the device failed during %s: %s", name, strerror(-rc));
+	return rc;
 }
 
 /* ---- a call ---- */

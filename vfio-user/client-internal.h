@@ -20,9 +20,10 @@ struct vu_client {
 	struct vu_device_info info;
 	struct vu_caps peer;
 
-	pthread_mutex_t call_lock; /* guards the main socket: inbox, next_id, message_maps */
+	pthread_mutex_t call_lock; /* guards the main socket: inbox, next_id, hung_up */
 	struct vu_inbox inbox;
 	uint16_t next_id;
+	bool hung_up;			/* a call found that the server has gone */
 	_Atomic uint32_t message_maps; /* DMA ranges that the server reaches by messages alone */
 
 	struct vu_inbox twin_inbox; /* the watcher's alone */
@@ -56,8 +57,8 @@ struct vu_call {
 	int64_t timeout_ns;
 };
 
-/* 0, the server's error as a negative errno, -ETIMEDOUT when this call's time ran out, or -EIO
- * when the connection is (now) dead, as it is after a timeout. */
+/* 0, the server's error as a negative errno, -ETIMEDOUT when this call's time ran out, the kernel's
+ * error when the socket failed, or -EIO; the connection is dead after all but the first two. */
 int vu_client_call(struct vu_client *c, struct vu_call *call);
 
 /* How many forks lie between the process that loaded this and the one that asks: getpid() would be a

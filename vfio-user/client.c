@@ -152,7 +152,7 @@ static int handshake(struct vu_client *c)
 
 	if (!rc)
 		rc = read_info(c);
-	if (rc == -ETIMEDOUT || (rc == -EIO && !c->inbox.head.size)) {
+	if (rc == -ETIMEDOUT || (c->hung_up && !c->inbox.head.size)) {
 		snprintf(c->why, sizeof(c->why),
 			 "another client holds the device (its server said nothing for %lld ms)",
 			 (long long)((clock_now_ns() - before) / NS_PER_MS));
@@ -240,6 +240,15 @@ void vu_client_device_info(const struct vu_client *c, struct vu_device_info *out
 
 /* ---- access ---- */
 
+static int check_length(struct vu_client *c, uint32_t len)
+{
+	if (len <= c->peer.max_data_xfer_size && len <= VU_MAX_XFER)
+		return 0;
+	vu_client_why_set(c, "an access of %u bytes, but the device's server takes at most %llu", len,
+			  (unsigned long long)c->peer.max_data_xfer_size);
+	return -E2BIG;
+}
+
 int vu_client_read(struct vu_client *c, uint32_t region, uint64_t offset, void *buf, uint32_t len)
 {
 	struct vu_access ask = { offset, region, len }, got = { 0 };
@@ -252,9 +261,9 @@ int vu_client_read(struct vu_client *c, uint32_t region, uint64_t offset, void *
 				.data_room = len };
 	int rc;
 
-	if (len > c->peer.max_data_xfer_size || len > VU_MAX_XFER)
-		return -E2BIG;
-	rc = vu_client_call(c, &call);
+	rc = check_length(c, len);
+	if (!rc)
+		rc = vu_client_call(c, &call);
 	if (rc)
 		return rc;
 	if (call.data_len != len || got.count != len)
@@ -274,9 +283,9 @@ int vu_client_write(struct vu_client *c, uint32_t region, uint64_t offset, const
 				.reply_len = sizeof(got) };
 	int rc;
 
-	if (len > c->peer.max_data_xfer_size || len > VU_MAX_XFER)
-		return -E2BIG;
-	rc = vu_client_call(c, &call);
+	rc = check_length(c, len);
+	if (!rc)
+		rc = vu_client_call(c, &call);
 	if (!rc && got.count != len)
 		return vu_client_die(c, "the device's server wrote %u of %u bytes", got.count, len);
 	return rc;

@@ -187,26 +187,46 @@ static int get_bars(struct card *c, struct vdev *d)
 	return 0;
 }
 
-static int set_up(struct card *c, struct vdev *d)
+static int64_t budget(const struct instance *inst)
+{
+	return 4 * inst->call_ns > LOOK_BUDGET_NS ? 4 * inst->call_ns : LOOK_BUDGET_NS;
+}
+
+/* What is in it now, whatever the token said. */
+static fpga_result read_facts(struct card *c, struct vdev *d)
 {
 	struct facts facts;
+	int rc = look_read_facts(d, budget(c->inst), &facts);
+
+	if (rc && *facts.defect && !atomic_load(&d->dead))
+		return say(err_to_result(rc), "fpgaOpen: %s: %s", c->place.path, facts.defect);
+	if (!rc) {
+		c->facts = facts_share(&facts);
+		rc = c->facts ? 0 : -ENOMEM;
+	}
+	return rc ? say_device(d, rc, "fpgaOpen") : FPGA_OK;
+}
+
+static fpga_result set_up(struct card *c, struct vdev *d)
+{
 	int rc = buffers_attach(&c->buffers, d);
+	fpga_result r;
 
 	if (!rc)
 		rc = events_init(&c->events, d);
 	if (!rc)
 		rc = card_set_command(d, true);
-	if (!rc)
-		rc = look_read_facts(d, &facts);
-	if (!rc) {
-		c->facts = facts_share(&facts);
-		rc = c->facts ? get_bars(c, d) : -ENOMEM;
-	}
-	if (!rc) {
-		inventory_put(c->inst->inventory, c->place.path, c->facts);
-		inventory_save(c->inst->inventory);
-	}
-	return rc;
+	if (rc)
+		return say_device(d, rc, "fpgaOpen");
+	r = read_facts(c, d);
+	if (r != FPGA_OK)
+		return r;
+	rc = get_bars(c, d);
+	if (rc)
+		return say_device(d, rc, "fpgaOpen");
+	inventory_put(c->inst->inventory, c->place.path, c->facts);
+	inventory_save(c->inst->inventory);
+	return FPGA_OK;
 }
 
 static fpga_result connect_card(struct card *c, struct vdev **ret)
@@ -234,13 +254,11 @@ static fpga_result open_card(struct card *c)
 {
 	struct vdev *d = NULL;
 	fpga_result r = connect_card(c, &d);
-	int rc;
 
 	if (r != FPGA_OK)
 		return r;
-	rc = set_up(c, d);
-	if (rc) {
-		r = say_device(d, rc, "fpgaOpen");
+	r = set_up(c, d);
+	if (r != FPGA_OK) {
 		take_down(c, d);
 		return r;
 	}

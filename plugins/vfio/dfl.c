@@ -20,6 +20,18 @@ enum { FME_ERRORS = 0x4, FME_PR = 0x5, PORT_ERRORS = 0x10, PORT_USER_IRQ = 0x12,
 #define HEAD_ID(h) ((h) & 0xfff)
 #define HEAD_NEXT(h) ((h) >> 16 & 0xffffff)
 #define HEAD_EOL(h) ((h) >> 40 & 1)
+#define HEAD_VERSION(h) ((h) >> 52 & 0xff)
+
+/* Words of a version 1 header behind the GUID. */
+#define V1_REGISTERS 0x18u /* bits 63:1 are their offset from the header, unless bit 0 is set */
+#define V1_GROUP 0x20u
+#define V1_PARAMS 0x28u
+#define V1_HAS_PARAMS(group) ((group) >> 31 & 1)
+#define PARAM_ID(p) ((p) & 0xffff)
+#define PARAM_END(p) ((p) >> 32 & 1)
+#define PARAM_WORDS(p) ((p) >> 35) /* of 8 bytes, from this parameter's header to the next */
+#define PARAM_MSIX 1u
+#define PARAMS_MAX 64u
 
 #define AFU_BYTES 0x18u
 #define FME_BYTES 0x70u
@@ -111,13 +123,77 @@ static void drop_last(struct walk *w)
 	w->owner = NULL;
 }
 
-/* ---- headers of private features ---- */
+/* ---- private features ---- */
 
-static uint32_t vector_in(struct walk *w, uint64_t cap)
+/* Where a private feature's registers are (of version 0 they begin with its header), and its interrupts
+ * if a version 1 header names them. */
+struct private {
+	uint32_t bar;
+	uint64_t at, size;
+	bool has_vectors;
+	uint32_t first, number;
+};
+
+/* A chain of parameters only leads forward. */
+static void find_vectors(struct walk *w, struct private *p, uint64_t header)
 {
-	uint32_t v = (uint32_t)(cap >> 1 & 0xfff);
+	uint64_t at = header + V1_PARAMS;
 
-	if (!(cap & 1))
+	for (unsigned int i = 0; i < PARAMS_MAX && inside(w, p->bar, at, 16) && !w->rc; i++) {
+		uint64_t param = get(w, p->bar, at), v;
+
+		if (PARAM_ID(param) == PARAM_MSIX) {
+			v = get(w, p->bar, at + 8);
+			p->first = (uint32_t)v;
+			p->number = (uint32_t)(v >> 32);
+			p->has_vectors = true;
+			return;
+		}
+		if (PARAM_END(param) || !PARAM_WORDS(param))
+			return;
+		at += 8 * PARAM_WORDS(param);
+	}
+}
+
+/* False: its registers are not where the device can be reached; told. */
+static bool find_private(struct walk *w, uint32_t bar, uint64_t at, uint64_t head, struct private *p)
+{
+	uint64_t where, group;
+
+	*p = (struct private){ .bar = bar, .at = at, .size = HEAD_NEXT(head) ? HEAD_NEXT(head) : PAGE };
+	if (!HEAD_VERSION(head))
+		return true;
+	if (!inside(w, bar, at, V1_PARAMS)) {
+		defect(w, "the header at 0x%llx ends past BAR%u", (unsigned long long)at, bar);
+		return false;
+	}
+	where = get(w, bar, at + V1_REGISTERS);
+	group = get(w, bar, at + V1_GROUP);
+	if (where & 1) {
+		defect(w, "the feature at 0x%llx has registers at an absolute address, not in BAR%u",
+		       (unsigned long long)at, bar);
+		return false;
+	}
+	p->at = at + (where >> 1);
+	p->size = group >> 32;
+	if (V1_HAS_PARAMS(group))
+		find_vectors(w, p, at);
+	return !(p->at % 8) && p->at >= at;
+}
+
+static bool has_registers(struct walk *w, const struct private *p, uint64_t bytes, const char *name)
+{
+	if (inside(w, p->bar, p->at, bytes))
+		return true;
+	defect(w, "the %s feature at 0x%llx ends past BAR%u", name, (unsigned long long)p->at, p->bar);
+	return false;
+}
+
+static uint32_t error_vector(struct walk *w, const struct private *p, uint64_t cap)
+{
+	uint32_t v = p->has_vectors ? p->first : (uint32_t)(cap >> 1 & 0xfff);
+
+	if (p->has_vectors ? !p->number : !(cap & 1))
 		return NO_VECTOR;
 	if (v < w->facts->vectors)
 		return v;
@@ -125,62 +201,63 @@ static uint32_t vector_in(struct walk *w, uint64_t cap)
 	return NO_VECTOR;
 }
 
-static void errors(struct walk *w, uint32_t bar, uint64_t at, uint64_t cap_at)
+static void errors(struct walk *w, const struct private *p, uint64_t cap_at)
 {
-	if (!inside(w, bar, at, cap_at + 8)) {
-		defect(w, "the error feature at 0x%llx ends past BAR%u", (unsigned long long)at, bar);
+	if (!has_registers(w, p, cap_at + 8, "error"))
+		return;
+	w->owner->errors = p->at;
+	w->owner->error_vector = error_vector(w, p, get(w, p->bar, p->at + cap_at));
+}
+
+static void reconfiguration(struct walk *w, const struct private *p)
+{
+	if (has_registers(w, p, 0xb8, "reconfiguration"))
+		get_guid(w, p->bar, p->at + 0xa8, p->at + 0xb0, w->owner->guid);
+}
+
+static void user_interrupts(struct walk *w, struct private *p)
+{
+	uint64_t v;
+
+	if (!p->has_vectors) {
+		if (!has_registers(w, p, 16, "interrupt"))
+			return;
+		v = get(w, p->bar, p->at + 8);
+		p->number = (uint32_t)(v & 0xfff);
+		p->first = (uint32_t)(v >> 12 & 0xfff);
+	}
+	if (!p->number)
+		return;
+	if (p->number > w->facts->vectors || p->first > w->facts->vectors - p->number) {
+		defect(w, "a port has interrupts %u to %llu, but the device has %u", p->first,
+		       (unsigned long long)p->first + p->number - 1, w->facts->vectors);
 		return;
 	}
-	w->owner->errors = at;
-	w->owner->error_vector = vector_in(w, get(w, bar, at + cap_at));
+	w->owner->first_vector = p->first;
+	w->owner->num_interrupts = p->number;
 }
 
-static void reconfiguration(struct walk *w, uint32_t bar, uint64_t at)
-{
-	if (inside(w, bar, at, 0xb8))
-		get_guid(w, bar, at + 0xa8, at + 0xb0, w->owner->guid);
-	else
-		defect(w, "the reconfiguration feature at 0x%llx ends past BAR%u",
-		       (unsigned long long)at, bar);
-}
-
-static void user_interrupts(struct walk *w, uint32_t bar, uint64_t at)
-{
-	uint64_t v = inside(w, bar, at, 16) ? get(w, bar, at + 8) : 0;
-	uint32_t number = (uint32_t)(v & 0xfff), first = (uint32_t)(v >> 12 & 0xfff);
-
-	if (first + number > w->facts->vectors) {
-		defect(w, "a port has interrupts %u to %u, but the device has %u", first,
-		       first + number - 1, w->facts->vectors);
-		return;
-	}
-	w->owner->first_vector = first;
-	w->owner->num_interrupts = number;
-}
-
-static void signal_tap(struct walk *w, uint32_t bar, uint64_t at, uint64_t next)
+static void signal_tap(struct walk *w, const struct private *p)
 {
 	struct object *o = w->owner;
-	uint64_t size = next ? next : PAGE;
 
-	if (o->num_mmio != 1 || !inside(w, bar, at, size))
-		defect(w, "the signal tap at 0x%llx ends past BAR%u", (unsigned long long)at, bar);
-	else
-		o->mmio[o->num_mmio++] = (struct span){ bar, 0, at, size };
+	if (o->num_mmio == 1 && p->size && has_registers(w, p, p->size, "signal tap"))
+		o->mmio[o->num_mmio++] = (struct span){ p->bar, 0, p->at, p->size };
 }
 
 static void private_feature(struct walk *w, uint32_t bar, uint64_t at, uint64_t head)
 {
 	bool fme = w->owner && w->owner->type == FPGA_DEVICE;
+	struct private p;
 
-	if (!w->owner)
+	if (!w->owner || !find_private(w, bar, at, head, &p))
 		return;
 	switch (HEAD_ID(head)) {
-	case FME_ERRORS: if (fme) errors(w, bar, at, 0x70); break;
-	case FME_PR: if (fme) reconfiguration(w, bar, at); break;
-	case PORT_ERRORS: if (!fme) errors(w, bar, at, 0x38); break;
-	case PORT_USER_IRQ: if (!fme) user_interrupts(w, bar, at); break;
-	case PORT_TAP: if (!fme) signal_tap(w, bar, at, HEAD_NEXT(head)); break;
+	case FME_ERRORS: if (fme) errors(w, &p, 0x70); break;
+	case FME_PR: if (fme) reconfiguration(w, &p); break;
+	case PORT_ERRORS: if (!fme) errors(w, &p, 0x38); break;
+	case PORT_USER_IRQ: if (!fme) user_interrupts(w, &p); break;
+	case PORT_TAP: if (!fme) signal_tap(w, &p); break;
 	default: break;
 	}
 }
@@ -190,8 +267,14 @@ static void private_feature(struct walk *w, uint32_t bar, uint64_t at, uint64_t 
 /* False: there is no accelerator; told. */
 static bool read_afu(struct walk *w, struct object *o, uint32_t bar, uint64_t at)
 {
-	uint64_t head = get(w, bar, at);
+	uint64_t head;
 
+	if (at % 8) {
+		defect(w, "an accelerator should begin at 0x%llx of BAR%u, which is unaligned",
+		       (unsigned long long)at, bar);
+		return false;
+	}
+	head = get(w, bar, at);
 	if (w->rc)
 		return false;
 	if (head == UINT64_MAX || HEAD_TYPE(head) != TYPE_AFU) {
@@ -204,7 +287,7 @@ static bool read_afu(struct walk *w, struct object *o, uint32_t bar, uint64_t at
 }
 
 /* While a port is in reset its accelerator can't be read. Nobody else has the device now. */
-static void leave_reset(struct walk *w, uint32_t bar, uint64_t port)
+static void leave_reset(struct walk *w, uint32_t bar, uint64_t port, unsigned int number)
 {
 	uint64_t v = get(w, bar, port + DFL_PORT_CONTROL);
 	int64_t end = clock_deadline(RESET_NS);
@@ -215,6 +298,8 @@ static void leave_reset(struct walk *w, uint32_t bar, uint64_t port)
 	do
 		v = get(w, bar, port + DFL_PORT_CONTROL);
 	while (!w->rc && (v & DFL_PORT_RESET_ACK) && clock_now_ns() < end);
+	if (v & DFL_PORT_RESET_ACK)
+		defect(w, "port %u does not leave its reset", number);
 }
 
 static bool port_known(const struct walk *w, uint32_t bar, uint64_t at)
@@ -228,32 +313,44 @@ static bool port_known(const struct walk *w, uint32_t bar, uint64_t at)
 	return false;
 }
 
-/* A port's header is inside the BAR. Not every port has an accelerator: of OFS boards they are in the VFs. */
+/* Does the port's accelerator fit? Told if not. */
+static bool afu_fits(struct walk *w, uint32_t bar, uint64_t at, uint64_t size, unsigned int number)
+{
+	if (size >= AFU_BYTES && inside(w, bar, at, size))
+		return true;
+	defect(w, "port %u: an accelerator of 0x%llx bytes at 0x%llx does not fit in BAR%u", number,
+	       (unsigned long long)size, (unsigned long long)at, bar);
+	return false;
+}
+
+/* Not every port has an accelerator: of OFS boards they are in the VFs. */
 static void port(struct walk *w, uint32_t bar, uint64_t at)
 {
-	uint64_t afu = get(w, bar, at + PORT_NEXT_AFU) & 0xffffff, cap = get(w, bar, at + PORT_CAP);
-	uint64_t size = (cap >> 8 & 0xffff) * 1024;
+	uint64_t afu, cap, size;
+	unsigned int number;
 	struct object *o;
 
 	w->owner = NULL;
-	if (w->rc || !afu)
-		return;
-	if (size < AFU_BYTES || !inside(w, bar, at + afu, size)) {
-		defect(w, "port %u: an accelerator of 0x%llx bytes at 0x%llx does not fit in BAR%u",
-		       (unsigned int)(cap & 3), (unsigned long long)size,
-		       (unsigned long long)(at + afu), bar);
+	if (!inside(w, bar, at, PORT_BYTES)) {
+		defect(w, "the port at 0x%llx ends past BAR%u", (unsigned long long)at, bar);
 		return;
 	}
-	leave_reset(w, bar, at);
+	afu = get(w, bar, at + PORT_NEXT_AFU) & 0xffffff;
+	cap = get(w, bar, at + PORT_CAP);
+	size = (cap >> 8 & 0xffff) * 1024;
+	number = (unsigned int)(cap & 3);
+	if (w->rc || !afu || !afu_fits(w, bar, at + afu, size, number))
+		return;
+	leave_reset(w, bar, at, number);
 	o = w->rc ? NULL : add(w, FPGA_ACCELERATOR);
 	if (!o)
 		return;
 	w->owner = o;
 	o->head = (struct span){ bar, 0, at, PORT_BYTES };
-	o->port = (uint32_t)(cap & 3);
+	o->port = number;
 	o->num_interrupts = 0;
 	o->mmio[o->num_mmio++] = (struct span){ bar, 0, at + afu, size };
-	if (afu % 8 || !read_afu(w, o, bar, at + afu))
+	if (!read_afu(w, o, bar, at + afu))
 		drop_last(w);
 }
 
@@ -262,16 +359,24 @@ static void walk_list(struct walk *w, uint32_t bar, uint64_t at);
 static void listed_port(struct walk *w, unsigned int n, uint64_t place)
 {
 	uint32_t bar = PORT_BAR(place);
-	uint64_t at = PORT_AT(place);
+	uint64_t at = PORT_AT(place), head;
 
 	if (!PORT_IMPLEMENTED(place) || PORT_FOR_VF(place) || bar == PORT_IN_LIST)
 		return;
-	if (at % 8 || !inside(w, bar, at, PORT_BYTES))
+	if (at % 8 || !inside(w, bar, at, PORT_BYTES)) {
 		defect(w, "port %u should be at 0x%llx of BAR%u, which is not there", n,
 		       (unsigned long long)at, bar);
-	else if (port_known(w, bar, at))
+		return;
+	}
+	if (port_known(w, bar, at)) {
 		defect(w, "port %u is where something else is already, at 0x%llx of BAR%u", n,
 		       (unsigned long long)at, bar);
+		return;
+	}
+	head = get(w, bar, at);
+	if (!w->rc && (HEAD_TYPE(head) != TYPE_FIU || HEAD_ID(head) != FIU_PORT))
+		defect(w, "port %u should begin at 0x%llx of BAR%u, but the header is 0x%llx", n,
+		       (unsigned long long)at, bar, (unsigned long long)head);
 	else
 		walk_list(w, bar, at);
 }
@@ -329,7 +434,7 @@ static void feature(struct walk *w, uint32_t bar, uint64_t at, uint64_t head)
 	case TYPE_FIU:
 		if (HEAD_ID(head) == FIU_FME)
 			fme(w, bar, at);
-		else if (HEAD_ID(head) == FIU_PORT && inside(w, bar, at, PORT_BYTES))
+		else if (HEAD_ID(head) == FIU_PORT)
 			port(w, bar, at);
 		else
 			w->owner = NULL;
@@ -350,10 +455,11 @@ static void walk_list(struct walk *w, uint32_t bar, uint64_t at)
 			       (unsigned long long)at, bar, at % 8 ? "unaligned" : "not there");
 			return;
 		}
-		if (w->features++ == DFL_MAX_FEATURES) {
+		if (w->features == DFL_MAX_FEATURES) {
 			defect(w, "its feature lists have more than %u features", DFL_MAX_FEATURES);
 			return;
 		}
+		w->features++;
 		head = get(w, bar, at);
 		if (w->rc)
 			return;
@@ -405,6 +511,8 @@ int dfl_read(const struct dfl_io *io, const struct dfl_list *lists, unsigned int
 	for (unsigned int i = 0; i < num_lists && !w.rc; i++)
 		walk_list(&w, lists[i].bar, lists[i].offset);
 	listed_ports(&w);
+	if (!w.rc && !facts->num_objects)
+		defect(&w, "its feature lists lead to no management engine and no accelerator");
 	return w.rc;
 }
 

@@ -162,8 +162,9 @@ void inventory_file_read(const char *dir, struct inventory_version *version,
 	v = version_of(&st);
 	if (!memcmp(&v, version, sizeof(v)))
 		return;
-	fd = sys_open(path, O_RDONLY | O_NOFOLLOW, 0);
-	if (fd < 0 || sys_fstat(fd, &st) || st.st_size > (off_t)FILE_MAX || st.st_size <= 0)
+	fd = sys_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0); /* a pipe would wait */
+	if (fd < 0 || sys_fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+	    st.st_size > (off_t)FILE_MAX)
 		return;
 	data = malloc((size_t)st.st_size);
 	if (!data || !read_whole(fd, data, (size_t)st.st_size))

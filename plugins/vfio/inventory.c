@@ -190,7 +190,7 @@ static int holders(struct inventory *inv)
 {
 	pid_t me = getpid();
 
-	if (inv->holders_pid == me)
+	if (inv->holders >= 0 && inv->holders_pid == me)
 		return inv->holders;
 	if (inv->holders >= 0)
 		sys_close(inv->holders); /* the parent's, whose locks stay: it has it open as well */

@@ -40,18 +40,25 @@ static uint16_t at16(const uint8_t *config, unsigned int offset)
 	return (uint16_t)(config[offset] | config[offset + 1] << 8);
 }
 
+struct reader {
+	struct vdev *d;
+	int64_t end;
+};
+
 static int io_read(void *ctx, uint32_t bar, uint64_t offset, uint64_t *value)
 {
-	struct vdev *d = ctx;
+	struct reader *r = ctx;
 
-	return d->ops->read(d, VDEV_BAR0 + bar, offset, value, sizeof(*value));
+	if (clock_now_ns() >= r->end)
+		return -ETIME;
+	return r->d->ops->read(r->d, VDEV_BAR0 + bar, offset, value, sizeof(*value));
 }
 
 static int io_write(void *ctx, uint32_t bar, uint64_t offset, uint64_t value)
 {
-	struct vdev *d = ctx;
+	struct reader *r = ctx;
 
-	return d->ops->write(d, VDEV_BAR0 + bar, offset, &value, sizeof(value));
+	return r->d->ops->write(r->d, VDEV_BAR0 + bar, offset, &value, sizeof(value));
 }
 
 /* Identity and lists. The header's answer tells whether the extended space is worth a message. */
@@ -63,8 +70,11 @@ static int read_config(struct vdev *d, struct facts *f, struct dfl_list *lists, 
 	int rc = d->ops->region(d, VDEV_CONFIG, &space);
 	uint32_t len = space.size < sizeof(config) ? (uint32_t)space.size : sizeof(config);
 
-	if (!rc && len < 64)
-		rc = -ENODEV;
+	if (!rc && len < 64) {
+		snprintf(f->defect, sizeof(f->defect), "its configuration space has only %u bytes",
+			 len);
+		return -ENODEV;
+	}
 	if (!rc)
 		rc = d->ops->read(d, VDEV_CONFIG, 0, config, len);
 	if (rc)
@@ -100,9 +110,10 @@ static bool needs_other_bars(const struct dfl_list *lists, unsigned int n, const
 	return *f->defect || (f->num_objects && f->objects[0].head.size);
 }
 
-int look_read_facts(struct vdev *d, struct facts *ret)
+int look_read_facts(struct vdev *d, int64_t budget_ns, struct facts *ret)
 {
-	struct dfl_io io = { .ctx = d, .read = io_read, .write = io_write };
+	struct reader reader = { d, clock_deadline(budget_ns) };
+	struct dfl_io io = { .ctx = &reader, .read = io_read, .write = io_write };
 	struct dfl_list lists[DFL_MAX_LISTS];
 	unsigned int n = 0;
 	int rc;
@@ -121,6 +132,12 @@ int look_read_facts(struct vdev *d, struct facts *ret)
 		rc = read_bar_sizes(d, true, &io);
 		if (!rc)
 			rc = dfl_read(&io, lists, n, ret);
+	}
+	if (rc == -ETIME) {
+		snprintf(ret->defect, sizeof(ret->defect),
+			 "its feature lists took longer than %lld ms",
+			 (long long)(budget_ns / NS_PER_MS));
+		rc = -ETIMEDOUT;
 	}
 	return rc || ret->num_objects ? rc : -ENODEV;
 }
@@ -153,7 +170,7 @@ int look_enter(struct instance *inst, const char *path, struct facts *facts, str
 	if (!rc)
 		rc = look_open(inst, path, &opt, PATIENCE_NS, why, why_len, ret);
 	if (!rc)
-		rc = look_read_facts(*ret, facts);
+		rc = look_read_facts(*ret, LOOK_BUDGET_NS, facts);
 	if (rc && *ret)
 		(*ret)->ops->why(*ret, why, why_len);
 	return rc;
@@ -180,11 +197,11 @@ static int glance(struct instance *inst, const char *path, bool alone, struct fa
 		debug("%s: %s", path, why);
 		return rc;
 	}
-	rc = look_read_facts(d, facts);
+	rc = look_read_facts(d, LOOK_BUDGET_NS, facts);
 	d->ops->why(d, why, sizeof(why));
 	d->ops->close(d);
 	if (rc || *facts->defect)
-		debug("%s: %s", path, *facts->defect ? facts->defect : why);
+		debug("%s: %s", path, rc && *why ? why : facts->defect);
 	return rc == -ETIMEDOUT ? -EBUSY : rc; /* silent later than at once: held as well */
 }
 

@@ -114,29 +114,28 @@ static bool plain(const struct maps_line *l, const void *arg)
 	       (!*l->name || !strcmp(l->name, "[heap]") || !strncmp(l->name, "[anon:", 6));
 }
 
-/* The text of /proc/self/maps; the caller frees. NULL: not to be had. */
-static char *read_maps(void)
+/* The text of /proc/self/maps; the caller frees, also after an error. */
+static int read_maps(char **text)
 {
 	CLEANUP_CLOSE int fd = sys_open("/proc/self/maps", O_RDONLY, 0);
 	size_t used = 0, room = 1 << 16;
-	char *text = fd < 0 ? NULL : malloc(room), *grown;
-	ssize_t n;
+	ssize_t n = 1;
 
-	while (text && (n = sys_pread(fd, text + used, room - used - 1, (off_t)used)) > 0) {
+	if (fd < 0)
+		return fd;
+	while (n > 0) {
+		char *grown = *text && room - used > 4096 ? *text : realloc(*text, room *= 2);
+
+		if (!grown)
+			return -ENOMEM;
+		*text = grown;
+		n = sys_pread(fd, grown + used, room - used - 1, (off_t)used);
+		if (n < 0)
+			return (int)n;
 		used += (size_t)n;
-		if (room - used > 4096)
-			continue;
-		grown = realloc(text, room * 2);
-		if (!grown) {
-			free(text);
-			return NULL;
-		}
-		text = grown;
-		room *= 2;
+		grown[used] = 0;
 	}
-	if (text)
-		text[used] = 0;
-	return text;
+	return 0;
 }
 
 /* Is it a mapping of this file? */
@@ -147,14 +146,17 @@ static bool of_file(const struct maps_line *l, const void *arg)
 	return l->inode == st->st_ino && l->perms[3] == 's';
 }
 
-/* All of [first, end) is mapped, and the judge says yes to each part of it. */
-static bool all_are(uint64_t first, uint64_t end, maps_judge judge, const void *arg)
+/* 0: all of [first, end) is mapped, and the judge says yes to each part of it. -EFAULT: it is not. */
+static int all_are(uint64_t first, uint64_t end, maps_judge judge, const void *arg)
 {
-	CLEANUP_FREE char *text = read_maps();
+	CLEANUP_FREE char *text = NULL;
 	uint64_t covered = first;
 	char *save = NULL;
+	int rc = read_maps(&text);
 
-	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line && covered < end;
+	if (rc)
+		return rc;
+	for (char *line = strtok_r(text, "\n", &save); line && covered < end;
 	     line = strtok_r(NULL, "\n", &save)) {
 		struct maps_line l = { 0 };
 
@@ -163,10 +165,10 @@ static bool all_are(uint64_t first, uint64_t end, maps_judge judge, const void *
 		    l.end <= covered)
 			continue;
 		if (l.first > covered || !judge(&l, arg))
-			return false;
+			return -EFAULT;
 		covered = l.end;
 	}
-	return covered >= end;
+	return covered >= end ? 0 : -EFAULT;
 }
 
 static int write_all(int fd, const char *from, uint64_t len)
@@ -206,11 +208,12 @@ static bool readable(const struct maps_line *l, const void *arg)
 int memory_adopt(void *at, uint64_t len, bool share_by_fd, struct memory *ret)
 {
 	uint64_t first = (uint64_t)(uintptr_t)at, end;
+	int rc = __builtin_add_overflow(first, len, &end) ? -EFAULT :
+							    all_are(first, end, readable, NULL);
 
-	if (__builtin_add_overflow(first, len, &end) ||
-	    !all_are(first, end, readable, NULL))
-		return -EFAULT;
-	if (share_by_fd && !((first | len) % MEMORY_PAGE) && all_are(first, end, plain, NULL) &&
+	if (rc)
+		return rc;
+	if (share_by_fd && !((first | len) % MEMORY_PAGE) && !all_are(first, end, plain, NULL) &&
 	    !replace(at, len, ret))
 		return 0;
 	*ret = (struct memory){ MEMORY_FOREIGN, at, len, -1, false };
@@ -235,7 +238,7 @@ static bool still_there(const struct memory *m)
 	uint64_t first = (uint64_t)(uintptr_t)m->at;
 	struct stat st;
 
-	return !sys_fstat(m->fd, &st) && all_are(first, first + m->len, of_file, &st);
+	return !sys_fstat(m->fd, &st) && !all_are(first, first + m->len, of_file, &st);
 }
 
 /* Private memory with the same bytes takes the place of the shared one in a single step. */

@@ -22,10 +22,8 @@ static struct window {
 	atomic_bool *_Atomic dead;
 } windows[WINDOWS];
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards entering and leaving */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int ones_fd = -1;
-static int prepare_result;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards entering, leaving and preparing */
+static int ones_fd = -1; /* set once */
 static struct sigaction before;
 
 int ones_cover(void *at, size_t len)
@@ -81,25 +79,30 @@ static int fill(int fd)
 	return 0;
 }
 
-static void prepare(void)
+static int prepare(void)
 {
 	struct sigaction a = { .sa_sigaction = on_sigbus,
 			       .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK };
 	int fd = sys_memfd("opae-ones", 0);
+	int rc = fd < 0 ? fd : fill(fd);
 
-	prepare_result = fd < 0 ? fd : fill(fd);
-	if (!prepare_result && sigaction(SIGBUS, &a, &before))
-		prepare_result = -errno;
-	if (prepare_result && fd >= 0)
-		sys_close(fd);
-	else
+	if (!rc && sigaction(SIGBUS, &a, &before))
+		rc = -errno;
+	if (!rc)
 		ones_fd = fd;
+	else if (fd >= 0)
+		sys_close(fd);
+	return rc;
 }
 
 int ones_prepare(void)
 {
-	pthread_once(&once, prepare);
-	return prepare_result;
+	int rc;
+
+	pthread_mutex_lock(&lock);
+	rc = ones_fd < 0 ? prepare() : 0;
+	pthread_mutex_unlock(&lock);
+	return rc;
 }
 
 int ones_watch(void *at, size_t len, atomic_bool *dead)

@@ -13,22 +13,41 @@ static fpga_result other_device(const struct token *t)
 		   t->place.path);
 }
 
-/* The token's object among what the device has now. Of one that was never read: the only accelerator. */
+static bool is_same(const struct object *a, const struct object *b)
+{
+	return a->type == b->type && a->port == b->port && !memcmp(a->guid, b->guid, sizeof(a->guid));
+}
+
+/* The token's object among what the device has now; of two that look the same the one in its place. */
+static uint32_t find_same(const struct token *t, const struct object *want, const struct facts *now)
+{
+	if (t->object < now->num_objects && is_same(&now->objects[t->object], want))
+		return t->object;
+	for (uint32_t i = 0; i < now->num_objects; i++)
+		if (is_same(&now->objects[i], want))
+			return i;
+	return MAX_OBJECTS;
+}
+
+/* Of a device that was never read: its only accelerator. */
+static uint32_t find_only(const struct facts *now)
+{
+	uint32_t found = MAX_OBJECTS, accelerators = 0;
+
+	for (uint32_t i = 0; i < now->num_objects; i++)
+		if (now->objects[i].type == FPGA_ACCELERATOR) {
+			accelerators++;
+			found = i;
+		}
+	return accelerators == 1 ? found : MAX_OBJECTS;
+}
+
 static fpga_result find_object(struct token *t, const struct facts *now)
 {
 	const struct object *want = token_object(t);
-	uint32_t found = MAX_OBJECTS, accelerators = 0;
+	uint32_t found = want ? find_same(t, want, now) : find_only(now);
 
-	for (uint32_t i = 0; i < now->num_objects; i++) {
-		const struct object *o = &now->objects[i];
-
-		accelerators += o->type == FPGA_ACCELERATOR;
-		if (want ? o->type == want->type && o->port == want->port &&
-				   !memcmp(o->guid, want->guid, sizeof(o->guid)) :
-			   o->type == FPGA_ACCELERATOR)
-			found = i;
-	}
-	if (found == MAX_OBJECTS || (!want && accelerators > 1))
+	if (found == MAX_OBJECTS)
 		return other_device(t);
 	t->object = found;
 	return FPGA_OK;

@@ -211,6 +211,76 @@ def test_unknown_commands(nlb, command):
     c.read(CONFIG, 0, 4)
 
 
+@pytest.mark.parametrize("command", [vu.DMA_READ, vu.DMA_WRITE])
+def test_commands_of_the_other_side(nlb, command):
+    c = Client(nlb.path)
+    refused(c, command, struct.pack("<QQ", 0, 8) + b"\0" * 8, error=errno.ENOTSUP)
+    c.read(CONFIG, 0, 4)
+
+
+def test_questions_that_want_no_answer(nlb):
+    """A flag that makes no sense on them: nothing is answered, and nothing is kept."""
+    c = Client(nlb.path)
+    for command in (vu.GET_INFO, vu.GET_REGION_INFO, vu.REGION_READ, vu.VERSION, vu.DMA_MAP, 99):
+        c.sock.sendall(message(command, b"\0" * 32, 9, vu.NO_REPLY))
+    e = os.eventfd(0)
+    before = fds_of(nlb)
+    for _ in range(30):
+        vu.send_with_fds(c.sock, message(vu.SET_IRQS, b"\0" * 20, 9, vu.NO_REPLY), [e])
+    c.read(CONFIG, 0, 4)
+    assert fds_of(nlb) == before
+    os.close(e)
+
+
+def test_command_that_says_it_is_an_error(nlb):
+    c = Client(nlb.path)
+    c.sock.sendall(message(vu.GET_INFO, b"\0" * 16, 1, vu.ERROR, error=5))
+    assert vu.recv_message(c.sock)[0][0] == 1
+    c.read(CONFIG, 0, 4)
+
+
+def test_descriptors_in_the_middle_of_a_message(nlb):
+    """Some with the header, some with each piece of the body: they are one message's all the same."""
+    c = Client(nlb.path)
+    e = [os.eventfd(0) for _ in range(4)]
+    body = set_irqs(0x24, 2, 0, 2)
+    data = message(vu.SET_IRQS, body, 1)
+    before = fds_of(nlb)
+    vu.send_with_fds(c.sock, data[:10], e[:1])
+    vu.send_with_fds(c.sock, data[10:20], e[1:2])
+    c.sock.sendall(data[20:])
+    assert vu.recv_message(c.sock)[0][4] == 0
+    c.call(vu.SET_IRQS, set_irqs(0x21, 2, 0, 0))
+    assert fds_of(nlb) == before
+    for n in range(5):  # seventeen in all
+        vu.send_with_fds(c.sock, data[n:n + 1], e[:4] if n else e[:1])
+    c.sock.sendall(data[5:])
+    hangs_up(c.sock)
+    for fd in e:
+        os.close(fd)
+
+
+def test_version_with_descriptors(nlb):
+    c = Client(nlb.path, greet=False)
+    e = os.eventfd(0)
+    before = fds_of(nlb)
+    vu.send_with_fds(c.sock, message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS), [e] * 3)
+    try:
+        vu.recv_message(c.sock)
+    except EOFError:
+        pass
+    assert fds_of(nlb) <= before
+    os.close(e)
+
+
+def test_end_in_the_middle_of_a_header(nlb):
+    for n in range(1, 16):
+        c = Client(nlb.path)
+        c.sock.sendall(message(vu.GET_INFO, b"\0" * 16)[:n])
+        c.close()
+        wait_free(nlb)
+
+
 def test_random_bytes(nlb):
     import random
     rng = random.Random(7)
@@ -480,6 +550,37 @@ def test_maps_that_are_refused(nlb, body):
     before = fds_of(nlb)
     refused(c, vu.DMA_MAP, body, fds=[fd])
     assert fds_of(nlb) == before
+    os.close(fd)
+
+
+def test_maps_of_what_is_no_memory(nlb, folder):
+    """Descriptors of every kind: what cannot be mapped is refused, what can is only that."""
+    c = Client(nlb.path)
+    r, w = os.pipe()
+    s = socket.socket()
+    d = os.open(folder, os.O_RDONLY)
+    (folder / "short").write_bytes(b"x" * 100)
+    f = os.open(folder / "short", os.O_RDWR)
+    p = os.open(folder / "short", os.O_PATH)
+    before = fds_of(nlb)
+    for fd in (r, w, s.fileno(), d, f, p, os.open("/dev/null", os.O_RDWR)):
+        with pytest.raises(Refused):
+            c.call(vu.DMA_MAP, dma_map(3, 0, 0x10000, 0x4000), fds=[fd])
+        assert fds_of(nlb) == before
+        s.close() if fd == s.fileno() else os.close(fd)
+
+
+def test_maps_of_a_file_that_is_only_read(nlb, folder):
+    c = Client(nlb.path)
+    (folder / "page").write_bytes(b"\0" * 0x4000)
+    fd = os.open(folder / "page", os.O_RDONLY)
+    with pytest.raises(Refused):
+        c.call(vu.DMA_MAP, dma_map(3, 0, 0x10000, 0x4000), fds=[fd])
+    c.call(vu.DMA_MAP, dma_map(1, 0, 0x10000, 0x4000), fds=[fd])
+    c.write(CONFIG, 4, b"\x06\x00")
+    start_nlb(c, 0x10000, 0x11000, 1, 0x12000)  # it may not write there, and does not
+    c.call(vu.RESET)
+    assert (folder / "page").read_bytes() == b"\0" * 0x4000
     os.close(fd)
 
 

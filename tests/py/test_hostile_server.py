@@ -4,6 +4,7 @@ hang it, or make it believe what is not so. Good cards beside it are still found
 import errno
 import json
 import os
+import socket
 import struct
 import time
 
@@ -250,6 +251,159 @@ def test_flood_of_dma_commands_ends_by_the_deadline(here, devices):
     done = here.run("opae", "mmio", "read", "0x108", env=env, timeout=20)
     assert done.returncode == 1 and "300 ms" in done.stderr
     assert time.monotonic() - begin < 1.5
+
+
+def only(offset, then):
+    """Another answer to a read of one register of BAR0, the rest as it should be."""
+    def read(s, h, b, f):
+        if struct.unpack_from("<QI", b) != (offset, 0):
+            return s.answer(h, b)
+        return then(s, h, b)
+    return {vu.REGION_READ: read}
+
+
+def patient(machine, server, timeout_ms=300):
+    return machine.config(json.dumps({"plugins": ["vfio"], "configurations": {"vfio": {
+        "enabled": True, "plugin": "libv-opae.so",
+        "configuration": {"sockets": [server.path], "timeout_ms": timeout_ms}}}}))
+
+
+def drip(s, h, b):
+    """The right answer, a byte at a time, and too slowly as a whole."""
+    for byte in vu.message(h[1], b[:16] + b"\0" * 8, h[0], REPLY):
+        s.sock.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+def in_part(s, h, b):
+    s.sock.sendall(vu.message(h[1], b[:16], h[0], REPLY, size=40))
+    while s.sock.recv(1):
+        pass
+    return False
+
+
+def stray(s, h, b):
+    vu.send_with_fds(s.sock, vu.message(vu.DMA_READ, struct.pack("<QQ", 0x100000, 64), 7), [PAGE])
+    assert vu.recv_message(s.sock)[0][4] == errno.EINVAL
+    while s.sock.recv(1):
+        pass
+    return False
+
+
+BAD_ANSWERS = {
+    "another id": (lambda s, h, b: s.send(h, b[:16] + b"\0" * 8, msg_id=h[0] ^ 1), "broke the protocol"),
+    "another command": (lambda s, h, b: s.sock.sendall(
+        vu.message(vu.REGION_WRITE, b[:16] + b"\0" * 8, h[0], REPLY)), "broke the protocol"),
+    "of no type": (lambda s, h, b: s.send(h, b"", flags=7), "broke the protocol"),
+    "a descriptor": (lambda s, h, b: s.send(h, b[:16] + b"\0" * 8, fds=[PAGE]), "broke the protocol"),
+    "sixteen descriptors": (lambda s, h, b: s.send(h, b[:16] + b"\0" * 8, fds=[PAGE] * 16),
+                            "broke the protocol"),
+    "forty descriptors": (lambda s, h, b: s.send(h, b[:16] + b"\0" * 8, fds=[PAGE] * 40),
+                          "broke the protocol"),
+    "too long": (lambda s, h, b: s.send(h, b[:16] + b"\0" * 9), "broke the protocol"),
+    "one byte short": (lambda s, h, b: s.send(h, b[:16] + b"\0" * 7), "8 bytes with 7"),
+    "size of 4 GiB": (lambda s, h, b: s.send(h, b"", size=2**32 - 1), "broke the protocol"),
+    "in part, then the end": (lambda s, h, b: s.sock.sendall(
+        vu.message(h[1], b[:16], h[0], REPLY, size=40)) or False, "has gone"),
+    "in part, then silence": (in_part, "300 ms"),
+    "drop by drop": (drip, "300 ms"),
+    "a command with a descriptor, then silence": (stray, "300 ms"),
+    "an error and a payload": (lambda s, h, b: s.send(h, b"x" * 40, flags=REPLY | ERROR, error=5),
+                               "Input/output error"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_ANSWERS)
+def test_bad_answers_to_one_access(here, devices, what):
+    """The program hears of it by the deadline; the card is lost to it, and to nobody else."""
+    answer, reason = BAD_ANSWERS[what]
+    server = devices(only(0x108, answer))
+    env = patient(here, server)
+    begin = time.monotonic()
+    done = here.run("opae", "mmio", "read", "0x108", env=env, timeout=20)
+    assert done.returncode == 1 and reason in done.stderr, done.stderr
+    assert time.monotonic() - begin < 4
+    server.script = {}
+    here.good("opae", "mmio", "read", "0x8", env=env)
+
+
+def test_an_answer_twice(here, devices):
+    """The second one is to nothing: the next call must not take it for its own."""
+    def twice(s, h, b):
+        s.answer(h, b)
+        return s.answer(h, b)
+
+    server = devices(only(0x8, twice))
+    done = here.run("opae", "mmio", "read", "0x8", env=patient(here, server))
+    assert done.returncode in (0, 1, 3) and "Traceback" not in done.stderr
+    listed(here, env=patient(here, server))
+
+
+def test_a_server_that_takes_little_at_once(here, devices):
+    caps = b'{"capabilities":{"max_data_xfer_size":64}}\0'
+    devices({vu.VERSION: lambda s, h, b, f: s.send(h, struct.pack("<HH", 0, 0) + caps)})
+    log = here.folder / "log"
+    assert listed(here, env={"LIBOPAE_LOG": "2", "LIBOPAE_LOGFILE": str(log)}) == []
+    assert "the device's server takes at most 64" in log.read_text()
+
+
+# ---- DMA and interrupts: under a program that uses them ----
+
+@pytest.mark.parametrize("command,how", [(c, h) for c in (vu.DMA_MAP, vu.RESET)
+                                         for h in ("refuses", "silent", "hangs up", "too long")]
+                         + [(vu.DMA_UNMAP, "refuses"), (vu.DMA_UNMAP, "silent")])
+def test_dma_and_reset(here, devices, command, how):
+    """hello_fpga ends by itself, with a reason, whatever becomes of its buffers."""
+    def answer(s, h, b, f):
+        for fd in f:
+            os.close(fd)
+        if how == "refuses":
+            return s.refuse(h, errno.ENOSPC)
+        if how == "too long":
+            return s.send(h, b"\0" * 100)
+        if how == "silent":
+            while s.sock.recv(1):
+                pass
+        return False
+
+    env = patient(here, devices({command: answer}))
+    done = here.run("hello_fpga", env=env, timeout=50)
+    assert done.returncode > 0, (done.returncode, done.stdout)
+    assert done.stderr
+
+
+def twin_reply(s, h, b, f):
+    ours, theirs = socket.socketpair()
+    s.send(h, struct.pack("<HH", 0, 0)
+           + b'{"capabilities":{"twin_socket":{"supported":true,"fd_index":0}}}\0', fds=[theirs.fileno()])
+    theirs.close()
+    s.twin = ours
+
+
+TWIN_SAYS = {
+    "garbage": b"\xff" * 64,
+    "a reply to nothing": vu.message(vu.DMA_READ, b"\0" * 16, 5, REPLY),
+    "a flood of questions": vu.message(vu.DMA_READ, struct.pack("<QQ", 0x100000, 64), 1, vu.NO_REPLY) * 400,
+    "lies about length and address": vu.message(vu.DMA_WRITE, struct.pack("<QQ", 0x100000, 9), 1)
+    + vu.message(vu.DMA_READ, struct.pack("<QQ", 2**64 - 8, 64), 2) + b"\0" * 7,
+}
+
+
+@pytest.mark.parametrize("what", TWIN_SAYS)
+def test_twin_socket(here, devices, what):
+    """What the watcher reads there may cost the device, never the program."""
+    def reset(s, h, b, f):
+        try:
+            s.twin.settimeout(1)
+            s.twin.sendall(TWIN_SAYS[what])
+        except OSError:
+            pass
+        return s.send(h)
+
+    server = devices({vu.VERSION: twin_reply, vu.RESET: reset})
+    done = here.run("hello_fpga", env=patient(here, server), timeout=50)
+    assert done.returncode > 0 and done.stderr
+    server.twin.close()
 
 
 def test_random_answers(here, devices):

@@ -4,10 +4,8 @@
  * was doing then ends with an error, or goes on without what it did not need; no descriptor and no
  * memory is left behind (the sanitizers' trees see the latter), and the next try works.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,77 +14,12 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
-#include "tests/unit/check.h"
 #include "plugins/vfio/card.h"
+#include "tests/unit/check.h"
 #include "tests/unit/fake-device.h"
+#include "tests/unit/seam.h"
 #include "vfio-user/client.h"
 #include "vfio-user/server.h"
-
-/* ---- the seam that fails ---- */
-
-static struct sys_ops ops;
-static _Thread_local bool armed; /* only the thread under test fails; the server does not */
-static int until_failure, failure;
-static bool failed;
-
-static bool fails(void)
-{
-	if (!armed || --until_failure != 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-#define FAILING(name, result, params, args)                                                        \
-	static result failing_##name params                                                        \
-	{                                                                                          \
-		return fails() ? -failure : sys_kernel.name args;                                  \
-	}
-
-FAILING(open, int, (const char *p, int f, mode_t m), (p, f, m))
-FAILING(mmap, int, (void *h, size_t l, int p, int f, int fd, off_t o, void **out),
-	(h, l, p, f, fd, o, out))
-FAILING(pread, ssize_t, (int fd, void *b, size_t l, off_t o), (fd, b, l, o))
-FAILING(pwrite, ssize_t, (int fd, const void *b, size_t l, off_t o), (fd, b, l, o))
-FAILING(fstat, int, (int fd, struct stat *st), (fd, st))
-FAILING(ftruncate, int, (int fd, off_t l), (fd, l))
-FAILING(memfd, int, (const char *n, unsigned int f), (n, f))
-FAILING(eventfd, int, (unsigned int i, int f), (i, f))
-FAILING(socket, int, (int d, int t, int p), (d, t, p))
-FAILING(connect, int, (int fd, const struct sockaddr *a, socklen_t l), (fd, a, l))
-FAILING(sendmsg, ssize_t, (int fd, const struct msghdr *m, int f), (fd, m, f))
-FAILING(recvmsg, ssize_t, (int fd, struct msghdr *m, int f), (fd, m, f))
-FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
-
-static void seam_up(void)
-{
-	ops = sys_kernel;
-	ops.open = failing_open;
-	ops.mmap = failing_mmap;
-	ops.pread = failing_pread;
-	ops.pwrite = failing_pwrite;
-	ops.fstat = failing_fstat;
-	ops.ftruncate = failing_ftruncate;
-	ops.memfd = failing_memfd;
-	ops.eventfd = failing_eventfd;
-	ops.socket = failing_socket;
-	ops.connect = failing_connect;
-	ops.sendmsg = failing_sendmsg;
-	ops.recvmsg = failing_recvmsg;
-	ops.mremap_to = failing_mremap_to;
-	sys_set(&ops);
-}
-
-static int count_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 /* The server opens and closes its end in its own time: the number must come, and stay for a while. */
 static bool settles(int number)
@@ -94,7 +27,7 @@ static bool settles(int number)
 	int in_a_row = 0;
 
 	for (int i = 0; i < 5000 && in_a_row < 5; i++) {
-		in_a_row = count_fds() == number ? in_a_row + 1 : 0;
+		in_a_row = seam_count_fds() == number ? in_a_row + 1 : 0;
 		clock_sleep_ns(NS_PER_MS / 2);
 	}
 	return in_a_row == 5;
@@ -104,19 +37,17 @@ static bool settles(int number)
 static void fail_each(void (*job)(void *ctx), void *ctx, int minimum)
 {
 	static const int errors[] = { ENOMEM, EMFILE, EIO };
-	int n = 0, before = count_fds();
+	int n = 0, before = seam_count_fds();
 
 	for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++) {
-		failure = errors[e];
-		for (n = 1, failed = true; failed; n++) {
-			assert_true(n < 1000);
-			until_failure = n;
-			failed = false;
-			armed = true;
+		n = 0;
+		do {
+			assert_true(++n < 1000);
+			seam_arm(n, errors[e], false);
 			job(ctx);
-			armed = false;
+			seam_disarm();
 			assert_true(settles(before));
-		}
+		} while (seam_failed());
 		assert_true(n > minimum); /* something was there to fail */
 	}
 }
@@ -128,13 +59,12 @@ static void buffers_job(void *ctx)
 	struct handle *h = ctx;
 	void *own = NULL, *pages, *given;
 	uint64_t w[2] = { 0, 0 };
-	bool was = armed;
+	bool was = seam_pause();
 
-	armed = false;
 	assert_int_equal(sys_mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 				  -1, 0, &pages), 0);
 	memset(pages, 3, 8192);
-	armed = was;
+	seam_resume(was);
 	given = pages;
 	if (vfio_prepare_buffer(h, 3 << 20, &own, &w[0], 0) == FPGA_OK)
 		memset(own, 1, 3 << 20);
@@ -147,7 +77,7 @@ static void buffers_job(void *ctx)
 	}
 	if (w[0])
 		assert_int_equal(vfio_release_buffer(h, w[0]), FPGA_OK);
-	armed = false;
+	seam_disarm();
 	sys_munmap(pages, 8192);
 }
 
@@ -215,7 +145,7 @@ static void client_job(void *path)
 	assert_int_equal(sys_kernel.ftruncate(fd, 4096), 0);
 	do /* the one before may not have been let go yet */
 		rc = vu_client_connect(path, &opt, NULL, 0, &c);
-	while (rc == -EBUSY && !failed);
+	while (rc == -EBUSY && !seam_failed());
 	if (!rc) {
 		/* What came before the failure worked; what came after is an error, never a hang. */
 		vu_client_watch(c);
@@ -228,7 +158,7 @@ static void client_job(void *path)
 		vu_client_reset(c);
 		vu_client_close(c);
 	}
-	armed = false;
+	seam_disarm();
 	close(fd);
 }
 
@@ -265,6 +195,6 @@ int main(void)
 		cmocka_unit_test(the_client_survives),
 	};
 
-	seam_up();
+	sys_set(seam_table());
 	return RUN(tests);
 }
