@@ -277,7 +277,7 @@ LIES = {
     "reconfiguration past the BAR": (at_the_end(FME_PR), BOTH, 1, "feature at 0x7ff8 ends past"),
     "port errors past the BAR": (at_the_end(PORT_ERRORS, 2), BOTH, 1, "error feature at 0xfff8 ends"),
     "interrupts past the BAR": (at_the_end(USER_IRQ, 2), BOTH, 1, "feature at 0xfff8 ends past"),
-    "tap past the BAR": (tap_past_the_end, BOTH, 1, "signal tap at 0xfff8 ends past BAR2"),
+    "tap past the BAR": (tap_past_the_end, BOTH, 1, "signal tap feature at 0xfff8 ends past BAR2"),
     "hundreds of features": (hundreds, NONE, 1, "more than 256 features"),
     "twenty ports": (many_ports, NONE, 1, "more than 9 objects"),
     "never leaves reset": (stuck, BOTH, 1, "port 0 does not leave its reset"),
