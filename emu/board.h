@@ -11,6 +11,7 @@
 
 #define BOARD_MAX_PORTS 4u
 #define BOARD_BARS 6u
+#define BOARD_PORT_BYTES UINT64_C(0x8000) /* a port's header and features */
 #define BOARD_PORT_VECTORS 5u /* of each port: its errors, and four for the accelerator */
 
 enum board_layout {

@@ -299,7 +299,7 @@ static void add_port(struct card *c, unsigned int n, bool mapped)
 	struct card_block *b;
 
 	if (p->afu_offset) {
-		b = add_block(c, &block_port, p->bar, p->offset, p->afu_offset);
+		b = add_block(c, &block_port, p->bar, p->offset, BOARD_PORT_BYTES);
 		b->block.first_vector = vector++;
 		b->block.num_vectors = 1;
 		b->block.port = n;

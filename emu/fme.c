@@ -59,6 +59,9 @@ enum {
 
 enum { ID_THERMAL = 1, ID_POWER = 2, ID_ERRORS = 4, ID_PR = 5, ID_ETHERNET = 0x15 };
 
+#define FME_GUID_HIGH UINT64_C(0xbfaf2ae94a5246e3)
+#define FME_GUID_LOW UINT64_C(0x82fe38f0f9e17764)
+
 #define PORT_FOR_VF (UINT64_C(1) << 55)
 #define PORT_IMPLEMENTED (UINT64_C(1) << 60)
 #define PORT_NO_BAR UINT64_C(7)
@@ -135,15 +138,29 @@ static void reset_ethernet(struct block *b)
 	block_put64(b, ETHERNET + DFH_V1_GROUP, UINT64_C(0x100) << 32);
 }
 
+/* All but the errors: what was one stays one over a reset, until it is cleared. */
+static void wipe(struct block *b)
+{
+	static const uint64_t sticky[] = { ERROR, PCIE0_ERROR, PCIE1_ERROR, ERROR_FIRST, ERROR_NEXT };
+	bool was_up = block_get64(b, GUID_LOW) == FME_GUID_LOW;
+	uint64_t kept[sizeof(sticky) / sizeof(sticky[0])] = { 0 };
+
+	for (unsigned int i = 0; was_up && i < sizeof(kept) / sizeof(kept[0]); i++)
+		kept[i] = block_get64(b, sticky[i]);
+	for (uint64_t at = 0; at < b->size; at += 8)
+		block_put64(b, at, 0);
+	for (unsigned int i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		block_put64(b, sticky[i], kept[i]);
+}
+
 static void reset(struct block *b)
 {
 	const struct board *board = card_board(b->card);
 
-	for (uint64_t at = 0; at < b->size; at += 8)
-		block_put64(b, at, 0);
+	wipe(b);
 	block_put64(b, HEAD, dfh(DFH_FIU, FIU_FME, THERMAL - HEAD));
-	block_put64(b, GUID_LOW, UINT64_C(0x82fe38f0f9e17764));
-	block_put64(b, GUID_HIGH, UINT64_C(0xbfaf2ae94a5246e3));
+	block_put64(b, GUID_LOW, FME_GUID_LOW);
+	block_put64(b, GUID_HIGH, FME_GUID_HIGH);
 	block_put64(b, CAP, 1u | 1u << 12 | (uint64_t)board->num_ports << 17 | 48u << 24);
 	for (unsigned int i = 0; i < board->num_ports; i++) {
 		const struct board_port *p = &board->ports[i];

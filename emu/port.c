@@ -35,9 +35,12 @@ enum {
 
 	SIGNAL_TAP = 0x3000,
 	SIGNAL_TAP_BYTES = 0x1000,
+
+	BRIDGE = 0x4000, /* see to_next_port() */
+	END = 0x5000,
 };
 
-enum { ID_ERROR = 0x10, ID_USER_IRQ = 0x12, ID_SIGNAL_TAP = 0x13 };
+enum { ID_ERROR = 0x10, ID_USER_IRQ = 0x12, ID_SIGNAL_TAP = 0x13, ID_BRIDGE = 0xff0 };
 
 #define CTRL_RESET UINT64_C(0x1)
 #define CTRL_LATENCY UINT64_C(0x4)
@@ -51,14 +54,24 @@ enum { ID_ERROR = 0x10, ID_USER_IRQ = 0x12, ID_SIGNAL_TAP = 0x13 };
 #define CLOCK_VERSION (UINT64_C(3) << 60)
 #define CLOCK_WHICH (UINT64_C(1) << 32)
 
-/* Bytes from the last private feature to the next port's header; 0: the list ends. */
+/*
+ * Bytes from the bridge to the next port's header; 0: the list ends with the signal tap. For Linux a
+ * feature is as long as the way to the next one, and here the accelerator lies on that way: what goes over
+ * it must be a feature that no driver claims, or the two could not both be mapped.
+ */
 static uint64_t to_next_port(const struct block *b)
 {
 	const struct board *board = card_board(b->card);
 
 	if (board->layout != BOARD_VSEC || b->port + 1 >= board->num_ports)
 		return 0;
-	return board->ports[b->port + 1].offset - board->ports[b->port].offset - SIGNAL_TAP;
+	return board->ports[b->port + 1].offset - board->ports[b->port].offset - BRIDGE;
+}
+
+/* What was an error stays one over a reset, until it is cleared. */
+static bool was_up(const struct block *b)
+{
+	return block_get64(b, ERRORS) == dfh(DFH_PRIVATE, ID_ERROR, USER_IRQ - ERRORS);
 }
 
 static void reset(struct block *b)
@@ -66,8 +79,14 @@ static void reset(struct block *b)
 	const struct board_port *p = &card_board(b->card)->ports[b->port];
 	uint64_t users = BOARD_PORT_VECTORS - 1;
 
-	for (uint64_t at = 0; at < SIGNAL_TAP + SIGNAL_TAP_BYTES; at += 8)
+	uint64_t error = was_up(b) ? block_get64(b, ERROR) : 0;
+	uint64_t first = was_up(b) ? block_get64(b, ERROR_FIRST) : 0;
+	uint64_t onward = to_next_port(b);
+
+	for (uint64_t at = 0; at < END; at += 8)
 		block_put64(b, at, 0);
+	block_put64(b, ERROR, error);
+	block_put64(b, ERROR_FIRST, first);
 	block_put64(b, HEAD, dfh(DFH_FIU, FIU_PORT, ERRORS - HEAD));
 	block_put64(b, GUID_LOW, UINT64_C(0x9642b06c6b355b87));
 	block_put64(b, GUID_HIGH, UINT64_C(0x3ab49893138d42eb));
@@ -79,7 +98,9 @@ static void reset(struct block *b)
 	block_put64(b, ERROR_CAP, 1u | (uint64_t)b->first_vector << 1);
 	block_put64(b, USER_IRQ, dfh(DFH_PRIVATE, ID_USER_IRQ, SIGNAL_TAP - USER_IRQ));
 	block_put64(b, USER_IRQ_CAP, users | (uint64_t)(b->first_vector + 1) << 12);
-	block_put64(b, SIGNAL_TAP, dfh(DFH_PRIVATE, ID_SIGNAL_TAP, to_next_port(b)));
+	block_put64(b, SIGNAL_TAP, dfh(DFH_PRIVATE, ID_SIGNAL_TAP, onward ? BRIDGE - SIGNAL_TAP : 0));
+	if (onward)
+		block_put64(b, BRIDGE, dfh(DFH_PRIVATE, ID_BRIDGE, onward));
 }
 
 static void control(struct block *b, uint64_t value)

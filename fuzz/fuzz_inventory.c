@@ -93,7 +93,7 @@ static void from_members(struct stream *s, bool changed)
 	struct {
 		struct head h;
 		struct inventory_record r[4];
-	} file = { .h = { UINT64_C(0x31766e4945415041), sizeof(file.r[0]), 0, 0 } };
+	} file = { .h = { UINT64_C(0x32766e4945415041), sizeof(file.r[0]), 0, 0 } };
 	uint8_t at = changed ? take(s) : 0, flip = changed ? take(s) : 0, *bytes = (uint8_t *)&file;
 	const struct inventory_record *list = NULL;
 	bool all_good = true;

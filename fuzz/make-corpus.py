@@ -69,7 +69,7 @@ DFL = {
 OBJECT = bytes([1, 1, 0, 0, 8, 0, 0, 0, 0, 4])
 INVENTORY = {
     "nothing": bytes([0]),
-    "garbage": bytes([0]) + b"APAEInv1" + struct.pack("<IIQ", 1, 1, 0) + b"x" * 40,
+    "garbage": bytes([0]) + b"APAEInv2" + struct.pack("<IIQ", 1, 1, 0) + b"x" * 40,
     "one": bytes([1, 20, 0, 1, 0, 1]) + OBJECT,
     "several": bytes([1]) + (bytes([30, 10, 1, 0, 9]) + OBJECT * 9) * 3,
     "unterminated": bytes([1, 108, 120, 1, 1, 0]),

@@ -15,7 +15,7 @@ static fpga_result open_entered(struct wrapped_handle *w, int flags, bool alone)
 
 	if (r != FPGA_OK || alone)
 		return r;
-	r = children_open(w);
+	r = children_open(w, flags);
 	if (r != FPGA_OK)
 		w->table->fpgaClose(w->plugin);
 	return r;

@@ -197,7 +197,8 @@ static struct candidate *nearest(struct family *f, const uint8_t *guid)
 /* ---- opening ---- */
 
 /* Takes the candidate's token over. */
-static fpga_result open_candidate(struct wrapped_handle *parent, struct candidate *c, void **id)
+static fpga_result open_candidate(struct wrapped_handle *parent, struct candidate *c, int flags,
+				  void **id)
 {
 	struct wrapped_token *t = token_wrap(parent->adapter, c->token);
 	struct wrapped_handle *w = calloc(1, sizeof(*w));
@@ -207,7 +208,7 @@ static fpga_result open_candidate(struct wrapped_handle *parent, struct candidat
 	if (t && w) {
 		*w = (struct wrapped_handle){ .table = parent->table, .adapter = parent->adapter,
 					      .token = t, .plugin = parent->plugin, .is_child = true };
-		r = w->table->fpgaOpen(t->plugin, &w->plugin, FPGA_OPEN_HAS_PARENT_AFU);
+		r = w->table->fpgaOpen(t->plugin, &w->plugin, flags | FPGA_OPEN_HAS_PARENT_AFU);
 	}
 	if (r == FPGA_OK) {
 		*id = id_add(&handles, w);
@@ -230,12 +231,12 @@ static bool any_held(const struct family *f, const uint8_t *guid)
 }
 
 /* One that is held is passed over for its like. */
-static fpga_result open_child(struct family *f, struct child *child)
+static fpga_result open_child(struct family *f, struct child *child, int flags)
 {
 	struct candidate *c;
 
 	while ((c = nearest(f, child->guid))) {
-		fpga_result r = open_candidate(f->parent, c, &child->id);
+		fpga_result r = open_candidate(f->parent, c, flags, &child->id);
 
 		c->held = r == FPGA_BUSY;
 		if (!c->held)
@@ -259,7 +260,7 @@ static fpga_result cannot_open(fpga_result r, const struct child *c)
 					  "cannot be opened");
 }
 
-fpga_result children_open(struct wrapped_handle *w)
+fpga_result children_open(struct wrapped_handle *w, int flags)
 {
 	struct children *c = calloc(1, sizeof(*c));
 	struct family f = { .parent = w };
@@ -276,7 +277,7 @@ fpga_result children_open(struct wrapped_handle *w)
 	w->children = c;
 	r = family_read(&f);
 	for (uint32_t i = 0; i < c->num && r == FPGA_OK; i++) {
-		r = open_child(&f, &c->list[i]);
+		r = open_child(&f, &c->list[i], flags);
 		if (r != FPGA_OK)
 			cannot_open(r, &c->list[i]);
 	}

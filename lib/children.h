@@ -10,10 +10,11 @@
 #include "lib/wrapped.h"
 
 /*
- * At open, before the handle is published. FPGA_OK also for an accelerator without children and for
+ * At open, before the handle is published; the flags are the parent's. FPGA_OK also for an accelerator
+ * without children and for
  * one that cannot be read. FPGA_NOT_FOUND: a child is not on the card; FPGA_BUSY: it is held.
  */
-fpga_result children_open(struct wrapped_handle *w);
+fpga_result children_open(struct wrapped_handle *w, int flags);
 void children_close(struct wrapped_handle *w); /* fine without children */
 /* How many there are; at most max of their ids are stored. */
 uint32_t children_list(const struct wrapped_handle *w, fpga_handle *ids, uint32_t max);

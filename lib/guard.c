@@ -30,6 +30,9 @@ static void release_record(void *record)
 {
 	struct guard_thread *t = record;
 
+	/* A later destructor of the thread may call the API, and registers anew. */
+	guard_self = NULL;
+	guard_fast = &always_in_use;
 	atomic_store_explicit(&t->in_use, false, memory_order_release);
 }
 

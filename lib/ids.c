@@ -72,7 +72,8 @@ void *id_remove_locked(struct id_table *t, const void *id)
 	if (!object)
 		return NULL;
 	slot = slot_at(t, index);
-	atomic_store_explicit(&slot->id, 0, memory_order_release);
+	/* An id of another slot: whoever looks one up never finds it here, an id of 0 neither. */
+	atomic_store_explicit(&slot->id, index ^ 1u, memory_order_release);
 	atomic_store_explicit(&slot->object, NULL, memory_order_release);
 	slot->next_free = t->free_head;
 	t->free_head = index + 1;
@@ -85,7 +86,7 @@ void *id_next_locked(struct id_table *t, uint32_t *index, void **object)
 		struct id_slot *slot = slot_at(t, (*index)++);
 		uint64_t id = atomic_load_explicit(&slot->id, memory_order_relaxed);
 
-		if (id) {
+		if (id >> 56) {
 			*object = slot->object;
 			return (void *)(uintptr_t)id;
 		}

@@ -26,8 +26,8 @@ enum id_kind { ID_TOKEN = 1, ID_HANDLE, ID_EVENT, ID_OBJECT, ID_PROPS };
 #define ID_CHUNKS 1024u /* about a million live objects of a kind */
 
 struct id_slot {
-	_Atomic uint64_t id; /* the id in force; 0 while the slot is free */
-	void *_Atomic object; /* NULL then: an id of 0 finds nothing */
+	_Atomic uint64_t id;  /* the id in force; while the slot is free one whose top byte is 0 */
+	void *_Atomic object; /* NULL then */
 	uint32_t generation;
 	uint32_t next_free; /* index + 1 of the next free slot */
 };

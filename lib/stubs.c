@@ -10,7 +10,8 @@
 
 static fpga_result not_supported(const char *call)
 {
-	return fail(FPGA_NOT_SUPPORTED, "%s: the plugin of this device does not have it", call);
+	detail_set("%s: the plugin of this device does not have it", call);
+	return FPGA_NOT_SUPPORTED;
 }
 
 static fpga_result no_enumerate(void *instance, const fpga_properties *filters,

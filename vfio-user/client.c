@@ -209,6 +209,9 @@ void vu_client_close(struct vu_client *c)
 		return;
 	vu_client_watch_stop(c);
 	vu_client_regions_unmap(c);
+	/* A child of fork may have a copy of the descriptor, with which it would keep the device. */
+	if (c->socket >= 0 && c->forks == vu_client_forks())
+		shutdown(c->socket, SHUT_RDWR);
 	if (c->socket >= 0)
 		sys_close(c->socket);
 	if (c->twin >= 0)

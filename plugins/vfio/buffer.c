@@ -223,6 +223,9 @@ int buffers_pin(struct buffers *b, struct vdev *dev, struct buffer *buf)
 	int rc;
 	SCOPED_LOCK(&b->lock);
 
+	s = slot_at(b, NULL, buf->iova);
+	if (s && s->buffer.memory.at == buf->memory.at && s->buffer.len == buf->len)
+		return -EEXIST; /* for another child on this device: all go together */
 	s = slot_new(b);
 	if (!s)
 		return -ENOMEM;

@@ -57,7 +57,7 @@ void buffers_release_all(struct buffers *b, struct vdev *dev, const struct handl
  * memory.fd is a descriptor of the copy's own. 0, -ENOENT, or why there is no descriptor. */
 int buffers_copy(struct buffers *b, const void *at, uint64_t iova, struct buffer *ret);
 /* Gives a buffer to the device at the address that it has already; takes its descriptor over when
- * that works. */
+ * that works. -EEXIST: the device has this memory there; -EBUSY: it has something else there. */
 int buffers_pin(struct buffers *b, struct vdev *dev, struct buffer *buf);
 /* Takes one back that was given so. -ENOENT: there is none. */
 int buffers_unpin(struct buffers *b, struct vdev *dev, const struct handle *owner, uint64_t iova);

@@ -5,6 +5,7 @@
 #include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -37,7 +38,7 @@ int card_port_reset(struct card *c, const struct object *o, bool hold)
 	uint64_t at = o->head.offset + DFL_PORT_CONTROL, v;
 	int64_t end = clock_deadline(RESET_NS);
 	int rc;
-	SCOPED_LOCK(&c->lock);
+	SCOPED_LOCK(&c->control);
 
 	rc = d->ops->read(d, bar, at, &v, sizeof(v));
 	if (!rc && v == UINT64_MAX)
@@ -67,7 +68,9 @@ static struct card *card_new(const struct token *t)
 	c->inst = t->inst;
 	c->place = t->place;
 	c->events.sink = -1;
+	c->pid = getpid();
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_mutex_init(&c->control, NULL);
 	pthread_mutex_init(&c->events.lock, NULL);
 	buffers_init(&c->buffers);
 	return c;
@@ -102,15 +105,22 @@ static void card_free(struct card *c)
 		take_down(c, c->dev);
 	buffers_done(&c->buffers);
 	pthread_mutex_destroy(&c->events.lock);
+	pthread_mutex_destroy(&c->control);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
-/* One that died is nobody's any more: its device may be there again, as another. */
+/*
+ * One that died is nobody's any more: its device may be there again, as another. One of the process
+ * that this one was forked from is that process's alone.
+ */
 static struct card *find(struct instance *inst, const char *path)
 {
+	pid_t me = inst->cards ? getpid() : 0;
+
 	for (struct card *c = inst->cards; c; c = c->next)
-		if (!strcmp(c->place.path, path) && !(c->dev && atomic_load(&c->dev->dead)))
+		if (c->pid == me && !strcmp(c->place.path, path) &&
+		    !(c->dev && atomic_load(&c->dev->dead)))
 			return c;
 	return NULL;
 }
@@ -133,17 +143,19 @@ static struct card *find_or_add(struct token *t)
 }
 
 /* The hold is on the path, and another card of it may have taken it over from one that died. */
-static void let_go(struct card *c)
+static void let_go(struct instance *inst, const char *path)
 {
-	SCOPED_LOCK(&c->inst->lock);
+	SCOPED_LOCK(&inst->lock);
 
-	if (c->holds && !find(c->inst, c->place.path))
-		inventory_unlock(c->inst->inventory, c->place.path, INVENTORY_HOLD);
+	if (!find(inst, path))
+		inventory_unlock(inst->inventory, path, INVENTORY_HOLD);
 }
 
 void card_put(struct card *c)
 {
 	struct instance *inst = c->inst;
+	struct place place;
+	bool held;
 
 	pthread_mutex_lock(&inst->lock);
 	if (--c->refs) {
@@ -156,8 +168,11 @@ void card_put(struct card *c)
 			break;
 		}
 	pthread_mutex_unlock(&inst->lock);
-	let_go(c);
+	place = c->place;
+	held = c->holds && c->pid == getpid();
 	card_free(c);
+	if (held)
+		let_go(inst, place.path); /* when the device is free: the next one finds it so */
 }
 
 /* ---- opening ---- */
@@ -246,6 +261,10 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 			   c->place.path);
 	c->holds = true;
 	rc = look_open(c->inst, c->place.path, &opt, PATIENCE_NS, why, sizeof(why), ret);
+	if (rc == -EBUSY) { /* by somebody who has no lock: enumeration is to know */
+		inventory_set_foreign(c->inst->inventory, c->place.path, true);
+		inventory_save(c->inst->inventory);
+	}
 	return rc ? say(err_to_result(rc), "fpgaOpen: %s: %s", c->place.path, why) : FPGA_OK;
 }
 
@@ -334,13 +353,18 @@ int card_enter(struct card *c, struct handle *h)
 	return 0;
 }
 
-void card_leave(struct card *c, struct handle *h)
+bool card_leave(struct card *c, struct handle *h)
 {
+	bool last = true;
 	SCOPED_LOCK(&c->inst->lock);
 
-	for (struct handle **p = &c->handles; *p; p = &(*p)->next)
+	for (struct handle **p = &c->handles; *p;) {
 		if (*p == h) {
 			*p = h->next;
-			return;
+			continue;
 		}
+		last &= (*p)->token.object != h->token.object;
+		p = &(*p)->next;
+	}
+	return last;
 }

@@ -29,7 +29,10 @@ struct card {
 
 	struct instance *inst;
 	struct place place;
-	pthread_mutex_t lock; /* held while the device is opened, and for changes to a port's control */
+	pid_t pid; /* whose it is: a child of fork has none of its parent's */
+	pthread_mutex_t lock;	 /* held while the device, or an object of it, is opened or closed */
+	pthread_mutex_t control; /* for changes to a port's control register */
+	bool stopped; /* under lock: an accelerator that is all of the device was closed, its DMA is off */
 	struct vdev *dev;     /* NULL: not open yet. Set under both locks; constant from then on */
 	struct shared_facts *facts;
 	struct vdev_region *bars[MAX_BARS];
@@ -48,9 +51,10 @@ struct shared_facts *card_held_facts(struct instance *inst, const char *path);
 /* Is this object of the device opened here? */
 bool card_object_held(struct instance *inst, const char *path, uint32_t object);
 
-/* The handle on an object. -EBUSY: it is held, and not to be shared. */
+/* The handle on an object. -EBUSY: it is held, and not to be shared. Both with the card's lock held. */
 int card_enter(struct card *c, struct handle *h);
-void card_leave(struct card *c, struct handle *h);
+/* True: it was the last one on its object. */
+bool card_leave(struct card *c, struct handle *h);
 
 /* Memory accesses on; DMA on or off. */
 int card_set_command(struct vdev *d, bool master);

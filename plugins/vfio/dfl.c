@@ -486,6 +486,11 @@ static void whole_bar0(struct walk *w)
 		drop_last(w);
 }
 
+bool dfl_is_unit(uint64_t head)
+{
+	return head != UINT64_MAX && HEAD_TYPE(head) == TYPE_FIU;
+}
+
 int dfl_read(const struct dfl_io *io, const struct dfl_list *lists, unsigned int num_lists,
 	     struct facts *facts)
 {
@@ -503,7 +508,7 @@ int dfl_read(const struct dfl_io *io, const struct dfl_list *lists, unsigned int
 			return 0;
 		}
 		head = get(&w, 0, 0);
-		if (!w.rc && (head == UINT64_MAX || HEAD_TYPE(head) != TYPE_FIU)) {
+		if (!w.rc && !dfl_is_unit(head)) {
 			whole_bar0(&w);
 			return w.rc;
 		}

@@ -40,6 +40,9 @@ unsigned int dfl_find_lists(const uint8_t *config, uint32_t len, struct dfl_list
 int dfl_read(const struct dfl_io *io, const struct dfl_list *lists, unsigned int num_lists,
 	     struct facts *facts);
 
+/* Is this the header of a management engine or a port? */
+bool dfl_is_unit(uint64_t head);
+
 /* Registers of a port. */
 #define DFL_PORT_CONTROL 0x38u
 #define DFL_PORT_RESET UINT64_C(0x1)

@@ -55,34 +55,43 @@ static fpga_result on_device(struct vdev *d, const struct object *o, struct acce
 	return rc ? say_device(d, rc, a->reg->name) : FPGA_OK;
 }
 
+/* What the token was of among what the device has now. */
+static const struct object *find_like(const struct object *want, const struct facts *now)
+{
+	const struct error_register *list;
+
+	for (uint32_t i = 0; i < now->num_objects; i++) {
+		const struct object *o = &now->objects[i];
+
+		if (o->type == want->type && o->head.bar == want->head.bar &&
+		    o->head.offset == want->head.offset && errors_of(o, &list))
+			return o;
+	}
+	return NULL;
+}
+
 /* Nobody has it open: for this one access. What was read may be other than what the token was of. */
 static fpga_result on_closed(struct token *t, struct access *a)
 {
-	const struct object *want = token_object(t);
-	const struct error_register *list;
 	struct facts facts;
 	struct vdev *d = NULL;
 	char why[160] = "";
-	fpga_result r = FPGA_NOT_FOUND;
-	int rc = look_enter(t->inst, t->place.path, &facts, &d, why, sizeof(why));
+	bool locked;
+	fpga_result r;
+	int rc = look_enter(t->inst, t->place.path, &facts, &d, &locked, why, sizeof(why));
 
-	for (uint32_t i = 0; !rc && i < facts.num_objects; i++) {
-		const struct object *o = &facts.objects[i];
+	const struct object *o = rc ? NULL : find_like(token_object(t), &facts);
 
-		if (o->type != want->type || o->port != want->port || !errors_of(o, &list))
-			continue;
-		r = on_device(d, o, a);
-		break;
-	}
-	if (r == FPGA_NOT_FOUND)
-		r = say(rc ? err_to_result(rc) : r, "%s: %s: %s", a->reg->name, t->place.path,
-			rc ? why : "the device has no such register any more");
-	look_leave(t->inst, t->place.path, d);
+	r = o ? on_device(d, o, a) :
+		say(rc ? err_to_result(rc) : FPGA_NOT_FOUND, "%s: %s: %s", a->reg->name,
+		    t->place.path, rc ? why : "the device has no such register any more");
+	look_leave(t->inst, t->place.path, d, locked);
 	return r;
 }
 
 static fpga_result reach(struct handle *h, struct token *t, struct access *a)
 {
+	const struct object *o;
 	struct card *c;
 	fpga_result r;
 
@@ -91,7 +100,9 @@ static fpga_result reach(struct handle *h, struct token *t, struct access *a)
 	c = card_find(t->inst, t->place.path);
 	if (!c)
 		return on_closed(t, a);
-	r = on_device(c->dev, token_object(t), a);
+	o = find_like(token_object(t), &c->facts->f);
+	r = o ? on_device(c->dev, o, a) :
+		say(FPGA_NOT_FOUND, "%s: the device has no such register any more", a->reg->name);
 	card_put(c);
 	return r;
 }
@@ -167,9 +178,12 @@ fpga_result vfio_clear_all_errors(fpga_token token)
 
 	if (!num)
 		return say(FPGA_NOT_SUPPORTED, "it has no error registers");
-	for (uint32_t i = 0; i < num && r == FPGA_OK; i++)
-		if (list[i].clears)
-			r = clear(token, &list[i]);
+	for (uint32_t i = 0; i < num; i++) {
+		fpga_result one = list[i].clears ? clear(token, &list[i]) : FPGA_OK;
+
+		if (r == FPGA_OK)
+			r = one; /* one that cannot be cleared keeps none of the others */
+	}
 	return r;
 }
 

@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/emu-dir.h"
 
-#define MAGIC UINT64_C(0x31766e4945415041) /* "APAEInv1" */
+#define MAGIC UINT64_C(0x32766e4945415041) /* "APAEInv2" */
 #define FILE_MAX (16u << 20)
 
 struct head {
@@ -98,7 +98,7 @@ static bool sane_object(const struct object *o)
 
 static bool sane(const struct inventory_record *r)
 {
-	if (!memchr(r->path, 0, sizeof(r->path)) || r->known > 1 || r->foreign > 1 ||
+	if (!memchr(r->path, 0, sizeof(r->path)) || r->known > 1 || r->foreign > 1 || r->listed > 1 ||
 	    r->facts.num_objects > MAX_OBJECTS ||
 	    !memchr(r->facts.defect, 0, sizeof(r->facts.defect)))
 		return false;

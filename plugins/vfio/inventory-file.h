@@ -21,7 +21,7 @@ struct inventory_record {
 	char path[VDEV_PATH_MAX];
 	uint32_t known;	  /* facts are there */
 	uint32_t foreign; /* somebody without a lock holds it */
-	uint32_t unused;  /* no gaps: records are compared as bytes */
+	uint32_t listed;  /* it was among the listeners (listeners.h) when it was read */
 	struct inventory_identity identity;
 	struct facts facts;
 };

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "plugins/vfio/inventory-file.h"
+#include "plugins/vfio/listeners.h"
 
 #define ENTRIES_MAX 4096u
 #define WRITER_NS (100 * NS_PER_MS) /* longest wait for another process that writes */
@@ -28,7 +29,10 @@ struct inventory {
 	size_t num, room;
 	char dir[INVENTORY_PATH_MAX]; /* "": none, or not looked for yet */
 	bool looked_for_dir;
+	struct listeners listeners; /* as of the last refresh */
 	struct inventory_version version; /* of the file as last read */
+	uint64_t *looking; /* hashes of what this process has INVENTORY_LOOK on: threads exclude each other */
+	size_t num_looking, room_looking;
 	int holders;			  /* descriptor that has the locks; -1: none */
 	pid_t holders_pid;		  /* a child of fork needs its own */
 };
@@ -60,6 +64,8 @@ void inventory_free(struct inventory *inv)
 	for (size_t i = 0; i < inv->num; i++)
 		facts_unref(inv->entries[i].facts);
 	free(inv->entries);
+	listeners_done(&inv->listeners);
+	free(inv->looking);
 	if (inv->holders >= 0)
 		sys_close(inv->holders);
 	pthread_mutex_destroy(&inv->lock);
@@ -126,6 +132,9 @@ void inventory_refresh(struct inventory *inv)
 
 	if (directory(inv))
 		inventory_file_read(inv->dir, &inv->version, take_record, inv);
+	listeners_done(&inv->listeners);
+	if (inv->num)
+		listeners_read(&inv->listeners);
 }
 
 struct shared_facts *inventory_find(struct inventory *inv, const char *path)
@@ -136,21 +145,35 @@ struct shared_facts *inventory_find(struct inventory *inv, const char *path)
 
 	e = find(inv, path);
 	if (!e || !e->facts || !inventory_identify(path, &now) ||
-	    memcmp(&now, &e->r.identity, sizeof(now)))
+	    memcmp(&now, &e->r.identity, sizeof(now)) ||
+	    (e->r.listed && !listeners_has(&inv->listeners, path)))
 		return NULL;
 	return facts_ref(e->facts);
+}
+
+/* Lock held. Of a card that began after the list was read the list is read again. */
+static bool is_listed(struct inventory *inv, const char *path)
+{
+	if (listeners_has(&inv->listeners, path))
+		return true;
+	listeners_done(&inv->listeners);
+	listeners_read(&inv->listeners);
+	return listeners_has(&inv->listeners, path);
 }
 
 void inventory_put(struct inventory *inv, const char *path, struct shared_facts *facts)
 {
 	struct inventory_identity now;
 	struct entry *e;
+	bool listed;
 	SCOPED_LOCK(&inv->lock);
 
 	if (!inventory_identify(path, &now))
 		return;
+	listed = is_listed(inv, path);
 	e = find_or_add(inv, path);
-	if (!e || (e->facts && !e->r.foreign && !memcmp(&now, &e->r.identity, sizeof(now)) &&
+	if (!e || (e->facts && !e->r.foreign && !e->r.listed == !listed &&
+		   !memcmp(&now, &e->r.identity, sizeof(now)) &&
 		   !memcmp(&e->r.facts, &facts->f, sizeof(facts->f))))
 		return;
 	facts_unref(e->facts);
@@ -158,6 +181,7 @@ void inventory_put(struct inventory *inv, const char *path, struct shared_facts 
 	e->r.facts = facts->f;
 	e->r.identity = now;
 	e->r.known = 1;
+	e->r.listed = listed;
 	e->r.foreign = 0;
 	e->dirty = true;
 }
@@ -167,7 +191,7 @@ void inventory_set_foreign(struct inventory *inv, const char *path, bool foreign
 	struct entry *e;
 	SCOPED_LOCK(&inv->lock);
 
-	e = find(inv, path);
+	e = foreign ? find_or_add(inv, path) : find(inv, path);
 	if (!e || !e->r.foreign == !foreign)
 		return;
 	e->r.foreign = foreign;
@@ -210,26 +234,67 @@ static off_t byte_of(const char *path, enum inventory_lock which)
 	return (off_t)(hash_of(path) >> 3 << 1) + (which == INVENTORY_LOOK);
 }
 
+/* Lock held. Index + 1 of the hash among what this process looks at; 0: it is not there. */
+static size_t find_looking(const struct inventory *inv, uint64_t hash)
+{
+	for (size_t i = 0; i < inv->num_looking; i++)
+		if (inv->looking[i] == hash)
+			return i + 1;
+	return 0;
+}
+
+static int add_looking(struct inventory *inv, uint64_t hash)
+{
+	if (inv->num_looking == inv->room_looking) {
+		size_t room = inv->room_looking * 2 + 16;
+		uint64_t *grown = reallocarray(inv->looking, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		inv->looking = grown;
+		inv->room_looking = room;
+	}
+	inv->looking[inv->num_looking++] = hash;
+	return 0;
+}
+
 int inventory_lock(struct inventory *inv, const char *path, enum inventory_lock which)
 {
 	struct flock l;
 	int fd, rc;
 	SCOPED_LOCK(&inv->lock);
 
+	if (which == INVENTORY_LOOK && find_looking(inv, hash_of(path)))
+		return -EBUSY;
 	fd = holders(inv);
 	rc = fd < 0 ? 0 : range_lock(fd, F_OFD_SETLK, F_WRLCK, byte_of(path, which), &l);
-	return rc == -EAGAIN || rc == -EACCES ? -EBUSY : 0;
+	if (rc == -EAGAIN || rc == -EACCES)
+		return -EBUSY;
+	if (which == INVENTORY_LOOK)
+		add_looking(inv, hash_of(path)); /* without memory threads may meet, and wait a little */
+	return 0;
 }
 
 void inventory_unlock(struct inventory *inv, const char *path, enum inventory_lock which)
 {
 	struct flock l;
+	size_t at;
 	int fd;
 	SCOPED_LOCK(&inv->lock);
 
+	at = which == INVENTORY_LOOK ? find_looking(inv, hash_of(path)) : 0;
+	if (at)
+		inv->looking[at - 1] = inv->looking[--inv->num_looking];
 	fd = holders(inv);
 	if (fd >= 0)
 		range_lock(fd, F_OFD_SETLK, F_UNLCK, byte_of(path, which), &l);
+}
+
+bool inventory_has_locks(struct inventory *inv)
+{
+	SCOPED_LOCK(&inv->lock);
+
+	return holders(inv) >= 0;
 }
 
 bool inventory_locked(struct inventory *inv, const char *path, enum inventory_lock which)

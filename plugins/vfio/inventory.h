@@ -22,9 +22,10 @@ struct inventory;
 struct inventory *inventory_new(void); /* NULL: no memory. Touches no file yet. */
 void inventory_free(struct inventory *inv);
 
-/* Reads what others wrote since the last time. Once at the beginning of an enumeration. */
+/* Reads what others wrote since the last time, and who listens. At the beginning of an enumeration. */
 void inventory_refresh(struct inventory *inv);
-/* What is known of the device behind a socket; a reference, or NULL: nothing that still holds. */
+/* What is known of the device behind a socket; a reference, or NULL: nothing that still holds. One that
+ * listened, as far as could be seen, and does no more, is not known either. */
 struct shared_facts *inventory_find(struct inventory *inv, const char *path);
 /* Remembers; written to the file by inventory_save(). */
 void inventory_put(struct inventory *inv, const char *path, struct shared_facts *facts);
@@ -37,6 +38,8 @@ enum inventory_lock { INVENTORY_HOLD, INVENTORY_LOOK };
 /* 0; -EBUSY: another process has it. Without a directory 0 as well. */
 int inventory_lock(struct inventory *inv, const char *path, enum inventory_lock which);
 void inventory_unlock(struct inventory *inv, const char *path, enum inventory_lock which);
+/* Are there locks at all? */
+bool inventory_has_locks(struct inventory *inv);
 /* Does another process have it? */
 bool inventory_locked(struct inventory *inv, const char *path, enum inventory_lock which);
 

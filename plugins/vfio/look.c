@@ -16,20 +16,29 @@
 #define LOOK_NS (200 * NS_PER_MS)    /* a server that is silent for so long is held */
 #define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
+#define PATIENCE_LOOKER_NS (LOOK_BUDGET_NS + NS_PER_S) /* for one that looks by its lock, and gets on */
 #define PAUSE_NS (2 * NS_PER_MS)
 
 /* ---- reading a device ---- */
 
+static bool somebody_looks(struct instance *inst, const char *path)
+{
+	return inventory_locked(inst->inventory, path, INVENTORY_LOOK);
+}
+
 int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret)
 {
-	int64_t end = clock_deadline(patience_ns);
+	int64_t end = clock_deadline(patience_ns), last = clock_deadline(PATIENCE_LOOKER_NS);
 	int rc;
 
 	opt->call_ns = opt->to_use ? inst->call_ns : LOOK_NS;
 	for (;;) {
 		rc = way_vfio_user.open(path, opt, why, why_len, ret);
-		if (rc != -EBUSY || clock_now_ns() >= end)
+		if (rc != -EBUSY)
+			return rc;
+		/* Who looks is soon done; how soon depends on the device. */
+		if (clock_now_ns() >= (opt->to_use && somebody_looks(inst, path) ? last : end))
 			return rc;
 		clock_sleep_ns(PAUSE_NS);
 	}
@@ -102,12 +111,16 @@ static int read_bar_sizes(struct vdev *d, bool all, struct dfl_io *io)
 	return rc;
 }
 
-static bool needs_other_bars(const struct dfl_list *lists, unsigned int n, const struct facts *f)
+/* Its other BARs are not asked for, then. What cannot be told yet, or is no list, is left to dfl_read(). */
+static int may_have_ports(struct dfl_io *io, unsigned int num_lists, bool *ret)
 {
-	for (unsigned int i = 0; i < n; i++)
-		if (lists[i].bar)
-			return true;
-	return *f->defect || (f->num_objects && f->objects[0].head.size);
+	uint64_t head = 0;
+	int rc = 0;
+
+	if (!num_lists && io->bar_size[0] >= sizeof(head))
+		rc = io->read(io->ctx, 0, 0, &head);
+	*ret = num_lists || dfl_is_unit(head);
+	return rc;
 }
 
 int look_read_facts(struct vdev *d, int64_t budget_ns, struct facts *ret)
@@ -116,6 +129,7 @@ int look_read_facts(struct vdev *d, int64_t budget_ns, struct facts *ret)
 	struct dfl_io io = { .ctx = &reader, .read = io_read, .write = io_write };
 	struct dfl_list lists[DFL_MAX_LISTS];
 	unsigned int n = 0;
+	bool ports = false;
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
@@ -127,12 +141,11 @@ int look_read_facts(struct vdev *d, int64_t budget_ns, struct facts *ret)
 	if (!rc)
 		rc = read_bar_sizes(d, false, &io);
 	if (!rc)
-		rc = dfl_read(&io, lists, n, ret);
-	if (!rc && needs_other_bars(lists, n, ret)) {
+		rc = may_have_ports(&io, n, &ports);
+	if (!rc && ports)
 		rc = read_bar_sizes(d, true, &io);
-		if (!rc)
-			rc = dfl_read(&io, lists, n, ret);
-	}
+	if (!rc)
+		rc = dfl_read(&io, lists, n, ret);
 	if (rc == -ETIME) {
 		snprintf(ret->defect, sizeof(ret->defect),
 			 "its feature lists took longer than %lld ms",
@@ -146,7 +159,7 @@ int look_read_facts(struct vdev *d, int64_t budget_ns, struct facts *ret)
 
 static int lock_patiently(struct instance *inst, const char *path)
 {
-	int64_t end = clock_deadline(PATIENCE_UNKNOWN_NS);
+	int64_t end = clock_deadline(PATIENCE_LOOKER_NS);
 	int rc;
 
 	for (;;) {
@@ -158,12 +171,13 @@ static int lock_patiently(struct instance *inst, const char *path)
 }
 
 int look_enter(struct instance *inst, const char *path, struct facts *facts, struct vdev **ret,
-	       char *why, size_t why_len)
+	       bool *locked, char *why, size_t why_len)
 {
 	struct vdev_options opt = { .connect_ns = LOOK_NS, .spin_ns = inst->spin_ns };
 	int rc = lock_patiently(inst, path);
 
 	*ret = NULL;
+	*locked = !rc;
 	snprintf(why, why_len, "another process has the device open");
 	if (!rc && inventory_locked(inst->inventory, path, INVENTORY_HOLD))
 		rc = -EBUSY;
@@ -176,11 +190,12 @@ int look_enter(struct instance *inst, const char *path, struct facts *facts, str
 	return rc;
 }
 
-void look_leave(struct instance *inst, const char *path, struct vdev *d)
+void look_leave(struct instance *inst, const char *path, struct vdev *d, bool locked)
 {
 	if (d)
 		d->ops->close(d);
-	inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
+	if (locked)
+		inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
 }
 
 /* ---- one look ---- */
@@ -235,41 +250,67 @@ static void learn(struct instance *inst, struct look *l, const struct facts *fac
 	inventory_put(inst->inventory, l->place->path, s);
 }
 
+/* Nothing more is to be learned by waiting from who has neither lock, but that it was another user's look. */
+static int64_t patience(struct instance *inst, const struct look *l)
+{
+	return l->facts || (!l->held && inventory_has_locks(inst->inventory)) ? PATIENCE_NS :
+										PATIENCE_UNKNOWN_NS;
+}
+
+/* 0: it is read, and the lock is kept. -EBUSY: *other, another process looks at it, or it is held. */
+static int try_to_look(struct instance *inst, const struct look *l, bool alone, struct facts *facts,
+		       bool *other)
+{
+	const char *path = l->place->path;
+	int rc = -EBUSY;
+
+	*other = false;
+	if (l->held)
+		return rc;
+	rc = inventory_lock(inst->inventory, path, INVENTORY_LOOK);
+	*other = rc == -EBUSY;
+	if (!rc) {
+		rc = glance(inst, path, alone, facts);
+		if (rc)
+			inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
+	}
+	return rc;
+}
+
+static void conclude(struct instance *inst, struct look *l, int rc, const struct facts *facts)
+{
+	l->there = !rc || rc == -EBUSY;
+	l->locked = !rc;
+	if (!rc) {
+		learn(inst, l, facts); /* the lock goes when others can read of it */
+	} else if (rc == -EBUSY) {
+		if (!l->held)
+			inventory_set_foreign(inst->inventory, l->place->path, true);
+		l->held = true;
+	}
+}
+
 /*
  * Only one process looks at a device at a time, and none while one holds it: each would tell the
  * other that it is busy. Whoever waits here finds what the other learned.
  */
 static void find_out(struct instance *inst, struct look *l, bool alone)
 {
-	int64_t end = clock_deadline(l->facts ? PATIENCE_NS : PATIENCE_UNKNOWN_NS);
-	const char *path = l->place->path;
+	int64_t end = clock_deadline(patience(inst, l)), last = clock_deadline(PATIENCE_LOOKER_NS);
 	struct facts facts;
+	bool other;
 	int rc;
 
 	for (;;) {
-		rc = l->held ? -EBUSY : inventory_lock(inst->inventory, path, INVENTORY_LOOK);
-		if (!rc) {
-			rc = glance(inst, path, alone, &facts);
-			if (rc)
-				inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
-		}
-		if (rc != -EBUSY || clock_now_ns() >= end)
+		rc = try_to_look(inst, l, alone, &facts, &other);
+		if (rc != -EBUSY || clock_now_ns() >= (other ? last : end))
 			break;
 		clock_sleep_ns(PAUSE_NS);
 		inventory_refresh(inst->inventory);
 		if (known(inst, l))
 			return;
 	}
-	if (!rc) {
-		learn(inst, l, &facts); /* the lock goes when others can read of it */
-	} else if (rc == -EBUSY) {
-		l->there = true;
-		if (!l->held)
-			inventory_set_foreign(inst->inventory, path, true);
-		l->held = true;
-	} else {
-		l->there = false;
-	}
+	conclude(inst, l, rc, &facts);
 }
 
 /* ---- several ---- */
@@ -293,7 +334,7 @@ void look_at(struct instance *inst, struct look *looks, size_t n)
 
 	inventory_refresh(inst->inventory);
 	for (size_t i = 0; i < n; i++) {
-		looks[i].there = looks[i].held = false;
+		looks[i].there = looks[i].held = looks[i].locked = false;
 		looks[i].facts = NULL;
 		if (known(inst, &looks[i]) || !t.looks)
 			continue;
@@ -303,7 +344,9 @@ void look_at(struct instance *inst, struct look *looks, size_t n)
 		crew_work(t.num, find_out_one, &t);
 		inventory_save(inst->inventory);
 		for (size_t i = 0; i < t.num; i++)
-			inventory_unlock(inst->inventory, t.looks[i]->place->path, INVENTORY_LOOK);
+			if (t.looks[i]->locked)
+				inventory_unlock(inst->inventory, t.looks[i]->place->path,
+						 INVENTORY_LOOK);
 	}
 	free(t.looks);
 }

@@ -13,6 +13,7 @@ struct look {
 	const struct place *place;
 	bool there;		    /* a device of ours is; otherwise the rest is nothing */
 	bool held;		    /* by another process */
+	bool locked;		    /* look.c's own: what was learned is not in the file yet */
 	struct shared_facts *facts; /* the caller's reference; NULL: not known */
 };
 
@@ -25,8 +26,8 @@ void look_at(struct instance *inst, struct look *looks, size_t n);
  * follow in any case.
  */
 int look_enter(struct instance *inst, const char *path, struct facts *facts, struct vdev **ret,
-	       char *why, size_t why_len);
-void look_leave(struct instance *inst, const char *path, struct vdev *d);
+	       bool *locked, char *why, size_t why_len);
+void look_leave(struct instance *inst, const char *path, struct vdev *d, bool locked);
 
 /* Opens a device; while it is held by one that may only be looking, tries again for patience_ns. */
 int look_open(struct instance *inst, const char *path, struct vdev_options *opt,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "plugins/vfio/card.h"
 
 static fpga_result other_device(const struct token *t)
@@ -15,14 +16,13 @@ static fpga_result other_device(const struct token *t)
 
 static bool is_same(const struct object *a, const struct object *b)
 {
-	return a->type == b->type && a->port == b->port && !memcmp(a->guid, b->guid, sizeof(a->guid));
+	return a->type == b->type && a->head.bar == b->head.bar && a->head.offset == b->head.offset &&
+	       !memcmp(a->guid, b->guid, sizeof(a->guid));
 }
 
-/* The token's object among what the device has now; of two that look the same the one in its place. */
-static uint32_t find_same(const struct token *t, const struct object *want, const struct facts *now)
+/* The token's object among what the device has now. */
+static uint32_t find_same(const struct object *want, const struct facts *now)
 {
-	if (t->object < now->num_objects && is_same(&now->objects[t->object], want))
-		return t->object;
 	for (uint32_t i = 0; i < now->num_objects; i++)
 		if (is_same(&now->objects[i], want))
 			return i;
@@ -45,7 +45,7 @@ static uint32_t find_only(const struct facts *now)
 static fpga_result find_object(struct token *t, const struct facts *now)
 {
 	const struct object *want = token_object(t);
-	uint32_t found = want ? find_same(t, want, now) : find_only(now);
+	uint32_t found = want ? find_same(want, now) : find_only(now);
 
 	if (found == MAX_OBJECTS)
 		return other_device(t);
@@ -71,13 +71,8 @@ static struct handle *handle_new(const struct token *t, bool shared)
 	return h;
 }
 
-/* The card is open: takes the object. */
-static fpga_result take_object(struct handle *h, struct card *c)
+static void describe_object(struct handle *h, struct card *c)
 {
-	fpga_result r = find_object(&h->token, &c->facts->f);
-
-	if (r != FPGA_OK)
-		return r;
 	facts_unref(h->token.facts);
 	h->token.facts = facts_ref(c->facts);
 	h->object = *token_object(&h->token);
@@ -85,11 +80,37 @@ static fpga_result take_object(struct handle *h, struct card *c)
 	h->dev = c->dev;
 	for (uint32_t i = 0; i < h->object.num_mmio; i++)
 		mmio_add(h, &h->object.mmio[i], c->bars[h->object.mmio[i].bar]);
+}
+
+/* Who had it before closed it while this one held on to the device: it begins anew. */
+static int begin_anew(struct card *c)
+{
+	int rc = c->stopped ? c->dev->ops->reset(c->dev) : 0;
+
+	if (!rc && c->stopped)
+		rc = card_set_command(c->dev, true);
+	c->stopped = c->stopped && rc;
+	return rc;
+}
+
+/* The card is open: takes the object. */
+static fpga_result take_object(struct handle *h, struct card *c)
+{
+	fpga_result r = find_object(&h->token, &c->facts->f);
+	int rc;
+	SCOPED_LOCK(&c->lock);
+
+	if (r != FPGA_OK)
+		return r;
+	describe_object(h, c);
 	if (card_enter(c, h))
 		return say(FPGA_BUSY, "fpgaOpen: %s: this process has the %s open already",
 			   h->token.place.path,
 			   h->object.type == FPGA_DEVICE ? "device" : "accelerator");
-	return FPGA_OK;
+	rc = begin_anew(c);
+	if (rc)
+		card_leave(c, h);
+	return rc ? say_device(h->dev, rc, "fpgaOpen") : FPGA_OK;
 }
 
 fpga_result vfio_open(fpga_token token, fpga_handle *handle, int flags)
@@ -100,10 +121,12 @@ fpga_result vfio_open(fpga_token token, fpga_handle *handle, int flags)
 
 	if (flags & ~(FPGA_OPEN_SHARED | FPGA_OPEN_HAS_PARENT_AFU))
 		return say(FPGA_INVALID_PARAM, "fpgaOpen: unknown flags 0x%x",
-			   (unsigned int)(flags & ~FPGA_OPEN_SHARED));
+			   (unsigned int)(flags & ~(FPGA_OPEN_SHARED | FPGA_OPEN_HAS_PARENT_AFU)));
 	h = handle_new(token, flags & FPGA_OPEN_SHARED);
 	if (!h)
 		return say(FPGA_NO_MEMORY, "fpgaOpen: no memory");
+	if (flags & FPGA_OPEN_HAS_PARENT_AFU)
+		h->parent = *handle;
 	r = card_get(&h->token, &c);
 	if (r == FPGA_OK) {
 		r = take_object(h, c);
@@ -134,24 +157,32 @@ static void start_again(struct handle *h)
 		card_port_reset(h->card, &h->object, false);
 }
 
-fpga_result vfio_close(fpga_handle handle)
+/* Nobody opens the object before its DMA has stopped, and what it reached is given back. */
+static void leave(struct handle *h)
 {
-	struct handle *h = handle;
 	struct card *c = h->card;
-	bool dead = atomic_load(&h->dev->dead);
-	fpga_result r = dead ? say_device(h->dev, -EIO, "fpgaClose: closed, but") : FPGA_OK;
+	bool plain = h->object.type == FPGA_ACCELERATOR && !h->object.head.size;
+	bool last, alive = !atomic_load(&h->dev->dead);
+	SCOPED_LOCK(&c->lock);
 
-	card_leave(c, h);
-	/* Another handle on the same object goes on with it. */
-	bool last = !card_object_held(c->inst, c->place.path, h->token.object);
-
-	if (!dead && last)
+	last = card_leave(c, h); /* another handle on the same object goes on with it */
+	if (alive && last)
 		stop(h);
 	events_drop(&c->events, h->dev, h);
 	buffers_release_all(&c->buffers, h->dev, h);
-	if (!dead && last)
+	if (alive && last)
 		start_again(h);
-	card_put(c);
+	c->stopped |= last && plain;
+}
+
+fpga_result vfio_close(fpga_handle handle)
+{
+	struct handle *h = handle;
+	bool dead = atomic_load(&h->dev->dead);
+	fpga_result r = dead ? say_device(h->dev, -EIO, "fpgaClose: closed, but") : FPGA_OK;
+
+	leave(h);
+	card_put(h->card);
 	handle_free(h);
 	return r;
 }

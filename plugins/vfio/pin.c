@@ -6,30 +6,20 @@
  */
 #include <errno.h>
 
-#include "base/cleanup.h"
 #include "plugins/vfio/card.h"
-
-/* The buffer among those of this process's devices. *here: it is on the handle's own device. */
-static int find(struct handle *h, const void *at, uint64_t ioaddr, struct buffer *ret, bool *here)
-{
-	struct instance *inst = h->card->inst;
-	int rc = -ENOENT;
-	SCOPED_LOCK(&inst->lock);
-
-	for (struct card *c = inst->cards; c && rc == -ENOENT; c = c->next) {
-		rc = buffers_copy(&c->buffers, at, ioaddr, ret);
-		*here = c == h->card;
-	}
-	return rc;
-}
 
 fpga_result vfio_pin_buffer(fpga_handle handle, void *at, uint64_t len, uint64_t ioaddr)
 {
 	struct handle *h = handle;
+	const struct handle *parent = h->parent;
 	struct buffer buf;
-	bool here = false;
-	int rc = find(h, at, ioaddr, &buf, &here);
+	int rc;
 
+	if (!parent)
+		return say(FPGA_INVALID_PARAM, "the accelerator was not opened as another's child");
+	if (parent->card == h->card)
+		return FPGA_OK; /* one device, and the same addresses */
+	rc = buffers_copy(&parent->card->buffers, at, ioaddr, &buf);
 	if (rc || buf.len != len) {
 		if (!rc)
 			memory_release(&buf.memory);
@@ -38,14 +28,14 @@ fpga_result vfio_pin_buffer(fpga_handle handle, void *at, uint64_t len, uint64_t
 			   "child", (unsigned long long)len, (unsigned long long)ioaddr);
 	}
 	buf.owner = h;
-	rc = here ? 0 : buffers_pin(&h->card->buffers, h->dev, &buf);
-	if (rc || here)
+	rc = buffers_pin(&h->card->buffers, h->dev, &buf);
+	if (rc)
 		memory_release(&buf.memory);
 	if (rc == -EBUSY)
 		return say(FPGA_BUSY,
 			   "fpgaPrepareBuffer: the address 0x%llx is in use on a child's device",
 			   (unsigned long long)ioaddr);
-	return rc ? say_device(h->dev, rc, "fpgaPrepareBuffer: a child") : FPGA_OK;
+	return rc && rc != -EEXIST ? say_device(h->dev, rc, "fpgaPrepareBuffer: a child") : FPGA_OK;
 }
 
 fpga_result vfio_unpin_buffer(fpga_handle handle, void *at, uint64_t len, uint64_t ioaddr)
@@ -55,6 +45,6 @@ fpga_result vfio_unpin_buffer(fpga_handle handle, void *at, uint64_t len, uint64
 
 	(void)at;
 	(void)len;
-	/* On the parent's own device there was nothing to pin. */
+	/* On the parent's own device, and on one that a brother has it on, there was nothing to pin. */
 	return rc && rc != -ENOENT ? say_device(h->dev, rc, "fpgaReleaseBuffer: a child") : FPGA_OK;
 }

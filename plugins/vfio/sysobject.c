@@ -246,5 +246,7 @@ fpga_result vfio_object_write64(fpga_object object, uint64_t value, int flags)
 		return say(FPGA_NO_ACCESS, "fpgaObjectWrite64: %s can only be read",
 			   o->regs[0]->name);
 	r = errors_write(o->handle, &o->token, o->regs[0], value);
-	return r == FPGA_OK ? refresh(o) : r;
+	if (r == FPGA_OK)
+		refresh(o); /* it was written, whether it can be read or not */
+	return r;
 }

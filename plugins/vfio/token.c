@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,16 +51,18 @@ static uint64_t mix(uint64_t h, const char *text)
 	return h;
 }
 
-/* Stable across runs: FNV-1a of the path, and of what in the device it is unless it is all of it. */
+/* Stable across runs: FNV-1a of the path, and of where in the device it is unless it is all of it. */
 static uint64_t object_id(const struct token *t)
 {
 	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), t->place.path);
 	const struct object *o = token_object(t);
-	const char port[] = { '/', (char)('0' + (o ? o->port : 0)), 0 };
+	char where[40];
 
 	if (!o || !o->head.size)
 		return h;
-	return mix(h, o->type == FPGA_DEVICE ? "/fme" : port);
+	snprintf(where, sizeof(where), "/%s%u:%llx", o->type == FPGA_DEVICE ? "fme" : "port",
+		 o->head.bar, (unsigned long long)o->head.offset);
+	return mix(h, where);
 }
 
 /* Bits as the original's properties take them from the bitstream id. */

@@ -77,7 +77,8 @@ struct handle {
 	struct object object; /* a copy: what was opened */
 	struct token token;
 	bool shared;
-	struct handle *next; /* of the card's */
+	const struct handle *parent; /* of an accelerator's child: its parent, which is closed later */
+	struct handle *next;	     /* of the card's */
 };
 
 /* Sets the reason and returns the code. */

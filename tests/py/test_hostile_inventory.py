@@ -35,7 +35,7 @@ def works(machine):
 def remembered(machine):
     """The files are as they should be: a new process learns of the card from them."""
     data = (machine.inventory / "inventory").read_bytes()
-    assert data[:8] == b"APAEInv1" and b"card0.sock" in data
+    assert data[:8] == b"APAEInv2" and b"card0.sock" in data
     assert sorted(os.listdir(machine.inventory)) == ["holders", "inventory"]
 
 
@@ -196,5 +196,5 @@ def test_writers_that_died(rig):
     for pid in range(1, 40000, 7):
         (rig.inventory / f"inventory.{pid}").write_bytes(b"half")
     works(rig)
-    assert (rig.inventory / "inventory").read_bytes()[:8] == b"APAEInv1"
+    assert (rig.inventory / "inventory").read_bytes()[:8] == b"APAEInv2"
     shutil.rmtree(rig.inventory)

@@ -115,6 +115,7 @@ static void lists(void **state)
 {
 	static const unsigned int of_fme[] = { 0, 1, 2, 4, 5, 0x15, 0xfff };
 	static const unsigned int of_port[] = { 1, 0x10, 0x12, 0x13, 0xfff };
+	static const unsigned int with_bridge[] = { 1, 0x10, 0x12, 0x13, 0xff0, 0xfff };
 	unsigned int ids[17];
 	uint64_t end;
 
@@ -130,6 +131,7 @@ static void lists(void **state)
 	list_of(&fme, ids, &end);
 	assert_int_equal(end, board->ports[0].offset);
 	list_of(&port, ids, &end);
+	assert_memory_equal(ids, with_bridge, sizeof(with_bridge));
 	assert_int_equal(end, board->ports[1].offset - board->ports[0].offset);
 }
 
@@ -182,6 +184,8 @@ static void errors_clear_with_ones(void **state)
 	assert_int_equal(block_get64(&fme, 0x3038), 6);
 	block_fme.raise(&fme);
 	assert_int_equal(block_get64(&fme, 0x3040), 6); /* the next one */
+	block_fme.reset(&fme);
+	assert_int_equal(block_get64(&fme, 0x3010), 6); /* a reset clears no error */
 	put_in(&fme, 0x3010, 2);
 	assert_int_equal(block_get64(&fme, 0x3010), 4);
 	block_fme.written(&fme, 0x3010, 4, 4); /* a half clears nothing of the other */
