@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "plugins/vfio/card.h"
 #include "plugins/vfio/crew.h"
@@ -257,75 +258,110 @@ static int64_t patience(struct instance *inst, const struct look *l)
 										PATIENCE_UNKNOWN_NS;
 }
 
-/* 0: it is read, and the lock is kept. -EBUSY: *other, another process looks at it, or it is held. */
-static int try_to_look(struct instance *inst, const struct look *l, bool alone, struct facts *facts,
-		       bool *other)
+/* Reads what others wrote; they write before they let go of the lock. */
+static bool known_by_now(struct instance *inst, struct look *l)
+{
+	inventory_refresh(inst->inventory);
+	return known(inst, l);
+}
+
+/* 0: it is read, and the lock is kept. -EEXIST: it is known meanwhile. -EBUSY: it is held. */
+static int look_locked(struct instance *inst, struct look *l, bool alone, struct facts *facts)
 {
 	const char *path = l->place->path;
-	int rc = -EBUSY;
+	int rc = known_by_now(inst, l) ? -EEXIST : l->held ? -EBUSY : 0;
 
-	*other = false;
-	if (l->held)
-		return rc;
-	rc = inventory_lock(inst->inventory, path, INVENTORY_LOOK);
-	*other = rc == -EBUSY;
-	if (!rc) {
+	if (!rc)
 		rc = glance(inst, path, alone, facts);
-		if (rc)
-			inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
-	}
+	if (rc)
+		inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
 	return rc;
 }
 
-static void conclude(struct instance *inst, struct look *l, int rc, const struct facts *facts)
+struct todo {
+	struct instance *inst;
+	struct look **looks;
+	size_t num;
+	pthread_mutex_t lock; /* guards `locked` of the looks */
+};
+
+/* Writes what was learned so far and lets go of its locks: others wait for it. */
+static void publish(struct todo *t)
+{
+	bool any = false;
+	SCOPED_LOCK(&t->lock);
+
+	for (size_t i = 0; i < t->num; i++)
+		any |= t->looks[i]->locked;
+	if (any)
+		inventory_save(t->inst->inventory);
+	for (size_t i = 0; i < t->num; i++) {
+		if (t->looks[i]->locked)
+			inventory_unlock(t->inst->inventory, t->looks[i]->place->path, INVENTORY_LOOK);
+		t->looks[i]->locked = false;
+	}
+}
+
+static void conclude(struct todo *t, struct look *l, int rc, const struct facts *facts)
 {
 	l->there = !rc || rc == -EBUSY;
-	l->locked = !rc;
 	if (!rc) {
-		learn(inst, l, facts); /* the lock goes when others can read of it */
+		learn(t->inst, l, facts);
+		SCOPED_LOCK(&t->lock);
+		l->locked = true; /* till others can read of it */
 	} else if (rc == -EBUSY) {
 		if (!l->held)
-			inventory_set_foreign(inst->inventory, l->place->path, true);
+			inventory_set_foreign(t->inst->inventory, l->place->path, true);
 		l->held = true;
 	}
 }
 
 /*
  * Only one process looks at a device at a time, and none while one holds it: each would tell the
- * other that it is busy. Whoever waits here finds what the other learned.
+ * other that it is busy. Whoever waits here finds what the other learned; and lets go itself of what it
+ * learned of other devices, for the other may be waiting for that.
  */
-static void find_out(struct instance *inst, struct look *l, bool alone)
+static void find_out(struct todo *t, struct look *l)
 {
+	struct instance *inst = t->inst;
 	int64_t end = clock_deadline(patience(inst, l)), last = clock_deadline(PATIENCE_LOOKER_NS);
 	struct facts facts;
-	bool other;
 	int rc;
 
 	for (;;) {
-		rc = try_to_look(inst, l, alone, &facts, &other);
-		if (rc != -EBUSY || clock_now_ns() >= (other ? last : end))
+		rc = inventory_lock(inst->inventory, l->place->path, INVENTORY_LOOK);
+		if (rc == -EBUSY && clock_now_ns() < last)
+			end = clock_deadline(patience(inst, l)); /* its turn is not this one's time */
+		else if (!rc)
+			rc = look_locked(inst, l, t->num == 1, &facts);
+		if (rc == -EEXIST)
+			return;
+		if (rc != -EBUSY || clock_now_ns() >= end)
 			break;
+		publish(t);
 		clock_sleep_ns(PAUSE_NS);
-		inventory_refresh(inst->inventory);
-		if (known(inst, l))
+		if (known_by_now(inst, l))
 			return;
 	}
-	conclude(inst, l, rc, &facts);
+	conclude(t, l, rc, &facts);
 }
 
 /* ---- several ---- */
-
-struct todo {
-	struct instance *inst;
-	struct look **looks;
-	size_t num;
-};
 
 static void find_out_one(void *ctx, size_t i)
 {
 	struct todo *t = ctx;
 
-	find_out(t->inst, t->looks[i], t->num == 1);
+	find_out(t, t->looks[i]);
+}
+
+static void find_out_all(struct todo *t)
+{
+	pthread_mutex_init(&t->lock, NULL);
+	crew_work(t->num, find_out_one, t);
+	publish(t);
+	inventory_save(t->inst->inventory); /* also what others hold */
+	pthread_mutex_destroy(&t->lock);
 }
 
 void look_at(struct instance *inst, struct look *looks, size_t n)
@@ -340,13 +376,7 @@ void look_at(struct instance *inst, struct look *looks, size_t n)
 			continue;
 		t.looks[t.num++] = &looks[i];
 	}
-	if (t.num) {
-		crew_work(t.num, find_out_one, &t);
-		inventory_save(inst->inventory);
-		for (size_t i = 0; i < t.num; i++)
-			if (t.looks[i]->locked)
-				inventory_unlock(inst->inventory, t.looks[i]->place->path,
-						 INVENTORY_LOOK);
-	}
+	if (t.num)
+		find_out_all(&t);
 	free(t.looks);
 }

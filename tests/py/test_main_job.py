@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -190,3 +191,16 @@ def test_hello_events_without_a_device(machine):
     assert done.returncode == 1 and "No FPGA device was found" in done.stderr
     done = machine.run("hello_events", "nonsense")
     assert done.returncode == 1 and "'nonsense' is no address" in done.stderr
+
+
+def test_slow_cards_and_several_lookers(here):
+    """Nothing is known and answers are late; each looks at both cards, and who waits gets its turn."""
+    for name, board, delay in (("card0", "multi", 2), ("card1", "n6000", 3)):
+        here.good("opae", "emu", "start", "--name", name, "--board", board, "--faults",
+                  f"delay={delay}")
+    for _ in range(3):
+        (here.folder / "inventory" / "inventory").unlink(missing_ok=True)
+        with ThreadPoolExecutor(5) as pool:
+            lists = list(pool.map(lambda _: here.good("opae", "list"), range(5)))
+        for text in lists:
+            assert len(text.splitlines()) == 7 and "in use" not in text, text
