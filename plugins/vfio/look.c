@@ -14,7 +14,10 @@
 #include "plugins/vfio/dfl.h"
 #include "plugins/vfio/inventory.h"
 
-#define LOOK_NS (200 * NS_PER_MS)    /* a server that is silent for so long is held */
+/* A server that is silent for so long is held, or slow: nothing tells them apart but patience, and one that
+ * answered once, or was held before, gets less of it. */
+#define LOOK_NS (200 * NS_PER_MS)
+#define LOOK_FIRST_NS NS_PER_S
 #define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
 #define PATIENCE_LOOKER_NS (LOOK_BUDGET_NS + NS_PER_S) /* for one that looks by its lock, and gets on */
@@ -33,7 +36,8 @@ int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
 	int64_t end = clock_deadline(patience_ns), last = clock_deadline(PATIENCE_LOOKER_NS);
 	int rc;
 
-	opt->call_ns = opt->to_use ? inst->call_ns : LOOK_NS;
+	if (opt->to_use || opt->call_ns > inst->call_ns)
+		opt->call_ns = inst->call_ns;
 	for (;;) {
 		rc = way_vfio_user.open(path, opt, why, why_len, ret);
 		if (rc != -EBUSY)
@@ -174,7 +178,7 @@ static int lock_patiently(struct instance *inst, const char *path)
 int look_enter(struct instance *inst, const char *path, struct facts *facts, struct vdev **ret,
 	       bool *locked, char *why, size_t why_len)
 {
-	struct vdev_options opt = { .connect_ns = LOOK_NS, .spin_ns = inst->spin_ns };
+	struct vdev_options opt = { .connect_ns = LOOK_NS, .call_ns = LOOK_NS, .spin_ns = inst->spin_ns };
 	int rc = lock_patiently(inst, path);
 
 	*ret = NULL;
@@ -202,9 +206,13 @@ void look_leave(struct instance *inst, const char *path, struct vdev *d, bool lo
 /* ---- one look ---- */
 
 /* Opens the device for a moment. 0, -EBUSY, or why there is none. */
-static int glance(struct instance *inst, const char *path, bool alone, struct facts *facts)
+static int glance(struct instance *inst, const struct look *l, bool alone, struct facts *facts)
 {
-	struct vdev_options opt = { .connect_ns = LOOK_NS, .spin_ns = alone ? inst->spin_ns : 0 };
+	const char *path = l->place->path;
+	bool first = !l->facts && !inventory_is_foreign(inst->inventory, path);
+	int64_t wait = first ? LOOK_FIRST_NS : LOOK_NS;
+	struct vdev_options opt = { .connect_ns = wait, .call_ns = wait,
+				    .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
 	char why[160];
 	int rc = look_open(inst, path, &opt, 0, why, sizeof(why), &d);
@@ -272,7 +280,7 @@ static int look_locked(struct instance *inst, struct look *l, bool alone, struct
 	int rc = known_by_now(inst, l) ? -EEXIST : l->held ? -EBUSY : 0;
 
 	if (!rc)
-		rc = glance(inst, path, alone, facts);
+		rc = glance(inst, l, alone, facts);
 	if (rc)
 		inventory_unlock(inst->inventory, path, INVENTORY_LOOK);
 	return rc;
