@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -45,6 +46,59 @@ static void descriptors_are_cloexec(void **state)
 		assert_true(fcntl(fds[i], F_GETFD) & FD_CLOEXEC);
 		assert_int_equal(sys_close(fds[i]), 0);
 	}
+}
+
+static int receive_one(int socket)
+{
+	char byte, room[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+			      .msg_controllen = sizeof(room) };
+	int fd = -1;
+
+	assert_int_equal(sys_recvmsg(socket, &msg, 0), 1);
+	assert_non_null(CMSG_FIRSTHDR(&msg));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+static void send_one(int socket, int fd)
+{
+	char room[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { room, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+			      .msg_controllen = sizeof(room) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	assert_int_equal(sys_sendmsg(socket, &msg, 0), 1);
+}
+
+/* What a program writes to its standard output must not get into our files, if it has none. */
+static void standard_numbers_are_the_programs(void **state)
+{
+	int saved = dup(0), pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	send_one(pair[0], pair[1]);
+	close(0);
+	int fds[] = { sys_open("/dev/null", O_RDONLY, 0), sys_memfd("t", 0), sys_eventfd(0, 0),
+		      sys_socket(AF_UNIX, SOCK_STREAM, 0), receive_one(pair[1]) };
+
+	assert_int_equal(fcntl(0, F_GETFD), -1);
+	assert_int_equal(dup2(saved, 0), 0);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		assert_true(fds[i] > 2);
+		assert_true(fcntl(fds[i], F_GETFD) & FD_CLOEXEC);
+		sys_close(fds[i]);
+	}
+	close(saved);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void errors_are_negative_errno(void **state)
@@ -127,6 +181,7 @@ int main(void)
 		cmocka_unit_test(deadline_saturates),
 		cmocka_unit_test(left_rounds_up),
 		cmocka_unit_test(descriptors_are_cloexec),
+		cmocka_unit_test(standard_numbers_are_the_programs),
 		cmocka_unit_test(errors_are_negative_errno),
 		cmocka_unit_test(seam_can_be_swapped),
 		cmocka_unit_test(cards_have_addresses),
