@@ -2,8 +2,11 @@
 #include "opae.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command commands[] = {
 	{ "list", "[--json] [ADDRESS | GUID]", "the accelerators and devices there are", cmd_list },
@@ -56,14 +59,28 @@ static bool asks_for_help(const char *arg)
 
 static int run(const struct command *c, int argc, char *argv[])
 {
-	if (argc < 2 || !asks_for_help(argv[1]))
-		return c->run(argc, argv);
-	print_usage(stdout, c->name);
-	return EXIT_OK;
+	for (int i = 1; i < argc; i++)
+		if (asks_for_help(argv[i])) {
+			print_usage(stdout, c->name);
+			return EXIT_OK;
+		}
+	return c->run(argc, argv);
+}
+
+/*
+ * A standard descriptor that is closed is taken by something that fails whoever uses it; by the next file
+ * that is opened, otherwise, and the output would go there.
+ */
+static void take_closed_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+			exit(EXIT_FAILED);
 }
 
 int main(int argc, char *argv[])
 {
+	take_closed_descriptors();
 	if (argc < 2) {
 		print_usage(stderr, NULL);
 		return EXIT_USAGE;

@@ -130,6 +130,27 @@ def test_plugins(machine):
     assert machine.run("opae", "list", env=env).returncode == 0
 
 
+def test_output_that_gets_lost_is_a_failure(here):
+    """Also where there is none: what is printed goes into no file that happens to be opened."""
+    here.start()
+    for command in ("list", "info --json", "doctor", "plugins", "emu list", "--help"):
+        for to in (">/dev/full", ">&-"):
+            done = here.run("/bin/sh", "-c", f"exec {here.bin}/opae {command} {to}")
+            assert done.returncode == 1 and "could not be written" in done.stderr, (command, to)
+    here.run("/bin/sh", "-c", f"exec {here.bin}/opae emu start --name quiet <&- >&- 2>&-")
+    assert "quiet" in here.good("opae", "emu", "list")
+    assert "Test PASSED" in here.good("hello_fpga")
+
+
+def test_help_anywhere_after_a_command(here):
+    for words in ("list", "emu start", "emu stop x", "mmio read", "mmio write 0 1", "bench local",
+                  "doctor", "plugins", "info"):
+        for option in ("-h", "--help"):
+            out = here.good("opae", *words.split(), option)
+            assert out.startswith(f"usage: opae {words.split()[0]} ..."), words
+    assert "opae emu start" in here.good("opae", "emu", "start", "--name", "x", "--help")
+
+
 def test_usage(here):
     done = here.run("opae")
     assert done.returncode == 2 and "usage" in done.stderr
