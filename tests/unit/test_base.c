@@ -144,16 +144,41 @@ static void touch(const char *dir, const char *name, bool remove)
 		sys_close(sys_open(path, O_CREAT | O_WRONLY, 0600));
 }
 
-/* A card's number is its address, whoever else is there; nobody's is given twice. */
+static size_t list_dir(const char *dir, struct emu_card **cards)
+{
+	size_t n = 0;
+
+	assert_int_equal(emu_dir_list(dir, cards, &n), 0);
+	return n;
+}
+
+/* 0: it is not there. */
+static uint16_t segment_of(const char *dir, const char *name)
+{
+	struct emu_card *cards;
+	size_t n = list_dir(dir, &cards);
+	uint16_t found = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(strrchr(cards[i].path, '/') + 1, name))
+			found = cards[i].segment;
+	free(cards);
+	return found;
+}
+
+/* The number that a card's name ends in is its address; nobody's is given twice. */
 static void cards_have_addresses(void **state)
 {
-	static const char *const names[] = { "card3.sock", "card1.sock", "plain.sock", "x3.sock",
-					     "card7.pid", ".sock",	 "card16385.sock" };
+	static const char *const names[] = { "card3.sock", "card1.sock", "x3.sock",	 "card7.pid",
+					     ".sock",	   "card16385.sock", "b-n6000-12.sock" };
 	static const struct {
 		const char *name;
 		uint16_t segment;
-	} wanted[] = { { "card1.sock", 0x8001 }, { "card16385.sock", 0x8002 },
-		       { "card3.sock", 0x8003 }, { "plain.sock", 0x8000 }, { "x3.sock", 0x8004 } };
+	} wanted[] = { { "b-n6000-12.sock", 0x800c },
+		       { "card1.sock", 0x8001 },
+		       { "card16385.sock", 0x8002 },
+		       { "card3.sock", 0x8003 },
+		       { "x3.sock", 0x8004 } };
 	char dir[] = "/tmp/opae-test-dir.XXXXXX";
 	struct emu_card *cards;
 	size_t n;
@@ -162,7 +187,7 @@ static void cards_have_addresses(void **state)
 	assert_non_null(mkdtemp(dir));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		touch(dir, names[i], false);
-	assert_int_equal(emu_dir_list(dir, &cards, &n), 0);
+	n = list_dir(dir, &cards);
 	assert_int_equal(n, sizeof(wanted) / sizeof(wanted[0]));
 	for (size_t i = 0; i < n; i++) {
 		assert_string_equal(strrchr(cards[i].path, '/') + 1, wanted[i].name);
@@ -175,6 +200,37 @@ static void cards_have_addresses(void **state)
 	assert_int_equal(emu_dir_list(dir, &cards, &n), -ENOENT);
 }
 
+/* One without a number keeps its address as well, whoever comes and goes. */
+static void names_have_addresses(void **state)
+{
+	static const char *const others[] = { "a.sock", "card0.sock", "card8192.sock", "z1z.sock",
+					      "multi0.sock" };
+	char dir[] = "/tmp/opae-test-dir.XXXXXX";
+	uint16_t was, number;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	touch(dir, "multi.sock", false);
+	was = segment_of(dir, "multi.sock");
+	assert_int_equal(was, 0xbfb2); /* for ever: scripts hold on to it */
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		touch(dir, others[i], false);
+	assert_int_equal(segment_of(dir, "multi.sock"), was);
+	assert_int_equal(segment_of(dir, "card8192.sock"), 0xa000);
+	number = (uint16_t)(was - 0x8000);
+	char same[32];
+	snprintf(same, sizeof(same), "zz%u.sock", number);
+	touch(dir, same, false); /* a number has the right to its own */
+	assert_int_equal(segment_of(dir, same), was);
+	assert_int_equal(segment_of(dir, "multi.sock"), was + 1);
+	touch(dir, same, true);
+	assert_int_equal(segment_of(dir, "multi.sock"), was);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		touch(dir, others[i], true);
+	touch(dir, "multi.sock", true);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +241,7 @@ int main(void)
 		cmocka_unit_test(errors_are_negative_errno),
 		cmocka_unit_test(seam_can_be_swapped),
 		cmocka_unit_test(cards_have_addresses),
+		cmocka_unit_test(names_have_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
