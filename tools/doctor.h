@@ -74,7 +74,5 @@ const char *pci_name(unsigned int vendor, unsigned int device, unsigned int subs
 
 /* doctor-token.c: the last check of every device. */
 bool check_token(struct doctor *d, struct subject *s, const char *address);
-/* The address in the form ssss:bb:dd.f; false: it is none. */
-bool address_normal(const char *text, char *out, size_t len);
 
 #endif
