@@ -49,7 +49,7 @@ static bool taken(const struct emu_card *list, size_t n, unsigned int segment)
 	return false;
 }
 
-/* Where the number begins that the name ends in; NULL: there is none. What follows the last dot is no name. */
+/* Where the number begins that the name ends in, before its last dot; NULL: there is none. */
 static const char *number_in(const char *file)
 {
 	const char *end = strrchr(file, '.'), *at = end;
