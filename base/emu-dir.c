@@ -12,6 +12,7 @@
 
 #define FIRST_SEGMENT 0x8000u /* no machine has so many */
 #define SEGMENTS 0x4000u
+#define NAMED 0x2000u /* the upper half is for names without a number */
 
 bool emu_dir_path(char *out, size_t len)
 {
@@ -48,14 +49,48 @@ static bool taken(const struct emu_card *list, size_t n, unsigned int segment)
 	return false;
 }
 
-static unsigned int free_segment(const struct emu_card *list, size_t n, const char *name)
+/* Where the number begins that the name ends in, before its last dot; NULL: there is none. */
+static const char *number_in(const char *file)
 {
-	const char *digits = name + strcspn(name, "0123456789");
-	unsigned int segment = (unsigned int)strtoul(digits, NULL, 10) % SEGMENTS;
+	const char *end = strrchr(file, '.'), *at = end;
+
+	while (at > file && at[-1] >= '0' && at[-1] <= '9')
+		at--;
+	return at < end ? at : NULL;
+}
+
+/* FNV-1a. It decides addresses that scripts hold on to: it must not change. */
+static unsigned int hash_of(const char *file)
+{
+	uint32_t h = 0x811c9dc5;
+
+	for (const char *end = strrchr(file, '.'); file < end; file++)
+		h = (h ^ (unsigned char)*file) * 0x01000193u;
+	return h;
+}
+
+static uint16_t choose_segment(const struct emu_card *list, size_t n, const char *file)
+{
+	const char *digits = number_in(file);
+	unsigned int segment = digits ? (unsigned int)(strtoul(digits, NULL, 10) % SEGMENTS) :
+					NAMED + hash_of(file) % (SEGMENTS - NAMED);
 
 	while (taken(list, n, segment))
 		segment = (segment + 1) % SEGMENTS;
-	return segment;
+	return (uint16_t)(FIRST_SEGMENT + segment);
+}
+
+/* Those with numbers first, so that a name's hash never takes a number's place. */
+static void give_segments(struct emu_card *list, size_t n)
+{
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < n; i++) {
+			const char *file = strrchr(list[i].path, '/') + 1;
+			bool second = !number_in(file);
+
+			if (second == pass)
+				list[i].segment = choose_segment(list, n, file);
+		}
 }
 
 static int only_sockets(const struct dirent *e)
@@ -80,14 +115,13 @@ int emu_dir_list(const char *dir, struct emu_card **ret, size_t *n)
 
 		if (list && used < SEGMENTS &&
 		    snprintf(list[used].path, sizeof(list[used].path), "%s/%s", dir, name) <
-			    (int)sizeof(list[used].path)) {
-			unsigned int segment = free_segment(list, used, name);
-
-			list[used++].segment = (uint16_t)(FIRST_SEGMENT + segment);
-		}
+			    (int)sizeof(list[used].path))
+			used++;
 		free(entries[i]);
 	}
 	free(entries);
+	if (list)
+		give_segments(list, used);
 	*ret = list;
 	*n = used;
 	return list ? 0 : -ENOMEM;

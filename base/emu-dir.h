@@ -20,6 +20,9 @@ bool emu_dir_path(char *out, size_t len);
 bool emu_dir_trusted(const char *dir);
 
 #define EMU_PATH_MAX 108 /* a socket's address has no more */
+#define EMU_NAME_MAX 24  /* of a card that `opae emu` starts */
+/* Of the directory, so that "/NAME.sock" fits behind it; all with the final NUL. */
+#define EMU_DIR_MAX (EMU_PATH_MAX - EMU_NAME_MAX - 6)
 
 struct emu_card {
 	char path[EMU_PATH_MAX]; /* of its socket */
@@ -27,9 +30,10 @@ struct emu_card {
 };
 
 /*
- * The sockets in the directory, by name. "card3" is at segment 0x8003, so that a card keeps its
- * address when others come and go; the next free one is taken when two want the same. The caller
- * frees. 0, or a negative errno.
+ * The sockets in the directory, by name. A card keeps its address when others come and go: a name that ends
+ * in a number has that number's segment ("card3" 0x8003, "b-n6000-1" 0x8001; modulo 0x4000), any other one
+ * between 0xa000 and 0xbfff by its hash. When two want the same, the next free one is taken, in the order
+ * of the names, those with numbers first. The caller frees. 0, or a negative errno.
  */
 int emu_dir_list(const char *dir, struct emu_card **ret, size_t *n);
 

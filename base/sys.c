@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -19,9 +20,28 @@
 		return rc_ < 0 ? -errno : rc_;                                                     \
 	} while (0)
 
+/*
+ * 0 to 2 are the program's, even where it has closed them: what it prints must not end up in a file of
+ * ours. Closes a descriptor that cannot be lifted.
+ */
+static int lifted(int fd)
+{
+	int high, rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fd > STDERR_FILENO)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (high < 0)
+		rc = -errno;
+	close(fd);
+	return rc ? rc : high;
+}
+
 static int kernel_open(const char *path, int flags, mode_t mode)
 {
-	RESULT(open(path, flags | O_CLOEXEC, mode));
+	return lifted(open(path, flags | O_CLOEXEC, mode));
 }
 
 static int kernel_close(int fd)
@@ -71,17 +91,17 @@ static int kernel_ftruncate(int fd, off_t len)
 
 static int kernel_memfd(const char *name, unsigned int flags)
 {
-	RESULT(memfd_create(name, flags | MFD_CLOEXEC));
+	return lifted(memfd_create(name, flags | MFD_CLOEXEC));
 }
 
 static int kernel_eventfd(unsigned int initial, int flags)
 {
-	RESULT(eventfd(initial, flags | EFD_CLOEXEC));
+	return lifted(eventfd(initial, flags | EFD_CLOEXEC));
 }
 
 static int kernel_socket(int domain, int type, int protocol)
 {
-	RESULT(socket(domain, type | SOCK_CLOEXEC, protocol));
+	return lifted(socket(domain, type | SOCK_CLOEXEC, protocol));
 }
 
 static int kernel_connect(int fd, const struct sockaddr *addr, socklen_t len)
@@ -103,13 +123,40 @@ static ssize_t kernel_sendmsg(int fd, const struct msghdr *msg, int flags)
 	RESULT(sendmsg(fd, msg, flags | MSG_NOSIGNAL));
 }
 
+/* One that cannot be lifted stays: whoever receives it counts on it. */
+static void lift_received(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		unsigned char *at = CMSG_DATA(c), *end = (unsigned char *)c + c->cmsg_len;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (int fd, high; (size_t)(end - at) >= sizeof(fd); at += sizeof(fd)) {
+			memcpy(&fd, at, sizeof(fd));
+			if (fd > STDERR_FILENO)
+				continue;
+			high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+			if (high < 0)
+				continue;
+			close(fd);
+			memcpy(at, &high, sizeof(high));
+		}
+	}
+}
+
 static ssize_t kernel_recvmsg(int fd, struct msghdr *msg, int flags)
 {
+	ssize_t n;
+
 	if (is_plain(msg)) {
 		msg->msg_flags = 0;
 		RESULT(recv(fd, msg->msg_iov->iov_base, msg->msg_iov->iov_len, flags));
 	}
-	RESULT(recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC));
+	n = recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return -errno;
+	lift_received(msg);
+	return n;
 }
 
 static int kernel_poll(struct pollfd *fds, nfds_t n, int timeout_ms)

@@ -5,7 +5,7 @@
  * sandboxed worker swaps it to ask its monitor for descriptors that it may not open itself.
  *
  * All functions return 0 or a value on success and a negative errno on failure; errno itself is
- * not part of the contract. Descriptors are close-on-exec from birth.
+ * not part of the contract. Descriptors are close-on-exec from birth, and never 0 to 2.
  */
 #ifndef BASE_SYS_H
 #define BASE_SYS_H

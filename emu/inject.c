@@ -2,6 +2,7 @@
 #include "emu/inject.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,9 +76,10 @@ static bool one(const char *text, struct inject *ret, char *why, size_t why_len)
 		snprintf(why, why_len, "there is no fault '%s'", text);
 	else if (!limit)
 		snprintf(why, why_len, "'%s' takes no value", key);
+	else if (strstr(key, "-error"))
+		snprintf(why, why_len, "'%s': %s needs bits, from 1 to 0x%" PRIx64, text, key, limit);
 	else
-		snprintf(why, why_len, "'%s': %s needs a number from 1 to 0x%llx", text, key,
-			 (unsigned long long)limit);
+		snprintf(why, why_len, "'%s': %s needs a number from 1 to %" PRIu64, text, key, limit);
 	return false;
 }
 

@@ -44,7 +44,7 @@ static void usage(FILE *out)
 		"  --mmio trap|map  registers by messages in exact order, or as mapped memory\n"
 		"  --faults FAULT,...  what is wrong with it:\n"
 		"%s"
-		"  --list-boards    the cards and accelerators there are\n",
+		"  --list-boards    the cards, accelerators and faults there are\n",
 		inject_help);
 }
 
@@ -62,6 +62,7 @@ static int list_boards(void)
 	printf("\nAccelerators:\n");
 	for (unsigned int i = 0; i < num_board_afus; i++)
 		printf("%-8s %s\n", board_afus[i]->name, board_afus[i]->help);
+	printf("\nFaults:\n%s", inject_help);
 	return EXIT_SUCCESS;
 }
 

@@ -3,6 +3,7 @@
  * Error events: registers for those of an FPGA device, has the device inject an error into itself, and
  * waits for the event. Then it reads what was raised, and clears it.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <opae/ext.h>
@@ -17,6 +18,8 @@
 #define NONFATAL UINT64_C(4)
 #define WAIT_MS 5000
 
+enum { EXIT_BAD_USE = 2 };
+
 static bool ok(fpga_result r, const char *what)
 {
 	if (r == FPGA_OK)
@@ -28,16 +31,21 @@ static bool ok(fpga_result r, const char *what)
 /* [ssss:]bb:dd.f, as every OPAE tool takes it. */
 static bool filter_address(fpga_properties filter, const char *text)
 {
-	unsigned int s = 0, b, d, f;
+	unsigned int s = 0, b = 0, d = 0, f = 0;
 	int used = 0;
+	bool good = !text[strspn(text, "0123456789abcdefABCDEF:.")];
 
 	if (sscanf(text, "%x:%x:%x.%x%n", &s, &b, &d, &f, &used) != 4 || text[used]) {
 		s = 0;
+		used = 0;
 		if (sscanf(text, "%x:%x.%x%n", &b, &d, &f, &used) != 3 || text[used])
-			return false;
+			good = false;
 	}
-	return s <= 0xffff && b <= 0xff && d <= 0x1f && f <= 7 &&
-	       ok(fpgaPropertiesSetSegment(filter, (uint16_t)s), "segment") &&
+	if (!good || s > 0xffff || d > 0x1f || b > 0xff || f > 7) {
+		fprintf(stderr, "'%s' is no address; [ssss:]bb:dd.f is\n", text);
+		return false;
+	}
+	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)s), "segment") &&
 	       ok(fpgaPropertiesSetBus(filter, (uint8_t)b), "bus") &&
 	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)d), "device") &&
 	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)f), "function");
@@ -48,13 +56,10 @@ static bool find(const char *address, fpga_token *token)
 	fpga_properties filter = NULL;
 	uint32_t matches = 0;
 	bool good = ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties") &&
-		    ok(fpgaPropertiesSetObjectType(filter, FPGA_DEVICE), "type");
+		    ok(fpgaPropertiesSetObjectType(filter, FPGA_DEVICE), "type") &&
+		    (!address || filter_address(filter, address)) &&
+		    ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "fpgaEnumerate");
 
-	if (good && address && !filter_address(filter, address)) {
-		fprintf(stderr, "'%s' is no address; 0000:b1:00.0 is\n", address);
-		good = false;
-	}
-	good = good && ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "fpgaEnumerate");
 	if (filter)
 		fpgaDestroyProperties(&filter);
 	if (good && !matches)
@@ -141,22 +146,36 @@ static bool with_device(fpga_token token, int flags)
 	return ok(fpgaClose(h), "fpgaClose") && good;
 }
 
+/* A result that nobody could read is a failure as well. */
+static int finish(bool good)
+{
+	printf("Test %s\n", good ? "PASSED" : "FAILED");
+	if (!fflush(stdout) && !ferror(stdout))
+		return good ? EXIT_SUCCESS : EXIT_FAILURE;
+	fprintf(stderr, "the output could not be written: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
 static int usage(FILE *out, int code)
 {
 	fprintf(out, "usage: hello_events [-s] [[ssss:]bb:dd.f]\n"
-		     "  -s  open the device shared\n"
-		     "  -v  print the library's version\n");
+		     "  -s, --shared   open the device shared\n"
+		     "  -v, --version  print the library's version\n");
 	return code;
 }
 
 int main(int argc, char *argv[])
 {
+	static const struct option longs[] = { { "shared", no_argument, NULL, 's' },
+					       { "version", no_argument, NULL, 'v' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
 	char version[32] = "";
 	fpga_token token;
 	int flags = 0, c;
 	bool good;
 
-	while ((c = getopt(argc, argv, "svh")) != -1) {
+	while ((c = getopt_long(argc, argv, "svh", longs, NULL)) != -1) {
 		switch (c) {
 		case 's': flags = FPGA_OPEN_SHARED; break;
 		case 'v':
@@ -164,15 +183,14 @@ int main(int argc, char *argv[])
 			printf("hello_events %s\n", version);
 			return EXIT_SUCCESS;
 		case 'h': return usage(stdout, EXIT_SUCCESS);
-		default: return usage(stderr, EXIT_FAILURE);
+		default: return usage(stderr, EXIT_BAD_USE);
 		}
 	}
 	if (argc - optind > 1)
-		return usage(stderr, EXIT_FAILURE);
+		return usage(stderr, EXIT_BAD_USE);
 	if (!find(argv[optind], &token))
 		return EXIT_FAILURE;
 	good = with_device(token, flags);
 	fpgaDestroyToken(&token);
-	printf("Test %s\n", good ? "PASSED" : "FAILED");
-	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish(good);
 }

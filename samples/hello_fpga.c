@@ -3,8 +3,9 @@
  * Copies a buffer with the native loopback AFU (NLB0): find it, open it, prepare three buffers,
  * tell it where they are, start it, watch its status line in memory, compare.
  *
- *     hello_fpga [-s] [[SEGMENT:]BUS:DEVICE.FUNCTION]
+ *     hello_fpga [-s] [[ssss:]bb:dd.f]
  */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <opae/ext.h>
@@ -38,6 +39,8 @@
 #define COPY_BYTES (1u * 1024 * 1024)
 #define DSM_STATUS 0x40 /* where the status line is in the DSM buffer */
 
+enum { EXIT_BAD_USE = 2 };
+
 struct buffer {
 	void *at;
 	uint64_t wsid, io;
@@ -64,22 +67,27 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* Narrows the filter to a PCI address given as text. */
+/* [ssss:]bb:dd.f, as every OPAE tool takes it. */
 static bool filter_address(fpga_properties filter, const char *text)
 {
-	unsigned int segment = 0, bus, device, function;
+	unsigned int s = 0, b = 0, d = 0, f = 0;
+	int used = 0;
+	bool good = !text[strspn(text, "0123456789abcdefABCDEF:.")];
 
-	if (sscanf(text, "%x:%x:%x.%x", &segment, &bus, &device, &function) != 4) {
-		segment = 0;
-		if (sscanf(text, "%x:%x.%x", &bus, &device, &function) != 3) {
-			fprintf(stderr, "%s is no PCI address; [ssss:]bb:dd.f is\n", text);
-			return false;
-		}
+	if (sscanf(text, "%x:%x:%x.%x%n", &s, &b, &d, &f, &used) != 4 || text[used]) {
+		s = 0;
+		used = 0;
+		if (sscanf(text, "%x:%x.%x%n", &b, &d, &f, &used) != 3 || text[used])
+			good = false;
 	}
-	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)segment), "segment") &&
-	       ok(fpgaPropertiesSetBus(filter, (uint8_t)bus), "bus") &&
-	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)device), "device") &&
-	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)function), "function");
+	if (!good || s > 0xffff || d > 0x1f || b > 0xff || f > 7) {
+		fprintf(stderr, "'%s' is no address; [ssss:]bb:dd.f is\n", text);
+		return false;
+	}
+	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)s), "segment") &&
+	       ok(fpgaPropertiesSetBus(filter, (uint8_t)b), "bus") &&
+	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)d), "device") &&
+	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)f), "function");
 }
 
 static bool find(const char *address, fpga_token *token)
@@ -214,25 +222,44 @@ static bool run(fpga_token token, int flags)
 	return ok(fpgaClose(j.handle), "fpgaClose") && good;
 }
 
+static int usage(FILE *out, int code)
+{
+	fprintf(out, "usage: hello_fpga [-s] [[ssss:]bb:dd.f]\n"
+		     "  -s, --shared  open the accelerator shared\n");
+	return code;
+}
+
+/* A result that nobody could read is a failure as well. */
+static int finish(bool good)
+{
+	printf("Test %s\n", good ? "PASSED" : "FAILED");
+	if (!fflush(stdout) && !ferror(stdout))
+		return good ? EXIT_SUCCESS : EXIT_FAILURE;
+	fprintf(stderr, "the output could not be written: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
 int main(int argc, char *argv[])
 {
+	static const struct option longs[] = { { "shared", no_argument, NULL, 's' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
 	fpga_token token;
 	int c, flags = 0;
 	bool good;
 
-	while ((c = getopt(argc, argv, "sh")) != -1) {
-		if (c == 's') {
-			flags = FPGA_OPEN_SHARED;
-		} else {
-			printf("usage: hello_fpga [-s] [[SEGMENT:]BUS:DEVICE.FUNCTION]\n"
-			       "  -s  open the accelerator shared\n");
-			return c == 'h' ? 0 : 2;
+	while ((c = getopt_long(argc, argv, "sh", longs, NULL)) != -1) {
+		switch (c) {
+		case 's': flags = FPGA_OPEN_SHARED; break;
+		case 'h': return usage(stdout, EXIT_SUCCESS);
+		default: return usage(stderr, EXIT_BAD_USE);
 		}
 	}
+	if (argc - optind > 1)
+		return usage(stderr, EXIT_BAD_USE);
 	if (!find(argv[optind], &token))
-		return 1;
+		return EXIT_FAILURE;
 	good = run(token, flags);
 	fpgaDestroyToken(&token);
-	printf("%s\n", good ? "Test PASSED" : "Test FAILED");
-	return good ? 0 : 1;
+	return finish(good);
 }

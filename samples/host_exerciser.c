@@ -3,8 +3,9 @@
  * Drives the host exercisers HE-LB and HE-MEM of OFS boards: tells them where three buffers are, starts
  * a run, waits for its status line in memory or for an interrupt, checks the data, prints the bandwidth.
  *
- *     host_exerciser [OPTIONS] lpbk|mem [[SEGMENT:]BUS:DEVICE.FUNCTION]
+ *     host_exerciser [OPTIONS] lpbk|mem [[ssss:]bb:dd.f]
  */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <opae/ext.h>
@@ -49,15 +50,16 @@
 #define BUFFER_LINES (BUFFER_BYTES / LINE)
 #define DSM_BYTES 2048u
 
-enum { BAD_USE = 2 };
+enum { EXIT_BAD_USE = 2 };
+enum { MODE_LPBK, MODE_READ, MODE_WRITE, MODE_TRPUT };
 
 struct choice {
 	const char *name;
 	uint32_t value;
 };
 
-static const struct choice modes[] = { { "lpbk", 0 }, { "read", 1 }, { "write", 2 },
-				       { "trput", 3 }, { NULL, 0 } };
+static const struct choice modes[] = { { "lpbk", MODE_LPBK }, { "read", MODE_READ },
+				       { "write", MODE_WRITE }, { "trput", MODE_TRPUT }, { NULL, 0 } };
 static const struct choice lengths[] = { { "cl_1", 0 }, { "cl_2", 1 },	{ "cl_4", 2 },
 					 { "cl_8", 3 }, { "cl_16", 4 }, { NULL, 0 } };
 /* Bit 0 is on, bit 1 eight bytes, 3:2 the function. */
@@ -108,21 +110,27 @@ static double now(void)
 
 /* ---- finding it ---- */
 
+/* [ssss:]bb:dd.f, as every OPAE tool takes it. */
 static bool filter_address(fpga_properties filter, const char *text)
 {
-	unsigned int segment = 0, bus, device, function;
+	unsigned int s = 0, b = 0, d = 0, f = 0;
+	int used = 0;
+	bool good = !text[strspn(text, "0123456789abcdefABCDEF:.")];
 
-	if (sscanf(text, "%x:%x:%x.%x", &segment, &bus, &device, &function) != 4) {
-		segment = 0;
-		if (sscanf(text, "%x:%x.%x", &bus, &device, &function) != 3) {
-			fprintf(stderr, "%s is no PCI address; [ssss:]bb:dd.f is\n", text);
-			return false;
-		}
+	if (sscanf(text, "%x:%x:%x.%x%n", &s, &b, &d, &f, &used) != 4 || text[used]) {
+		s = 0;
+		used = 0;
+		if (sscanf(text, "%x:%x.%x%n", &b, &d, &f, &used) != 3 || text[used])
+			good = false;
 	}
-	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)segment), "segment") &&
-	       ok(fpgaPropertiesSetBus(filter, (uint8_t)bus), "bus") &&
-	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)device), "device") &&
-	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)function), "function");
+	if (!good || s > 0xffff || d > 0x1f || b > 0xff || f > 7) {
+		fprintf(stderr, "'%s' is no address; [ssss:]bb:dd.f is\n", text);
+		return false;
+	}
+	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)s), "segment") &&
+	       ok(fpgaPropertiesSetBus(filter, (uint8_t)b), "bus") &&
+	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)d), "device") &&
+	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)f), "function");
 }
 
 static bool find(const struct options *o, fpga_token *token)
@@ -294,7 +302,7 @@ static bool check_data(const struct job *j)
 {
 	const struct options *o = j->options;
 
-	if (o->mode != 0)
+	if (o->mode != MODE_LPBK)
 		return true;
 	if (o->atomic)
 		return o->continuous_s || check_atomics(j); /* who knows how often each line's turn came */
@@ -321,7 +329,7 @@ static void print_results(const struct job *j)
 	uint64_t lines = reads > writes ? reads : writes;
 	double seconds = (double)ticks / ((double)(j->info & 0xffff) * 1e6);
 
-	if (j->options->mode == 3)
+	if (j->options->mode == MODE_TRPUT)
 		lines = reads + writes;
 	printf("%-5s %-5s %-6s %" PRIu64 " reads, %" PRIu64 " writes, %" PRIu64 " clocks, %.3f GB/s\n",
 	       name_of(modes, j->options->mode), name_of(lengths, j->options->length),
@@ -366,7 +374,7 @@ static bool all_runs(struct job *j)
 
 	j->options = &o;
 	o.atomic = 0;
-	for (o.mode = 0; o.mode < 4; o.mode++)
+	for (o.mode = 0; o.mode <= MODE_TRPUT; o.mode++)
 		for (o.length = 0; o.length <= 4; o.length++)
 			good &= one_run(j);
 	o.mode = o.length = 0;
@@ -442,19 +450,20 @@ static bool run(const struct options *o, fpga_token token)
 static int usage(FILE *out)
 {
 	fprintf(out,
-		"usage: host_exerciser [OPTIONS] lpbk|mem [[SEGMENT:]BUS:DEVICE.FUNCTION]\n"
+		"usage: host_exerciser [OPTIONS] lpbk|mem [[ssss:]bb:dd.f]\n"
 		"  lpbk                  drives HE-LB, mem drives HE-MEM\n"
 		"  -m, --mode MODE       lpbk, read, write, trput; lpbk without it\n"
 		"      --cls LENGTH      of a request: cl_1, cl_2, cl_4, cl_8, cl_16\n"
 		"      --atomic FUNCTION off, fadd_4, fadd_8, swap_4, swap_8, cas_4, cas_8\n"
-		"      --interleave N    of throughput: 0, 1, 2\n"
+		"      --interleave N    of throughput, so with -m trput alone: 0, 1, 2\n"
 		"      --continuous S    for S seconds in place of one pass (at most 3600)\n"
-		"      --interrupt N     wait for the accelerator's interrupt N, not for memory\n"
+		"      --interrupt N     wait for the accelerator's interrupt N, not for memory; as a\n"
+		"                        rule it has 0 to 3\n"
 		"  -d, --delay           delays between requests\n"
-		"      --testall         every mode, length and atomic\n"
+		"      --testall         every mode, length and atomic, in place of -m, --cls, --atomic\n"
 		"  -t, --timeout MS      how long one run may take; 60000 without it\n"
 		"  -s, --shared          open the accelerator shared\n");
-	return out == stdout ? 0 : BAD_USE;
+	return out == stdout ? 0 : EXIT_BAD_USE;
 }
 
 static bool choose(const struct choice *from, const char *option, const char *text, uint32_t *ret)
@@ -507,6 +516,22 @@ static bool take(struct options *o, int c)
 	}
 }
 
+/* What a run would pass over without a word is refused. */
+static bool fit(const struct options *o)
+{
+	const char *why = NULL;
+
+	if (o->all && (o->mode || o->length || o->atomic))
+		why = "--testall runs every mode, length and atomic: not with --mode, --cls, --atomic";
+	else if (o->atomic && (o->mode || o->length))
+		why = "--atomic goes with --mode lpbk and --cls cl_1 alone";
+	else if (o->interleave && !o->all && o->mode != MODE_TRPUT)
+		why = "--interleave goes with --mode trput or --testall alone";
+	if (why)
+		fprintf(stderr, "%s\n", why);
+	return !why;
+}
+
 /* -1: go on; otherwise the exit code. */
 static int parse(int argc, char *argv[], struct options *o)
 {
@@ -528,17 +553,26 @@ static int parse(int argc, char *argv[], struct options *o)
 		if (c == 'h')
 			return usage(stdout);
 		if (!take(o, c))
-			return BAD_USE;
+			return EXIT_BAD_USE;
 	}
-	if (optind == argc || (strcmp(argv[optind], "lpbk") && strcmp(argv[optind], "mem")))
+	if (optind == argc || argc - optind > 2 ||
+	    (strcmp(argv[optind], "lpbk") && strcmp(argv[optind], "mem")))
 		return usage(stderr);
-	if (o->atomic && (o->mode || o->length)) {
-		fprintf(stderr, "--atomic goes with --mode lpbk and --cls cl_1 alone\n");
-		return BAD_USE;
-	}
+	if (!fit(o))
+		return EXIT_BAD_USE;
 	o->guid = strcmp(argv[optind], "mem") ? HE_LB_GUID : HE_MEM_GUID;
 	o->address = argv[optind + 1];
 	return -1;
+}
+
+/* A result that nobody could read is a failure as well. */
+static int finish(bool good)
+{
+	printf("Test %s\n", good ? "PASSED" : "FAILED");
+	if (!fflush(stdout) && !ferror(stdout))
+		return good ? EXIT_SUCCESS : EXIT_FAILURE;
+	fprintf(stderr, "the output could not be written: %s\n", strerror(errno));
+	return EXIT_FAILURE;
 }
 
 int main(int argc, char *argv[])
@@ -554,6 +588,5 @@ int main(int argc, char *argv[])
 		return 1;
 	good = run(&o, token);
 	fpgaDestroyToken(&token);
-	printf("%s\n", good ? "Test PASSED" : "Test FAILED");
-	return good ? 0 : 1;
+	return finish(good);
 }

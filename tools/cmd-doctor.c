@@ -47,6 +47,7 @@ int cmd_doctor(int argc, char *argv[])
 	d.only = only;
 	d.subjects = json_object_new_array();
 	doctor_config(&d);
+	doctor_inventory(&d);
 	doctor_sockets(&d);
 	doctor_pci(&d);
 	rc = report_finish(&d, json);

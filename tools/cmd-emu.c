@@ -22,8 +22,6 @@
 #include "base/emu-dir.h"
 #include "opae.h"
 
-#define PATH_MAX_EMU 90 /* so that directory, name and ".sock" fit in a socket's address */
-#define NAME_MAX_EMU 24
 #define START_MS 5000
 #define STOP_MS 5000
 
@@ -37,7 +35,7 @@ static void pause_ms(long ms)
 /* Makes the directory and its parents, for this user alone. */
 static bool make_dir(const char *dir)
 {
-	char path[PATH_MAX_EMU];
+	char path[EMU_DIR_MAX];
 
 	snprintf(path, sizeof(path), "%s", dir);
 	for (char *p = path + 1; *p; p++)
@@ -49,7 +47,8 @@ static bool make_dir(const char *dir)
 	mkdir(path, 0700);
 	if (emu_dir_trusted(dir))
 		return true;
-	fprintf(stderr, "opae: %s is not a directory that only you can write to\n", dir);
+	fprintf(stderr, "opae: %s is not a directory that only you can write to; `opae doctor` "
+			"tells why\n", dir);
 	return false;
 }
 
@@ -57,10 +56,10 @@ static bool name_ok(const char *name)
 {
 	size_t n = strlen(name);
 
-	if (n && n <= NAME_MAX_EMU && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n)
+	if (n && n <= EMU_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n)
 		return true;
 	fprintf(stderr, "opae: '%s' is no name for a card: 1 to %d of a-z 0-9 - _\n", name,
-		NAME_MAX_EMU);
+		EMU_NAME_MAX);
 	return false;
 }
 
@@ -70,7 +69,7 @@ static bool name_ok(const char *name)
  */
 static pid_t running_pid(const char *dir, const char *name)
 {
-	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8], text[16] = { 0 };
+	char path[EMU_PATH_MAX], text[16] = { 0 };
 	ssize_t n;
 	int fd;
 
@@ -103,7 +102,7 @@ static void find_program(char *out, size_t len)
  */
 static int lock_name(const char *dir, const char *name)
 {
-	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
+	char path[EMU_PATH_MAX];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s.pid", dir, name);
@@ -150,7 +149,7 @@ static void run_card(const char *program, const char *socket, const struct card_
 /* In the child: becomes the card, with the lock on its pid file, its output in a log file. */
 static void become_card(const char *dir, const char *name, const struct card_options *o, int lock)
 {
-	char base[PATH_MAX_EMU + NAME_MAX_EMU + 2], path[sizeof(base) + 8], program[4096], text[16];
+	char base[EMU_PATH_MAX], path[sizeof(base) + 8], program[4096], text[16];
 	ssize_t n;
 	int log;
 
@@ -177,7 +176,7 @@ static void become_card(const char *dir, const char *name, const struct card_opt
 
 static void remove_file(const char *dir, const char *name, const char *suffix)
 {
-	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
+	char path[EMU_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s.%s", dir, name, suffix);
 	unlink(path);
@@ -192,7 +191,7 @@ static void remove_files(const char *dir, const char *name)
 
 static void print_log(const char *dir, const char *name)
 {
-	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8], line[256];
+	char path[EMU_PATH_MAX], line[256];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s.log", dir, name);
@@ -218,7 +217,7 @@ static bool says_ready(const char *path)
 /* The card says so when it listens. */
 static bool wait_ready(const char *dir, const char *name, pid_t child)
 {
-	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
+	char path[EMU_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s.log", dir, name);
 	for (int ms = 0; ms < START_MS; ms += 5) {
@@ -237,28 +236,37 @@ static bool wait_ready(const char *dir, const char *name, pid_t child)
 	return false;
 }
 
+static int parse_start(int argc, char *argv[], struct card_options *o)
+{
+	const struct {
+		const char *name, **value;
+	} options[] = { { "--name", &o->name }, { "--board", &o->board }, { "--afu", &o->afu },
+			{ "--mmio", &o->mmio }, { "--faults", &o->faults } };
+	const size_t num = sizeof(options) / sizeof(options[0]);
+
+	for (int i = 0; i < argc; i++) {
+		size_t k = 0;
+
+		while (k < num && strcmp(argv[i], options[k].name))
+			k++;
+		if (k == num)
+			return usage_error("emu start has no %s '%s'",
+					   argv[i][0] == '-' ? "option" : "argument", argv[i]);
+		if (++i == argc)
+			return usage_error("%s needs an argument", options[k].name);
+		*options[k].value = argv[i];
+	}
+	return EXIT_OK;
+}
+
 static int start(int argc, char *argv[], const char *dir)
 {
 	struct card_options o = { .name = "card0", .board = "nlb0" };
+	int lock, rc = parse_start(argc, argv, &o);
 	pid_t child;
-	int lock;
 
-	for (int i = 0; i < argc; i += 2) {
-		if (i + 1 == argc)
-			return usage_error("%s needs an argument", argv[i]);
-		if (!strcmp(argv[i], "--name"))
-			o.name = argv[i + 1];
-		else if (!strcmp(argv[i], "--board"))
-			o.board = argv[i + 1];
-		else if (!strcmp(argv[i], "--afu"))
-			o.afu = argv[i + 1];
-		else if (!strcmp(argv[i], "--mmio"))
-			o.mmio = argv[i + 1];
-		else if (!strcmp(argv[i], "--faults"))
-			o.faults = argv[i + 1];
-		else
-			return usage_error("emu start has no option '%s'", argv[i]);
-	}
+	if (rc)
+		return rc;
 	if (!name_ok(o.name))
 		return EXIT_USAGE;
 	if (!make_dir(dir))
@@ -295,75 +303,152 @@ static int stop_one(const char *dir, const char *name)
 	return EXIT_OK;
 }
 
-/* Calls fn for each running card. */
-static int for_each_card(const char *dir, int (*fn)(const char *dir, const char *name, void *ctx),
-			 void *ctx)
+struct card_name {
+	char text[EMU_NAME_MAX + 1];
+};
+
+static int only_pids(const struct dirent *e)
 {
-	struct dirent *e;
-	int rc = EXIT_OK;
-	DIR *d = opendir(dir);
+	const char *dot = strrchr(e->d_name, '.');
 
-	while (d && (e = readdir(d))) {
-		char name[NAME_MAX_EMU + 1];
-		const char *dot = strrchr(e->d_name, '.');
+	return dot && !strcmp(dot, ".pid") && dot - e->d_name <= EMU_NAME_MAX;
+}
 
-		if (!dot || strcmp(dot, ".pid") || dot - e->d_name > NAME_MAX_EMU)
-			continue;
-		snprintf(name, sizeof(name), "%.*s", (int)(dot - e->d_name), e->d_name);
-		if (running_pid(dir, name) && fn(dir, name, ctx))
-			rc = EXIT_FAILED;
+/* Those that run, by name; the caller frees the list. */
+static size_t running_cards(const char *dir, struct card_name **ret)
+{
+	struct dirent **entries = NULL;
+	int found = scandir(dir, &entries, only_pids, alphasort);
+	struct card_name *list = calloc(found > 0 ? (size_t)found : 1, sizeof(*list));
+	size_t n = 0;
+
+	for (int i = 0; i < found; i++) {
+		const char *file = entries[i]->d_name;
+
+		if (list)
+			snprintf(list[n].text, sizeof(list[n].text), "%.*s",
+				 (int)(strrchr(file, '.') - file), file);
+		n += list && running_pid(dir, list[n].text);
+		free(entries[i]);
 	}
-	if (d)
-		closedir(d);
+	free(entries);
+	*ret = list;
+	return n;
+}
+
+static int stop(int argc, char *argv[], const char *dir)
+{
+	struct card_name *cards;
+	int rc = EXIT_OK;
+	size_t n;
+
+	if (!argc)
+		return usage_error("emu stop needs the names of cards, or --all");
+	for (int i = 0; i < argc && strcmp(argv[0], "--all"); i++) {
+		int one = name_ok(argv[i]) ? stop_one(dir, argv[i]) : EXIT_USAGE;
+
+		rc = rc ? rc : one;
+	}
+	if (strcmp(argv[0], "--all"))
+		return rc;
+	if (argc > 1)
+		return usage_error("emu stop --all has no argument '%s'", argv[1]);
+	n = running_cards(dir, &cards);
+	for (size_t i = 0; i < n; i++)
+		if (stop_one(dir, cards[i].text))
+			rc = EXIT_FAILED;
+	free(cards);
 	return rc;
 }
 
-static int stop_each(const char *dir, const char *name, void *ctx)
+/* Of a card that runs: its line, or its object in the array. */
+static void list_card(const char *dir, const char *name, uint16_t segment, struct json_object *array)
 {
-	(void)ctx;
-	return stop_one(dir, name);
-}
-
-static int list_each(const char *dir, const char *name, void *ctx)
-{
-	char path[PATH_MAX_EMU + NAME_MAX_EMU + 8];
+	char path[EMU_PATH_MAX], address[24];
 	struct json_object *o;
 
 	snprintf(path, sizeof(path), "%s/%s.sock", dir, name);
-	if (!ctx) {
-		printf("%-*s pid %-8d %s\n", NAME_MAX_EMU, name, running_pid(dir, name), path);
-		return 0;
+	snprintf(address, sizeof(address), "%04x:00:00.0", segment);
+	if (!array) {
+		printf("%-*s %s  pid %-8d %s\n", EMU_NAME_MAX, name, address, running_pid(dir, name),
+		       path);
+		return;
 	}
 	o = json_object_new_object();
 	json_object_object_add(o, "name", json_object_new_string(name));
+	json_object_object_add(o, "address", json_object_new_string(address));
 	json_object_object_add(o, "pid", json_object_new_int(running_pid(dir, name)));
 	json_object_object_add(o, "socket", json_object_new_string(path));
-	return json_object_array_add(ctx, o);
+	json_object_array_add(array, o);
+}
+
+/* The address of each is the one that v-opae gives it when it looks in this directory. */
+static uint16_t segment_of(const char *dir, const char *name)
+{
+	char path[EMU_PATH_MAX];
+	struct emu_card *all = NULL;
+	uint16_t segment = 0;
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/%s.sock", dir, name);
+	if (emu_dir_list(dir, &all, &n))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(all[i].path, path))
+			segment = all[i].segment;
+	free(all);
+	return segment;
+}
+
+static int list(int argc, char *argv[], const char *dir)
+{
+	bool json = argc && !strcmp(argv[0], "--json");
+	struct json_object *array;
+	struct card_name *cards;
+	size_t n;
+
+	if (argc > json)
+		return usage_error("emu list has no argument '%s'", argv[json]);
+	array = json ? json_object_new_array() : NULL;
+	n = running_cards(dir, &cards);
+	for (size_t i = 0; i < n; i++)
+		list_card(dir, cards[i].text, segment_of(dir, cards[i].text), array);
+	free(cards);
+	return json ? print_json("cards", array) : EXIT_OK;
+}
+
+/* The program itself knows best what it can play. */
+static int boards(int argc, char *argv[])
+{
+	char program[4096];
+
+	if (argc)
+		return usage_error("emu boards has no argument '%s'", argv[0]);
+	find_program(program, sizeof(program));
+	execl(program, "opae-emu", "--list-boards", NULL);
+	fprintf(stderr, "opae: cannot run %s: %s\n", program, strerror(errno));
+	return EXIT_FAILED;
 }
 
 int cmd_emu(int argc, char *argv[])
 {
-	char dir[PATH_MAX_EMU - NAME_MAX_EMU];
-	struct json_object *array;
+	char dir[EMU_DIR_MAX];
 
 	if (argc < 2)
-		return usage_error("emu needs start, stop or list");
+		return usage_error("emu needs start, stop, list or boards");
+	if (!strcmp(argv[1], "boards"))
+		return boards(argc - 2, argv + 2);
 	if (!emu_dir_path(dir, sizeof(dir))) {
-		fprintf(stderr, "opae: the path of the emulator directory is too long\n");
+		fprintf(stderr, "opae: the path of the emulator directory is too long: with at most %d "
+				"bytes of it a card's socket has room; OPAEX_EMU_DIR names a shorter "
+				"one\n", EMU_DIR_MAX - 1);
 		return EXIT_FAILED;
 	}
 	if (!strcmp(argv[1], "start"))
 		return start(argc - 2, argv + 2, dir);
-	if (!strcmp(argv[1], "stop") && argc == 3)
-		return strcmp(argv[2], "--all") ?
-			       (name_ok(argv[2]) ? stop_one(dir, argv[2]) : EXIT_USAGE) :
-			       for_each_card(dir, stop_each, NULL);
-	if (!strcmp(argv[1], "list") && argc == 2)
-		return for_each_card(dir, list_each, NULL);
-	if (!strcmp(argv[1], "list") && argc == 3 && !strcmp(argv[2], "--json")) {
-		array = json_object_new_array();
-		for_each_card(dir, list_each, array);
-		return print_json("cards", array);
-	}
-	return usage_error("emu needs start, stop NAME (or --all), or list");
+	if (!strcmp(argv[1], "stop"))
+		return stop(argc - 2, argv + 2, dir);
+	if (!strcmp(argv[1], "list"))
+		return list(argc - 2, argv + 2, dir);
+	return usage_error("emu has no '%s'; it has start, stop, list and boards", argv[1]);
 }

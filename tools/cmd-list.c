@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* opae list, opae info: what there is, for a glance and in full. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <uuid/uuid.h>
 
+#include "base/emu-dir.h"
 #include "opae.h"
 
 /* AFUs that many boards carry, so that a list reads as names and not as numbers. */
@@ -56,6 +59,7 @@ void token_row_read(fpga_properties p, struct token_row *row)
 	    fpgaPropertiesGetFunction(p, &f) == FPGA_OK)
 		snprintf(row->address, sizeof(row->address), "%04x:%02x:%02x.%x", s, b, d, f);
 	fpgaPropertiesGetObjectType(p, &row->type);
+	fpgaPropertiesGetObjectID(p, &row->object_id);
 	if (fpgaPropertiesGetGUID(p, &guid) == FPGA_OK)
 		uuid_unparse_lower(guid, row->guid);
 	if (fpgaPropertiesGetInterface(p, &ifc) == FPGA_OK)
@@ -68,7 +72,7 @@ void token_row_read(fpga_properties p, struct token_row *row)
 		snprintf(row->name, sizeof(row->name), "%s", afu_name(row->guid));
 }
 
-static const char *type_name(fpga_objtype t)
+const char *type_name(fpga_objtype t)
 {
 	return t == FPGA_DEVICE ? "device" : "accelerator";
 }
@@ -138,6 +142,21 @@ static void print_full(fpga_properties p)
 	json_object_put(o);
 }
 
+/* An emulated card is proposed where one can be started. */
+static void say_nothing_found(const struct selector *sel)
+{
+	char dir[EMU_DIR_MAX];
+	bool can_start = emu_dir_path(dir, sizeof(dir)) &&
+			 (emu_dir_trusted(dir) || (access(dir, F_OK) && errno == ENOENT));
+
+	if (sel->address || sel->guid || sel->object)
+		fprintf(stderr, "Nothing that fits was found. `opae list` shows what there is; `opae "
+				"doctor` tells why a card is not shown.\n");
+	else
+		fprintf(stderr, "No accelerator was found. `opae doctor` tells why%s.\n",
+			can_start ? "; `opae emu start` gives you an emulated card" : "");
+}
+
 static int show(const struct selector *sel, bool json, void (*print)(fpga_properties))
 {
 	struct json_object *array = json ? json_object_new_array() : NULL;
@@ -163,25 +182,24 @@ static int show(const struct selector *sel, bool json, void (*print)(fpga_proper
 	if (json)
 		print_json("devices", array);
 	else if (!n)
-		fprintf(stderr, "No accelerator was found. `opae plugins` shows where was looked; "
-				"`opae emu start` gives you an emulated card.\n");
+		say_nothing_found(sel);
 	return n ? EXIT_OK : EXIT_NOTHING_FOUND;
 }
 
 static int parse(int argc, char *argv[], struct selector *sel, bool *json)
 {
+	int rc = EXIT_OK;
+
 	sel->type = -1;
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc && !rc; i++) {
 		if (!strcmp(argv[i], "--json"))
 			*json = true;
 		else if (argv[i][0] == '-')
-			return usage_error("%s has no option '%s'", argv[0], argv[i]);
-		else if (strlen(argv[i]) == UUID_STR_LEN - 1)
-			sel->guid = argv[i];
+			rc = usage_error("%s has no option '%s'", argv[0], argv[i]);
 		else
-			sel->address = argv[i];
+			rc = selector_add(sel, argv[i]);
 	}
-	return EXIT_OK;
+	return rc;
 }
 
 int cmd_list(int argc, char *argv[])

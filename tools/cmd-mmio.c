@@ -12,7 +12,7 @@ static const struct {
 	const char *name;
 	unsigned int bit;
 	int words; /* besides the name */
-	const char *needs;
+	const char *takes;
 	int (*run)(const struct mmio_region *r, struct mmio_args *a);
 } verbs[] = {
 	{ "read", READ, 1, "an offset", mmio_access },
@@ -67,11 +67,7 @@ static int parse_option(struct mmio_args *a, enum option o, const char *arg)
 	case O_REGION:
 		return parse_number("region", arg, &a->region);
 	case O_DEVICE:
-		if (strlen(arg) == 36)
-			a->sel.guid = arg;
-		else
-			a->sel.address = arg;
-		return EXIT_OK;
+		return selector_add(&a->sel, arg);
 	case O_TYPE:
 		return parse_type(arg, &a->sel.type);
 	case O_OFFSET:
@@ -111,8 +107,11 @@ static int check(struct mmio_args *a, size_t verb)
 		if ((a->given & 1u << o) && !(options[o].verbs & verbs[verb].bit))
 			return usage_error("mmio %s has no option '%s'", verbs[verb].name,
 					   options[o].letter);
-	if (a->num_words != verbs[verb].words + 1)
-		return usage_error("mmio %s needs %s", verbs[verb].name, verbs[verb].needs);
+	if (a->num_words > verbs[verb].words + 1)
+		return usage_error("'%s' is too much: mmio %s takes %s", a->words[verbs[verb].words + 1],
+				   verbs[verb].name, verbs[verb].takes);
+	if (a->num_words <= verbs[verb].words)
+		return usage_error("mmio %s needs %s", verbs[verb].name, verbs[verb].takes);
 	if (a->width != 32 && a->width != 64)
 		return usage_error("the width is 32 or 64, not %" PRIu64, a->width);
 	if (a->region > UINT32_MAX)
@@ -188,6 +187,25 @@ static int run(fpga_token token, struct mmio_args *a, size_t verb)
 	return rc;
 }
 
+static int ambiguous(fpga_token *list, uint32_t n, const char *kind)
+{
+	int rc = usage_error("%u %ss fit; name one with -d, by all that tells it from the others", n,
+			     kind);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct token_row row;
+		fpga_properties p;
+
+		if (!ok(fpgaGetProperties(list[i], &p), "properties"))
+			continue;
+		token_row_read(p, &row);
+		fpgaDestroyProperties(&p);
+		fprintf(stderr, "  %-14s %-12s %s  0x%016" PRIx64 "%s%s\n", row.address,
+			type_name(row.type), row.guid, row.object_id, *row.name ? "  " : "", row.name);
+	}
+	return rc;
+}
+
 int cmd_mmio(int argc, char *argv[])
 {
 	struct mmio_args a = { .width = 64, .sel.type = FPGA_ACCELERATOR };
@@ -205,7 +223,7 @@ int cmd_mmio(int argc, char *argv[])
 	if (n == 1) {
 		rc = run(list[0], &a, verb);
 	} else if (n) {
-		rc = usage_error("%u %ss match; name one with -d", n, kind);
+		rc = ambiguous(list, n, kind);
 	} else {
 		fprintf(stderr, "opae: no such %s; `opae list` shows what there is\n", kind);
 		rc = EXIT_NOTHING_FOUND;

@@ -37,48 +37,73 @@ bool parse_u64(const char *text, uint64_t *ret)
 	return !errno && end != text && !*end && text[0] != '-';
 }
 
-static bool filter_address(fpga_properties filter, const char *text)
+bool address_normal(const char *text, char *out, size_t len)
 {
 	unsigned int segment = 0, bus, device, function;
 	int used = 0;
 
-	if (sscanf(text, "%x:%x:%x.%x%n", &segment, &bus, &device, &function, &used) != 4 ||
+	if (text[strspn(text, "0123456789abcdefABCDEF:.")])
+		return false;
+	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &segment, &bus, &device, &function, &used) != 4 ||
 	    text[used]) {
 		segment = 0;
 		used = 0;
-		if (sscanf(text, "%x:%x.%x%n", &bus, &device, &function, &used) != 3 ||
+		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &used) != 3 ||
 		    text[used])
 			return false;
 	}
-	if (segment > 0xffff || bus > 0xff || device > 0x1f || function > 7)
+	if (device > 0x1f || function > 7)
 		return false;
+	snprintf(out, len, "%04x:%02x:%02x.%x", segment, bus, device, function);
+	return true;
+}
+
+int selector_add(struct selector *sel, const char *text)
+{
+	const char **kind = strlen(text) == UUID_STR_LEN - 1 ? &sel->guid :
+			    strncmp(text, "0x", 2)	     ? &sel->address :
+							       &sel->object;
+
+	if (*kind && strcmp(*kind, text))
+		return usage_error("nothing is both '%s' and '%s'", *kind, text);
+	*kind = text;
+	if (kind == &sel->object && !parse_u64(text, &sel->object_id))
+		return usage_error("'%s' is no object id", text);
+	return EXIT_OK;
+}
+
+static bool filter_address(fpga_properties filter, const char *text)
+{
+	unsigned int segment, bus, device, function;
+	char address[24];
+
+	if (!address_normal(text, address, sizeof(address)) ||
+	    sscanf(address, "%x:%x:%x.%x", &segment, &bus, &device, &function) != 4) {
+		fprintf(stderr, "opae: '%s' is no PCI address ([ssss:]bb:dd.f), no GUID and no object "
+				"id (0x...)\n", text);
+		return false;
+	}
 	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)segment), "segment") &&
 	       ok(fpgaPropertiesSetBus(filter, (uint8_t)bus), "bus") &&
 	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)device), "device") &&
 	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)function), "function");
 }
 
-bool select_filter(const struct selector *sel, fpga_properties filter)
+/* Fills the filter from the selector; complains about what it cannot read. */
+static bool select_filter(const struct selector *sel, fpga_properties filter)
 {
 	fpga_guid guid;
 
 	if (sel->type >= 0 &&
 	    !ok(fpgaPropertiesSetObjectType(filter, (fpga_objtype)sel->type), "type"))
 		return false;
-	if (sel->guid) {
-		if (uuid_parse(sel->guid, guid)) {
-			fprintf(stderr, "opae: '%s' is no GUID\n", sel->guid);
-			return false;
-		}
-		if (!ok(fpgaPropertiesSetGUID(filter, guid), "guid"))
-			return false;
-	}
-	if (sel->address && !filter_address(filter, sel->address)) {
-		fprintf(stderr, "opae: '%s' is no PCI address ([ssss:]bb:dd.f) and no GUID\n",
-			sel->address);
+	if (sel->guid && uuid_parse(sel->guid, guid)) {
+		fprintf(stderr, "opae: '%s' is no GUID\n", sel->guid);
 		return false;
 	}
-	return true;
+	return (!sel->guid || ok(fpgaPropertiesSetGUID(filter, guid), "guid")) &&
+	       (!sel->object || ok(fpgaPropertiesSetObjectID(filter, sel->object_id), "object id")) &&
+	       (!sel->address || filter_address(filter, sel->address));
 }
 
 static bool enumerate(fpga_properties filter, fpga_token **list, uint32_t *n)
@@ -101,6 +126,47 @@ static bool enumerate(fpga_properties filter, fpga_token **list, uint32_t *n)
 	return true;
 }
 
+struct ordered {
+	struct token_row row;
+	fpga_token token;
+	uint32_t place; /* as it was enumerated */
+};
+
+static int by_address(const void *a, const void *b)
+{
+	const struct ordered *x = a, *y = b;
+	int rc = strcmp(x->row.address, y->row.address);
+
+	if (rc)
+		return rc;
+	if (x->row.type != y->row.type)
+		return x->row.type == FPGA_DEVICE ? -1 : 1;
+	return x->place < y->place ? -1 : 1;
+}
+
+/* One that does not tell what it is any more has the last place. */
+static bool sort(fpga_token *list, uint32_t n)
+{
+	struct ordered *all = calloc(n ? n : 1, sizeof(*all));
+
+	if (!all)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		fpga_properties p;
+
+		all[i] = (struct ordered){ { .address = "~" }, list[i], i };
+		if (fpgaGetProperties(list[i], &p) != FPGA_OK)
+			continue;
+		token_row_read(p, &all[i].row);
+		fpgaDestroyProperties(&p);
+	}
+	qsort(all, n, sizeof(*all), by_address);
+	for (uint32_t i = 0; i < n; i++)
+		list[i] = all[i].token;
+	free(all);
+	return true;
+}
+
 bool tokens_find(const struct selector *sel, fpga_token **list, uint32_t *n)
 {
 	fpga_properties filter;
@@ -110,7 +176,11 @@ bool tokens_find(const struct selector *sel, fpga_token **list, uint32_t *n)
 		return false;
 	good = select_filter(sel, filter) && enumerate(filter, list, n);
 	fpgaDestroyProperties(&filter);
-	return good;
+	if (!good || sort(*list, *n))
+		return good;
+	tokens_free(*list, *n);
+	fprintf(stderr, "opae: there is no memory left\n");
+	return false;
 }
 
 void tokens_free(fpga_token *list, uint32_t n)

@@ -32,6 +32,24 @@ static char *path_in(const char *reason)
 	return end ? strndup(slash, (size_t)(end - slash)) : NULL;
 }
 
+/* Nobody knows whether it is there: a folder above may not be entered, or the variable names nothing. */
+static void fix_unreachable(struct subject *s, const char *path)
+{
+	const char *told = getenv("LIBOPAE_CFGFILE"), *home = getenv("HOME");
+	char shell[PATH_MAX];
+
+	if (!path || (told && !strcmp(told, path))) {
+		fix(s, "unset LIBOPAE_CFGFILE   # or put the file there, and name its whole path");
+	} else if (home && *home && !strncmp(path, home, strlen(home))) {
+		shell_quote(home, shell, sizeof(shell));
+		fix(s, "unset HOME   # it is %s, where you may not look: then your own is taken; sudo "
+		       "-H does so", shell);
+	} else {
+		shell_quote(path, shell, sizeof(shell));
+		fix(s, "namei -m %s   # shows which folder you may not enter; chmod it", shell);
+	}
+}
+
 /* The file, when it is a plain one: to open another may take for ever. */
 static struct json_object *read_file(const char *path)
 {
@@ -46,7 +64,7 @@ static void fix_file(struct subject *s, const char *path)
 	struct json_object *o;
 
 	if (!path || access(path, F_OK)) {
-		fix(s, "unset LIBOPAE_CFGFILE   # or put the file there, and name its whole path");
+		fix_unreachable(s, path);
 		return;
 	}
 	shell_quote(path, shell, sizeof(shell));
@@ -99,6 +117,11 @@ static void check_start(struct subject *s)
 
 /* ---- plugins ---- */
 
+const char *verb_of(const char *state)
+{
+	return strcmp(state, "failed") ? "is" : "has";
+}
+
 static void fix_plugin(struct subject *s, const struct opaex_plugin *p)
 {
 	bool found = *p->file == '/' && !access(p->file, R_OK);
@@ -124,7 +147,7 @@ static void check_plugins(struct subject *s)
 		} else if (!strcmp(p.state, "disabled")) {
 			step_note(s, p.name, "plugin is disabled: %s", p.reason);
 		} else {
-			step_wrong(s, p.name, "plugin is %s: %s", p.state, p.reason);
+			step_wrong(s, p.name, "plugin %s %s: %s", verb_of(p.state), p.state, p.reason);
 			fix_plugin(s, &p);
 		}
 	}
@@ -199,7 +222,8 @@ bool check_vfio_plugin(struct subject *s)
 	}
 	if (!strcmp(p.state, "ready"))
 		return step_ok(s, "plugin", "\"%s\" serves it", p.name);
-	step_wrong(s, "plugin", "\"%s\", which would serve it, is %s: %s", p.name, p.state, p.reason);
+	step_wrong(s, "plugin", "\"%s\", which would serve it, %s %s: %s", p.name,
+		   verb_of(p.state), p.state, p.reason);
 	if (!strcmp(p.state, "disabled"))
 		return fix(s, "$EDITOR %s   # say \"enabled\": true for \"%s\"", config_name(),
 			   p.name);

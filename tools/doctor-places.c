@@ -21,7 +21,7 @@ struct places {
 	size_t n;
 };
 
-static void add(struct places *ps, const char *path, const char *address)
+static void add(struct places *ps, const char *path, const char *address, enum place_origin origin)
 {
 	struct place *grown = reallocarray(ps->list, ps->n + 1, sizeof(*grown));
 
@@ -30,6 +30,8 @@ static void add(struct places *ps, const char *path, const char *address)
 	ps->list = grown;
 	grown += ps->n;
 	snprintf(grown->address, sizeof(grown->address), "%s", address);
+	grown->origin = origin;
+	grown->scans = false;
 	grown->path = strdup(path);
 	ps->n += grown->path != NULL;
 }
@@ -67,7 +69,7 @@ static void add_named(struct places *ps, struct json_object *entry, size_t i, bo
 	else if (!json_object_is_type(given, json_type_string) ||
 		 !address_normal(json_object_get_string(given), address, sizeof(address)))
 		snprintf(address, sizeof(address), "%04zx:00:00.0", FIRST_SEGMENT + i);
-	add(ps, json_object_get_string(path), address);
+	add(ps, json_object_get_string(path), address, PLACE_CONFIGURED);
 }
 
 /* The sockets that a plugin's configuration names. False: none, so it looks in the directory. */
@@ -85,6 +87,17 @@ static bool add_configured(struct places *ps, const char *json, bool ready)
 
 /* ---- the emulator directory ---- */
 
+/* In the home directory, when this user has one. */
+static bool fix_elsewhere(struct subject *s)
+{
+	const char *home = getenv("HOME");
+	bool good = home && *home == '/' && strlen(home) + sizeof("/.opae-emu") <= EMU_DIR_MAX &&
+		    !access(home, W_OK | X_OK);
+
+	return fix(s, "export OPAEX_EMU_DIR=%s; opae emu start",
+		   good ? "$HOME/.opae-emu" : "$(mktemp -d)/emu");
+}
+
 /* Says why the directory is not trusted; the first reason counts. */
 static bool distrust(struct subject *s, const char *dir)
 {
@@ -93,7 +106,7 @@ static bool distrust(struct subject *s, const char *dir)
 
 	if (lstat(dir, &st)) {
 		step_wrong(s, "directory", "it cannot be reached: %s", strerror(errno));
-		return fix(s, "export OPAEX_EMU_DIR=$HOME/.opae-emu; opae emu start");
+		return fix_elsewhere(s);
 	}
 	if (!S_ISDIR(st.st_mode)) {
 		step_wrong(s, "directory", "it is no directory, or a link to one, and so not trusted");
@@ -102,7 +115,7 @@ static bool distrust(struct subject *s, const char *dir)
 	if (st.st_uid != geteuid()) {
 		step_wrong(s, "directory", "it belongs to uid %u, and you are uid %u: not trusted",
 			   st.st_uid, geteuid());
-		return fix(s, "export OPAEX_EMU_DIR=$HOME/.opae-emu; opae emu start");
+		return fix_elsewhere(s);
 	}
 	if (st.st_mode & 022) {
 		step_wrong(s, "directory", "others can write to it (mode %04o): not trusted",
@@ -138,34 +151,46 @@ static void add_cards(struct places *ps, struct subject *s, const char *dir, boo
 		if (scanned)
 			snprintf(address, sizeof(address), "%04x:00:00.0", cards[i].segment);
 		if (!find(ps, cards[i].path))
-			add(ps, cards[i].path, address);
+			add(ps, cards[i].path, address, PLACE_IN_DIRECTORY);
 	}
 	free(cards);
 }
 
-static void look_in_directory(struct doctor *d, struct places *ps, bool scanned)
+static bool check_length(struct subject *s, const char *dir)
+{
+	if (strlen(dir) < EMU_DIR_MAX)
+		return true;
+	step_wrong(s, "directory", "its path has %zu bytes; with at most %d a card's socket has room",
+		   strlen(dir), EMU_DIR_MAX - 1);
+	return fix_elsewhere(s);
+}
+
+/* why_not: why no plugin looks there; NULL: one does. */
+static void look_in_directory(struct doctor *d, struct places *ps, const char *why_not)
 {
 	char dir[PATH_MAX_DIR];
 	struct subject s;
 	struct stat st;
+	bool fits;
 
-	if (!emu_dir_path(dir, sizeof(dir)))
-		return;
-	if (!scanned && lstat(dir, &st))
+	if (!emu_dir_path(dir, sizeof(dir)) || (why_not && lstat(dir, &st)))
 		return; /* nobody looks there, and nothing is there */
 	s = subject_new(d, "directory", dir);
+	fits = check_length(&s, dir);
 	if (lstat(dir, &st) && errno == ENOENT) {
-		step_note(&s, "directory", "is not there: no emulated card was started yet");
+		if (fits)
+			step_note(&s, "directory", "is not there: no emulated card was started yet");
 		return;
 	}
 	if (!emu_dir_trusted(dir)) {
 		distrust(&s, dir);
 		return;
 	}
-	step_ok(&s, "directory", scanned ? "the plugin looks here" :
-					   "the plugin does not look here: its configuration names "
-					   "sockets, or it does not work");
-	add_cards(ps, &s, dir, scanned);
+	if (why_not)
+		step_note(&s, "directory", "%s", why_not);
+	else
+		step_ok(&s, "directory", "the plugin looks here");
+	add_cards(ps, &s, dir, !why_not);
 }
 
 /* ---- all of them ---- */
@@ -178,28 +203,47 @@ static void keep_only(struct places *ps, const char *only)
 
 	for (size_t i = 0; i < ps->n; i++)
 		if (&ps->list[i] == p || !strcmp(ps->list[i].address, only))
-			add(&kept, ps->list[i].path, ps->list[i].address);
+			add(&kept, ps->list[i].path, ps->list[i].address, ps->list[i].origin);
 	if (*only == '/' && !p)
-		add(&kept, only, "");
+		add(&kept, only, "", PLACE_ASKED);
 	places_free(ps->list, ps->n);
 	*ps = kept;
+}
+
+/* Does a working plugin look in the emulator directory; says in why what keeps it from that. */
+static bool look_in_configurations(struct places *ps, char *why, size_t len)
+{
+	struct opaex_plugin p;
+	bool scans = false, any_ready = false;
+	const char *json;
+
+	snprintf(why, len, "nobody looks here: no plugin in force serves sockets");
+	for (uint32_t i = 0; vfio_plugin_next(&i, &p, &json);) {
+		bool ready = !strcmp(p.state, "ready"), named = add_configured(ps, json, ready);
+
+		scans |= ready && !named;
+		if (ready)
+			snprintf(why, len, "\"%s\" does not look here: its configuration names "
+					   "sockets", p.name);
+		else if (!any_ready)
+			snprintf(why, len, "nobody looks here: the plugin \"%s\" %s %s", p.name,
+				 verb_of(p.state), p.state);
+		any_ready |= ready;
+	}
+	return scans;
 }
 
 void places_find(struct doctor *d, struct place **list, size_t *n)
 {
 	struct places ps = { 0 };
-	struct opaex_plugin p;
-	bool scanned = false;
-	const char *json;
+	char why[200];
+	bool scans = look_in_configurations(&ps, why, sizeof(why));
 
-	for (uint32_t i = 0; vfio_plugin_next(&i, &p, &json);) {
-		bool ready = !strcmp(p.state, "ready");
-
-		scanned |= !add_configured(&ps, json, ready) && ready;
-	}
-	look_in_directory(d, &ps, scanned);
+	look_in_directory(d, &ps, scans ? NULL : why);
 	if (d->only)
 		keep_only(&ps, d->only);
+	for (size_t i = 0; i < ps.n; i++)
+		ps.list[i].scans = scans;
 	*list = ps.list;
 	*n = ps.n;
 }
@@ -211,16 +255,30 @@ void places_free(struct place *list, size_t n)
 	free(list);
 }
 
+/* A link in the directory: to name the socket in a configuration would hide the cards that are there. */
+static bool fix_by_link(struct subject *s, const char *path)
+{
+	char dir[EMU_DIR_MAX], folder[EMU_DIR_MAX * 4], link[PATH_MAX_DIR];
+	const char *name = strrchr(path, '/') + 1, *dot = strrchr(name, '.');
+	char *whole;
+
+	if (!emu_dir_path(dir, sizeof(dir)))
+		return fix_elsewhere(s);
+	if (asprintf(&whole, "%s/%s%s", dir, name, dot && !strcmp(dot, ".sock") ? "" : ".sock") < 0)
+		return false;
+	shell_quote(dir, folder, sizeof(folder));
+	shell_quote(whole, link, sizeof(link));
+	free(whole);
+	return fix(s, "mkdir -p -m 700 %s; ln -s %s %s", folder, s->shell, link);
+}
+
 bool check_places(struct subject *s, const struct place *p)
 {
 	if (*p->address)
 		return step_ok(s, "configured", "the plugin looks at it, as %s", p->address);
 	step_wrong(s, "configured", "no working plugin's configuration leads to this socket");
-	if (*opaex_config_path() || strcmp(s->shell, p->path))
-		return fix(s, "$EDITOR %s   # add \"%s\" to \"sockets\" in \"configuration\" of \"vfio\"",
-			   config_name(), p->path);
-	return fix(s, "mkdir -p ~/.config/opae; echo '{\"plugins\": [\"vfio\"], \"configurations\": "
-		      "{\"vfio\": {\"enabled\": true, \"plugin\": \"libv-opae.so\", "
-		      "\"configuration\": {\"sockets\": [\"%s\"]}}}}' > ~/.config/opae/opae.cfg",
-		   p->path);
+	if (p->scans)
+		return fix_by_link(s, p->path);
+	return fix(s, "$EDITOR %s   # add \"%s\" to \"sockets\" in \"configuration\" of \"vfio\"",
+		   config_name(), p->path);
 }

@@ -178,6 +178,8 @@ static void print_verdict(const struct doctor *d, const struct tally *t)
 	} else if (d->only) {
 		printf("nothing was found: no PCI device and no socket is at %s\n"
 		       "  fix:   opae doctor   # without an argument: shows what there is\n", d->only);
+	} else if (t->wrong) {
+		printf("nothing was found, and something is wrong: see above\n");
 	} else {
 		printf("nothing was found: no PCI device has the id of a known FPGA, and there is "
 		       "no card's socket\n"

@@ -33,6 +33,34 @@ struct card {
 
 /* ---- the file and who serves it ---- */
 
+static bool fix_missing(struct subject *s, const struct place *p)
+{
+	switch (p->origin) {
+	case PLACE_CONFIGURED:
+		return fix(s, "$EDITOR %s   # correct %s in \"sockets\", or start the card's server there",
+			   config_name(), s->shell);
+	case PLACE_IN_DIRECTORY: /* a link to what is gone */
+		return fix(s, "rm %s", s->shell);
+	default:
+		return fix(s, "opae doctor   # without an argument: shows what there is");
+	}
+}
+
+/* Ends the card and starts it anew, in a word that a shell takes. */
+static bool fix_restart(struct subject *s, const struct place *p)
+{
+	const char *file = strrchr(p->path, '/') + 1, *dot = strrchr(file, '.');
+	char name[PATH_MAX], shell[PATH_MAX];
+
+	if (p->origin != PLACE_IN_DIRECTORY || !dot)
+		return fix(s, "ss -xlp src %s   # which program it is: end it and start it again",
+			   s->shell);
+	snprintf(name, sizeof(name), "%.*s", (int)(dot - file), file);
+	shell_quote(name, shell, sizeof(shell));
+	return fix(s, "opae emu stop %s; opae emu start --name %s   # and the options it had; of another "
+		      "server: start that again", shell, shell);
+}
+
 static bool check_path(struct subject *s, struct card *c)
 {
 	const char *path = c->place->path;
@@ -46,13 +74,17 @@ static bool check_path(struct subject *s, struct card *c)
 		}
 		step_wrong(s, "file", "%s", errno == ENOENT ? "there is no such file" :
 							      strerror(errno));
-		return fix(s, "ls %s   # start the card's server, or correct the configuration",
-			   s->shell);
+		return fix_missing(s, c->place);
 	}
 	if (S_ISSOCK(st.st_mode))
 		return step_ok(s, "file", "is a socket");
 	step_wrong(s, "file", "it is no socket");
-	return fix(s, "file %s   # correct the configuration, or start the server elsewhere", s->shell);
+	if (c->place->origin == PLACE_IN_DIRECTORY)
+		return fix(s, "rm %s", s->shell);
+	if (c->place->origin == PLACE_CONFIGURED)
+		return fix(s, "$EDITOR %s   # name a socket in place of %s", config_name(), s->shell);
+	return fix(s, "file %s   # what it is; `opae doctor` without an argument shows what there is",
+		   s->shell);
 }
 
 static bool no_permission(struct subject *s, const char *path)
@@ -124,8 +156,7 @@ static bool device_failed(struct subject *s, struct card *c, int rc)
 
 	vu_client_why(c->client, why, sizeof(why));
 	step_wrong(s, "device", "it cannot be read: %s", *why ? why : strerror(-rc));
-	return fix(s, "opae emu stop NAME; opae emu start --name NAME   # or start its own server "
-		      "again");
+	return fix_restart(s, c->place);
 }
 
 static bool check_device(struct subject *s, struct card *c)
@@ -140,6 +171,11 @@ static bool check_device(struct subject *s, struct card *c)
 	rc = vu_client_read(c->client, CONFIG, 0, config, sizeof(config));
 	if (rc)
 		return device_failed(s, c, rc);
+	if (get32(config + PCI_VENDOR_ID) == UINT32_MAX) {
+		step_wrong(s, "device", "its configuration space reads as all ones: it has fallen off "
+					"the bus");
+		return fix_restart(s, c->place);
+	}
 	command = (uint16_t)(get32(config + PCI_COMMAND) | PCI_COMMAND_MEMORY);
 	rc = vu_client_write(c->client, CONFIG, PCI_COMMAND, &command, sizeof(command));
 	if (rc)

@@ -52,24 +52,3 @@ bool check_token(struct doctor *d, struct subject *s, const char *address)
 		   address);
 	return fix(s, "LIBOPAE_LOG=2 opae list   # what the plugin says while it looks");
 }
-
-bool address_normal(const char *text, char *out, size_t len)
-{
-	unsigned int segment = 0, bus, device, function;
-	int used = 0;
-
-	if (text[strspn(text, "0123456789abcdefABCDEF:.")])
-		return false;
-	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &segment, &bus, &device, &function, &used) != 4 ||
-	    text[used]) {
-		segment = 0;
-		used = 0;
-		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &used) != 3 ||
-		    text[used])
-			return false;
-	}
-	if (device > 0x1f || function > 7)
-		return false;
-	snprintf(out, len, "%04x:%02x:%02x.%x", segment, bus, device, function);
-	return true;
-}

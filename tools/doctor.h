@@ -48,6 +48,8 @@ int report_finish(struct doctor *d, bool json);
 void doctor_config(struct doctor *d);
 /* The configuration file, or where one would be, as a shell takes it. */
 const char *config_name(void);
+/* What stands before a plugin's state in a sentence: it is foreign, it has failed. */
+const char *verb_of(const char *state);
 /* The configuration of each v-opae, in turn: false, there are no more. Begin with *index 0. */
 bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
 /* Checks: is a plugin ready that serves sockets and vfio-pci; that serves the kernel's driver. */
@@ -55,9 +57,13 @@ bool check_vfio_plugin(struct subject *s);
 bool check_kernel_plugin(struct subject *s, const char *address);
 
 /* doctor-socket.c, doctor-places.c */
+enum place_origin { PLACE_CONFIGURED, PLACE_IN_DIRECTORY, PLACE_ASKED };
+
 struct place {
 	char *path;
 	char address[24]; /* "": no working plugin looks there */
+	enum place_origin origin;
+	bool scans; /* a plugin looks in the emulator directory */
 };
 
 void doctor_sockets(struct doctor *d);
@@ -65,6 +71,9 @@ void doctor_sockets(struct doctor *d);
 void places_find(struct doctor *d, struct place **list, size_t *n);
 void places_free(struct place *list, size_t n);
 bool check_places(struct subject *s, const struct place *p);
+
+/* doctor-inventory.c: is what the plugin remembers of cards of any use. Never wrong, at most a note. */
+void doctor_inventory(struct doctor *d);
 
 /* doctor-pci.c */
 void doctor_pci(struct doctor *d);
@@ -74,7 +83,5 @@ const char *pci_name(unsigned int vendor, unsigned int device, unsigned int subs
 
 /* doctor-token.c: the last check of every device. */
 bool check_token(struct doctor *d, struct subject *s, const char *address);
-/* The address in the form ssss:bb:dd.f; false: it is none. */
-bool address_normal(const char *text, char *out, size_t len);
 
 #endif

@@ -2,26 +2,35 @@
 #include "opae.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command commands[] = {
-	{ "list", "[--json] [ADDRESS | GUID]", "the accelerators and devices there are", cmd_list },
-	{ "info", "[--json] [ADDRESS | GUID]", "every property of them", cmd_info },
+	{ "list", "[--json] [ADDRESS] [GUID] [OBJECT]", "the accelerators and devices there are",
+	  cmd_list },
+	{ "info", "[--json] [ADDRESS] [GUID] [OBJECT]", "every property of them", cmd_info },
 	{ "mmio", "read OFFSET | write OFFSET VALUE  [-w 32|64] [--json] [DEVICE]",
-	  "one access to a register", cmd_mmio },
+	  "one access to a register. A device is reset when its last handle closes, and so when\n"
+	  "        the tool ends: a write is for doorbells; a setting does not outlive it", cmd_mmio },
 	{ "mmio", "walk [-o OFFSET] [--json] [DEVICE]",
 	  "the chain of device feature headers: what each is, and where it breaks", cmd_mmio },
 	{ "mmio", "dump [-o OFFSET] [-c WORDS] [-f hex|bin] [-O FILE] [DEVICE]",
 	  "many registers, in words of 64 bits; DEVICE is\n"
-	  "        [-d ADDRESS|GUID] [-t accelerator|device] [-r REGION]", cmd_mmio },
+	  "        [-d ADDRESS|GUID|OBJECT]... [-t accelerator|device] [-r REGION]; where several\n"
+	  "        -d are given, all must fit. Numbers are as in C: 0x10 is 16, 010 is 8", cmd_mmio },
 	{ "doctor", "[--json] [ADDRESS | SOCKET]",
 	  "why is my FPGA not shown: from the device to the token, and how to mend it", cmd_doctor },
 	{ "plugins", "[--json]", "the plugins, their state, and the configuration in force",
 	  cmd_plugins },
-	{ "emu", "start [--name NAME] [--board BOARD] [--mmio trap|map] | stop NAME|--all | "
-		 "list [--json]",
-	  "emulated cards of this user", cmd_emu },
+	{ "emu", "start [--name NAME] [--board BOARD] [--afu AFU,...] [--mmio trap|map] "
+		 "[--faults FAULT,...]",
+	  "an emulated card of this user; card0, with board nlb0, unless told otherwise", cmd_emu },
+	{ "emu", "stop NAME...|--all", "ends them", cmd_emu },
+	{ "emu", "list [--json]", "those that run, and their addresses", cmd_emu },
+	{ "emu", "boards", "what BOARD, AFU and FAULT can be", cmd_emu },
 	{ "bench", "local [--json]", "how fast the local path is beside the bare machine",
 	  cmd_bench },
 };
@@ -36,7 +45,8 @@ static void print_usage(FILE *out, const char *command)
 		if (!command || !strcmp(command, commands[i].name))
 			fprintf(out, "  opae %s %s\n        %s\n", commands[i].name,
 				commands[i].usage, commands[i].help);
-	fprintf(out, "\nADDRESS is [ssss:]bb:dd.f. --json prints {\"schema\": %d, ...}.\n",
+	fprintf(out, "\nADDRESS is [ssss:]bb:dd.f, OBJECT an object_id as `opae info` prints it, 0x...\n"
+		     "--json prints {\"schema\": %d, ...}.\n",
 		OPAE_JSON_SCHEMA);
 }
 
@@ -56,14 +66,28 @@ static bool asks_for_help(const char *arg)
 
 static int run(const struct command *c, int argc, char *argv[])
 {
-	if (argc < 2 || !asks_for_help(argv[1]))
-		return c->run(argc, argv);
-	print_usage(stdout, c->name);
-	return EXIT_OK;
+	for (int i = 1; i < argc; i++)
+		if (asks_for_help(argv[i])) {
+			print_usage(stdout, c->name);
+			return EXIT_OK;
+		}
+	return c->run(argc, argv);
+}
+
+/*
+ * A standard descriptor that is closed is taken by something that fails whoever uses it; by the next file
+ * that is opened, otherwise, and the output would go there.
+ */
+static void take_closed_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+			exit(EXIT_FAILED);
 }
 
 int main(int argc, char *argv[])
 {
+	take_closed_descriptors();
 	if (argc < 2) {
 		print_usage(stderr, NULL);
 		return EXIT_USAGE;

@@ -23,27 +23,32 @@ struct command {
 	int (*run)(int argc, char *argv[]);
 };
 
-/* What a person may name a device by. */
+/* What a person may name a device by; all that is given must fit. */
 struct selector {
 	const char *address; /* [ssss:]bb:dd.f */
-	const char *guid;
+	const char *guid, *object; /* the object id: 0x... */
+	uint64_t object_id;
 	int type; /* fpga_objtype, or -1 */
 };
 
 /* What a line tells of a token. */
 struct token_row {
+	uint64_t object_id; /* 0: it has none */
 	char address[24], guid[UUID_STR_LEN], name[24]; /* "-": it has none */
 	fpga_objtype type;
 	const char *state, *interface;
 };
 
 void token_row_read(fpga_properties p, struct token_row *row);
+const char *type_name(fpga_objtype t);
 
 bool ok(fpga_result r, const char *what); /* prints what failed and why */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Fills the filter from the selector; complains about what it cannot read. */
-bool select_filter(const struct selector *sel, fpga_properties filter);
-/* All matching tokens; the caller frees with tokens_free. */
+/* Takes one more word that a person names a device by: EXIT_OK, or what usage_error returns. */
+int selector_add(struct selector *sel, const char *text);
+/* The address in the form ssss:bb:dd.f; false: it is none. */
+bool address_normal(const char *text, char *out, size_t len);
+/* All matching tokens, by address, a device before its accelerators; the caller frees with tokens_free. */
 bool tokens_find(const struct selector *sel, fpga_token **list, uint32_t *n);
 void tokens_free(fpga_token *list, uint32_t n);
 /* Prints {"schema": 1, key: value}; takes value over. */

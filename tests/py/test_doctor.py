@@ -121,7 +121,7 @@ def test_several_cards_have_the_addresses_that_are_told(machine):
     for name in ("card2", "other", "card1", "x2"):
         machine.start(name, "hello")
     code, subjects, _ = diagnose(machine)
-    assert code == 0 and len(subjects) == 6
+    assert code == 0 and len(subjects) == 7
 
 
 def test_asked_for_something_that_is_not_there(machine):
@@ -181,15 +181,21 @@ def test_directory_that_is_a_link(machine, emu_dir):
 def test_socket_that_is_not_there(machine):
     path = str(machine.folder / "gone.sock")
     env = config(machine, {"sockets": [path]})
-    wrong(machine, path, "file", "no such file", f"ls {path}", env=env)
-    wrong(machine, path, "file", "no such file", f"ls {path}", path)
+    wrong(machine, path, "file", "no such file", f"$EDITOR {env['LIBOPAE_CFGFILE']}", env=env)
+    wrong(machine, path, "file", "no such file", "opae doctor ", path)
+    (machine.folder / "emu").mkdir(mode=0o700)
+    own(machine, machine.folder / "emu")
+    link = machine.folder / "emu/card5.sock"
+    link.symlink_to(path)
+    wrong(machine, str(link), "file", "no such file", f"rm {link}")
 
 
 def test_file_that_is_no_socket(machine):
     path = machine.folder / "plain.sock"
     path.write_text("")
     env = config(machine, {"sockets": [str(path)]})
-    wrong(machine, str(path), "file", "no socket", f"file {path}", env=env)
+    wrong(machine, str(path), "file", "no socket", f"$EDITOR {env['LIBOPAE_CFGFILE']}", env=env)
+    wrong(machine, str(path), "file", "no socket", f"file {path}", str(path))
 
 
 def test_stale_socket(machine):
@@ -219,7 +225,7 @@ def test_socket_in_a_closed_directory(machine):
     path = str(closed / "card.sock")
     env = config(machine, {"sockets": [path]})
     if may_all(machine):
-        wrong(machine, path, "file", "no such file", "ls", env=env)
+        wrong(machine, path, "file", "no such file", "$EDITOR", env=env)
     else:
         wrong(machine, path, "file", "may not enter", f"namei -m {path}", env=env)
     closed.chmod(0o700)
@@ -306,7 +312,8 @@ def test_random_answers(here, folder):
 
 def test_device_that_cannot_be_read(machine, serve):
     server = serve({vu.REGION_READ: lambda s, h, b, f: s.refuse(h, errno.EIO)})
-    wrong(machine, server.path, "device", "cannot be read", "opae emu stop NAME")
+    wrong(machine, server.path, "device", "cannot be read",
+          "opae emu stop fake0; opae emu start --name fake0")
 
 
 @pytest.mark.parametrize("header", [0, 2**64 - 1, 0x3000010000000001, 0x4000000000000009])
@@ -351,10 +358,14 @@ def test_socket_that_nothing_names(machine):
     machine.start()
     moved = machine.folder / "elsewhere.sock"
     (machine.folder / "emu/card0.sock").rename(moved)
+    machine.start("other", "hello")
+    link = machine.folder / "emu/elsewhere.sock"
     s, _ = wrong(machine, str(moved), "configured", "no working plugin's configuration leads",
-                 "~/.config/opae/opae.cfg", str(moved))
+                 f"ln -s {moved} {link}", str(moved))
     assert machine.run("/bin/sh", "-c", s["fix"]).returncode == 0
-    assert "8000:00:00.0" in right(machine, str(moved), str(moved))["token"]  # the fix mends it
+    assert NLB0 in right(machine, str(link), str(moved))["token"]  # the fix mends it
+    out = machine.good("opae", "list")
+    assert NLB0 in out and "hello_afu" in out  # and hides nothing
 
 
 def test_fix_is_quoted_for_a_shell(machine):

@@ -14,7 +14,9 @@ def emu(*args):
 
 
 def test_boards_and_accelerators():
-    boards, afus = emu("--list-boards").split("Accelerators:\n")
+    boards, rest = emu("--list-boards").split("Accelerators:\n")
+    afus, faults = rest.split("\nFaults:\n")
+    assert faults and faults in emu("--help")
     rows = re.findall(r"^(\S+) +([0-9a-f]{4}:[0-9a-f]{4})", boards, re.M)
     assert len(rows) > 5
     for name, pci in rows:

@@ -51,6 +51,10 @@ def test_continuous(here):
     (["--atomic", "fadd_4", "-m", "read", "lpbk"], "cl_1"),
     (["--interleave", "3", "lpbk"], "0 to 2"),
     (["--continuous", "0", "lpbk"], "1 to 3600"),
+    (["--interleave", "1", "lpbk"], "--mode trput"),
+    (["--interleave", "1", "-m", "read", "lpbk"], "--mode trput"),
+    (["--testall", "--cls", "cl_4", "lpbk"], "not with --mode, --cls"),
+    (["lpbk", "8000:00:00.0", "8001:00:00.0"], "usage"),
     (["-t", "x", "lpbk"], "number"),
     (["--none", "lpbk"], "usage"),
 ])

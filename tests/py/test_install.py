@@ -186,6 +186,28 @@ def run_consumer(program, installed):
     assert output(program, env=env) == "0 accelerators: success\n"
 
 
+PROGRAMS = ["hello_afu", "hello_events", "hello_fpga", "host_exerciser", "opae", "opae-emu"]
+
+
+def test_programs_find_the_library_by_themselves(installed):
+    """No LD_LIBRARY_PATH, no ldconfig: the prefix may be anywhere."""
+    assert sorted(p.name for p in (installed / "bin").iterdir()) == PROGRAMS
+    for program in PROGRAMS:
+        assert "usage" in output(installed / "bin" / program, "--help", env={}), program
+
+
+def test_the_cxx_layer_finds_the_library_beside_it(installed, tmp_path):
+    """A program's own path says where the layer is, and nothing of what the layer needs."""
+    (tmp_path / "c.cpp").write_text(CXX_CONSUMER)
+    libs = library(installed).parent
+    subprocess.run(["g++", "-I", installed / "include", "-o", tmp_path / "c", tmp_path / "c.cpp",
+                    "-L", libs, "-lopae-cxx-core", "-lopae-c", "-Wl,--enable-new-dtags",
+                    f"-Wl,-rpath,{libs}"], check=True)
+    elf = output("readelf", "-d", library(installed, "libopae-cxx-core.so.2"))
+    assert re.search(r"RUNPATH.*\[\$ORIGIN\]", elf)
+    assert output(tmp_path / "c", env={"OPAEX_EMU_DIR": "/nonexistent"}).endswith("success\n")
+
+
 LANGUAGES = [("c", "gcc", "libopae-c", "opae::opae-c", CONSUMER),
              ("cpp", "g++", "libopae-cxx-core", "opae::opae-cxx-core", CXX_CONSUMER)]
 

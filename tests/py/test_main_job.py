@@ -32,6 +32,39 @@ def test_hello_afu(machine, mmio):
     assert "read 0x0123456789abcdef" in out and "Test PASSED" in out
 
 
+def test_hello_afu_tests_the_card_that_it_is_told(machine):
+    machine.start("card0", "nlb0")
+    machine.start("card1", "hello")
+    for address in ("8001:00:00.0", "8001:0:0.0"):
+        assert "Test PASSED" in machine.good("hello_afu", address)
+    done = machine.run("hello_afu", "8000:00:00.0")
+    assert done.returncode == 1 and "No hello_afu" in done.stderr and done.stdout == ""
+
+
+SAMPLES = [["hello_fpga"], ["hello_afu"], ["hello_events"], ["host_exerciser", "lpbk"]]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_what_samples_are_asked(here, sample):
+    for option in ("-h", "--help"):
+        assert f"usage: {sample[0]}" in here.good(sample[0], option)
+    for args in (["--none"], ["b1:00.0", "b2:00.0"]):
+        done = here.run(*sample, *args)
+        assert done.returncode == 2 and "usage" in done.stderr, args
+    for address in ("nonsense", "b1:00.0x", "0000:b1:00", "b1:00.8", "10000:b1:00.0", ""):
+        done = here.run(*sample, address)
+        assert done.returncode == 1 and f"'{address}' is no address" in done.stderr, address
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_samples_whose_output_gets_lost_fail(here, sample):
+    for name, board in enumerate(["nlb0", "hello", "a10", "he-lb"]):
+        here.start(f"card{name}", board)
+    for to in (">/dev/full", ">&-"):
+        done = here.run("/bin/sh", "-c", f"exec {here.bin}/{' '.join(sample)} {to}")
+        assert done.returncode == 1 and "could not be written" in done.stderr, to
+
+
 def test_no_card_is_told(machine):
     done = machine.run("hello_fpga")
     assert done.returncode == 1 and "No NLB0 accelerator" in done.stderr

@@ -29,10 +29,71 @@ def test_emu_start_list_stop(machine):
 
 def test_emu_says_what_is_wrong(here):
     for args, word in ((["--board", "none"], "none"), (["--name", "../x"], "../x"),
-                       (["--mmio", "fast"], "fast"), (["--mmio"], "needs an argument"),
-                       (["--colour", "red"], "--colour")):
+                       (["--mmio", "fast"], "fast"), (["--mmio"], "--mmio needs an argument"),
+                       (["--colour", "red"], "--colour"), (["extra"], "no argument 'extra'"),
+                       (["--name", "x", "--none"], "no option '--none'"),
+                       (["--faults", "delay=99999"], "from 1 to 10000"),
+                       (["--faults", "dma-fail=0"], "from 1 to 4294967295"),
+                       (["--faults", "pr-error=0x20"], "from 1 to 0x1f")):
         done = here.run("opae", "emu", "start", *args)
         assert done.returncode != 0 and word in done.stderr, args
+
+
+def test_emu_usage(here):
+    for args, word in (([], "start, stop, list or boards"), (["lits"], "'lits'"), (["stop"], "--all"),
+                       (["stop", "--all", "x"], "'x'"), (["list", "x"], "'x'"),
+                       (["list", "--json", "x"], "'x'"), (["boards", "x"], "'x'"),
+                       (["stop", "../x"], "../x")):
+        done = here.run("opae", "emu", *args)
+        assert done.returncode == 2 and word in done.stderr, args
+    out = here.good("opae", "emu", "--help")
+    for word in ("--afu", "--faults", "opae emu boards", "list [--json]"):
+        assert word in out
+
+
+def test_emu_boards(here):
+    out = here.good("opae", "emu", "boards")
+    assert out == here.good("opae-emu", "--list-boards")
+    for word in ("n6000", "he-lb", "dma-fail=N"):
+        assert word in out
+    done = here.run("opae", "emu", "boards", env={"OPAEX_EMU_PROGRAM": "/nonexistent/emu"})
+    assert done.returncode == 1 and "/nonexistent/emu" in done.stderr
+
+
+def test_emu_list_names_addresses(here):
+    """Those that `opae list` has, in the order of the names; each card's stays when others go."""
+    for name, board in (("multi", "hello"), ("card3", "nlb0"), ("b-12-x", "hello"), ("a7", "nlb0")):
+        here.start(name, board)
+    cards = json.loads(here.good("opae", "emu", "list", "--json"))["cards"]
+    assert [c["name"] for c in cards] == ["a7", "b-12-x", "card3", "multi"]
+    address = {c["name"]: c["address"] for c in cards}
+    assert (address["a7"], address["card3"]) == ("8007:00:00.0", "8003:00:00.0")
+    assert all(address[n] >= "a000" for n in ("multi", "b-12-x"))
+    lines = [line.split() for line in here.good("opae", "emu", "list").splitlines()]
+    assert [(line[0], line[1]) for line in lines] == list(address.items())
+    shown = [d["address"] for d in json.loads(here.good("opae", "list", "--json"))["devices"]]
+    assert shown == sorted(address.values())
+    assert here.good("opae", "emu", "stop", "a7", "b-12-x").count("stopped") == 2
+    left = json.loads(here.good("opae", "emu", "list", "--json"))["cards"]
+    assert {c["name"]: c["address"] for c in left} == {n: address[n] for n in ("card3", "multi")}
+
+
+def test_emu_directory_with_too_long_a_path(here):
+    """The limit is said, and one byte less is enough."""
+    most = 77
+    path = str(here.folder / "x")
+    path += "y" * (most - len(path))
+    name = "n" * 24
+    env = {"OPAEX_EMU_DIR": path + "y"}
+    done = here.run("opae", "emu", "start", env=env)
+    assert done.returncode == 1 and f"at most {most} bytes" in done.stderr
+    assert "OPAEX_EMU_DIR" in done.stderr
+    done = here.run("opae", "list", env=env)
+    assert done.returncode == 3 and "opae emu" not in done.stderr and "opae doctor" in done.stderr
+    env = {"OPAEX_EMU_DIR": path}
+    here.good("opae", "emu", "start", "--name", name, env=env)
+    assert "NLB0" in here.good("opae", "list", env=env)
+    here.good("opae", "emu", "stop", name, env=env)
 
 
 def test_emu_after_a_crash(here):
@@ -71,7 +132,42 @@ def test_list_at_a_glance(here):
 
 def test_list_of_nothing_says_what_to_do(here):
     done = here.run("opae", "list")
-    assert done.returncode == 3 and "opae emu start" in done.stderr
+    assert done.returncode == 3
+    assert "opae emu start" in done.stderr and "opae doctor" in done.stderr
+    here.start()
+    done = here.run("opae", "list", "0000:b1:00.0")
+    assert done.returncode == 3 and "Nothing that fits" in done.stderr and "opae doctor" in done.stderr
+    (here.folder / "emu").chmod(0o777)
+    done = here.run("opae", "list")
+    assert done.returncode == 3 and "opae emu" not in done.stderr and "opae doctor" in done.stderr
+    (here.folder / "emu").chmod(0o700)
+
+
+def test_devices_are_named_by_all_that_tells_them_apart(here):
+    """An address, a GUID, an object id: what is given must all fit."""
+    here.start("card0", "multi")
+    here.start("card1", "nlb0")
+    all_of_them = json.loads(here.good("opae", "info", "--json"))["devices"]
+    assert [d["address"] for d in all_of_them] == ["8000:00:00.0"] * 4 + ["8001:00:00.0"]
+    assert [d["type"] for d in all_of_them] == ["device"] + ["accelerator"] * 4
+    twins = [d for d in all_of_them if d["guid"] == NLB0 and d["address"] == "8000:00:00.0"]
+    assert len(twins) == 2 and len(here.good("opae", "list", "8000:00:00.0", NLB0).splitlines()) == 2
+    done = here.run("opae", "mmio", "read", "8", "-d", "8000:00:00.0", "-d", NLB0)
+    assert done.returncode == 2 and "2 accelerators fit" in done.stderr
+    for d in twins:
+        ident = f"0x{d['object_id']:016x}"
+        line = next(x for x in done.stderr.splitlines() if ident in x)
+        assert line.split()[:3] == [d["address"], "accelerator", d["guid"]]
+        assert here.good("opae", "info", ident).count("object_id") == 1
+        assert len(here.good("opae", "list", ident, NLB0, "8000:00:00.0").splitlines()) == 1
+        assert here.good("opae", "mmio", "read", "8", "-d", ident) == "0xf89e433683f9040b\n"
+        assert here.run("opae", "list", ident, "8001:00:00.0").returncode == 3
+    assert here.good("opae", "mmio", "read", "8", "-d", NLB0, "-d", "8001:00:00.0") == \
+        "0xf89e433683f9040b\n"
+    for args, word in ((["8000:00:00.0", "8001:00:00.0"], "both"), (["0x12g"], "'0x12g'"),
+                       (["x"], "no object id")):
+        done = here.run("opae", "list", *args)
+        assert done.returncode in (1, 2) and word in done.stderr, args
 
 
 def test_json_has_a_schema_and_numbers(here):
@@ -102,11 +198,21 @@ def test_mmio(machine):
     assert out["schema"] == 1 and 0xF89E433683F9040B in out["mmio"].values()
     for args, word in ((["read", "0x7ffc"], "multiple of 8"), (["read", "0x8000"], "outside"),
                        (["read", "-1"], "-1"), (["read", "x"], "x"), (["read"], "an offset"),
+                       (["read", "8", "010"], "'010' is too much: mmio read takes an offset"),
+                       (["write", "8", "1", "2"], "'2' is too much"),
                        (["read", "-r", "3", "0"], "region 3"), (["write", "0x108"], "a value"),
                        (["read", "-w", "16", "0"], "16"), (["read", "-d", "nobody", "0"], "nobody"),
                        (["write", "-w", "32", "0x100", "0x100000000"], "0x100000000")):
         done = machine.run("opae", "mmio", *args)
         assert done.returncode in (1, 2) and word in done.stderr, (args, done.stderr)
+
+
+def test_a_write_does_not_outlive_its_handle(here):
+    """What the help says of it: the close resets the device."""
+    here.start(board="hello")
+    here.good("opae", "mmio", "write", "0x80", "0x1234")
+    assert here.good("opae", "mmio", "read", "0x80") == "0x0000000000000000\n"
+    assert "does not outlive it" in here.good("opae", "mmio", "write", "--help")
 
 
 def test_plugins(machine):
@@ -128,6 +234,27 @@ def test_plugins(machine):
     assert rows["vfio"]["reason"] == "" and rows["vfio"]["abi_major"] == 1
     machine.start()  # the working one works
     assert machine.run("opae", "list", env=env).returncode == 0
+
+
+def test_output_that_gets_lost_is_a_failure(here):
+    """Also where there is none: what is printed goes into no file that happens to be opened."""
+    here.start()
+    for command in ("list", "info --json", "doctor", "plugins", "emu list", "--help"):
+        for to in (">/dev/full", ">&-"):
+            done = here.run("/bin/sh", "-c", f"exec {here.bin}/opae {command} {to}")
+            assert done.returncode == 1 and "could not be written" in done.stderr, (command, to)
+    here.run("/bin/sh", "-c", f"exec {here.bin}/opae emu start --name quiet <&- >&- 2>&-")
+    assert "quiet" in here.good("opae", "emu", "list")
+    assert "Test PASSED" in here.good("hello_fpga")
+
+
+def test_help_anywhere_after_a_command(here):
+    for words in ("list", "emu start", "emu stop x", "mmio read", "mmio write 0 1", "bench local",
+                  "doctor", "plugins", "info"):
+        for option in ("-h", "--help"):
+            out = here.good("opae", *words.split(), option)
+            assert out.startswith(f"usage: opae {words.split()[0]} ..."), words
+    assert "opae emu start" in here.good("opae", "emu", "start", "--name", "x", "--help")
 
 
 def test_usage(here):

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The directory where v-opae keeps what it knows of devices and who holds them. Without one all works, but
+ * every program asks every card anew, so what keeps it from being used is a note. Which one it is, is
+ * the plugin's rule: plugins/vfio/inventory-file.c.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/emu-dir.h"
+#include "doctor.h"
+
+#define DIR_MAX 256 /* the plugin uses no longer path */
+#define NOT_USED "not used, so every program asks every card anew: "
+
+/* False: the path is too long. */
+static bool find_dir(char *out, size_t len, const char **from)
+{
+	const char *told = secure_getenv("OPAEX_INVENTORY_DIR");
+	const char *run = secure_getenv("XDG_RUNTIME_DIR");
+	int n;
+
+	if (told && *told) {
+		*from = "$OPAEX_INVENTORY_DIR names it";
+		n = snprintf(out, len, "%s", told);
+	} else if (emu_dir_trusted("/run/opae")) {
+		*from = "it is there, and this user's";
+		n = snprintf(out, len, "/run/opae");
+	} else if (run && *run) {
+		*from = "it is in $XDG_RUNTIME_DIR";
+		n = snprintf(out, len, "%s/opae", run);
+	} else {
+		*from = "no variable names another";
+		n = snprintf(out, len, "/tmp/opae-%u", geteuid());
+	}
+	return n > 0 && (size_t)n < len;
+}
+
+static void distrust(struct subject *s, const struct stat *st)
+{
+	if (!S_ISDIR(st->st_mode))
+		step_note(s, "inventory", NOT_USED "it is no directory, or a link to one");
+	else if (st->st_uid != geteuid())
+		step_note(s, "inventory", NOT_USED "it belongs to uid %u, and you are uid %u", st->st_uid,
+			  geteuid());
+	else if (st->st_mode & 022)
+		step_note(s, "inventory", NOT_USED "others can write to it (mode %04o); chmod go-w %s",
+			  st->st_mode & 07777u, s->shell);
+	else
+		step_note(s, "inventory", NOT_USED "others can put another in its place; chmod go-w %s/..",
+			  s->shell);
+}
+
+static void missing(struct subject *s, const char *dir, int error)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(dir, '/');
+
+	snprintf(parent, sizeof(parent), "%.*s", slash > dir ? (int)(slash - dir) : 1, slash ? dir : ".");
+	if (error == ENOENT && !access(parent, W_OK | X_OK))
+		step_ok(s, "inventory", "is made at the first look");
+	else
+		step_note(s, "inventory", NOT_USED "it is not there and cannot be made: %s",
+			  strerror(error == ENOENT ? errno : error));
+}
+
+/* A file of the inventory may be missing; what is there has to be one. */
+static bool check_file(struct subject *s, const char *dir, const char *name)
+{
+	char path[PATH_MAX + 16];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (lstat(path, &st) || S_ISREG(st.st_mode))
+		return true;
+	step_note(s, "inventory", NOT_USED "%s in it is no file; rm -r %s/%s", name, s->shell, name);
+	return false;
+}
+
+static bool check_room(struct subject *s, const char *dir)
+{
+	struct statvfs fs;
+
+	if (access(dir, R_OK | W_OK | X_OK))
+		step_note(s, "inventory", NOT_USED "you may not write to it; chmod u+rwx %s", s->shell);
+	else if (statvfs(dir, &fs) || (fs.f_bavail && (!fs.f_files || fs.f_favail)))
+		return true;
+	else
+		step_note(s, "inventory", "not kept up to date: its file system is full");
+	return false;
+}
+
+static bool is_used(void)
+{
+	struct opaex_plugin p;
+	const char *json;
+
+	for (uint32_t i = 0; vfio_plugin_next(&i, &p, &json);)
+		if (!strcmp(p.state, "ready"))
+			return true;
+	return false;
+}
+
+void doctor_inventory(struct doctor *d)
+{
+	const char *from = "";
+	char dir[DIR_MAX];
+	struct subject s;
+	struct stat st;
+	bool fits;
+
+	if (!is_used())
+		return;
+	fits = find_dir(dir, sizeof(dir), &from);
+	s = subject_new(d, "inventory", dir);
+	if (!fits)
+		step_note(&s, "inventory", NOT_USED "its path is too long");
+	else if (lstat(dir, &st))
+		missing(&s, dir, errno);
+	else if (!emu_dir_trusted(dir))
+		distrust(&s, &st);
+	else if (check_file(&s, dir, "inventory") && check_file(&s, dir, "holders") &&
+		 check_room(&s, dir))
+		step_ok(&s, "inventory", "is in force: %s", from);
+}
