@@ -224,7 +224,9 @@ static bool wait_ready(const char *dir, const char *name, pid_t child)
 		if (waitpid(child, NULL, WNOHANG) == child) {
 			fprintf(stderr, "opae: the card ended at once:\n");
 			print_log(dir, name);
-			remove_files(dir, name);
+			/* Not the socket: another card may serve it, which is then why this one ended. */
+			remove_file(dir, name, "log");
+			remove_file(dir, name, "pid");
 			return false;
 		}
 		if (says_ready(path))

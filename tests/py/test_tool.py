@@ -265,3 +265,14 @@ def test_usage(here):
     assert "opae mmio walk" in only and "opae list" not in only
     done = here.run("opae", "lsit")
     assert done.returncode == 2 and "lsit" in done.stderr
+
+
+def test_emu_start_leaves_another_cards_socket(here, card):
+    """Somebody started it by hand and it serves that name: starting another there fails, and no more."""
+    served = here.folder / "emu" / "mine.sock"
+    served.parent.mkdir(mode=0o700, exist_ok=True)
+    card(name="emu/mine")
+    done = here.run("opae", "emu", "start", "--name", "mine")
+    assert done.returncode == 1 and "another process serves this socket" in done.stderr
+    assert served.is_socket()
+    assert "NLB0" in here.good("opae", "list")
