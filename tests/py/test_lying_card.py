@@ -470,7 +470,7 @@ def test_registers_that_are_never_the_same_twice(here, cards):
             name.unlink()
         seen = Seen(here, 300)
         done = here.run("opae", "mmio", "read", "-d", GUIDS[0], "0x8", env=seen.env)
-        assert done.returncode in (0, 1, 3) and (done.returncode == 0 or done.stderr)
+        assert done.returncode in (0, 1, 2, 3) and (done.returncode == 0 or done.stderr)
 
 
 # ---- mapped registers ----
