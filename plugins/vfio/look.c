@@ -286,7 +286,7 @@ static int look_locked(struct instance *inst, struct look *l, bool alone, struct
 	return rc;
 }
 
-struct todo {
+struct round {
 	struct instance *inst;
 	struct look **looks;
 	size_t num;
@@ -294,7 +294,7 @@ struct todo {
 };
 
 /* Writes what was learned so far and lets go of its locks: others wait for it. */
-static void publish(struct todo *t)
+static void publish(struct round *t)
 {
 	bool any = false;
 	SCOPED_LOCK(&t->lock);
@@ -310,7 +310,7 @@ static void publish(struct todo *t)
 	}
 }
 
-static void conclude(struct todo *t, struct look *l, int rc, const struct facts *facts)
+static void conclude(struct round *t, struct look *l, int rc, const struct facts *facts)
 {
 	l->there = !rc || rc == -EBUSY;
 	if (!rc) {
@@ -329,7 +329,7 @@ static void conclude(struct todo *t, struct look *l, int rc, const struct facts 
  * other that it is busy. Whoever waits here finds what the other learned; and lets go itself of what it
  * learned of other devices, for the other may be waiting for that.
  */
-static void find_out(struct todo *t, struct look *l)
+static void find_out(struct round *t, struct look *l)
 {
 	struct instance *inst = t->inst;
 	int64_t end = clock_deadline(patience(inst, l)), last = clock_deadline(PATIENCE_LOOKER_NS);
@@ -358,12 +358,12 @@ static void find_out(struct todo *t, struct look *l)
 
 static void find_out_one(void *ctx, size_t i)
 {
-	struct todo *t = ctx;
+	struct round *t = ctx;
 
 	find_out(t, t->looks[i]);
 }
 
-static void find_out_all(struct todo *t)
+static void find_out_all(struct round *t)
 {
 	pthread_mutex_init(&t->lock, NULL);
 	crew_work(t->num, find_out_one, t);
@@ -374,7 +374,7 @@ static void find_out_all(struct todo *t)
 
 void look_at(struct instance *inst, struct look *looks, size_t n)
 {
-	struct todo t = { .inst = inst, .looks = calloc(n + 1, sizeof(*t.looks)) };
+	struct round t = { .inst = inst, .looks = calloc(n + 1, sizeof(*t.looks)) };
 
 	inventory_refresh(inst->inventory);
 	for (size_t i = 0; i < n; i++) {

@@ -15,12 +15,30 @@
 #include "tests/unit/check.h"
 
 static char dir[64];
+static pid_t owner;
+
+/* Of this process alone; a child that ends leaves it. */
+static void remove_dir(void)
+{
+	static const char *const files[] = { "inventory", "holders" };
+	char path[128];
+
+	if (getpid() != owner)
+		return;
+	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
 
 const char *card_dir(void)
 {
 	if (!*dir) {
 		snprintf(dir, sizeof(dir), "/tmp/opae-test-card.XXXXXX");
 		assert_non_null(mkdtemp(dir));
+		owner = getpid();
+		atexit(remove_dir);
 		setenv("OPAEX_EMU_DIR", dir, 1);
 		setenv("OPAEX_INVENTORY_DIR", dir, 1);
 	}

@@ -238,8 +238,6 @@ int main(void)
 		ONE(finalize_with_children_open),
 		SEVERAL(finalize_with_children_open, up_trap),
 	};
-	int failed = RUN(tests);
 
-	rmdir(card_dir());
-	return failed;
+	return RUN(tests);
 }

@@ -198,8 +198,6 @@ int main(void)
 		WITH(folders_and_patterns, up),
 		WITH(without_error_registers, up_nlb),
 	};
-	int failed = RUN(tests);
 
-	rmdir(card_dir());
-	return failed;
+	return RUN(tests);
 }

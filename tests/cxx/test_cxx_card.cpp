@@ -454,6 +454,5 @@ int main()
 	};
 	const int failures = RUN(tests);
 
-	rmdir(card_dir());
 	return failures;
 }
