@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/guid.h"
 #include "lib/ask.h"
 #include "lib/host.h"
 #include "lib/props.h"
@@ -44,12 +45,6 @@ static bool get(const struct wrapped_handle *w, uint64_t offset, uint64_t *v)
 	return w->table->fpgaReadMMIO64(w->plugin, 0, offset, v) == FPGA_OK;
 }
 
-static void put_be64(uint8_t *at, uint64_t v)
-{
-	for (int i = 0; i < 8; i++)
-		at[i] = (uint8_t)(v >> (56 - 8 * i));
-}
-
 /* False: a list that says more than there can be is no list. */
 static bool read_list(const struct wrapped_handle *w, uint64_t at, uint64_t words,
 		      struct children *ret)
@@ -63,8 +58,7 @@ static bool read_list(const struct wrapped_handle *w, uint64_t at, uint64_t word
 
 		if (!get(w, at + 8 + 16 * i, &low) || !get(w, at + 16 + 16 * i, &high))
 			return false;
-		put_be64(ret->list[i].guid, high);
-		put_be64(ret->list[i].guid + 8, low);
+		guid_from_halves(high, low, ret->list[i].guid);
 	}
 	ret->num = (uint32_t)n;
 	return true;

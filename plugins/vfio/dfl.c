@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/guid.h"
 
 enum { TYPE_AFU = 1, TYPE_PRIVATE = 3, TYPE_FIU = 4 };
 enum { FIU_FME = 0, FIU_PORT = 1 };
@@ -90,16 +91,11 @@ static uint64_t get(struct walk *w, uint32_t bar, uint64_t offset)
 	return w->rc ? 0 : v;
 }
 
-static void put_be64(uint8_t *at, uint64_t v)
-{
-	for (int i = 0; i < 8; i++)
-		at[i] = (uint8_t)(v >> (56 - 8 * i));
-}
-
 static void get_guid(struct walk *w, uint32_t bar, uint64_t low_at, uint64_t high_at, fpga_guid ret)
 {
-	put_be64(ret, get(w, bar, high_at));
-	put_be64(ret + 8, get(w, bar, low_at));
+	uint64_t high = get(w, bar, high_at);
+
+	guid_from_halves(high, get(w, bar, low_at), ret);
 }
 
 static struct object *add(struct walk *w, fpga_objtype type)
