@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The directory where v-opae keeps what it knows of devices and who holds them. Without one all works, but
- * every program asks every card anew, so what keeps it from being used is a note. Which one it is, is
- * the plugin's rule: plugins/vfio/inventory-file.c.
+ * every program asks every card anew, so what keeps it from being used is a note.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,33 +13,10 @@
 #include <unistd.h>
 
 #include "base/emu-dir.h"
+#include "base/inventory-dir.h"
 #include "doctor.h"
 
-#define DIR_MAX 256 /* the plugin uses no longer path */
 #define NOT_USED "not used, so every program asks every card anew: "
-
-/* False: the path is too long. */
-static bool find_dir(char *out, size_t len, const char **from)
-{
-	const char *told = secure_getenv("OPAEX_INVENTORY_DIR");
-	const char *run = secure_getenv("XDG_RUNTIME_DIR");
-	int n;
-
-	if (told && *told) {
-		*from = "$OPAEX_INVENTORY_DIR names it";
-		n = snprintf(out, len, "%s", told);
-	} else if (emu_dir_trusted("/run/opae")) {
-		*from = "it is there, and this user's";
-		n = snprintf(out, len, "/run/opae");
-	} else if (run && *run) {
-		*from = "it is in $XDG_RUNTIME_DIR";
-		n = snprintf(out, len, "%s/opae", run);
-	} else {
-		*from = "no variable names another";
-		n = snprintf(out, len, "/tmp/opae-%u", geteuid());
-	}
-	return n > 0 && (size_t)n < len;
-}
 
 static void distrust(struct subject *s, const struct stat *st)
 {
@@ -110,14 +86,14 @@ static bool is_used(void)
 void doctor_inventory(struct doctor *d)
 {
 	const char *from = "";
-	char dir[DIR_MAX];
+	char dir[INVENTORY_DIR_MAX];
 	struct subject s;
 	struct stat st;
 	bool fits;
 
 	if (!is_used())
 		return;
-	fits = find_dir(dir, sizeof(dir), &from);
+	fits = inventory_dir_path(dir, sizeof(dir), &from);
 	s = subject_new(d, "inventory", dir);
 	if (!fits)
 		step_note(&s, "inventory", NOT_USED "its path is too long");

@@ -262,7 +262,7 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 	c->holds = true;
 	rc = look_open(c->inst, c->place.path, &opt, PATIENCE_NS, why, sizeof(why), ret);
 	if (rc == -EBUSY) { /* by somebody who has no lock: enumeration is to know */
-		inventory_set_foreign(c->inst->inventory, c->place.path, true);
+		inventory_mark_foreign(c->inst->inventory, c->place.path);
 		inventory_save(c->inst->inventory);
 	}
 	return rc ? say(err_to_result(rc), "fpgaOpen: %s: %s", c->place.path, why) : FPGA_OK;

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/emu-dir.h"
+#include "base/inventory-dir.h"
 
 #define MAGIC UINT64_C(0x32766e4945415041) /* "APAEInv2" */
 #define FILE_MAX (16u << 20)
@@ -44,23 +45,9 @@ static bool make_trusted(const char *dir)
 	return emu_dir_trusted(dir);
 }
 
-/* /run/opae is made by whoever installs this for root. */
 void inventory_dir(char *out, size_t len)
 {
-	const char *told = secure_getenv("OPAEX_INVENTORY_DIR");
-	const char *run = secure_getenv("XDG_RUNTIME_DIR");
-	int n;
-
-	if (told && *told) {
-		n = snprintf(out, len, "%s", told);
-	} else if (emu_dir_trusted("/run/opae")) {
-		n = snprintf(out, len, "/run/opae");
-	} else if (run && *run) {
-		n = snprintf(out, len, "%s/opae", run);
-	} else {
-		n = snprintf(out, len, "/tmp/opae-%u", geteuid());
-	}
-	if (n <= 0 || (size_t)n >= len || !make_trusted(out))
+	if (!inventory_dir_path(out, len, NULL) || !make_trusted(out))
 		*out = 0;
 }
 
@@ -77,7 +64,7 @@ bool inventory_identify(const char *path, struct inventory_identity *ret)
 
 int inventory_open_holders(const char *dir)
 {
-	char path[INVENTORY_PATH_MAX + 16];
+	char path[INVENTORY_DIR_MAX + 16];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/holders", dir);
@@ -152,7 +139,7 @@ void inventory_file_read(const char *dir, struct inventory_version *version,
 	CLEANUP_FREE void *data = NULL;
 	const struct inventory_record *list;
 	struct inventory_version v;
-	char path[INVENTORY_PATH_MAX + 16];
+	char path[INVENTORY_DIR_MAX + 16];
 	struct stat st;
 	size_t n;
 
@@ -205,7 +192,7 @@ static int fill(int fd, const struct inventory_record *const *records, size_t n)
 int inventory_file_write(const char *dir, const struct inventory_record *const *records, size_t n,
 			 struct inventory_version *version)
 {
-	char path[INVENTORY_PATH_MAX + 16], temp[INVENTORY_PATH_MAX + 48];
+	char path[INVENTORY_DIR_MAX + 16], temp[INVENTORY_DIR_MAX + 48];
 	CLEANUP_CLOSE int fd = -1;
 	struct stat st;
 	int rc;

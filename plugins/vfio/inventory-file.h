@@ -8,8 +8,6 @@
 #include "plugins/vfio/device.h"
 #include "plugins/vfio/facts.h"
 
-#define INVENTORY_PATH_MAX 256
-
 /* A socket file; another process of the same path is another device: its socket is another file. */
 struct inventory_identity {
 	uint64_t dev, ino;

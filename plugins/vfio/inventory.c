@@ -9,6 +9,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
+#include "base/inventory-dir.h"
 #include "plugins/vfio/inventory-file.h"
 #include "plugins/vfio/listeners.h"
 
@@ -27,7 +29,7 @@ struct inventory {
 	pthread_mutex_t lock; /* guards all */
 	struct entry *entries;
 	size_t num, room;
-	char dir[INVENTORY_PATH_MAX]; /* "": none, or not looked for yet */
+	char dir[INVENTORY_DIR_MAX]; /* "": none, or not looked for yet */
 	bool looked_for_dir;
 	struct listeners listeners; /* as of the last refresh */
 	struct inventory_version version; /* of the file as last read */
@@ -39,11 +41,7 @@ struct inventory {
 
 static uint64_t hash_of(const char *path)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (const char *c = path; *c; c++)
-		h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
-	return h;
+	return hash_text(HASH_START, path);
 }
 
 struct inventory *inventory_new(void)
@@ -186,15 +184,15 @@ void inventory_put(struct inventory *inv, const char *path, struct shared_facts 
 	e->dirty = true;
 }
 
-void inventory_set_foreign(struct inventory *inv, const char *path, bool foreign)
+void inventory_mark_foreign(struct inventory *inv, const char *path)
 {
 	struct entry *e;
 	SCOPED_LOCK(&inv->lock);
 
-	e = foreign ? find_or_add(inv, path) : find(inv, path);
-	if (!e || !e->r.foreign == !foreign)
+	e = find_or_add(inv, path);
+	if (!e || e->r.foreign)
 		return;
-	e->r.foreign = foreign;
+	e->r.foreign = 1;
 	e->dirty = true;
 }
 

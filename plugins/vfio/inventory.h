@@ -29,8 +29,8 @@ void inventory_refresh(struct inventory *inv);
 struct shared_facts *inventory_find(struct inventory *inv, const char *path);
 /* Remembers; written to the file by inventory_save(). */
 void inventory_put(struct inventory *inv, const char *path, struct shared_facts *facts);
-/* A device is held by somebody who has no lock, or (false) is not any more. */
-void inventory_set_foreign(struct inventory *inv, const char *path, bool foreign);
+/* A device is held by somebody who has no lock, until inventory_put() tells that it could be read. */
+void inventory_mark_foreign(struct inventory *inv, const char *path);
 bool inventory_is_foreign(struct inventory *inv, const char *path);
 void inventory_save(struct inventory *inv);
 

@@ -5,21 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/sys.h"
 
 #define LIST "/proc/net/unix"
 #define ACCEPTS 0x10000u /* __SO_ACCEPTCON of the kernel: listen() was called */
 #define PIECE 16384u
 #define LINE_MAX_BYTES 256u
-
-static uint64_t hash_of(const char *path, size_t len)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)path[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
 
 static void add(struct listeners *l, uint64_t hash)
 {
@@ -46,7 +38,7 @@ void listeners_line(struct listeners *l, const char *line)
 		at += strspn(at, " ");
 	}
 	if (path && at < path && (strtoul(at, NULL, 16) & ACCEPTS))
-		add(l, hash_of(path, strlen(path)));
+		add(l, hash_text(HASH_START, path));
 }
 
 /* Whole lines of the text; returns the bytes that were used. */
@@ -87,7 +79,7 @@ void listeners_read(struct listeners *l)
 
 bool listeners_has(const struct listeners *l, const char *path)
 {
-	uint64_t h = hash_of(path, strlen(path));
+	uint64_t h = hash_text(HASH_START, path);
 
 	for (size_t i = 0; i < l->num; i++)
 		if (l->hashes[i] == h)

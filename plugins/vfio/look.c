@@ -319,7 +319,7 @@ static void conclude(struct round *t, struct look *l, int rc, const struct facts
 		l->locked = true; /* till others can read of it */
 	} else if (rc == -EBUSY) {
 		if (!l->held)
-			inventory_set_foreign(t->inst->inventory, l->place->path, true);
+			inventory_mark_foreign(t->inst->inventory, l->place->path);
 		l->held = true;
 	}
 }

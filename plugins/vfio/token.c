@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "plugins/vfio/card.h"
 #include "plugins/vfio/errors.h"
 #include "plugins/vfio/look.h"
@@ -44,17 +45,10 @@ const struct object *token_object(const struct token *t)
 
 /* ---- properties ---- */
 
-static uint64_t mix(uint64_t h, const char *text)
-{
-	for (const char *c = text; *c; c++)
-		h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 /* Stable across runs: FNV-1a of the path, and of where in the device it is unless it is all of it. */
 static uint64_t object_id(const struct token *t)
 {
-	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), t->place.path);
+	uint64_t h = hash_text(HASH_START, t->place.path);
 	const struct object *o = token_object(t);
 	char where[40];
 
@@ -62,7 +56,7 @@ static uint64_t object_id(const struct token *t)
 		return h;
 	snprintf(where, sizeof(where), "/%s%u:%llx", o->type == FPGA_DEVICE ? "fme" : "port",
 		 o->head.bar, (unsigned long long)o->head.offset);
-	return mix(h, where);
+	return hash_text(h, where);
 }
 
 /* Bits as the original's properties take them from the bitstream id. */
