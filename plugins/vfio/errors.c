@@ -63,8 +63,7 @@ static const struct object *find_like(const struct object *want, const struct fa
 	for (uint32_t i = 0; i < now->num_objects; i++) {
 		const struct object *o = &now->objects[i];
 
-		if (o->type == want->type && o->head.bar == want->head.bar &&
-		    o->head.offset == want->head.offset && errors_of(o, &list))
+		if (object_same_place(o, want) && errors_of(o, &list))
 			return o;
 	}
 	return NULL;

@@ -35,6 +35,12 @@ struct object {
 	uint64_t bitstream_id, bitstream_metadata;
 };
 
+/* Where an object is tells which it is; what it is may have changed. */
+static inline bool object_same_place(const struct object *a, const struct object *b)
+{
+	return a->type == b->type && a->head.bar == b->head.bar && a->head.offset == b->head.offset;
+}
+
 struct facts {
 	uint16_t vendor, device, subsystem_vendor, subsystem_device;
 	uint32_t vectors; /* MSI-X vectors of the device */

@@ -16,8 +16,7 @@ static fpga_result other_device(const struct token *t)
 
 static bool is_same(const struct object *a, const struct object *b)
 {
-	return a->type == b->type && a->head.bar == b->head.bar && a->head.offset == b->head.offset &&
-	       !memcmp(a->guid, b->guid, sizeof(a->guid));
+	return object_same_place(a, b) && !memcmp(a->guid, b->guid, sizeof(a->guid));
 }
 
 /* The token's object among what the device has now. */
