@@ -5,9 +5,11 @@
  */
 #include "base/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -169,6 +171,66 @@ static int kernel_mremap_to(void *from, size_t len, void *to)
 	return mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED ? -errno : 0;
 }
 
+static int kernel_readlink(const char *path, char *out, size_t len)
+{
+	ssize_t n = readlink(path, out, len);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n >= len)
+		return -ENAMETOOLONG;
+	out[n] = 0;
+	return 0;
+}
+
+static int kernel_lstat(const char *path, struct stat *st)
+{
+	RESULT(lstat(path, st));
+}
+
+static int append_name(char **text, size_t *used, size_t *room, const char *name)
+{
+	size_t len = strlen(name) + 1;
+	char *grown = *text;
+
+	if (*used + len + 1 > *room) {
+		*room = (*room + len) * 2 + 256;
+		grown = realloc(*text, *room);
+		if (!grown)
+			return -ENOMEM;
+		*text = grown;
+	}
+	memcpy(grown + *used, name, len);
+	*used += len;
+	grown[*used] = 0;
+	return 0;
+}
+
+static int kernel_list(const char *path, char **ret)
+{
+	size_t used = 0, room = 256;
+	char *text = calloc(1, room);
+	DIR *dir = text ? opendir(path) : NULL;
+	const struct dirent *e;
+	int rc = dir ? 0 : text ? -errno : -ENOMEM;
+
+	while (!rc && (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			rc = append_name(&text, &used, &room, e->d_name);
+	if (dir)
+		closedir(dir);
+	if (rc)
+		free(text);
+	else
+		*ret = text;
+	return rc;
+}
+
+static int kernel_dup_over(int from, int fd)
+{
+	RESULT(dup3(from, fd, O_CLOEXEC));
+}
+
 const struct sys_ops sys_kernel = {
 	.size = sizeof(struct sys_ops),
 	.open = kernel_open,
@@ -188,6 +250,10 @@ const struct sys_ops sys_kernel = {
 	.recvmsg = kernel_recvmsg,
 	.poll = kernel_poll,
 	.mremap_to = kernel_mremap_to,
+	.readlink = kernel_readlink,
+	.lstat = kernel_lstat,
+	.list = kernel_list,
+	.dup_over = kernel_dup_over,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -280,4 +346,24 @@ int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 int sys_mremap_to(void *from, size_t len, void *to)
 {
 	return in_force->mremap_to(from, len, to);
+}
+
+int sys_readlink(const char *path, char *out, size_t len)
+{
+	return in_force->readlink(path, out, len);
+}
+
+int sys_lstat(const char *path, struct stat *st)
+{
+	return in_force->lstat(path, st);
+}
+
+int sys_list(const char *dir, char **ret)
+{
+	return in_force->list(dir, ret);
+}
+
+int sys_dup_over(int from, int fd)
+{
+	return in_force->dup_over(from, fd);
 }

@@ -38,6 +38,14 @@ struct sys_ops {
 	int (*poll)(struct pollfd *fds, nfds_t n, int timeout_ms);
 	/* Moves whole pages to an address, in place of what is there. */
 	int (*mremap_to)(void *from, size_t len, void *to);
+	/* What a link points to, with a final NUL; -ENAMETOOLONG when len is too small. */
+	int (*readlink)(const char *path, char *out, size_t len);
+	int (*lstat)(const char *path, struct stat *st);
+	/* The names in a directory but . and .., each with its NUL, an empty one at the end. The caller
+	 * frees. */
+	int (*list)(const char *dir, char **ret);
+	/* Makes `fd` mean what `from` does, in one step: who uses it sees the one or the other. */
+	int (*dup_over)(int from, int fd);
 };
 
 /* The kernel itself. */
@@ -63,5 +71,9 @@ ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);
 int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 int sys_mremap_to(void *from, size_t len, void *to);
+int sys_readlink(const char *path, char *out, size_t len);
+int sys_lstat(const char *path, struct stat *st);
+int sys_list(const char *dir, char **ret);
+int sys_dup_over(int from, int fd);
 
 #endif

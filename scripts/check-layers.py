@@ -14,17 +14,18 @@ from pathlib import Path
 MAY_INCLUDE = {
     "include": set(),
     "base": set(),
+    "dev": {"base"},
     "lib": {"base"},
     "cxx": set(),
     "vfio-user": {"base"},
-    "plugins/vfio": {"base", "vfio-user"},
+    "plugins/vfio": {"base", "dev", "vfio-user"},
     "emu": {"base", "vfio-user"},
     "bench": {"base"},
     "bench/raw": set(),
-    "tools": {"base", "bench", "vfio-user"},
+    "tools": {"base", "bench", "dev", "vfio-user"},
     "samples": set(),
-    "fuzz": {"base", "lib", "vfio-user", "plugins/vfio"},
-    "tests": {"base", "lib", "vfio-user", "plugins/vfio", "emu"},
+    "fuzz": {"base", "dev", "lib", "vfio-user", "plugins/vfio"},
+    "tests": {"base", "dev", "lib", "vfio-user", "plugins/vfio", "emu"},
 }
 # Public headers that plugins and the library's inside alone may include.
 PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/vfio", "tests"}}

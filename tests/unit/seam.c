@@ -39,6 +39,11 @@ FAILING(connect, int, (int fd, const struct sockaddr *a, socklen_t l), (fd, a, l
 FAILING(sendmsg, ssize_t, (int fd, const struct msghdr *m, int f), (fd, m, f))
 FAILING(recvmsg, ssize_t, (int fd, struct msghdr *m, int f), (fd, m, f))
 FAILING(poll, int, (struct pollfd *p, nfds_t n, int t), (p, n, t))
+FAILING(ioctl, int, (int fd, unsigned long r, void *a), (fd, r, a))
+FAILING(readlink, int, (const char *p, char *o, size_t l), (p, o, l))
+FAILING(lstat, int, (const char *p, struct stat *st), (p, st))
+FAILING(list, int, (const char *d, char **r), (d, r))
+FAILING(dup_over, int, (int from, int fd), (from, fd))
 FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
 
 const struct sys_ops *seam_table(void)
@@ -47,6 +52,11 @@ const struct sys_ops *seam_table(void)
 
 	ops = sys_kernel;
 	ops.open = failing_open;
+	ops.ioctl = failing_ioctl;
+	ops.readlink = failing_readlink;
+	ops.lstat = failing_lstat;
+	ops.list = failing_list;
+	ops.dup_over = failing_dup_over;
 	ops.mmap = failing_mmap;
 	ops.pread = failing_pread;
 	ops.pwrite = failing_pwrite;
