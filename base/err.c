@@ -31,6 +31,7 @@ fpga_result err_to_result(int rc)
 		return FPGA_NOT_SUPPORTED;
 	case EACCES:
 	case EPERM:
+	case EKEYREJECTED:
 		return FPGA_NO_ACCESS;
 	default:
 		return FPGA_EXCEPTION;

@@ -19,14 +19,9 @@ void buffers_init(struct buffers *b)
 	pthread_mutex_init(&b->served_lock, NULL);
 }
 
-int buffers_attach(struct buffers *b, struct vdev *dev)
+void buffers_attach(struct buffers *b, struct vdev *dev)
 {
-	uint64_t first, last;
-	int rc = 0;
-
-	for (unsigned int n = 0; !rc && dev->ops->iova_range(dev, n, &first, &last); n++)
-		rc = iova_put(&b->iova, first, last);
-	return rc;
+	b->iova = dev->addresses;
 }
 
 /* ---- slots; lock held ---- */
@@ -138,7 +133,7 @@ static int map(struct buffers *b, struct vdev *dev, struct buffer *buf)
 			served_remove(b, buf->iova);
 	}
 	if (rc)
-		iova_put(&b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
+		iova_pool_put(b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
 	return rc;
 }
 
@@ -150,7 +145,7 @@ static int attach(struct buffers *b, struct vdev *dev, struct buffer *buf)
 	int rc;
 
 	buf->map_len = (buf->memory.len + skew + MEMORY_PAGE - 1) & ~(uint64_t)(MEMORY_PAGE - 1);
-	rc = iova_get(&b->iova, buf->map_len, align, &buf->map_iova);
+	rc = iova_pool_get(b->iova, buf->map_len, align, &buf->map_iova);
 	if (rc)
 		return rc;
 	buf->iova = buf->map_iova + skew;
@@ -160,12 +155,12 @@ static int attach(struct buffers *b, struct vdev *dev, struct buffer *buf)
 /* The addresses are used again only when the device has let go of them. */
 static int detach(struct buffers *b, struct vdev *dev, struct buffer *buf)
 {
-	int rc = atomic_load(&dev->dead) ?
+	int rc = atomic_load(&dev->dead) && dev->ops->shares_by_fd ?
 			 0 :
 			 dev->ops->dma_unmap(dev, buf->map_iova, buf->map_len, buf->memory.fd >= 0);
 
 	if (!rc)
-		iova_put(&b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
+		iova_pool_put(b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
 	served_remove(b, buf->iova);
 	memory_release(&buf->memory);
 	return rc;
@@ -184,7 +179,6 @@ void buffers_release_all(struct buffers *b, struct vdev *dev, const struct handl
 
 void buffers_done(struct buffers *b)
 {
-	iova_done(&b->iova);
 	free(b->slots);
 	free(b->served);
 	pthread_mutex_destroy(&b->lock);
@@ -229,7 +223,7 @@ int buffers_pin(struct buffers *b, struct vdev *dev, struct buffer *buf)
 	s = slot_new(b);
 	if (!s)
 		return -ENOMEM;
-	rc = iova_take(&b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
+	rc = iova_pool_take(b->iova, buf->map_iova, buf->map_iova + buf->map_len - 1);
 	if (!rc)
 		rc = map(b, dev, buf);
 	if (rc)
@@ -293,10 +287,12 @@ static fpga_result enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
 	rc = attach(b, h->dev, buf);
 	if (rc) {
 		slot_free(b, s);
-		if (rc == -ENOSPC || rc == -ENOMEM)
+		if (rc == -ENOSPC && !buf->map_iova)
 			return say(FPGA_NO_MEMORY, "fpgaPrepareBuffer: the device has no %llu bytes "
 						   "of addresses left",
 				   (unsigned long long)buf->len);
+		if (rc == -EFAULT)
+			return no_memory(buf->len, rc);
 		return say_device(h->dev, rc, "fpgaPrepareBuffer");
 	}
 	s->buffer = *buf;

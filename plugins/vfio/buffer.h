@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "plugins/vfio/iova.h"
+#include "dev/iova.h"
 #include "plugins/vfio/memory.h"
 
 struct handle;
@@ -35,7 +35,7 @@ struct buffer_slot {
 
 struct buffers {
 	pthread_mutex_t lock; /* guards all but served, also while the device is asked */
-	struct iova_space iova;
+	struct iova_pool *iova; /* the device's */
 	struct buffer_slot *slots;
 	uint32_t num, room, free_head;
 
@@ -49,8 +49,8 @@ struct buffers {
 /* Before the device is opened, for it may ask at once; buffers_done() after it is closed. */
 void buffers_init(struct buffers *b);
 void buffers_done(struct buffers *b);
-/* Takes the device's addresses over. 0 or a negative errno. */
-int buffers_attach(struct buffers *b, struct vdev *dev);
+/* Once the device is open: its addresses are what buffers get. */
+void buffers_attach(struct buffers *b, struct vdev *dev);
 /* Gives every buffer of the owner back (NULL: of all); the device may be dead. */
 void buffers_release_all(struct buffers *b, struct vdev *dev, const struct handle *owner);
 /* A copy of the buffer with that memory at that address, for another device of this process; its

@@ -211,7 +211,7 @@ static int64_t budget(const struct instance *inst)
 static fpga_result read_facts(struct card *c, struct vdev *d)
 {
 	struct facts facts;
-	int rc = look_read_facts(d, budget(c->inst), &facts);
+	int rc = look_read_facts(d, &c->place, budget(c->inst), &facts);
 
 	if (rc && *facts.defect && !atomic_load(&d->dead))
 		return say(err_to_result(rc), "fpgaOpen: %s: %s", c->place.path, facts.defect);
@@ -224,11 +224,10 @@ static fpga_result read_facts(struct card *c, struct vdev *d)
 
 static fpga_result set_up(struct card *c, struct vdev *d)
 {
-	int rc = buffers_attach(&c->buffers, d);
+	int rc = events_init(&c->events, d);
 	fpga_result r;
 
-	if (!rc)
-		rc = events_init(&c->events, d);
+	buffers_attach(&c->buffers, d);
 	if (!rc)
 		rc = card_set_command(d, true);
 	if (rc)
@@ -251,7 +250,7 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 				    .to_use = true,
 				    .dma_access = dma_access,
 				    .ctx = c };
-	char why[160] = "";
+	char why[256] = "";
 	int rc = ones_prepare();
 
 	if (rc)
@@ -260,7 +259,7 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 		return say(FPGA_BUSY, "fpgaOpen: %s: another process has the device open",
 			   c->place.path);
 	c->holds = true;
-	rc = look_open(c->inst, c->place.path, &opt, PATIENCE_NS, why, sizeof(why), ret);
+	rc = look_open(c->inst, &c->place, &opt, PATIENCE_NS, why, sizeof(why), ret);
 	if (rc == -EBUSY) { /* by somebody who has no lock: enumeration is to know */
 		inventory_mark_foreign(c->inst->inventory, c->place.path);
 		inventory_save(c->inst->inventory);

@@ -17,7 +17,7 @@ struct vector {
 struct events {
 	pthread_mutex_t lock; /* guards the rest */
 	struct vector *vectors;
-	uint32_t num;
+	uint32_t num, index; /* of which interrupt index */
 	int sink; /* eventfd for vectors that had an event once; -1: not made yet */
 };
 
@@ -63,6 +63,8 @@ int card_set_command(struct vdev *d, bool master);
 int card_port_reset(struct card *c, const struct object *o, bool hold);
 
 /* event.c */
+/* The device's message interrupts: MSI-X, or MSI where it has no others. At most MAX_VECTORS. */
+int events_vectors(struct vdev *d, uint32_t *index, uint32_t *count);
 int events_init(struct events *e, struct vdev *d);
 void events_done(struct events *e, struct vdev *d);
 void events_drop(struct events *e, struct vdev *d, const struct handle *owner);

@@ -38,10 +38,11 @@ static fpga_result set_path(struct place *p, struct json_object *o, size_t i)
 static fpga_result read_socket(struct place *p, struct json_object *o, size_t i)
 {
 	struct json_object *path = o, *address = NULL;
+	struct pci_address a;
 	const char *text;
 	fpga_result r;
 
-	*p = (struct place){ .segment = (uint16_t)(FIRST_SEGMENT + i) };
+	*p = (struct place){ .segment = (uint16_t)(FIRST_SEGMENT + i), .socket_id = 0xff };
 	if (json_object_is_type(o, json_type_object)) {
 		path = NULL;
 		json_object_object_foreach(o, key, value)
@@ -60,9 +61,10 @@ static fpga_result read_socket(struct place *p, struct json_object *o, size_t i)
 	if (r != FPGA_OK || !address)
 		return r;
 	text = json_object_is_type(address, json_type_string) ? json_object_get_string(address) : "";
-	if (!place_parse_address(text, p))
+	if (!pci_parse(text, &a))
 		return say(FPGA_INVALID_PARAM,
 			   "\"sockets\"[%zu]: \"%s\" is no address; \"0000:b1:00.0\" is", i, text);
+	place_set_address(p, &a);
 	return FPGA_OK;
 }
 
@@ -108,10 +110,31 @@ static fpga_result read_sockets(struct instance *inst, struct json_object *list)
 	return r == FPGA_OK ? same_twice(inst) : r;
 }
 
+static fpga_result read_kernel_way(struct instance *inst, struct json_object *value)
+{
+	static const struct {
+		const char *name;
+		enum vfio_way way;
+	} ways[] = { { "auto", VFIO_WAY_ANY }, { "group", VFIO_WAY_GROUP }, { "iommufd", VFIO_WAY_CDEV } };
+	const char *text = json_object_is_type(value, json_type_string) ?
+				   json_object_get_string(value) : "";
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(text, ways[i].name)) {
+			inst->kernel_way = ways[i].way;
+			return FPGA_OK;
+		}
+	return say(FPGA_INVALID_PARAM, "\"kernel\" must be \"auto\", \"group\" or \"iommufd\"");
+}
+
 static fpga_result read_key(struct instance *inst, const char *key, struct json_object *value)
 {
 	if (!strcmp(key, "sockets"))
 		return read_sockets(inst, value);
+	if (!strcmp(key, "devices"))
+		return config_devices(inst, value);
+	if (!strcmp(key, "kernel"))
+		return read_kernel_way(inst, value);
 	if (!strcmp(key, "timeout_ms")) {
 		if (!in_range(value, 1, 3600000))
 			return say(FPGA_INVALID_PARAM, "\"timeout_ms\" must be 1 to 3600000");
@@ -125,7 +148,8 @@ static fpga_result read_key(struct instance *inst, const char *key, struct json_
 		return FPGA_OK;
 	}
 	return say(FPGA_INVALID_PARAM,
-		   "\"%s\" is unknown; there are \"sockets\", \"timeout_ms\" and \"spin_us\"", key);
+		   "\"%s\" is unknown; there are \"sockets\", \"devices\", \"kernel\", \"timeout_ms\" "
+		   "and \"spin_us\"", key);
 }
 
 fpga_result config_read(const char *json, struct instance *inst)
@@ -135,7 +159,7 @@ fpga_result config_read(const char *json, struct instance *inst)
 
 	inst->call_ns = TIMEOUT_MS * NS_PER_MS;
 	inst->spin_ns = SPIN_US * NS_PER_US;
-	inst->scans = true;
+	inst->scans = inst->known_ids = true;
 	if (!json_object_is_type(top, json_type_object)) {
 		json_object_put(top);
 		return say(FPGA_INVALID_PARAM, "\"configuration\" must be a JSON object");

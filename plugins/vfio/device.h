@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The plugin's private device interface: a PCI device whose regions, DMA and interrupts are reached
- * the VFIO way. Who implements it is a "way": vfio-user (a socket) in way-vfio-user.c; the kernel's
- * type1 containers and its iommufd fit the same table.
+ * the VFIO way. Who implements it is a "way": a vfio-user socket (way-vfio-user.c), or the kernel's
+ * vfio-pci, by type1 containers or iommufd (way-kernel.c).
  *
  * Functions return 0 or a negative errno. All may be called from any thread.
  */
@@ -14,11 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dev/iova.h"
+#include "dev/vfio.h"
+
 #define VDEV_MAX_AREAS 32
 #define VDEV_PATH_MAX 108
 
 enum vdev_region_index { VDEV_BAR0 = 0, VDEV_CONFIG = 7 };
-enum vdev_irq_index { VDEV_MSIX = 2 };
+enum vdev_irq_index { VDEV_MSI = 1, VDEV_MSIX = 2 };
 
 struct vdev_area {
 	uint64_t offset, size;
@@ -38,14 +41,18 @@ struct vdev_options {
 	/* The device reads or writes memory that was mapped without a descriptor. */
 	int (*dma_access)(void *ctx, uint64_t iova, void *data, size_t len, bool write);
 	void *ctx;
+	/* The kernel's ways. */
+	enum vfio_way kernel_way;
+	struct vfio_spaces *spaces;
+	const uint8_t *vf_token; /* 16 bytes; NULL: none */
 };
 
 struct vdev;
 
 struct vdev_ops {
 	const char *name;
-	/* Memory for DMA must come with a descriptor, or is served by dma_access. Ways of the kernel
-	 * pin any memory and have false here. */
+	/* Memory for DMA must come with a descriptor, or is served by dma_access. The kernel pins any
+	 * memory, also that of a device which is gone: it is to be unmapped all the same. */
 	bool shares_by_fd;
 	int (*open)(const char *path, const struct vdev_options *opt, char *why, size_t why_len,
 		    struct vdev **ret);
@@ -63,17 +70,17 @@ struct vdev_ops {
 	int (*dma_unmap)(struct vdev *d, uint64_t iova, uint64_t size, bool had_fd);
 	int (*irq_count)(struct vdev *d, uint32_t index, uint32_t *count);
 	int (*irq_bind)(struct vdev *d, uint32_t index, uint32_t vector, int fd);
-	/* The n-th range of addresses that the device can reach; false: no more. */
-	bool (*iova_range)(struct vdev *d, unsigned int n, uint64_t *first, uint64_t *last);
 };
 
 /* A way embeds this first. */
 struct vdev {
 	const struct vdev_ops *ops;
+	/* What the device can reach and nothing is mapped at; of several devices when they share it. */
+	struct iova_pool *addresses;
 	/* The device is gone for good. Mapped areas read as all-ones from then on. */
 	atomic_bool dead;
 };
 
-extern const struct vdev_ops way_vfio_user;
+extern const struct vdev_ops way_vfio_user, way_kernel;
 
 #endif

@@ -74,10 +74,10 @@ static fpga_result on_closed(struct token *t, struct access *a)
 {
 	struct facts facts;
 	struct vdev *d = NULL;
-	char why[160] = "";
+	char why[256] = "";
 	bool locked;
 	fpga_result r;
-	int rc = look_enter(t->inst, t->place.path, &facts, &d, &locked, why, sizeof(why));
+	int rc = look_enter(t->inst, &t->place, &facts, &d, &locked, why, sizeof(why));
 
 	const struct object *o = rc ? NULL : find_like(token_object(t), &facts);
 

@@ -50,15 +50,27 @@ fpga_result vfio_event_fd(const fpga_event_handle eh, int *fd)
 	return FPGA_OK;
 }
 
+int events_vectors(struct vdev *d, uint32_t *index, uint32_t *count)
+{
+	int rc = d->ops->irq_count(d, VDEV_MSIX, count);
+
+	*index = VDEV_MSIX;
+	if (!rc && !*count) {
+		rc = d->ops->irq_count(d, VDEV_MSI, count);
+		*index = VDEV_MSI;
+	}
+	if (!rc && *count > MAX_VECTORS)
+		*count = MAX_VECTORS;
+	return rc;
+}
+
 int events_init(struct events *e, struct vdev *d)
 {
 	uint32_t n = 0;
-	int rc = d->ops->irq_count(d, VDEV_MSIX, &n);
+	int rc = events_vectors(d, &e->index, &n);
 
 	if (rc)
 		return rc;
-	if (n > MAX_VECTORS)
-		n = MAX_VECTORS;
 	e->vectors = calloc(n ? n : 1, sizeof(*e->vectors));
 	if (!e->vectors)
 		return -ENOMEM;
@@ -75,7 +87,7 @@ void events_done(struct events *e, struct vdev *d)
 		event_unref(e->vectors[v].event);
 	}
 	if ((any || e->sink >= 0) && !atomic_load(&d->dead))
-		d->ops->irq_bind(d, VDEV_MSIX, 0, -1);
+		d->ops->irq_bind(d, e->index, 0, -1);
 	if (e->sink >= 0)
 		sys_close(e->sink);
 	e->sink = -1;
@@ -144,7 +156,7 @@ static int unbind(struct events *e, struct vdev *d, uint32_t vector)
 		e->sink = sys_eventfd(0, 0);
 	if (e->sink < 0)
 		return e->sink;
-	rc = d->ops->irq_bind(d, VDEV_MSIX, vector, e->sink);
+	rc = d->ops->irq_bind(d, e->index, vector, e->sink);
 	if (!rc)
 		take(&e->vectors[vector], NULL, NULL);
 	return rc;
@@ -177,7 +189,7 @@ fpga_result vfio_register_event(fpga_handle handle, fpga_event_type type, fpga_e
 		return say(FPGA_INVALID_PARAM,
 			   "fpgaRegisterEvent: vector %u; the device has %u interrupt vectors", vector,
 			   events->num);
-	rc = h->dev->ops->irq_bind(h->dev, VDEV_MSIX, vector, e->fd);
+	rc = h->dev->ops->irq_bind(h->dev, events->index, vector, e->fd);
 	if (rc)
 		return say_device(h->dev, rc, "fpgaRegisterEvent");
 	atomic_fetch_add(&e->refs, 1);

@@ -43,7 +43,9 @@ static inline bool object_same_place(const struct object *a, const struct object
 
 struct facts {
 	uint16_t vendor, device, subsystem_vendor, subsystem_device;
-	uint32_t vectors; /* MSI-X vectors of the device */
+	uint32_t vectors; /* interrupt vectors of the device, MSI-X or else MSI */
+	uint32_t given;	  /* 1: not its registers but the configuration told what is in it */
+	uint32_t unused;
 	uint32_t num_objects;
 	struct object objects[MAX_OBJECTS];
 	char defect[120]; /* the first thing that was wrong with its registers, or "" */

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/emu-dir.h"
 #include "base/inventory-dir.h"
+#include "dev/pci.h"
 
 #define MAGIC UINT64_C(0x32766e4945415041) /* "APAEInv2" */
 #define FILE_MAX (16u << 20)
@@ -54,7 +55,14 @@ void inventory_dir(char *out, size_t len)
 bool inventory_identify(const char *path, struct inventory_identity *ret)
 {
 	struct stat st;
+	uint64_t binding[2];
 
+	if (*path != '/') {
+		if (pci_binding("vfio-pci", path, binding))
+			return false;
+		*ret = (struct inventory_identity){ .dev = binding[0], .ino = binding[1] };
+		return true;
+	}
 	if (stat(path, &st))
 		return false;
 	*ret = (struct inventory_identity){ st.st_dev, st.st_ino, st.st_ctim.tv_sec,

@@ -8,7 +8,8 @@
 #include "plugins/vfio/device.h"
 #include "plugins/vfio/facts.h"
 
-/* A socket file; another process of the same path is another device: its socket is another file. */
+/* A socket file: another process of the same path is another device, for its socket is another file. Or the
+ * binding of a driver to a device (pci_binding()). */
 struct inventory_identity {
 	uint64_t dev, ino;
 	int64_t changed_s, changed_ns;

@@ -152,6 +152,8 @@ struct shared_facts *inventory_find(struct inventory *inv, const char *path)
 /* Lock held. Of a card that began after the list was read the list is read again. */
 static bool is_listed(struct inventory *inv, const char *path)
 {
+	if (*path != '/')
+		return false; /* no socket */
 	if (listeners_has(&inv->listeners, path))
 		return true;
 	listeners_done(&inv->listeners);

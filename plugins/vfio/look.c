@@ -30,7 +30,7 @@ static bool somebody_looks(struct instance *inst, const char *path)
 	return inventory_locked(inst->inventory, path, INVENTORY_LOOK);
 }
 
-int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
+int look_open(struct instance *inst, const struct place *p, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret)
 {
 	int64_t end = clock_deadline(patience_ns), last = clock_deadline(PATIENCE_LOOKER_NS);
@@ -39,11 +39,11 @@ int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
 	if (opt->to_use || opt->call_ns > inst->call_ns)
 		opt->call_ns = inst->call_ns;
 	for (;;) {
-		rc = way_vfio_user.open(path, opt, why, why_len, ret);
+		rc = place_open(inst, p, opt, why, why_len, ret);
 		if (rc != -EBUSY)
 			return rc;
 		/* Who looks is soon done; how soon depends on the device. */
-		if (clock_now_ns() >= (opt->to_use && somebody_looks(inst, path) ? last : end))
+		if (clock_now_ns() >= (opt->to_use && somebody_looks(inst, p->path) ? last : end))
 			return rc;
 		clock_sleep_ns(PAUSE_NS);
 	}
@@ -128,29 +128,58 @@ static int may_have_ports(struct dfl_io *io, unsigned int num_lists, bool *ret)
 	return rc;
 }
 
-int look_read_facts(struct vdev *d, int64_t budget_ns, struct facts *ret)
+/* The configuration knows: all of BAR0 is that, and its registers are left alone. */
+static int tell_given(struct vdev *d, const fpga_guid guid, struct facts *ret)
+{
+	struct object *o = &ret->objects[0];
+	struct vdev_region bar;
+	int rc = d->ops->region(d, VDEV_BAR0, &bar);
+
+	if (rc)
+		return rc;
+	if (!bar.size || !bar.read) {
+		snprintf(ret->defect, sizeof(ret->defect), "it has no BAR0 that can be read");
+		return -ENODEV;
+	}
+	o->type = FPGA_ACCELERATOR;
+	memcpy(o->guid, guid, sizeof(o->guid));
+	o->num_mmio = 1;
+	o->mmio[0].size = bar.size;
+	o->num_interrupts = ret->vectors;
+	o->error_vector = NO_VECTOR;
+	ret->num_objects = 1;
+	ret->given = 1;
+	return 0;
+}
+
+static int read_registers(struct reader *reader, const struct dfl_list *lists, unsigned int n,
+			  struct facts *ret)
+{
+	struct dfl_io io = { .ctx = reader, .read = io_read, .write = io_write };
+	bool ports = false;
+	int rc = read_bar_sizes(reader->d, false, &io);
+
+	if (!rc)
+		rc = may_have_ports(&io, n, &ports);
+	if (!rc && ports)
+		rc = read_bar_sizes(reader->d, true, &io);
+	return rc ? rc : dfl_read(&io, lists, n, ret);
+}
+
+int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret)
 {
 	struct reader reader = { d, clock_deadline(budget_ns) };
-	struct dfl_io io = { .ctx = &reader, .read = io_read, .write = io_write };
 	struct dfl_list lists[DFL_MAX_LISTS];
 	unsigned int n = 0;
-	bool ports = false;
+	uint32_t index;
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
 	rc = read_config(d, ret, lists, &n);
 	if (!rc)
-		rc = d->ops->irq_count(d, VDEV_MSIX, &ret->vectors);
-	if (!rc && ret->vectors > MAX_VECTORS)
-		ret->vectors = MAX_VECTORS;
+		rc = events_vectors(d, &index, &ret->vectors);
 	if (!rc)
-		rc = read_bar_sizes(d, false, &io);
-	if (!rc)
-		rc = may_have_ports(&io, n, &ports);
-	if (!rc && ports)
-		rc = read_bar_sizes(d, true, &io);
-	if (!rc)
-		rc = dfl_read(&io, lists, n, ret);
+		rc = p->has_guid ? tell_given(d, p->guid, ret) : read_registers(&reader, lists, n, ret);
 	if (rc == -ETIME) {
 		snprintf(ret->defect, sizeof(ret->defect),
 			 "its feature lists took longer than %lld ms",
@@ -175,21 +204,21 @@ static int lock_patiently(struct instance *inst, const char *path)
 	}
 }
 
-int look_enter(struct instance *inst, const char *path, struct facts *facts, struct vdev **ret,
+int look_enter(struct instance *inst, const struct place *p, struct facts *facts, struct vdev **ret,
 	       bool *locked, char *why, size_t why_len)
 {
 	struct vdev_options opt = { .connect_ns = LOOK_NS, .call_ns = LOOK_NS, .spin_ns = inst->spin_ns };
-	int rc = lock_patiently(inst, path);
+	int rc = lock_patiently(inst, p->path);
 
 	*ret = NULL;
 	*locked = !rc;
 	snprintf(why, why_len, "another process has the device open");
-	if (!rc && inventory_locked(inst->inventory, path, INVENTORY_HOLD))
+	if (!rc && inventory_locked(inst->inventory, p->path, INVENTORY_HOLD))
 		rc = -EBUSY;
 	if (!rc)
-		rc = look_open(inst, path, &opt, PATIENCE_NS, why, why_len, ret);
+		rc = look_open(inst, p, &opt, PATIENCE_NS, why, why_len, ret);
 	if (!rc)
-		rc = look_read_facts(*ret, LOOK_BUDGET_NS, facts);
+		rc = look_read_facts(*ret, p, LOOK_BUDGET_NS, facts);
 	if (rc && *ret)
 		(*ret)->ops->why(*ret, why, why_len);
 	return rc;
@@ -214,19 +243,38 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 	struct vdev_options opt = { .connect_ns = wait, .call_ns = wait,
 				    .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
-	char why[160];
-	int rc = look_open(inst, path, &opt, 0, why, sizeof(why), &d);
+	char why[256];
+	int rc = look_open(inst, l->place, &opt, 0, why, sizeof(why), &d);
 
 	if (rc) {
 		debug("%s: %s", path, why);
 		return rc;
 	}
-	rc = look_read_facts(d, LOOK_BUDGET_NS, facts);
+	rc = look_read_facts(d, l->place, LOOK_BUDGET_NS, facts);
 	d->ops->why(d, why, sizeof(why));
 	d->ops->close(d);
 	if (rc || *facts->defect)
 		debug("%s: %s", path, rc && *why ? why : facts->defect);
 	return rc == -ETIMEDOUT ? -EBUSY : rc; /* silent later than at once: held as well */
+}
+
+/* What the configuration says of the device may be other than when it was looked at. */
+static bool still_holds(const struct shared_facts *s, const struct place *p)
+{
+	if (p->has_guid)
+		return s->f.given && !memcmp(s->f.objects[0].guid, p->guid, sizeof(p->guid));
+	return !s->f.given;
+}
+
+static struct shared_facts *remembered(struct instance *inst, const struct place *p)
+{
+	struct shared_facts *s = inventory_find(inst->inventory, p->path);
+
+	if (s && !still_holds(s, p)) {
+		facts_unref(s);
+		s = NULL;
+	}
+	return s;
 }
 
 /* What can be told without asking the device. True: that is all. */
@@ -240,7 +288,7 @@ static bool known(struct instance *inst, struct look *l)
 		l->there = true;
 		return true;
 	}
-	l->facts = inventory_find(inst->inventory, path);
+	l->facts = remembered(inst, l->place);
 	l->held = inventory_locked(inst->inventory, path, INVENTORY_HOLD);
 	l->there = l->held || l->facts;
 	return l->facts && (l->held || !inventory_is_foreign(inst->inventory, path));
@@ -310,9 +358,15 @@ static void publish(struct round *t)
 	}
 }
 
+/* It is there, and not for us: listed, so that opening it can tell why. */
+static bool is_barred(const struct look *l, int rc)
+{
+	return l->place->kernel && (rc == -EACCES || rc == -EPERM || rc == -EKEYREJECTED);
+}
+
 static void conclude(struct round *t, struct look *l, int rc, const struct facts *facts)
 {
-	l->there = !rc || rc == -EBUSY;
+	l->there = !rc || rc == -EBUSY || is_barred(l, rc);
 	if (!rc) {
 		learn(t->inst, l, facts);
 		SCOPED_LOCK(&t->lock);
@@ -320,6 +374,8 @@ static void conclude(struct round *t, struct look *l, int rc, const struct facts
 	} else if (rc == -EBUSY) {
 		if (!l->held)
 			inventory_mark_foreign(t->inst->inventory, l->place->path);
+		l->held = true;
+	} else if (l->there) {
 		l->held = true;
 	}
 }

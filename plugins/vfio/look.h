@@ -25,19 +25,19 @@ void look_at(struct instance *inst, struct look *looks, size_t n);
  * hearing that it is busy. 0, -EBUSY: somebody holds it, or why not, in words. look_leave() must
  * follow in any case.
  */
-int look_enter(struct instance *inst, const char *path, struct facts *facts, struct vdev **ret,
+int look_enter(struct instance *inst, const struct place *p, struct facts *facts, struct vdev **ret,
 	       bool *locked, char *why, size_t why_len);
 void look_leave(struct instance *inst, const char *path, struct vdev *d, bool locked);
 
 /* Opens a device; while it is held by one that may only be looking, tries again for patience_ns. */
-int look_open(struct instance *inst, const char *path, struct vdev_options *opt,
+int look_open(struct instance *inst, const struct place *p, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret);
 /*
  * Reads a device that is open: memory accesses are on afterwards. Each answer has the device's
  * deadline, all together have budget_ns, for the device decides how many there are. -ENODEV: it has no
  * object; -ETIMEDOUT: the budget is spent. ret->defect is "" or a reason, whatever is returned.
  */
-int look_read_facts(struct vdev *d, int64_t budget_ns, struct facts *ret);
+int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret);
 #define LOOK_BUDGET_NS (4 * NS_PER_S) /* a machine may be busy */
 
 #endif

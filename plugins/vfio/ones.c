@@ -105,11 +105,21 @@ int ones_prepare(void)
 	return rc;
 }
 
+/* Lock held. */
+static bool is_watched(const void *at)
+{
+	for (unsigned int i = 0; i < WINDOWS; i++)
+		if (atomic_load(&windows[i].at) == (uintptr_t)at)
+			return true;
+	return false;
+}
+
 int ones_watch(void *at, size_t len, atomic_bool *dead)
 {
-	int rc = -ENOSPC;
+	int rc;
 
 	pthread_mutex_lock(&lock);
+	rc = is_watched(at) ? 0 : -ENOSPC;
 	for (unsigned int i = 0; i < WINDOWS && rc; i++) {
 		if (atomic_load(&windows[i].at))
 			continue;

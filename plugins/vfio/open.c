@@ -86,6 +86,8 @@ static int begin_anew(struct card *c)
 {
 	int rc = c->stopped ? c->dev->ops->reset(c->dev) : 0;
 
+	if (rc == -ENOTTY)
+		rc = 0; /* there is no way to: it goes on from where it was, as after any other close */
 	if (!rc && c->stopped)
 		rc = card_set_command(c->dev, true);
 	c->stopped = c->stopped && rc;

@@ -17,8 +17,8 @@ fpga_result vfio_pin_buffer(fpga_handle handle, void *at, uint64_t len, uint64_t
 
 	if (!parent)
 		return say(FPGA_INVALID_PARAM, "the accelerator was not opened as another's child");
-	if (parent->card == h->card)
-		return FPGA_OK; /* one device, and the same addresses */
+	if (parent->dev->addresses == h->dev->addresses)
+		return FPGA_OK; /* one device, or one IOMMU group, and the same addresses */
 	rc = buffers_copy(&parent->card->buffers, at, ioaddr, &buf);
 	if (rc || buf.len != len) {
 		if (!rc)

@@ -1,64 +1,185 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Where devices may be: the sockets of the configuration, or, when it names none, the sockets in this
- * user's emulator directory, which `opae emu start` fills.
+ * user's emulator directory, which `opae emu start` fills; and what is bound to the kernel's vfio-pci at
+ * this moment.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/emu-dir.h"
 #include "plugins/vfio/vfio.h"
 
-bool place_parse_address(const char *text, struct place *p)
-{
-	unsigned int s, b, d, f;
-	int used = 0;
+#define DRIVER "vfio-pci"
 
-	if (text[strspn(text, "0123456789abcdefABCDEF:.")] ||
-	    sscanf(text, "%4x:%2x:%2x.%1x%n", &s, &b, &d, &f, &used) != 4 || text[used] ||
-	    d > 0x1f || f > 7)
-		return false;
-	p->segment = (uint16_t)s;
-	p->bus = (uint8_t)b;
-	p->device = (uint8_t)d;
-	p->function = (uint8_t)f;
-	return true;
+struct list {
+	struct place *places;
+	size_t num, room;
+};
+
+static struct place *add(struct list *l)
+{
+	struct place *grown;
+
+	if (l->num == l->room) {
+		grown = reallocarray(l->places, l->room * 2 + 16, sizeof(*grown));
+		if (!grown)
+			return NULL;
+		l->places = grown;
+		l->room = l->room * 2 + 16;
+	}
+	memset(&l->places[l->num], 0, sizeof(l->places[0]));
+	return &l->places[l->num++];
 }
 
-static int scan(struct place **ret, size_t *num)
+void place_set_address(struct place *p, const struct pci_address *a)
 {
-	struct emu_card *cards = NULL;
+	p->segment = a->segment;
+	p->bus = a->bus;
+	p->device = a->device;
+	p->function = a->function;
+}
+
+/* ---- sockets ---- */
+
+static int scan(struct list *l)
+{
+	CLEANUP_FREE struct emu_card *cards = NULL;
 	char dir[VDEV_PATH_MAX];
-	size_t n = 0, used = 0;
+	size_t n = 0;
 
 	if (emu_dir_path(dir, sizeof(dir)) && emu_dir_trusted(dir))
 		emu_dir_list(dir, &cards, &n); /* a folder that cannot be read has no cards */
-	*ret = calloc(n ? n : 1, sizeof(**ret));
-	for (size_t i = 0; *ret && i < n; i++) {
-		struct place *p = &(*ret)[used];
+	for (size_t i = 0; i < n; i++) {
 		size_t len = strlen(cards[i].path);
+		struct place *p = len < sizeof(p->path) ? add(l) : NULL;
 
-		if (len >= sizeof(p->path))
+		if (!p && len < sizeof(p->path))
+			return -ENOMEM;
+		if (!p)
 			continue;
 		memcpy(p->path, cards[i].path, len + 1);
 		p->segment = cards[i].segment;
-		used++;
+		p->socket_id = 0xff;
 	}
-	free(cards);
-	*num = used;
-	return *ret ? 0 : -ENOMEM;
+	return 0;
+}
+
+static int configured(const struct instance *inst, struct list *l)
+{
+	for (size_t i = 0; i < inst->num_places; i++) {
+		struct place *p = add(l);
+
+		if (!p)
+			return -ENOMEM;
+		*p = inst->places[i];
+	}
+	return 0;
+}
+
+/* ---- the kernel's ---- */
+
+static bool same_address(const struct pci_address *a, const struct pci_address *b)
+{
+	return a->segment == b->segment && a->bus == b->bus && a->device == b->device &&
+	       a->function == b->function;
+}
+
+static bool fits(const struct rule *r, const struct pci_address *a, const struct pci_id *id)
+{
+	if (r->by_address)
+		return same_address(&r->address, a);
+	return r->id.vendor == id->vendor && r->id.device == id->device &&
+	       (!r->by_subsystem || (r->id.subsystem_vendor == id->subsystem_vendor &&
+				     r->id.subsystem_device == id->subsystem_device));
+}
+
+/* The first rule that fits; *ours tells whether the device is one without. */
+static const struct rule *find_rule(const struct instance *inst, const struct pci_address *a,
+				    const struct pci_id *id, bool *ours)
+{
+	bool exact;
+
+	*ours = inst->known_ids && pci_fpga_name(id, &exact);
+	for (size_t i = 0; i < inst->num_rules; i++)
+		if (fits(&inst->rules[i], a, id)) {
+			*ours = true;
+			return &inst->rules[i];
+		}
+	return NULL;
+}
+
+static void apply(const struct rule *r, struct place *p)
+{
+	p->has_guid = r->has_guid;
+	memcpy(p->guid, r->guid, sizeof(p->guid));
+	p->has_token = r->has_token;
+	memcpy(p->vf_token, r->vf_token, sizeof(p->vf_token));
+}
+
+static int add_device(const struct instance *inst, struct list *l, const char *address)
+{
+	const struct rule *rule;
+	struct pci_address a;
+	struct pci_info info;
+	struct place *p;
+	bool ours;
+
+	if (!pci_parse(address, &a) || pci_read(address, &info))
+		return 0; /* it went away meanwhile */
+	rule = find_rule(inst, &a, &info.id, &ours);
+	if (!ours)
+		return 0;
+	p = add(l);
+	if (!p)
+		return -ENOMEM;
+	p->kernel = true;
+	memcpy(p->path, address, strlen(address) + 1);
+	place_set_address(p, &a);
+	p->socket_id = info.numa_node < 0 ? 0xff : (uint8_t)info.numa_node;
+	if (rule)
+		apply(rule, p);
+	return 0;
+}
+
+static int bound(const struct instance *inst, struct list *l)
+{
+	CLEANUP_FREE char(*devices)[PCI_ADDRESS_LEN] = NULL;
+	size_t n = 0;
+	int rc;
+
+	if (!inst->known_ids && !inst->num_rules)
+		return 0;
+	rc = pci_list_bound(DRIVER, &devices, &n);
+	if (rc)
+		return rc == -ENOMEM ? rc : 0; /* where sysfs cannot be read there are none to be told */
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = add_device(inst, l, devices[i]);
+	return rc;
 }
 
 int places_list(struct instance *inst, struct place **ret, size_t *n)
 {
-	if (inst->scans)
-		return scan(ret, n);
-	*ret = calloc(inst->num_places ? inst->num_places : 1, sizeof(**ret));
-	if (!*ret)
-		return -ENOMEM;
-	memcpy(*ret, inst->places, inst->num_places * sizeof(**ret));
-	*n = inst->num_places;
+	struct list l = { 0 };
+	int rc = inst->scans ? scan(&l) : configured(inst, &l);
+
+	if (!rc)
+		rc = bound(inst, &l);
+	if (rc) {
+		free(l.places);
+		return rc;
+	}
+	*ret = l.places;
+	*n = l.num;
 	return 0;
+}
+
+int place_open(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
+	       size_t why_len, struct vdev **ret)
+{
+	if (p->kernel)
+		return kernel_open(inst, p, opt, why, why_len, ret);
+	return way_vfio_user.open(p->path, opt, why, why_len, ret);
 }

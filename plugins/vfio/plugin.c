@@ -22,6 +22,11 @@ static const struct opae_plugin_param params[] = {
 	{ "sockets", "array of string or object",
 	  "the sockets in the emulator directory, see `opae emu`",
 	  "vfio-user devices: \"/path\" or {\"path\": \"/path\", \"address\": \"0000:b1:00.0\"}" },
+	{ "devices", "array of string or object", "those whose ids are known as FPGAs'",
+	  "devices bound to vfio-pci: \"0000:b1:00.0\", \"8086:bcce\" or {\"device\": one of them, \"guid\": "
+	  "what all of BAR0 is, \"vf_token\": of its physical function}" },
+	{ "kernel", "string", "auto",
+	  "how these are reached: \"group\" (a type1 container), \"iommufd\", or \"auto\"" },
 	{ "timeout_ms", "integer", "5000", "how long a device may take to answer" },
 	{ "spin_us", "integer", "50", "how long a wait spins before it sleeps" },
 	{ 0 },
@@ -55,7 +60,7 @@ fpga_result say(fpga_result r, const char *fmt, ...)
 
 fpga_result say_device(struct vdev *d, int rc, const char *what)
 {
-	char why[160] = "";
+	char why[256] = "";
 
 	d->ops->why(d, why, sizeof(why));
 	/* A dead device is an exception, whatever the call that found out was told. */
@@ -85,6 +90,10 @@ static int finalize(void *instance)
 
 	inventory_free(inst->inventory);
 	inst->inventory = NULL;
+	if (!inst->cards) { /* what is open still needs its spaces */
+		dev_vfio_spaces_done(&inst->spaces);
+		dev_vfio_spaces_init(&inst->spaces);
+	}
 	return 0;
 }
 
@@ -163,9 +172,11 @@ VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *jso
 	if (!inst)
 		return (int)say(FPGA_NO_MEMORY, "no memory for the instance");
 	pthread_mutex_init(&inst->lock, NULL);
+	dev_vfio_spaces_init(&inst->spaces);
 	r = config_read(json, inst);
 	if (r != FPGA_OK) {
 		free(inst->places);
+		free(inst->rules);
 		free(inst);
 		return (int)r;
 	}

@@ -104,7 +104,7 @@ static void describe(const struct token *t, struct opae_props *v)
 		.bus = t->place.bus,
 		.device = t->place.device,
 		.function = t->place.function,
-		.socket_id = 0xff, /* unknown: no NUMA node is near a socket */
+		.socket_id = t->place.socket_id,
 		.object_id = object_id(t),
 		.interface = FPGA_IFC_VFIO,
 		.state = t->held || card_object_held(t->inst, t->place.path, t->object) ?

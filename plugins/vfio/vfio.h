@@ -12,11 +12,26 @@
 
 #define MAX_VECTORS 2048u
 
-/* Where a device is. */
+/* Where a device is, and what the configuration says of it. */
 struct place {
-	char path[VDEV_PATH_MAX];
+	char path[VDEV_PATH_MAX]; /* its socket; of one behind the kernel's vfio-pci its address */
+	bool kernel;
 	uint16_t segment;
 	uint8_t bus, device, function;
+	uint8_t socket_id; /* NUMA node; 0xff: none is near, or it is not known */
+	bool has_guid, has_token;
+	fpga_guid guid;	      /* what is all of BAR0, whose registers need not tell */
+	uint8_t vf_token[16]; /* of its physical function */
+};
+
+/* Which devices behind the kernel's vfio-pci are ours: by address, or by ids. */
+struct rule {
+	bool by_address, by_subsystem; /* not by_address: by vendor and device, and these */
+	struct pci_address address;
+	struct pci_id id;
+	bool has_guid, has_token;
+	fpga_guid guid;
+	uint8_t vf_token[16];
 };
 
 struct card;
@@ -27,7 +42,13 @@ struct instance {
 	struct place *places;
 	size_t num_places;
 	bool scans; /* no sockets were named: the emulator directory is looked at instead */
+	struct rule *rules; /* for the kernel's devices */
+	size_t num_rules;
+	bool known_ids; /* no devices were named: those are ours whose ids are known as FPGAs' */
+	enum vfio_way kernel_way;
 	int64_t call_ns, spin_ns;
+
+	struct vfio_spaces spaces;
 
 	struct inventory *inventory;
 	pthread_mutex_t lock; /* guards the next */
@@ -93,7 +114,19 @@ fpga_result config_read(const char *json, struct instance *inst);
 
 /* places.c: where to look. The caller frees. */
 int places_list(struct instance *inst, struct place **ret, size_t *n);
-bool place_parse_address(const char *text, struct place *p);
+void place_set_address(struct place *p, const struct pci_address *a);
+
+/* config-devices.c: "devices". */
+struct json_object;
+fpga_result config_devices(struct instance *inst, struct json_object *list);
+
+/* Opens the device by the way that leads to it. As vdev_ops' open; opt's kernel part is filled in here. */
+int place_open(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
+	       size_t why_len, struct vdev **ret);
+/* vf-token.c: the same for one behind the kernel. A virtual function is opened with the token that this
+ * user's processes share, unless the configuration gives another. */
+int kernel_open(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
+		size_t why_len, struct vdev **ret);
 
 /* token.c */
 struct shared_facts *facts_share(const struct facts *f); /* a copy with one reference; NULL: no memory */

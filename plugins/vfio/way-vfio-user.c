@@ -17,6 +17,7 @@
 struct device {
 	struct vdev base;
 	struct vu_client *client;
+	struct iova_pool addresses;
 	bool watched; /* mapped areas are covered when it dies */
 };
 
@@ -45,6 +46,22 @@ static void on_dead(void *ctx)
 		cover(d);
 }
 
+static void way_close(struct vdev *d)
+{
+	vu_client_close(of(d)->client);
+	iova_pool_done(&of(d)->addresses);
+	free(d);
+}
+
+static int fill(struct iova_pool *p)
+{
+	int rc;
+
+	iova_pool_init(p);
+	rc = iova_pool_put(p, IOVA_FIRST, MSI_FIRST - 1);
+	return rc ? rc : iova_pool_put(p, MSI_LAST + 1, IOVA_LAST);
+}
+
 static int way_open(const char *path, const struct vdev_options *opt, char *why, size_t why_len,
 		    struct vdev **ret)
 {
@@ -62,22 +79,18 @@ static int way_open(const char *path, const struct vdev_options *opt, char *why,
 		return -ENOMEM;
 	d->base.ops = &way_vfio_user;
 	d->watched = opt->to_use;
-	rc = vu_client_connect(path, &o, why, why_len, &d->client);
+	d->base.addresses = &d->addresses;
+	rc = fill(&d->addresses);
+	if (!rc)
+		rc = vu_client_connect(path, &o, why, why_len, &d->client);
 	if (!rc && opt->to_use)
 		rc = vu_client_watch(d->client);
 	if (rc) {
-		vu_client_close(d->client);
-		free(d);
+		way_close(&d->base);
 		return rc;
 	}
 	*ret = &d->base;
 	return 0;
-}
-
-static void way_close(struct vdev *d)
-{
-	vu_client_close(of(d)->client);
-	free(d);
 }
 
 static void way_why(struct vdev *d, char *out, size_t len)
@@ -137,20 +150,6 @@ static int way_irq_bind(struct vdev *d, uint32_t index, uint32_t vector, int fd)
 	return vu_client_irq_bind(of(d)->client, index, vector, fd);
 }
 
-static bool way_iova_range(struct vdev *d, unsigned int n, uint64_t *first, uint64_t *last)
-{
-	static const struct {
-		uint64_t first, last;
-	} ranges[] = { { IOVA_FIRST, MSI_FIRST - 1 }, { MSI_LAST + 1, IOVA_LAST } };
-
-	(void)d;
-	if (n >= sizeof(ranges) / sizeof(ranges[0]))
-		return false;
-	*first = ranges[n].first;
-	*last = ranges[n].last;
-	return true;
-}
-
 const struct vdev_ops way_vfio_user = {
 	.name = "vfio-user",
 	.shares_by_fd = true,
@@ -165,5 +164,4 @@ const struct vdev_ops way_vfio_user = {
 	.dma_unmap = way_dma_unmap,
 	.irq_count = way_irq_count,
 	.irq_bind = way_irq_bind,
-	.iova_range = way_iova_range,
 };

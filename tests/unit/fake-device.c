@@ -118,13 +118,6 @@ static int irq_bind(struct vdev *d, uint32_t index, uint32_t vector, int fd)
 	return next_failure(f);
 }
 
-static bool iova_range(struct vdev *d, unsigned int n, uint64_t *first, uint64_t *last)
-{
-	*first = of(d)->iova_first;
-	*last = of(d)->iova_last;
-	return n == 0;
-}
-
 const struct vdev_ops fake_ops = {
 	.name = "fake",
 	.shares_by_fd = true,
@@ -136,7 +129,6 @@ const struct vdev_ops fake_ops = {
 	.dma_unmap = dma_unmap,
 	.irq_count = irq_count,
 	.irq_bind = irq_bind,
-	.iova_range = iova_range,
 };
 
 void fake_init(struct fake_device *f, uint64_t bar0_size)
@@ -145,7 +137,13 @@ void fake_init(struct fake_device *f, uint64_t bar0_size)
 	memset(f->bound, 0xff, sizeof(f->bound));
 	f->base.ops = &fake_ops;
 	f->bar0 = (struct vdev_region){ .size = bar0_size, .read = true, .write = true };
-	f->iova_first = 0x100000;
-	f->iova_last = UINT64_C(0x7fffffffff);
+	iova_pool_init(&f->addresses);
+	iova_pool_put(&f->addresses, 0x100000, UINT64_C(0x7fffffffff));
+	f->base.addresses = &f->addresses;
 	f->vectors = 4;
+}
+
+void fake_done(struct fake_device *f)
+{
+	iova_pool_done(&f->addresses);
 }

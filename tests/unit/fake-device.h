@@ -16,7 +16,7 @@ struct fake_device {
 	uint32_t last_len;
 	uint64_t last_offset;
 	int fail;		 /* negative errno for the next request, then 0 */
-	uint64_t iova_first, iova_last;
+	struct iova_pool addresses;
 	uint32_t vectors;
 	int bound[8]; /* descriptor of each vector, -1 none */
 };
@@ -25,5 +25,6 @@ extern char fake_said[512];
 extern const struct vdev_ops fake_ops;
 
 void fake_init(struct fake_device *f, uint64_t bar0_size);
+void fake_done(struct fake_device *f);
 
 #endif

@@ -31,6 +31,7 @@ static int down(void **state)
 	(void)state;
 	events_done(&card.events, &dev.base);
 	pthread_mutex_destroy(&card.events.lock);
+	fake_done(&dev);
 	return 0;
 }
 

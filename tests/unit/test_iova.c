@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "plugins/vfio/iova.h"
+#include "dev/iova.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -44,6 +44,7 @@ static void rig_up(struct rig *r, uint64_t map_offset, uint64_t map_size)
 static void rig_down(struct rig *r)
 {
 	free(r->page);
+	fake_done(&r->dev);
 }
 
 /* Nothing of this may reach the device or memory. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The addresses that a device can reach and nobody uses yet. Not locked; its owner is. */
-#ifndef PLUGINS_VFIO_IOVA_H
-#define PLUGINS_VFIO_IOVA_H
+/* The addresses that a device can reach and nobody uses yet. A space is not locked; a pool is. */
+#ifndef DEV_IOVA_H
+#define DEV_IOVA_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,17 @@ int iova_get(struct iova_space *s, uint64_t len, uint64_t align, uint64_t *ret);
 /* Takes just that range: 0, -EBUSY when some of it is in use or out of reach, or -ENOMEM. */
 int iova_take(struct iova_space *s, uint64_t first, uint64_t last);
 void iova_done(struct iova_space *s);
+
+/* A space for several devices; the same functions with its lock held. */
+struct iova_pool {
+	pthread_mutex_t lock; /* guards the space */
+	struct iova_space space;
+};
+
+void iova_pool_init(struct iova_pool *p);
+void iova_pool_done(struct iova_pool *p);
+int iova_pool_put(struct iova_pool *p, uint64_t first, uint64_t last);
+int iova_pool_get(struct iova_pool *p, uint64_t len, uint64_t align, uint64_t *ret);
+int iova_pool_take(struct iova_pool *p, uint64_t first, uint64_t last);
 
 #endif

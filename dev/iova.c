@@ -3,12 +3,14 @@
  * Next fit over a sorted array of holes: a search begins where the last one ended, so that many
  * buffers cost no more each than few.
  */
-#include "plugins/vfio/iova.h"
+#include "dev/iova.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/cleanup.h"
 
 /* Index of the first hole that begins behind `at`. */
 static size_t after(const struct iova_space *s, uint64_t at)
@@ -136,4 +138,37 @@ void iova_done(struct iova_space *s)
 {
 	free(s->holes);
 	memset(s, 0, sizeof(*s));
+}
+
+void iova_pool_init(struct iova_pool *p)
+{
+	memset(p, 0, sizeof(*p));
+	pthread_mutex_init(&p->lock, NULL);
+}
+
+void iova_pool_done(struct iova_pool *p)
+{
+	iova_done(&p->space);
+	pthread_mutex_destroy(&p->lock);
+}
+
+int iova_pool_put(struct iova_pool *p, uint64_t first, uint64_t last)
+{
+	SCOPED_LOCK(&p->lock);
+
+	return iova_put(&p->space, first, last);
+}
+
+int iova_pool_get(struct iova_pool *p, uint64_t len, uint64_t align, uint64_t *ret)
+{
+	SCOPED_LOCK(&p->lock);
+
+	return iova_get(&p->space, len, align, ret);
+}
+
+int iova_pool_take(struct iova_pool *p, uint64_t first, uint64_t last)
+{
+	SCOPED_LOCK(&p->lock);
+
+	return iova_take(&p->space, first, last);
 }

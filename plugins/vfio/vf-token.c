@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Virtual functions. While their physical function is with vfio-pci too, the kernel opens one only for who
+ * knows a token that was set through the physical function, for whoever has that can do as it likes with
+ * them. All processes of a user have one token, which lies beside the inventory, so that several of them
+ * can have a function each.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/inventory-dir.h"
+#include "plugins/vfio/inventory-file.h"
+#include "plugins/vfio/vfio.h"
+
+#define TOKEN_LEN 16
+
+static int read_token(const char *path, uint8_t token[TOKEN_LEN])
+{
+	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = sys_pread(fd, token, TOKEN_LEN, 0);
+	return n == TOKEN_LEN ? 0 : n < 0 ? (int)n : -EIO;
+}
+
+/* Whole or not at all: it gets its name by a link, which fails when another process was first. */
+static int make_token(const char *path)
+{
+	char temp[INVENTORY_DIR_MAX + 48];
+	CLEANUP_CLOSE int fd = -1;
+	uint8_t token[TOKEN_LEN];
+	ssize_t n;
+	int rc;
+
+	if (getrandom(token, sizeof(token), GRND_NONBLOCK) != sizeof(token))
+		return -EIO;
+	snprintf(temp, sizeof(temp), "%s.%d", path, getpid());
+	unlink(temp); /* of a process of that number that died */
+	fd = sys_open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fd;
+	n = sys_pwrite(fd, token, sizeof(token), 0);
+	rc = n == (ssize_t)sizeof(token) ? 0 : n < 0 ? (int)n : -EIO;
+	if (!rc && link(temp, path) && errno != EEXIST)
+		rc = -errno;
+	unlink(temp);
+	return rc;
+}
+
+static int users_token(uint8_t token[TOKEN_LEN])
+{
+	char dir[INVENTORY_DIR_MAX], path[INVENTORY_DIR_MAX + 16];
+	int rc;
+
+	inventory_dir(dir, sizeof(dir));
+	if (!*dir)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/vf-token", dir);
+	rc = read_token(path, token);
+	if (rc != -ENOENT)
+		return rc;
+	rc = make_token(path);
+	return rc ? rc : read_token(path, token);
+}
+
+/* Opening the physical function with a token sets it, as long as nobody uses one of its virtual ones. */
+static int set_token(const struct vdev_options *opt, const char *physfn, const char *address, char *why,
+		     size_t why_len)
+{
+	struct vdev_options look = *opt;
+	struct vdev *pf;
+	char reason[256];
+	int rc;
+
+	look.to_use = false;
+	rc = way_kernel.open(physfn, &look, reason, sizeof(reason), &pf);
+	if (!rc) {
+		way_kernel.close(pf);
+		return 0;
+	}
+	snprintf(why, why_len,
+		 "%s is a virtual function, whose VF token is set through its physical one: %s; whoever "
+		 "has that knows the token, which \"vf_token\" in the configuration takes", address,
+		 reason);
+	return rc;
+}
+
+/* The physical function of a virtual one; false when no token is asked for. */
+static bool needs_token(const char *address, char physfn[PCI_ADDRESS_LEN])
+{
+	struct pci_info vf, pf;
+
+	if (pci_read(address, &vf) || !*vf.physfn || pci_read(vf.physfn, &pf) ||
+	    !strstr(pf.driver, "vfio"))
+		return false;
+	memcpy(physfn, vf.physfn, PCI_ADDRESS_LEN);
+	return true;
+}
+
+static int open_virtual(const struct place *p, struct vdev_options *opt, const char *physfn, char *why,
+			size_t why_len, struct vdev **ret)
+{
+	uint8_t token[TOKEN_LEN];
+	int rc = users_token(token);
+
+	if (rc) {
+		snprintf(why, why_len,
+			 "%s is a virtual function, and a VF token for it cannot be kept beside the "
+			 "inventory: %s", p->path, strerror(-rc));
+		return rc;
+	}
+	opt->vf_token = token;
+	rc = way_kernel.open(p->path, opt, why, why_len, ret);
+	if (rc == -EKEYREJECTED) {
+		rc = set_token(opt, physfn, p->path, why, why_len);
+		if (!rc)
+			rc = way_kernel.open(p->path, opt, why, why_len, ret);
+	}
+	opt->vf_token = NULL;
+	return rc;
+}
+
+int kernel_open(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
+		size_t why_len, struct vdev **ret)
+{
+	char physfn[PCI_ADDRESS_LEN];
+
+	opt->kernel_way = inst->kernel_way;
+	opt->spaces = &inst->spaces;
+	opt->vf_token = p->has_token ? p->vf_token : NULL;
+	if (!p->has_token && needs_token(p->path, physfn))
+		return open_virtual(p, opt, physfn, why, why_len, ret);
+	return way_kernel.open(p->path, opt, why, why_len, ret);
+}
