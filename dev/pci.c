@@ -123,29 +123,6 @@ int pci_list_bound(const char *driver, char (**ret)[PCI_ADDRESS_LEN], size_t *n)
 	return 0;
 }
 
-/* As drivers/vfio/vfio_main.c and group.c judge: no driver, one of vfio's, or one that does no DMA. */
-static bool harmless(const char *driver)
-{
-	return !*driver || !strcmp(driver, "vfio-pci") || !strcmp(driver, "pci-stub") ||
-	       !strcmp(driver, "pcieport");
-}
-
-bool pci_group_spoiler(uint32_t group, char address[PCI_ADDRESS_LEN], char *driver, size_t len)
-{
-	CLEANUP_FREE char *names = NULL;
-	char found[64];
-
-	if (sysfs_list(&names, "/sys/kernel/iommu_groups/%u/devices", group))
-		return false;
-	for (const char *at = names; *at; at += strlen(at) + 1)
-		if (!optional_link(found, sizeof(found), at, "driver") && !harmless(found)) {
-			snprintf(address, PCI_ADDRESS_LEN, "%.12s", at);
-			snprintf(driver, len, "%s", found);
-			return true;
-		}
-	return false;
-}
-
 int pci_binding(const char *driver, const char *address, uint64_t ret[2])
 {
 	char path[DEV_PATH_MAX], boot[64] = "";

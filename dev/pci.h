@@ -38,6 +38,13 @@ int pci_list_bound(const char *driver, char (**ret)[PCI_ADDRESS_LEN], size_t *n)
 /* Another device of the IOMMU group whose driver keeps programs from the group (kernel: the group
  * is not "viable"); false: there is none. */
 bool pci_group_spoiler(uint32_t group, char address[PCI_ADDRESS_LEN], char *driver, size_t len);
+/* As if the drivers of these n devices did not count. */
+bool pci_group_spoiler_but(uint32_t group, const char (*except)[PCI_ADDRESS_LEN], size_t n,
+			   char address[PCI_ADDRESS_LEN], char *driver, size_t len);
+/* May a device stay with this driver ("": none) while a program has its group. */
+bool pci_driver_harmless(const char *driver);
+/* The name below /dev/vfio/devices of the node of one that vfio-pci has, "vfio3". -ENOENT: there is none. */
+int pci_vfio_dev(const char *address, char *out, size_t len);
 
 /*
  * Tells one binding of a driver to a device from every other, also of other boots: what was learned of
