@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# The guest's first process. What differs from boot to boot is in /rig: modules, plan (what to bind),
+# commands. Results go to a virtio port, which carries nothing else; the serial console has the
+# kernel's messages.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+PORT=
+
+end() {
+	echo "RIG end $1"
+	printf '\041' | dd of=/dev/port bs=1 seek=$((0x501)) count=1 2>/dev/null
+	poweroff -f
+}
+
+fail() {
+	echo "RIG setup failed: $*"
+	[ -n "$PORT" ] && printf '@ !setup 1 0 0 %d\n%s\n' "${#1}" "$1" >"$PORT"
+	dmesg | tail -n 30
+	end 1
+}
+
+mounts() {
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t devtmpfs devtmpfs /dev
+	mkdir -p /dev/shm /dev/pts /dev/hugepages
+	mount -t devpts devpts /dev/pts
+	mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+	mount -t tmpfs -o mode=1777 tmpfs /tmp
+	mount -t tmpfs -o mode=755 tmpfs /run
+	mount -t hugetlbfs -o mode=1777 hugetlbfs /dev/hugepages
+	chmod 666 /dev/null /dev/zero /dev/full /dev/random /dev/urandom
+	ln -s /proc/self/fd /dev/fd
+	ip link set lo up 2>/dev/null
+}
+
+modules() {
+	for m in /rig/modules/*.ko; do
+		[ -e "$m" ] || continue
+		# Virtual functions can only be had if vfio-pci was told so when it was loaded.
+		case "$m" in
+		*-vfio_pci.ko) insmod "$m" enable_sriov=1 ;;
+		*) insmod "$m" ;;
+		esac || fail "insmod $m"
+	done
+}
+
+port() {
+	for i in $(seq 100); do
+		for p in /sys/class/virtio-ports/*; do
+			[ "$(cat "$p/name" 2>/dev/null)" = results ] && PORT=/dev/${p##*/}
+		done
+		[ -n "$PORT" ] && [ -e "$PORT" ] && return
+		sleep 0.05
+	done
+	fail "there is no port for results"
+}
+
+# bind ADDRESS DRIVER OWNER: as production does it, by driver_override; OWNER gets the group's node.
+bind() {
+	dev=/sys/bus/pci/devices/$1
+	[ -d "$dev" ] || fail "there is no device $1"
+	[ "$2" = none ] && return
+	echo "$2" >"$dev/driver_override"
+	[ -e "$dev/driver" ] && echo "$1" >"$dev/driver/unbind"
+	echo "$1" >/sys/bus/pci/drivers_probe
+	driver=$(readlink "$dev/driver")
+	[ "${driver##*/}" = "$2" ] || fail "$1 is not bound to $2"
+	group=$(readlink "$dev/iommu_group")
+	[ -e "/dev/vfio/${group##*/}" ] && chown "$3" "/dev/vfio/${group##*/}"
+	for c in "$dev"/vfio-dev/vfio*; do
+		[ -e "/dev/vfio/devices/${c##*/}" ] && chown "$3" "/dev/vfio/devices/${c##*/}"
+	done
+}
+
+mounts
+modules
+port
+[ -e /dev/vfio/vfio ] && chmod 666 /dev/vfio/vfio
+[ -e /dev/iommu ] && chmod 666 /dev/iommu
+while read -r address driver owner; do
+	bind "$address" "$driver" "$owner"
+done </rig/plan
+echo "RIG ready $(cut -d ' ' -f 1 /proc/uptime)"
+printf '@ !ready 0 0 0 0\n\n' >"$PORT"
+. /rig/commands
+/rig/one -p "$PORT" -n '!dmesg' -- dmesg
+end 0

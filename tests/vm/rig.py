@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Boots a real kernel in QEMU, with emulated cards and QEMU's own devices, and runs programs in it.
+
+    m = Machine(edu=True, cards={"nlb0": {"board": "nlb0"}})
+    m.bind("edu"); m.bind("nlb0", owner=1000)
+    m.add("registers", [BUILD / "tests/...", m.address("nlb0")], uid=1000)
+    results = m.run()
+    results["registers"].good()
+
+Nothing outlives run(): QEMU and the cards end with it, also when this process is killed."""
+import json
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import fetch
+from image import Image
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parents[1]
+BUILD = Path(os.environ.get("OPAE_BUILD", SOURCE / "build")).resolve()
+USER = 1000
+FIRST_PORT = 0x10  # the slot on the root bus of the first root port
+ENDED = (0x21 << 1) | 1  # what QEMU exits with when the guest's init has come to its end
+# The kernel kills its child when this process dies, however it dies.
+LEASH = ["setpriv", "--pdeathsig", "KILL", "--"]
+
+
+class RigError(Exception):
+    """The rig itself failed: no result of any command can be trusted."""
+
+
+class Result:
+    """What came of one command. rc: the exit code, 128 + N for signal N, None if it never ended."""
+
+    def __init__(self, name, rc=None, output="", seconds=0.0, late=False, dmesg=""):
+        self.name, self.rc, self.output, self.seconds, self.late = name, rc, output, seconds, late
+        self.dmesg = dmesg
+
+    def __repr__(self):
+        return f"<{self.name}: {self.reason()}>"
+
+    def reason(self):
+        if self.rc is None:
+            return "the guest did not get to the end of it"
+        return f"ended at its limit after {self.seconds:.1f} s" if self.late else f"exit code {self.rc}"
+
+    def not_ok(self):
+        """The failed cases of a program that prints TAP."""
+        return re.findall(r"^not ok.*(?:\n# .*)*", self.output, re.M)
+
+    def good(self):
+        """Fails unless the command ended well; returns its output."""
+        if self.rc != 0 or self.late or self.not_ok():
+            cases = "\n".join(self.not_ok())
+            raise AssertionError(f"{self.name}: {self.reason()}\n{cases}\n"
+                                 f"--- output\n{self.output[-6000:]}\n--- kernel\n{self.dmesg[-3000:]}")
+        return self.output
+
+    def tap(self):
+        """As good(), for a program that prints TAP: it must have run all that it planned."""
+        text = self.good()
+        plan = sum(int(n) for n in re.findall(r"^1\.\.(\d+)", text, re.M))
+        ok = len(re.findall(r"^ok \d", text, re.M))
+        assert plan and ok == plan, f"{self.name}: {ok} of {plan} cases\n{text[-6000:]}"
+        return ok
+
+
+class Results(dict):
+    """By name; besides: the kernel's messages, the serial log, how long it took."""
+    dmesg = serial = ""
+    seconds = ready_s = 0.0
+    image_bytes = 0
+
+
+class Machine:
+    """One boot. cards: {name: options of opae-emu}; append: more of the kernel's command line."""
+
+    def __init__(self, kernel=None, edu=False, cards=None, igb=False, hugepages=0, memory_mib=1024,
+                 cpus=2, append="", accel=None):
+        self.kernel_name = kernel or os.environ.get("OPAEX_VM_KERNEL", "stock")
+        self.qemu = fetch.qemu()
+        self.kernel = fetch.KERNELS[self.kernel_name]()
+        self.accel = accel or os.environ.get("OPAEX_VM_ACCEL", "tcg")
+        self.edu, self.cards, self.igb = edu, dict(cards or {}), igb
+        self.hugepages, self.memory_mib, self.cpus = hugepages, memory_mib, cpus
+        self.append = append
+        self.image = Image()
+        self.bound, self.commands, self.limits = {}, {}, {}
+        self.shell = False
+
+    # ---- what is in it ----
+
+    def address(self, device):
+        """A device's PCI address in the guest: "edu", "igb", or a card's name."""
+        if device == "edu":
+            return "0000:00:03.0"
+        behind = list(self.cards) + (["igb"] if self.igb else [])
+        return f"0000:{behind.index(device) + 1:02x}:00.0"
+
+    def bind(self, device, driver="vfio-pci", owner=0):
+        """Before the first command. `owner` gets the group's node and the device's own, if there is one."""
+        self.bound[self.address(device)] = (driver, owner)
+
+    def include(self, *paths):
+        """Files and folders of the host, at the same path in the guest; with the libraries that they link."""
+        for path in paths:
+            self.image.add(path)
+
+    def add(self, name, argv, env=None, uid=0, limit_s=60, limits=None):
+        """A command; they run in the order of the calls.
+
+        A program that is a Path is one of the host, and comes along with what it links."""
+        if not re.fullmatch(r"[\w.+:/=-]+", name) or name in self.commands:
+            raise ValueError(f"{name!r} is no name for a command, or there is one already")
+        if isinstance(argv[0], Path):
+            self.include(argv[0])
+        words = ["/rig/one", "-n", name, "-u", str(uid), "-t", str(limit_s)]
+        for key, value in (env or {}).items():
+            words += ["-e", f"{key}={value}"]
+        for key, value in (limits or {}).items():
+            words += ["-r", f"{key}={value}"]
+        self.limits[name] = limit_s
+        self.commands[name] = shlex.join(words + ["--"] + [str(a) for a in argv])
+
+    def sh(self, name, script, **kw):
+        self.add(name, ["/bin/sh", "-ec", script], **kw)
+
+    # ---- running it ----
+
+    def run(self, deadline_s=150, grace_s=20):
+        """Boots, runs the commands, and gives their results.
+
+        The guest is ended when deadline_s have passed, or when a command's result is grace_s later
+        than its limit allows: then the guest hangs."""
+        start = time.monotonic()
+        folder = Path(tempfile.mkdtemp(prefix="opae-vm."))  # a short path: a socket's has at most 107 bytes
+        started = []
+        try:
+            size = self._write_image(folder)
+            for name, board in self.cards.items():
+                started.append(self._card(folder, name, board))
+            qemu = self._start(folder)
+            started.insert(0, qemu)
+            self._wait(qemu, folder / "results", start + deadline_s, grace_s)
+            if self.shell:
+                return Results()
+            results = self._results(folder, qemu)
+            results.seconds, results.image_bytes = time.monotonic() - start, size
+            for p in started[1:]:
+                self._end_card(p)
+            return results
+        finally:
+            for p in started:
+                p.kill()
+                p.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _write_image(self, folder):
+        image = self.image
+        for path in ("/proc", "/sys", "/dev", "/run", "/etc", "/root"):
+            image.folder(path)
+        image.folder("/tmp", 0o1777)
+        image.character("/dev/console", 5, 1)
+        image.character("/dev/null", 1, 3, 0o666)
+        busybox = self.qemu / "bin/busybox"
+        image.add(busybox, "/bin/busybox")
+        applets = subprocess.run([busybox, "--list"], check=True, text=True, stdout=subprocess.PIPE)
+        for applet in set(applets.stdout.split()) - {"busybox"}:
+            image.link(f"/bin/{applet}", "busybox")
+        image.text("/etc/passwd", "root:x:0:0::/root:/bin/sh\n"
+                   f"user:x:{USER}:{USER}::/tmp:/bin/sh\n"
+                   "nobody:x:65534:65534::/tmp:/bin/sh\n")
+        image.text("/etc/group", f"root:x:0:\nuser:x:{USER}:\nnogroup:x:65534:\n")
+        image.text("/init", (HERE / "guest/init.sh").read_text(), 0o755)
+        image.add(BUILD / "tests/vm/guest/vm-one", "/rig/one")
+        for module in sorted((self.kernel / "modules").iterdir()):
+            image.text(f"/rig/modules/{module.name}", module.read_bytes())
+        plan = {self.address(d): ("none", 0) for d in
+                list(self.cards) + ["edu"] * self.edu + ["igb"] * self.igb} | self.bound
+        image.text("/rig/plan", "".join(f"{a} {d} {o}\n" for a, (d, o) in plan.items()))
+        lines = [c.replace("/rig/one", '/rig/one -p "$PORT"', 1) for c in self.commands.values()]
+        if self.shell:
+            lines.append("setsid cttyhack sh")
+        image.text("/rig/commands", "\n".join(lines) + "\n")
+        return image.write(folder / "image")
+
+    def _card(self, folder, name, options):
+        """A card's process, when it listens."""
+        args = [BUILD / "emu/opae-emu", "--socket", folder / f"{name}.sock"]
+        for key, value in {"board": "nlb0", "mmio": "trap", **options}.items():
+            args += [f"--{key}", str(value)]
+        with open(folder / f"{name}.log", "w") as log:
+            p = subprocess.Popen([*LEASH, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=log, text=True)
+        p.name, p.log = name, folder / f"{name}.log"
+        if not select.select([p.stdout], [], [], 10)[0] or "card ready" not in p.stdout.readline():
+            p.kill()
+            p.wait()
+            raise RigError(f"the card {name} did not start: {p.log.read_text()}")
+        return p
+
+    def _end_card(self, p):
+        p.send_signal(signal.SIGTERM)
+        try:
+            rc = p.wait(10)
+        except subprocess.TimeoutExpired:
+            raise RigError(f"the card {p.name} did not end") from None
+        if rc:
+            raise RigError(f"the card {p.name} ended with {rc}: {p.log.read_text()[-2000:]}")
+
+    def _devices(self, folder):
+        yield "isa-debug-exit,iobase=0x501,iosize=1"
+        yield "intel-iommu,intremap=on,caching-mode=on"
+        yield "virtio-serial-pci,addr=0x4"
+        yield "virtserialport,chardev=results,name=results"
+        if self.edu:
+            yield "edu,addr=0x3"
+        behind = [{"driver": "vfio-user-pci",
+                   "socket": {"path": f"{folder}/{name}.sock", "type": "unix"}} for name in self.cards]
+        if self.igb:
+            behind.append({"driver": "igb"})
+        for n, device in enumerate(behind):
+            yield f"pcie-root-port,id=port{n},chassis={n + 1},slot={n + 1},addr={FIRST_PORT + n:#x}"
+            yield json.dumps({**device, "bus": f"port{n}"})
+
+    def _arguments(self, folder):
+        lib = self.qemu / "lib"
+        args = [lib / "ld-linux-x86-64.so.2", "--library-path", lib, self.qemu / "bin/qemu-system-x86_64",
+                "-L", self.qemu / "share", "-nodefaults", "-no-user-config", "-display", "none",
+                "-no-reboot", "-machine", "q35,kernel-irqchip=split,memory-backend=mem0",
+                "-accel", self.accel, "-cpu", "max", "-smp", self.cpus, "-m", f"{self.memory_mib}M",
+                "-object", f"memory-backend-memfd,id=mem0,size={self.memory_mib}M,share=on",
+                "-kernel", self.kernel / "vmlinux", "-initrd", folder / "image",
+                "-chardev", f"file,id=results,path={folder}/results",
+                "-serial", "mon:stdio" if self.shell else f"file:{folder}/serial",
+                "-append", "console=ttyS0 quiet loglevel=4 mitigations=off nokaslr panic=-1 "
+                "intel_iommu=on vfio_pci.enable_sriov=1 "
+                f"hugepages={self.hugepages} {self.append}"]
+        for device in self._devices(folder):
+            args += ["-device", device]
+        return [*LEASH, *(str(a) for a in args)]
+
+    def _start(self, folder):
+        # QEMU would look for its modules on the machine, which has another QEMU or none.
+        env = {**os.environ, "QEMU_MODULE_DIR": str(self.qemu / "modules")}
+        if self.shell:
+            return subprocess.Popen(self._arguments(folder), env=env)
+        with open(folder / "qemu.log", "w") as log:
+            return subprocess.Popen(self._arguments(folder), env=env, stdin=subprocess.DEVNULL, stdout=log,
+                                    stderr=subprocess.STDOUT)
+
+    def _wait(self, qemu, results, deadline, grace_s):
+        limits, seen, last = list(self.limits.values()) + [10], 0, deadline
+        while not self.shell and qemu.poll() is None:
+            size = results.stat().st_size if results.exists() else 0
+            if size > seen:  # one record when the guest is ready, one for each command
+                records = len(list(parse(results.read_bytes())))
+                limit = limits[min(max(records, 1), len(limits)) - 1]
+                seen, last = size, time.monotonic() + limit + grace_s
+            if time.monotonic() > min(deadline, last):
+                qemu.kill()
+            time.sleep(0.02)
+        qemu.wait()
+
+    def _results(self, folder, qemu):
+        results = Results()
+        read = {k: (folder / k).read_text(errors="replace") if (folder / k).exists() else ""
+                for k in ("serial", "qemu.log")}
+        port = folder / "results"
+        records = list(parse(port.read_bytes())) if port.exists() else []
+        results.serial = read["serial"]
+        tail = f"{read['qemu.log'][-2000:]}\n{results.serial[-4000:]}"
+        found = {r.name: r for r in records}
+        if "!setup" in found:
+            raise RigError(f"the guest could not be set up: {found['!setup'].output}\n{tail}")
+        ready = re.search(r"^RIG ready (\S+)", results.serial, re.M)
+        if not ready:
+            raise RigError(f"the guest did not come up; QEMU ended with {qemu.returncode}\n{tail}")
+        results.ready_s = float(ready[1])
+        results.dmesg = found["!dmesg"].output if "!dmesg" in found else ""
+        pieces = dict(re.findall(r"rig: begin (\S+)\n(.*?)(?=^[^\n]*rig: begin |\Z)", results.dmesg,
+                                 re.S | re.M))
+        for name in self.commands:
+            results[name] = found.get(name, Result(name, output=tail))
+            results[name].dmesg = pieces.get(name, "")
+        if qemu.returncode != ENDED and all(r.rc is not None for r in results.values()):
+            raise RigError(f"QEMU ended with {qemu.returncode} after all commands\n{tail}")
+        return results
+
+
+def parse(data):
+    """The records that guest/one.c writes; one that was cut off is none."""
+    at = 0
+    while True:
+        end = data.find(b"\n", at)
+        if end < 0:
+            return
+        mark, name, rc, late, us, length = data[at:end].split()
+        at = end + 1 + int(length)
+        if mark != b"@" or len(data) <= at:
+            return
+        yield Result(name.decode(), int(rc), data[end + 1:at].decode(errors="replace"),
+                     int(us) / 1e6, late == b"1")
+        at += 1
