@@ -24,6 +24,8 @@ MAY_INCLUDE = {
     "tools": {"base", "bench", "vfio-user"},
     "samples": set(),
     "fuzz": {"base", "lib", "vfio-user", "plugins/vfio"},
+    "tests/raw": set(),
+    "tests/vm/guest": set(),
     "tests": {"base", "lib", "vfio-user", "plugins/vfio", "emu"},
 }
 # Public headers that plugins and the library's inside alone may include.

@@ -19,6 +19,7 @@ fail() {
 	end 1
 }
 
+# The root is a tmpfs itself; /tmp has none of its own, for a build tree may lie there.
 mounts() {
 	mount -t proc proc /proc
 	mount -t sysfs sysfs /sys
@@ -26,8 +27,6 @@ mounts() {
 	mkdir -p /dev/shm /dev/pts /dev/hugepages
 	mount -t devpts devpts /dev/pts
 	mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-	mount -t tmpfs -o mode=1777 tmpfs /tmp
-	mount -t tmpfs -o mode=755 tmpfs /run
 	mount -t hugetlbfs -o mode=1777 hugetlbfs /dev/hugepages
 	chmod 666 /dev/null /dev/zero /dev/full /dev/random /dev/urandom
 	ln -s /proc/self/fd /dev/fd
