@@ -87,13 +87,19 @@ static bool same_address(const struct pci_address *a, const struct pci_address *
 	       a->function == b->function;
 }
 
+/* 0xffff is nobody's id: OPAE takes it for any. */
+static bool id_fits(uint16_t wanted, uint16_t is)
+{
+	return wanted == 0xffff || wanted == is;
+}
+
 static bool fits(const struct rule *r, const struct pci_address *a, const struct pci_id *id)
 {
 	if (r->by_address)
 		return same_address(&r->address, a);
 	return r->id.vendor == id->vendor && r->id.device == id->device &&
-	       (!r->by_subsystem || (r->id.subsystem_vendor == id->subsystem_vendor &&
-				     r->id.subsystem_device == id->subsystem_device));
+	       (!r->by_subsystem || (id_fits(r->id.subsystem_vendor, id->subsystem_vendor) &&
+				     id_fits(r->id.subsystem_device, id->subsystem_device)));
 }
 
 /* The first rule that fits; *ours tells whether the device is one without. */
