@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * QEMU's edu device by bare VFIO: shows that the rig's kernel, IOMMU and device do what they should, whatever our
- * own code does with them.
+ * QEMU's edu device by bare VFIO: shows that the rig's kernel, IOMMU and device do what they should,
+ * whatever our own code does with them.
  *
  *     edu_raw ADDRESS      prints TAP; times are comments
  *
- * edu's registers are those of QEMU's docs/specs/edu.rst. It reaches addresses below 256 MiB, and a transfer of
- * its whole buffer of 4096 bytes ends some versions of QEMU, so all here are shorter.
+ * edu's registers are those of QEMU's docs/specs/edu.rst. It reaches addresses below 256 MiB, and a
+ * transfer of its whole buffer of 4096 bytes ends some versions of QEMU, so all here are shorter.
  */
 #include <errno.h>
 #include <poll.h>
@@ -103,7 +103,7 @@ static bool dma(struct raw *r, int event, uint64_t from, uint64_t to, uint32_t c
 	return done;
 }
 
-/* Every page of the memory once, through an offset in the page, there and back by way of the device. */
+/* From offsets within a page to others, by way of the device. */
 static void copies(struct raw *r, int event, unsigned char *memory)
 {
 	bool same = true;

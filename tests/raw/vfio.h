@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A PCI device through the kernel's VFIO group and type 1 IOMMU, by bare ioctls (linux/vfio.h) and nothing of ours.
- * Whatever fails is said on standard error and ends the program: these are programs for one purpose.
+ * A PCI device through the kernel's VFIO group and type 1 IOMMU, by bare ioctls (linux/vfio.h).
+ * Nothing of ours is in it. What fails is said on standard error and ends the program.
  */
 #ifndef RAW_VFIO_H
 #define RAW_VFIO_H
