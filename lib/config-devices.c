@@ -55,8 +55,9 @@ static bool add(struct json_object *list, struct json_object *devices, const cha
 	char text[24];
 
 	if (!read_id(find(devices, name), v)) {
-		if (asprintf(problem, "the device \"%s\" is not among the board's \"devices\" with an \"id\" "
-				      "of four strings, like [\"0x8086\", \"0xbcce\", \"*\", \"*\"]", name) < 0)
+		if (asprintf(problem,
+			     "the device \"%s\" is not among the board's \"devices\" with an \"id\" of four "
+			     "strings, like [\"0x8086\", \"0xbcce\", \"*\", \"*\"]", name) < 0)
 			*problem = NULL;
 		return false;
 	}

@@ -330,7 +330,8 @@ static void a_device_in_sysfs(void **state)
 	make(root, DEVICE "driver", ">../../../bus/pci/drivers/vfio-pci");
 	make(root, "/proc/sys/kernel/random/boot_id", "b00t\n");
 	make(root, "/sys/bus/pci/drivers/vfio-pci/bind", "");
-	make(root, "/sys/bus/pci/drivers/vfio-pci/10000:b1:00.0", ">x"); /* of a bus that we have no room for */
+	/* Of a segment that an address has no room for. */
+	make(root, "/sys/bus/pci/drivers/vfio-pci/10000:b1:00.0", ">x");
 	make(root, "/sys/bus/pci/drivers/vfio-pci/0000:b1:00.0", ">x");
 	assert_int_equal(pci_read("0000:b1:00.0", &info), 0);
 	assert_int_equal(info.numa_node, 1);
