@@ -126,28 +126,32 @@ static bool has_open(const char *pid, const struct bind_node *nodes, size_t n)
 	return false;
 }
 
-static bool find_holder(const struct bind_node *nodes, size_t n, char *who, size_t len)
+enum holder { UNSEEN, HELD, FREE };
+
+static enum holder find_holder(const struct bind_node *nodes, size_t n, char *who, size_t len)
 {
 	CLEANUP_FREE char *pids = NULL;
 	char path[64], name[32];
 
 	if (!n || sys_list("/proc", &pids))
-		return false;
+		return UNSEEN;
 	for (const char *at = pids; *at; at += strlen(at) + 1) {
 		CLEANUP_CLOSE int fd = -1;
 		ssize_t got;
 
 		if (at[strspn(at, "0123456789")] || !has_open(at, nodes, n))
 			continue;
+		if (strtol(at, NULL, 10) == getpid())
+			return FREE; /* the plugin of this process has just looked at it */
 		snprintf(path, sizeof(path), "/proc/%.16s/comm", at);
 		fd = sys_open(path, O_RDONLY, 0);
 		got = fd < 0 ? 0 : sys_pread(fd, name, sizeof(name) - 1, 0);
 		name[got > 0 ? got : 0] = 0;
 		name[strcspn(name, "\n")] = 0;
 		snprintf(who, len, "process %.16s (%s)", at, *name ? name : "?");
-		return true;
+		return HELD;
 	}
-	return false;
+	return UNSEEN;
 }
 
 /* The kernel lets a group be open once; and one whose devices are open by their own nodes not at all. */
@@ -170,16 +174,16 @@ bool bind_held(const char *address, char *who, size_t len)
 {
 	struct bind_node nodes[2];
 	char driver[64];
+	enum holder seen;
 	size_t n;
 
 	bind_driver(address, driver);
 	if (strcmp(driver, VFIO_PCI))
 		return false;
 	n = bind_nodes(address, nodes);
-	if (find_holder(nodes, n, who, len))
-		return true;
-	if (!group_busy(nodes, n))
-		return false;
+	seen = find_holder(nodes, n, who, len);
+	if (seen != UNSEEN || !group_busy(nodes, n))
+		return seen == HELD;
 	snprintf(who, len, "a process that cannot be seen from here");
 	return true;
 }

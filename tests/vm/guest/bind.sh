@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # opae bind and opae release on real devices, in the guest, as root:
 #
-#     bind.sh EDU [IGB]        their addresses; edu without a driver, igb with its own
+#     bind.sh EDU [IGB [MODULE]]     their addresses; edu without a driver, igb with its own ("": none).
+#                                    MODULE: the file of vfio-pci, where it is no part of the kernel
 #
 # Ends with 1 and a message at the first thing that is not as it should be. There is no udev: nodes are
 # devtmpfs's. The user is uid 1000; /etc/passwd has it as "user".
 USER=1000
-EDU=$1 IGB=$2
+EDU=$1 IGB=$2 MODULE=$3
 PCI=/sys/bus/pci/devices
 
 fail() {
@@ -203,8 +204,25 @@ vfs_of_vfio() {
 	same "$IGB" "$before" "after release of PF and VFs"
 }
 
+# Who needs vfio-pci loads it, and the last to be released unloads it.
+module() {
+	rmmod vfio_pci || fail "rmmod vfio_pci"
+	refused 'there is no modprobe\|modprobe vfio-pci failed' bind --user $USER "$EDU"
+	[ "$(records)" = 0 ] || fail "records are left"
+	at=/lib/modules/$(uname -r)
+	mkdir -p "$at"
+	cp "$MODULE" "$at/vfio-pci.ko"
+	echo 'vfio-pci.ko:' >"$at/modules.dep"
+	before=$(state "$EDU")
+	well bind --user $USER "$EDU"
+	bound "$EDU"
+	well release "$EDU"
+	same "$EDU" "$before" "after release"
+	[ -e /sys/bus/pci/drivers/vfio-pci ] && fail "vfio-pci is still loaded"
+}
+
 mkdir -p /run/opae/bind # so that it can be listed
-for part in edu broken_off by_hand ${IGB:+igb vfs vfs_of_vfio}; do
+for part in edu broken_off by_hand ${IGB:+igb vfs vfs_of_vfio} ${MODULE:+module}; do
 	echo "== $part"
 	$part
 done
