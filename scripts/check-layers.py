@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     "base": set(),
     "dev": {"base"},
     "lib": {"base"},
+    "opaemem": set(),
     "cxx": set(),
     "vfio-user": {"base"},
     "plugins/vfio": {"base", "dev", "vfio-user"},
