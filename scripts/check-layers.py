@@ -26,6 +26,8 @@ MAY_INCLUDE = {
     "tools": {"base", "bench", "dev", "vfio-user"},
     "samples": set(),
     "fuzz": {"base", "dev", "lib", "vfio-user", "plugins/vfio"},
+    "tests/raw": set(),
+    "tests/vm/guest": {"dev", "tests"},
     "tests": {"base", "dev", "lib", "vfio-user", "plugins/vfio", "emu"},
 }
 # Public headers that plugins and the library's inside alone may include.

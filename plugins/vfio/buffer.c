@@ -315,9 +315,11 @@ fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **at, uin
 	if (r != FPGA_OK)
 		return r;
 	rc = preallocated ? memory_adopt(*at, len, h->dev->ops->shares_by_fd, &buf.memory) :
-			    memory_make(len, &buf.memory);
+			    memory_make(len, h->dev->ops->shares_by_fd, &buf.memory);
 	if (rc)
 		return no_memory(len, rc);
+	if (!h->dev->ops->shares_by_fd && !buf.device_writes)
+		memory_settle(buf.memory.at, buf.memory.len);
 	r = enter(h, &buf, wsid);
 	if (r != FPGA_OK)
 		memory_release(&buf.memory);

@@ -13,7 +13,10 @@
 
 #include "base/cleanup.h"
 
-#define HUGE_2MB (21u << 26) /* MFD_HUGE_2MB of linux/memfd.h */
+#define HUGE_2MB (21u << 26) /* MFD_HUGE_2MB of linux/memfd.h, and MAP_HUGE_2MB */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* linux/mman.h since 5.14 */
+#endif
 
 static uint64_t round_up(uint64_t v, uint64_t to)
 {
@@ -76,8 +79,51 @@ static int make_in(unsigned int memfd_flags, uint64_t len, struct memory *m)
 	return 0;
 }
 
+static int anonymous(int flags, uint64_t len, struct memory *m)
+{
+	int rc = sys_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0,
+			  &m->at);
+
+	m->len = len;
+	return rc;
+}
+
+/* Where a huge page can begin, the kernel may take some by itself. */
+static int make_aligned(uint64_t len, struct memory *m)
+{
+	uint64_t first, skew, room = len + MEMORY_HUGE;
+	int rc = anonymous(MAP_NORESERVE, room, m);
+
+	if (rc)
+		return rc;
+	first = (uint64_t)(uintptr_t)m->at;
+	skew = round_up(first, MEMORY_HUGE) - first;
+	if (skew)
+		sys_munmap(m->at, skew);
+	if (room - skew > len)
+		sys_munmap((char *)m->at + skew + len, room - skew - len);
+	m->at = (char *)m->at + skew;
+	m->len = len;
+	madvise(m->at, len, MADV_HUGEPAGE); /* what it does not give are small ones */
+	return 0;
+}
+
+static int make_alone(bool huge, uint64_t len, struct memory *m)
+{
+	if (huge)
+		return anonymous(MAP_HUGETLB | HUGE_2MB, len, m);
+	return len < MEMORY_HUGE ? anonymous(0, len, m) : make_aligned(len, m);
+}
+
+static int make(bool share_by_fd, bool huge, uint64_t len, struct memory *m)
+{
+	if (!share_by_fd)
+		return make_alone(huge, len, m);
+	return make_in(huge ? MFD_HUGETLB | HUGE_2MB : 0, len, m);
+}
+
 /* Huge pages where the machine has some to spare; the same with small ones otherwise. */
-int memory_make(uint64_t len, struct memory *ret)
+int memory_make(uint64_t len, bool share_by_fd, struct memory *ret)
 {
 	struct memory m = { .kind = MEMORY_OWN, .fd = -1 };
 	int rc = -ENOMEM;
@@ -85,14 +131,24 @@ int memory_make(uint64_t len, struct memory *ret)
 	if (len >> ADDRESS_BITS)
 		return -ENOMEM;
 	if (len >= MEMORY_HUGE) { /* reserved ones: mapping them fails cleanly when they are few */
-		rc = make_in(MFD_HUGETLB | HUGE_2MB, round_up(len, MEMORY_HUGE), &m);
+		rc = make(share_by_fd, true, round_up(len, MEMORY_HUGE), &m);
 		m.huge = !rc;
 	}
 	if (rc)
-		rc = more_than_machine(len) ? -ENOMEM : make_in(0, round_up(len, MEMORY_PAGE), &m);
+		rc = more_than_machine(len) ? -ENOMEM :
+					      make(share_by_fd, false, round_up(len, MEMORY_PAGE), &m);
 	if (!rc)
 		*ret = m;
 	return rc;
+}
+
+void memory_settle(void *at, uint64_t len)
+{
+	uintptr_t first = (uintptr_t)at & ~(uintptr_t)(MEMORY_PAGE - 1);
+	uint64_t end = round_up((uintptr_t)at + len, MEMORY_PAGE);
+
+	/* Fails where the program may not write, and there nothing is to change. */
+	madvise((void *)first, end - first, MADV_POPULATE_WRITE);
 }
 
 /* ---- the caller's ---- */

@@ -27,8 +27,13 @@ struct memory {
 	bool huge;    /* 2 MiB pages */
 };
 
-/* 0 or a negative errno; -ENOMEM also for more than this machine has. */
-int memory_make(uint64_t len, struct memory *ret);
+/* 0 or a negative errno; -ENOMEM also for more than this machine has. What is not shared is faster had. */
+int memory_make(uint64_t len, bool share_by_fd, struct memory *ret);
+/*
+ * Gives each page of the range its place, so that what the device is shown is what the program writes later:
+ * a page that nothing was written to yet is the one of zeros, which many share. Content stays.
+ */
+void memory_settle(void *at, uint64_t len);
 int memory_adopt(void *at, uint64_t len, bool share_by_fd, struct memory *ret);
 void memory_release(struct memory *m);
 

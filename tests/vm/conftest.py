@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fixtures for tests that boot a kernel. OPAE_BUILD names the build tree, OPAEX_VM_KERNEL the kernel
-(stock, iommufd). Where there is no rig the tests are skipped, with the reason; OPAEX_VM=require makes that a failure."""
+"""Fixtures for tests that boot a kernel.
+
+OPAE_BUILD names the build tree, OPAEX_VM_KERNEL the kernel (stock, iommufd). Where there can be no
+rig the tests are skipped, with the reason; OPAEX_VM=require makes that a failure."""
 import os
 import sys
 from pathlib import Path

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Gets what the rig needs by package name, unpacks it into a cache outside the tree, and finds it there.
+"""Gets what the rig needs by package name, unpacks it into a cache outside the tree, finds it there.
 
-Nothing is installed on the machine and no root is needed: apt works in a root of its own, with the mirrors and
-keys that the machine's own apt has. What can't be had is one reason in words, `Unavailable`."""
+Nothing is installed on the machine and no root is needed: apt works in a root of its own, with the
+mirrors and keys that the machine's own apt has. What can't be had is one reason in words,
+`Unavailable`."""
 import fcntl
 import glob
 import hashlib
@@ -52,7 +53,7 @@ def release():
     text = Path("/etc/os-release").read_text() if os.path.exists("/etc/os-release") else ""
     fields = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', text, re.M))
     if fields.get("ID") != "debian":
-        raise Unavailable(f"the rig takes its packages from Debian, this is {fields.get('ID', 'unknown')}")
+        raise Unavailable(f"the rig's packages are Debian's, this is {fields.get('ID', 'unknown')}")
     for tool in ("apt-get", "dpkg-deb", "setpriv"):
         if not shutil.which(tool):
             raise Unavailable(f"there is no {tool}")
@@ -79,7 +80,9 @@ def stanzas(etc):
 
 
 def mirrors(codename, etc="/etc/apt"):
-    """What goes before a suite's name in a line of sources.list: (for Debian, for its security updates or None)."""
+    """What goes before a suite's name in a line of sources.list.
+
+    A pair: for Debian, and for its security updates or None."""
     found = {}
     for uri, suites, key in stanzas(etc):
         if "\n" in key:
@@ -93,7 +96,7 @@ def mirrors(codename, etc="/etc/apt"):
 
 
 class Apt:
-    """apt in a root of its own, for the given suites. `target` is the suite that comes first."""
+    """apt in a root of its own for the given suites, of which `target` comes first."""
 
     def __init__(self, root, lines, target=None):
         self.root = Path(root)
@@ -103,20 +106,21 @@ class Apt:
         (self.root / "sources.list").write_text("\n".join(lines) + "\n")
         self.options = []
         for key, value in {
-                "Dir::State": root, "Dir::State::lists": f"{root}/lists", "Dir::State::status": f"{root}/status",
-                "Dir::Cache": f"{root}/cache", "Dir::Etc::sourcelist": f"{root}/sources.list",
+                "Dir::State": root, "Dir::State::lists": f"{root}/lists",
+                "Dir::State::status": f"{root}/status", "Dir::Cache": f"{root}/cache",
+                "Dir::Etc::sourcelist": f"{root}/sources.list",
                 "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferences": "/dev/null",
                 "Dir::Etc::preferencesparts": "/dev/null", "Acquire::Languages": "none",
                 "APT::Sandbox::User": "root", "Debug::NoLocking": "1", "Acquire::Retries": "2",
-                "APT::Update::Post-Invoke-Success": "", "APT::Architecture": "amd64",
-                "APT::Install-Recommends": "0", "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "0",
+                "APT::Architecture": "amd64", "APT::Install-Recommends": "0",
+                "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "0",
                 **({"APT::Default-Release": target} if target else {})}.items():
             self.options += ["-o", f"{key}={value}"]
         self.run("apt-get", "update", "-qq", "--error-on=any")
 
     def run(self, program, *args, cwd=None):
-        done = subprocess.run([program, *self.options, *args], text=True, cwd=cwd, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = subprocess.run([program, *self.options, *args], text=True, cwd=cwd,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if done.returncode:
             lines = [line for line in done.stderr.split("\n") if line.startswith("E:")]
             raise Unavailable(f"{program} {args[0]} failed: {' '.join(lines)[:400] or done.stderr[:400]}")
@@ -192,7 +196,8 @@ def made(what, key, maker, renew=False):
 def make_qemu(work):
     say("fetching QEMU from Debian's trixie-backports (once)")
     debian, _ = mirrors(release())
-    apt = Apt(work / "apt", [f"{debian} trixie main", f"{debian} trixie-backports main"], "trixie-backports")
+    apt = Apt(work / "apt", [f"{debian} trixie main", f"{debian} trixie-backports main"],
+              "trixie-backports")
     plan = apt.plan("qemu-system-x86", "busybox-static")
     for deb in apt.download(plan):
         subprocess.run(["dpkg-deb", "-x", deb, work / "root"], check=True)
@@ -224,7 +229,7 @@ def stock_kernel(renew=False):
 
 def make_iommufd(work):
     debian, _ = mirrors(release())
-    say(f"building a kernel with iommufd from {SOURCE_PACKAGE} (once; about 14 minutes on two cores)")
+    say(f"building a kernel with iommufd from {SOURCE_PACKAGE} (once; 5 to 14 minutes on two cores)")
     apt = Apt(work / "apt", [f"{debian} trixie main"])
     version = apt.plan(SOURCE_PACKAGE)[SOURCE_PACKAGE]
     deb, = apt.download([SOURCE_PACKAGE])

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The guest's file system: one uncompressed cpio archive ("newc", Documentation/driver-api/early-userspace).
+"""The guest's file system: one uncompressed cpio archive.
 
-A file of the host has the same path in the guest, so that run paths, configuration files and messages mean the
-same on both sides. Programs and libraries bring along what they link."""
+The form is "newc" (Documentation/driver-api/early-userspace/buffer-format.rst of Linux). A file of
+the host has the same path in the guest, so that run paths, configuration files and messages mean
+the same on both sides. Programs and libraries bring along what they link."""
 import os
 import re
 import stat
@@ -20,7 +21,7 @@ def linked(path, stamp):
     done = subprocess.run(["ldd", path], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     missing = re.findall(r"^\s*(\S+) => not found", done.stdout, re.M)
     if missing:
-        raise RuntimeError(f"{path} needs {', '.join(missing)}, which this machine does not have")
+        raise RuntimeError(f"{path} needs {', '.join(missing)}, which is not on this machine")
     return re.findall(r"^\s*(?:\S+ => )?(/\S+) \(0x", done.stdout, re.M)
 
 

@@ -60,8 +60,8 @@ class Result:
         """Fails unless the command ended well; returns its output."""
         if self.rc != 0 or self.late or self.not_ok():
             cases = "\n".join(self.not_ok())
-            raise AssertionError(f"{self.name}: {self.reason()}\n{cases}\n--- output\n{self.output[-6000:]}"
-                                 f"\n--- kernel\n{self.dmesg[-3000:]}")
+            raise AssertionError(f"{self.name}: {self.reason()}\n{cases}\n"
+                                 f"--- output\n{self.output[-6000:]}\n--- kernel\n{self.dmesg[-3000:]}")
         return self.output
 
     def tap(self):
@@ -81,14 +81,17 @@ class Results(dict):
 
 
 class Machine:
-    def __init__(self, kernel=None, edu=False, cards=None, igb=False, hugepages=0, memory_mib=1024, cpus=2,
-                 append="", accel=None):
+    """One boot. cards: {name: options of opae-emu}; append: more of the kernel's command line."""
+
+    def __init__(self, kernel=None, edu=False, cards=None, igb=False, hugepages=0, memory_mib=1024,
+                 cpus=2, append="", accel=None):
         self.kernel_name = kernel or os.environ.get("OPAEX_VM_KERNEL", "stock")
         self.qemu = fetch.qemu()
         self.kernel = fetch.KERNELS[self.kernel_name]()
         self.accel = accel or os.environ.get("OPAEX_VM_ACCEL", "tcg")
         self.edu, self.cards, self.igb = edu, dict(cards or {}), igb
-        self.hugepages, self.memory_mib, self.cpus, self.append = hugepages, memory_mib, cpus, append
+        self.hugepages, self.memory_mib, self.cpus = hugepages, memory_mib, cpus
+        self.append = append
         self.image = Image()
         self.bound, self.commands, self.limits = {}, {}, {}
         self.shell = False
@@ -112,7 +115,9 @@ class Machine:
             self.image.add(path)
 
     def add(self, name, argv, env=None, uid=0, limit_s=60, limits=None):
-        """A command, in the order of the calls. The program, if it is a Path, and what it links, comes along."""
+        """A command; they run in the order of the calls.
+
+        A program that is a Path is one of the host, and comes along with what it links."""
         if not re.fullmatch(r"[\w.+:/=-]+", name) or name in self.commands:
             raise ValueError(f"{name!r} is no name for a command, or there is one already")
         if isinstance(argv[0], Path):
@@ -131,8 +136,10 @@ class Machine:
     # ---- running it ----
 
     def run(self, deadline_s=150, grace_s=20):
-        """Boots, runs the commands, and gives their results. The guest is ended when deadline_s have passed, or
-        when a command's result is grace_s later than its limit allows: then the guest hangs."""
+        """Boots, runs the commands, and gives their results.
+
+        The guest is ended when deadline_s have passed, or when a command's result is grace_s later
+        than its limit allows: then the guest hangs."""
         start = time.monotonic()
         folder = Path(tempfile.mkdtemp(prefix="opae-vm."))  # a short path: a socket's has at most 107 bytes
         started = []
@@ -165,10 +172,11 @@ class Machine:
         image.character("/dev/null", 1, 3, 0o666)
         busybox = self.qemu / "bin/busybox"
         image.add(busybox, "/bin/busybox")
-        applets = subprocess.run([busybox, "--list"], check=True, text=True, stdout=subprocess.PIPE).stdout
-        for applet in set(applets.split()) - {"busybox"}:
+        applets = subprocess.run([busybox, "--list"], check=True, text=True, stdout=subprocess.PIPE)
+        for applet in set(applets.stdout.split()) - {"busybox"}:
             image.link(f"/bin/{applet}", "busybox")
-        image.text("/etc/passwd", f"root:x:0:0::/root:/bin/sh\nuser:x:{USER}:{USER}::/tmp:/bin/sh\n"
+        image.text("/etc/passwd", "root:x:0:0::/root:/bin/sh\n"
+                   f"user:x:{USER}:{USER}::/tmp:/bin/sh\n"
                    "nobody:x:65534:65534::/tmp:/bin/sh\n")
         image.text("/etc/group", f"root:x:0:\nuser:x:{USER}:\nnogroup:x:65534:\n")
         image.text("/init", (HERE / "guest/init.sh").read_text(), 0o755)
@@ -190,8 +198,8 @@ class Machine:
         for key, value in {"board": "nlb0", "mmio": "trap", **options}.items():
             args += [f"--{key}", str(value)]
         with open(folder / f"{name}.log", "w") as log:
-            p = subprocess.Popen([*LEASH, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                 text=True)
+            p = subprocess.Popen([*LEASH, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=log, text=True)
         p.name, p.log = name, folder / f"{name}.log"
         if not select.select([p.stdout], [], [], 10)[0] or "card ready" not in p.stdout.readline():
             p.kill()
@@ -215,8 +223,8 @@ class Machine:
         yield "virtserialport,chardev=results,name=results"
         if self.edu:
             yield "edu,addr=0x3"
-        behind = [{"driver": "vfio-user-pci", "socket": {"path": f"{folder}/{name}.sock", "type": "unix"}}
-                  for name in self.cards]
+        behind = [{"driver": "vfio-user-pci",
+                   "socket": {"path": f"{folder}/{name}.sock", "type": "unix"}} for name in self.cards]
         if self.igb:
             behind.append({"driver": "igb"})
         for n, device in enumerate(behind):
@@ -226,15 +234,16 @@ class Machine:
     def _arguments(self, folder):
         lib = self.qemu / "lib"
         args = [lib / "ld-linux-x86-64.so.2", "--library-path", lib, self.qemu / "bin/qemu-system-x86_64",
-                "-L", self.qemu / "share", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-machine", "q35,kernel-irqchip=split,memory-backend=mem0", "-accel", self.accel, "-cpu", "max",
-                "-smp", self.cpus, "-m", f"{self.memory_mib}M",
+                "-L", self.qemu / "share", "-nodefaults", "-no-user-config", "-display", "none",
+                "-no-reboot", "-machine", "q35,kernel-irqchip=split,memory-backend=mem0",
+                "-accel", self.accel, "-cpu", "max", "-smp", self.cpus, "-m", f"{self.memory_mib}M",
                 "-object", f"memory-backend-memfd,id=mem0,size={self.memory_mib}M,share=on",
                 "-kernel", self.kernel / "vmlinux", "-initrd", folder / "image",
                 "-chardev", f"file,id=results,path={folder}/results",
                 "-serial", "mon:stdio" if self.shell else f"file:{folder}/serial",
-                "-append", "console=ttyS0 quiet loglevel=4 mitigations=off nokaslr panic=-1 intel_iommu=on "
-                f"vfio_pci.enable_sriov=1 hugepages={self.hugepages} {self.append}"]
+                "-append", "console=ttyS0 quiet loglevel=4 mitigations=off nokaslr panic=-1 "
+                "intel_iommu=on vfio_pci.enable_sriov=1 "
+                f"hugepages={self.hugepages} {self.append}"]
         for device in self._devices(folder):
             args += ["-device", device]
         return [*LEASH, *(str(a) for a in args)]
@@ -242,9 +251,11 @@ class Machine:
     def _start(self, folder):
         # QEMU would look for its modules on the machine, which has another QEMU or none.
         env = {**os.environ, "QEMU_MODULE_DIR": str(self.qemu / "modules")}
-        pipes = {} if self.shell else {"stdin": subprocess.DEVNULL, "stdout": open(folder / "qemu.log", "w"),
-                                       "stderr": subprocess.STDOUT}
-        return subprocess.Popen(self._arguments(folder), env=env, **pipes)
+        if self.shell:
+            return subprocess.Popen(self._arguments(folder), env=env)
+        with open(folder / "qemu.log", "w") as log:
+            return subprocess.Popen(self._arguments(folder), env=env, stdin=subprocess.DEVNULL, stdout=log,
+                                    stderr=subprocess.STDOUT)
 
     def _wait(self, qemu, results, deadline, grace_s):
         limits, seen, last = list(self.limits.values()) + [10], 0, deadline
@@ -252,7 +263,8 @@ class Machine:
             size = results.stat().st_size if results.exists() else 0
             if size > seen:  # one record when the guest is ready, one for each command
                 records = len(list(parse(results.read_bytes())))
-                seen, last = size, time.monotonic() + limits[min(max(records, 1), len(limits)) - 1] + grace_s
+                limit = limits[min(max(records, 1), len(limits)) - 1]
+                seen, last = size, time.monotonic() + limit + grace_s
             if time.monotonic() > min(deadline, last):
                 qemu.kill()
             time.sleep(0.02)
@@ -262,7 +274,8 @@ class Machine:
         results = Results()
         read = {k: (folder / k).read_text(errors="replace") if (folder / k).exists() else ""
                 for k in ("serial", "qemu.log")}
-        records = list(parse((folder / "results").read_bytes())) if (folder / "results").exists() else []
+        port = folder / "results"
+        records = list(parse(port.read_bytes())) if port.exists() else []
         results.serial = read["serial"]
         tail = f"{read['qemu.log'][-2000:]}\n{results.serial[-4000:]}"
         found = {r.name: r for r in records}
@@ -273,7 +286,7 @@ class Machine:
             raise RigError(f"the guest did not come up; QEMU ended with {qemu.returncode}\n{tail}")
         results.ready_s = float(ready[1])
         results.dmesg = found["!dmesg"].output if "!dmesg" in found else ""
-        pieces = dict(re.findall(r"rig: begin (\S+)\n(.*?)(?=^\S*\[?[^\n]*rig: begin |\Z)", results.dmesg,
+        pieces = dict(re.findall(r"rig: begin (\S+)\n(.*?)(?=^[^\n]*rig: begin |\Z)", results.dmesg,
                                  re.S | re.M))
         for name in self.commands:
             results[name] = found.get(name, Result(name, output=tail))
@@ -294,6 +307,6 @@ def parse(data):
         at = end + 1 + int(length)
         if mark != b"@" or len(data) <= at:
             return
-        yield Result(name.decode(), int(rc), data[end + 1:at].decode(errors="replace"), int(us) / 1e6,
-                     late == b"1")
+        yield Result(name.decode(), int(rc), data[end + 1:at].decode(errors="replace"),
+                     int(us) / 1e6, late == b"1")
         at += 1

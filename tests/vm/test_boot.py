@@ -73,7 +73,7 @@ def test_hugepages(guest):
 
 
 def test_a_guest_that_hangs_is_ended(vm):
-    """Here what watches over the command is itself stopped; the rest is reported as not finished, in good time."""
+    """Here what watches over the command is itself stopped; the rest is reported as not finished."""
     m = vm()
     m.sh("hangs", "kill -STOP $PPID", limit_s=1)
     m.sh("never", "exit 0")
@@ -112,7 +112,8 @@ def test_nothing_outlives_a_rig_that_is_killed(vm, tmp_path):
     """Not even by SIGKILL, after which nobody can clean up."""
     script = ("import sys; sys.path.insert(0, sys.argv[1]); import rig\n"
               "m = rig.Machine(cards={'one': {}}); m.sh('x', 'sleep 1000', limit_s=1000); m.run()")
-    p = subprocess.Popen([sys.executable, "-c", script, str(HERE)], env={**os.environ, "TMPDIR": str(tmp_path)})
+    p = subprocess.Popen([sys.executable, "-c", script, str(HERE)],
+                         env={**os.environ, "TMPDIR": str(tmp_path)})
     try:
         end = time.monotonic() + 30
         while len(children(p.pid)) < 2 or not list(tmp_path.glob("*/results")):
@@ -161,11 +162,12 @@ def test_a_half_made_thing_is_made_again(tmp_path, monkeypatch):
 def test_two_that_want_the_same_make_it_once(tmp_path):
     script = ("import sys, time; sys.path.insert(0, sys.argv[1]); import fetch\n"
               "def maker(work):\n"
-              "    open(sys.argv[2], 'a').write('x'); time.sleep(0.5); (work / 'out').mkdir(); return '1', work / 'out'\n"
+              "    open(sys.argv[2], 'a').write('x'); time.sleep(0.5); (work / 'out').mkdir()\n"
+              "    return '1', work / 'out'\n"
               "fetch.made('thing', 'key', maker)")
     log = tmp_path / "log"
-    both = [subprocess.Popen([sys.executable, "-c", script, str(HERE), str(log)],
-                             env={**os.environ, "OPAEX_VM_CACHE": str(tmp_path / "cache")}) for _ in "ab"]
+    env = {**os.environ, "OPAEX_VM_CACHE": str(tmp_path / "cache")}
+    both = [subprocess.Popen([sys.executable, "-c", script, str(HERE), str(log)], env=env) for _ in "ab"]
     assert [p.wait(30) for p in both] == [0, 0] and log.read_text() == "x"
 
 
@@ -194,9 +196,11 @@ def test_mirrors_are_the_machines_own(tmp_path):
     (tmp_path / "sources.list.d/debian.sources").write_text(DEB822)
     (tmp_path / "sources.list").write_text(
         "# deb http://commented.example/debian sid main\n"
-        "deb [arch=amd64 signed-by=/k.gpg] http://line.example/debian sid main\ndeb-src http://s.example/ sid main\n")
+        "deb [arch=amd64 signed-by=/k.gpg] http://line.example/debian sid main\n"
+        "deb-src http://s.example/ sid main\n")
     assert fetch.mirrors("bookworm", tmp_path) == (
-        "deb [signed-by=/usr/share/keyrings/a.gpg] http://mirror.example/debian", "deb http://mirror.example/security")
+        "deb [signed-by=/usr/share/keyrings/a.gpg] http://mirror.example/debian",
+        "deb http://mirror.example/security")
     assert fetch.mirrors("sid", tmp_path) == ("deb [signed-by=/k.gpg] http://line.example/debian", None)
     with pytest.raises(fetch.Unavailable, match="no source for trixie"):
         fetch.mirrors("trixie", tmp_path)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Takes out of unpacked packages what the rig uses: QEMU with its libraries, a kernel as PVH starts it, modules."""
+"""Takes out of unpacked packages what the rig uses.
+
+That is QEMU with its libraries, a kernel in the form that PVH starts, and kernel modules."""
 import gzip
 import lzma
 import os
@@ -36,7 +38,7 @@ def qemu_bundle(root, out, firmware):
 
 
 def vmlinux(image):
-    """The kernel inside a bzImage: where it lies, the setup header says (Documentation/arch/x86/boot.rst)."""
+    """The kernel inside a bzImage; its setup header says where (Documentation/arch/x86/boot.rst)."""
     if image[0x202:0x206] != b"HdrS":
         raise RuntimeError("this is no bzImage")
     offset, length = struct.unpack_from("<II", image, 0x248)
@@ -85,7 +87,7 @@ def kernel_bundle(root, out, modules):
 
 
 def build_kernel(deb, config, source, out):
-    """An own kernel: the package holds a tar file, which becomes vmlinux without debug information."""
+    """An own kernel: the package holds a tar file, which becomes vmlinux without symbols."""
     source.mkdir()
     (out / "modules").mkdir(parents=True)
     tar = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
@@ -110,8 +112,9 @@ def build_kernel(deb, config, source, out):
 
 
 def check_config(wanted, got):
-    """An option that the source has renamed, or that lacks what it depends on, would be off without a word."""
+    """An option that the source has renamed, or whose needs are not met, would be off without a word."""
     have = set(got.read_text().split("\n"))
-    lost = [line for line in wanted.read_text().split("\n") if line.startswith("CONFIG_") and line not in have]
+    lost = [line for line in wanted.read_text().split("\n")
+            if line.startswith("CONFIG_") and line not in have]
     if lost:
         raise RuntimeError("the kernel's configuration did not take " + ", ".join(lost))

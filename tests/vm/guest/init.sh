@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# The guest's first process. What differs from boot to boot is in /rig: modules, plan (what to bind), commands.
-# Results go to a virtio port, which carries nothing else; the serial console has the kernel's messages.
+# The guest's first process. What differs from boot to boot is in /rig: modules, plan (what to bind),
+# commands. Results go to a virtio port, which carries nothing else; the serial console has the
+# kernel's messages.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 PORT=
 
@@ -18,6 +19,7 @@ fail() {
 	end 1
 }
 
+# The root is a tmpfs itself; /tmp has none of its own, for a build tree may lie there.
 mounts() {
 	mount -t proc proc /proc
 	mount -t sysfs sysfs /sys
@@ -25,8 +27,6 @@ mounts() {
 	mkdir -p /dev/shm /dev/pts /dev/hugepages
 	mount -t devpts devpts /dev/pts
 	mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-	mount -t tmpfs -o mode=1777 tmpfs /tmp
-	mount -t tmpfs -o mode=755 tmpfs /run
 	mount -t hugetlbfs -o mode=1777 hugetlbfs /dev/hugepages
 	chmod 666 /dev/null /dev/zero /dev/full /dev/random /dev/urandom
 	ln -s /proc/self/fd /dev/fd

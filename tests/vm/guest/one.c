@@ -4,10 +4,10 @@
  *
  *     one -p PORT -n NAME [-u UID] [-t SECONDS] [-e NAME=VALUE]... [-r RESOURCE=VALUE]... -- PROGRAM ...
  *
- * The record that goes to PORT is a line "@ NAME CODE LATE MICROSECONDS BYTES", that many bytes of what the
- * command printed, and a line end. Output goes into a file first: what a program prints must not depend on how
- * fast the port is, and no kernel message can come in between. Afterwards every process but init is killed, so
- * that each command begins alone.
+ * The record that goes to PORT is a line "@ NAME CODE LATE MICROSECONDS BYTES", that many bytes of what
+ * the command printed, and a line end. Output goes into a file first: what a program prints must not
+ * depend on how fast the port is, and no kernel message can come in between. Afterwards every process
+ * but init is killed, so that each command begins alone.
  */
 #include <errno.h>
 #include <fcntl.h>
