@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "dev": {"base"},
     "lib": {"base"},
     "opaemem": set(),
+    "opaevfio": {"base", "dev"},
     "cxx": set(),
     "vfio-user": {"base"},
     "plugins/vfio": {"base", "dev", "vfio-user"},

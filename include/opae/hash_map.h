@@ -63,9 +63,9 @@ fpga_result opae_hash_map_init(opae_hash_map *hm, uint32_t num_buckets, uint32_t
 			       void (*value_cleanup)(void *value, void *context));
 
 /**
- * Gives a key a value. If it has one, that is cleaned up and replaced; the map keeps the key that it has, and
- * the one given stays the caller's. With OPAE_HASH_MAP_UNIQUE_KEYSPACE the key is added in any case, and hides
- * an equal one.
+ * Gives a key a value. If it has one, that is cleaned up and replaced; the map keeps the key that it has,
+ * and the one given stays the caller's. With OPAE_HASH_MAP_UNIQUE_KEYSPACE the key is added in any case, and
+ * hides an equal one.
  * @param key,value the map's until they leave it; NULL is a key and a value as any other
  * @return FPGA_OK; FPGA_INVALID_PARAM: NULL, or key_hash named no bucket; FPGA_NO_MEMORY. On failure both
  *         stay the caller's.

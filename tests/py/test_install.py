@@ -86,7 +86,13 @@ LOW_LEVEL = {"opaemem": (["mem_alloc.h", "hash_map.h"], """
     mem_alloc_init mem_alloc_destroy mem_alloc_add_free mem_alloc_get mem_alloc_put
     mem_alloc_apply_constraint opae_hash_map_init opae_hash_map_add opae_hash_map_find
     opae_hash_map_remove opae_hash_map_destroy opae_hash_map_is_empty opae_u64_key_hash
-    opae_u64_key_compare""")}
+    opae_u64_key_compare"""),
+    "opaevfio": (["vfio.h"], """
+    opae_vfio_dev_busy opae_vfio_open opae_vfio_secure_open opae_vfio_apply_group_constraint
+    opae_vfio_region_get opae_vfio_buffer_allocate opae_vfio_buffer_allocate_ex
+    opae_vfio_buffer_info opae_vfio_buffer_free opae_vfio_buffer_map opae_vfio_buffer_unmap
+    opae_vfio_irq_enable opae_vfio_irq_disable opae_vfio_irq_mask opae_vfio_irq_unmask
+    opae_vfio_close""")}
 
 
 @pytest.mark.parametrize("name", LOW_LEVEL)
@@ -183,7 +189,7 @@ def test_programs_in_cxx_find_what_they_were_linked_with(installed):
 
 
 @pytest.mark.parametrize("name", ["libopae-c.so.2", "libv-opae.so", "libopae-cxx-core.so.2",
-                                  "libopaemem.so.2"])
+                                  "libopaemem.so.2", "libopaevfio.so.2"])
 def test_hardened(installed, name):
     dynamic = output("readelf", "-dlW", library(installed, name))
     assert "GNU_RELRO" in dynamic and "NOW" in dynamic
@@ -200,6 +206,12 @@ def test_headers_are_installed(installed):
     core = {p.name for p in (SOURCE / "include/opae/cxx/core").glob("*.h")}
     assert {p.name for p in (installed / "include/opae/cxx/core").glob("*.h")} == core
     assert (installed / "include/opae/cxx/core.h").exists()
+
+
+def test_libopaevfio_finds_libopaemem_beside_it(installed):
+    dynamic = output("readelf", "-d", library(installed, "libopaevfio.so.2"))
+    assert "[libopaemem.so.2]" in dynamic and "libopae-c" not in dynamic
+    assert re.search(r"RUNPATH.*\[\$ORIGIN\]", dynamic)
 
 
 def run_consumer(program, installed):
@@ -248,6 +260,18 @@ int main(void)
 }
 """
 LANGUAGES.append(("c", "gcc", "libopaemem", "opae::opaemem", MEM_CONSUMER))
+VFIO_CONSUMER = """
+#include <opae/vfio.h>
+#include <iostream>
+int main()
+{
+	struct opae_vfio v;
+	if (opae_vfio_open(&v, "ffff:ff:1f.7") != 1) return 1;
+	opae_vfio_close(&v);
+	std::cout << "0 accelerators: success" << std::endl;
+}
+"""
+LANGUAGES.append(("cpp", "g++", "libopaevfio", "opae::opaevfio", VFIO_CONSUMER))
 
 
 @pytest.mark.parametrize("suffix,compiler,package,target,text", LANGUAGES)
