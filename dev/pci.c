@@ -36,7 +36,7 @@ void pci_format(const struct pci_address *a, char out[PCI_ADDRESS_LEN])
 		 a->function & 7);
 }
 
-static int read_id(const char *address, const char *name, uint16_t *ret)
+static int read_one(const char *address, const char *name, uint16_t *ret)
 {
 	uint64_t v = 0;
 	int rc = sysfs_number(&v, DEVICE "/%s", address, name);
@@ -45,17 +45,24 @@ static int read_id(const char *address, const char *name, uint16_t *ret)
 	return rc;
 }
 
-static int read_ids(const char *address, struct pci_id *id)
+int pci_read_id(const char *address, struct pci_id *ret)
 {
-	int rc = read_id(address, "vendor", &id->vendor);
+	int rc = read_one(address, "vendor", &ret->vendor);
 
 	if (!rc)
-		rc = read_id(address, "device", &id->device);
+		rc = read_one(address, "device", &ret->device);
 	if (!rc)
-		rc = read_id(address, "subsystem_vendor", &id->subsystem_vendor);
+		rc = read_one(address, "subsystem_vendor", &ret->subsystem_vendor);
 	if (!rc)
-		rc = read_id(address, "subsystem_device", &id->subsystem_device);
+		rc = read_one(address, "subsystem_device", &ret->subsystem_device);
 	return rc;
+}
+
+int pci_numa_node(const char *address)
+{
+	uint64_t node;
+
+	return sysfs_number(&node, DEVICE "/numa_node", address) ? -1 : (int)node;
 }
 
 /* A link that need not be there. */
@@ -70,10 +77,9 @@ static int optional_link(char *out, size_t len, const char *address, const char 
 
 int pci_read(const char *address, struct pci_info *ret)
 {
-	struct pci_info info = { .group = PCI_NO_GROUP, .numa_node = -1 };
+	struct pci_info info = { .group = PCI_NO_GROUP, .numa_node = pci_numa_node(address) };
 	char group[32], *end;
-	uint64_t node;
-	int rc = read_ids(address, &info.id);
+	int rc = pci_read_id(address, &info.id);
 
 	if (!rc)
 		rc = optional_link(info.driver, sizeof(info.driver), address, "driver");
@@ -88,8 +94,6 @@ int pci_read(const char *address, struct pci_info *ret)
 		if (*end)
 			return -EINVAL;
 	}
-	if (!sysfs_number(&node, DEVICE "/numa_node", address))
-		info.numa_node = (int)node;
 	*ret = info;
 	return 0;
 }
@@ -123,9 +127,28 @@ int pci_list_bound(const char *driver, char (**ret)[PCI_ADDRESS_LEN], size_t *n)
 	return 0;
 }
 
+/* The same for as long as this process can live, so it is read once; but not that of another tree. */
+static int boot(uint64_t *ret)
+{
+	static _Atomic uint64_t known;
+	char text[64];
+	int rc = 0;
+
+	*ret = dev_has_root() ? 0 : known;
+	if (*ret)
+		return 0;
+	rc = sysfs_text(text, sizeof(text), "/proc/sys/kernel/random/boot_id");
+	if (rc)
+		return rc;
+	*ret = hash_text(HASH_START, text);
+	if (!dev_has_root())
+		known = *ret;
+	return 0;
+}
+
 int pci_binding(const char *driver, const char *address, uint64_t ret[2])
 {
-	char path[DEV_PATH_MAX], boot[64] = "";
+	char path[DEV_PATH_MAX];
 	struct stat st;
 	int rc = dev_path(path, "/sys/bus/pci/drivers/%s/%s", driver, address);
 
@@ -133,10 +156,8 @@ int pci_binding(const char *driver, const char *address, uint64_t ret[2])
 	if (!rc)
 		rc = sys_lstat(path, &st);
 	if (!rc)
-		rc = sysfs_text(boot, sizeof(boot), "/proc/sys/kernel/random/boot_id");
-	if (rc)
-		return rc;
-	ret[0] = st.st_ino;
-	ret[1] = hash_text(HASH_START, boot);
-	return 0;
+		rc = boot(&ret[1]);
+	if (!rc)
+		ret[0] = st.st_ino;
+	return rc;
 }

@@ -33,6 +33,9 @@ void pci_format(const struct pci_address *a, char out[PCI_ADDRESS_LEN]);
 
 /* The device at an address in the long form. -ENOENT: there is none. */
 int pci_read(const char *address, struct pci_info *ret);
+/* Parts of that, for who lists many. */
+int pci_read_id(const char *address, struct pci_id *ret);
+int pci_numa_node(const char *address);
 /* The devices that a driver is bound to, by address; the caller frees. None is 0 as well. */
 int pci_list_bound(const char *driver, char (**ret)[PCI_ADDRESS_LEN], size_t *n);
 /* Another device of the IOMMU group whose driver keeps programs from the group (kernel: the group

@@ -17,6 +17,11 @@ void dev_set_root(const char *to)
 	root = to ? to : "";
 }
 
+bool dev_has_root(void)
+{
+	return *root;
+}
+
 static int make_path(char out[DEV_PATH_MAX], const char *fmt, va_list ap)
 {
 	int used = snprintf(out, DEV_PATH_MAX, "%s", root), n;

@@ -14,6 +14,7 @@
  * somewhere else. The text must stay; NULL or "": none. To be set before anything else is called.
  */
 void dev_set_root(const char *root);
+bool dev_has_root(void);
 
 #define DEV_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 

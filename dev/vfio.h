@@ -34,7 +34,7 @@ enum vfio_step {
 	VFIO_STEP_CONTAINER,	  /* /dev/vfio/vfio or /dev/iommu cannot be opened */
 	VFIO_STEP_API,		  /* it has another version, */
 	VFIO_STEP_TYPE1,	  /* or no type1 */
-	VFIO_STEP_NODE,		  /* the group's or the device's node cannot be opened: -ENOENT, -EACCES, -EBUSY */
+	VFIO_STEP_NODE,		  /* the group's or the device's node cannot be opened */
 	VFIO_STEP_STATUS,	  /* the group does not say what it is */
 	VFIO_STEP_VIABLE,	  /* another device of the group is with a driver of the host */
 	VFIO_STEP_SET_CONTAINER,  /* the group or device, and the address space, do not come together */

@@ -6,8 +6,8 @@
  *      "configurations": {"vfio": {"enabled": true, "plugin": "libv-opae.so", "configuration": {}}}}
  *
  * The newer one of OPAE 2.1 and later lists boards in "configs"; each has
- * "opae": {"plugin": [{"enabled", "module", "devices", "configuration"}]}. Which devices a module
- * serves is the plugin's business here, so a module that several boards name is one instance.
+ * "opae": {"plugin": [{"enabled", "module", "devices", "configuration"}]}. A module that several boards
+ * name is one instance, and serves the devices of all of them.
  *
  * A bad entry spoils itself alone.
  */
@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "lib/config-devices.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 #define JSON_DEPTH 32
@@ -53,6 +54,7 @@ static void plugin_done(struct config_plugin *p)
 	free(p->name);
 	free(p->module);
 	free(p->configuration);
+	free(p->devices);
 	free(p->problem);
 }
 
@@ -162,6 +164,14 @@ static void classic_form(struct config *c, struct json_object *names, struct jso
 
 /* ---- the newer form ---- */
 
+static struct config_plugin *find_module(struct config *c, const char *module)
+{
+	for (size_t i = 0; i < c->num_plugins; i++)
+		if (c->plugins[i].module && !strcmp(c->plugins[i].module, module))
+			return &c->plugins[i];
+	return NULL;
+}
+
 /*
  * Is the module there already? Boards that name one module share an instance; when the next one has
  * another "configuration", a row says that it is not used.
@@ -174,22 +184,43 @@ static bool listed(struct config *c, const char *module, struct json_object *ent
 
 	if (json_object_object_get_ex(entry, "configuration", &conf))
 		text = json_object_to_json_string_ext(conf, JSON_C_TO_STRING_PLAIN);
-	for (size_t i = 0; i < c->num_plugins; i++) {
-		if (!c->plugins[i].module || strcmp(c->plugins[i].module, module))
-			continue;
-		if (c->plugins[i].configuration && strcmp(c->plugins[i].configuration, text)) {
-			p = append(c, module);
-			if (p)
-				p->problem = text_of("an earlier board names %s with another "
-						     "\"configuration\", which is the one in force",
-						     module);
-		}
+	p = find_module(c, module);
+	if (p && p->configuration && strcmp(p->configuration, text)) {
+		p = append(c, module);
+		if (p)
+			p->problem = text_of("an earlier board names %s with another "
+					     "\"configuration\", which is the one in force", module);
 		return true;
 	}
-	return false;
+	return p != NULL;
 }
 
-static void newer_plugin(struct config *c, struct json_object *entry)
+/* Devices of an entry that cannot be used spoil that entry, and not those of other boards. */
+static void add_devices(struct config *c, struct json_object *board, struct json_object *entry,
+			const char *module)
+{
+	struct config_plugin *p = find_module(c, module);
+	struct json_object *list;
+	char *problem = NULL, *text;
+
+	if (!p || p->problem)
+		return;
+	list = p->devices ? json_tokener_parse(p->devices) : NULL;
+	if (config_add_devices(board, entry, &list, &problem)) {
+		text = list ? strdup(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN)) : NULL;
+		free(p->devices);
+		p->devices = text;
+	} else {
+		p = append(c, module);
+		if (p)
+			p->problem = problem;
+		else
+			free(problem);
+	}
+	json_object_put(list);
+}
+
+static void newer_plugin(struct config *c, struct json_object *board, struct json_object *entry)
 {
 	struct json_object *module;
 	const char *name = "?";
@@ -204,6 +235,8 @@ static void newer_plugin(struct config *c, struct json_object *entry)
 		name = json_object_get_string(module);
 	enabled = read_enabled(entry, &problem);
 	if ((!enabled && !problem) || listed(c, name, entry)) {
+		if (enabled)
+			add_devices(c, board, entry, name);
 		free(problem);
 		return;
 	}
@@ -216,6 +249,7 @@ static void newer_plugin(struct config *c, struct json_object *entry)
 	p->problem = problem;
 	if (!problem)
 		read_entry(p, entry, "module");
+	add_devices(c, board, entry, name);
 }
 
 static void newer_board(struct config *c, struct json_object *board)
@@ -229,7 +263,7 @@ static void newer_board(struct config *c, struct json_object *board)
 	    !json_object_is_type(list, json_type_array))
 		return;
 	for (size_t i = 0; i < json_object_array_length(list); i++)
-		newer_plugin(c, json_object_array_get_idx(list, i));
+		newer_plugin(c, board, json_object_array_get_idx(list, i));
 }
 
 static void newer_form(struct config *c, struct json_object *names, struct json_object *confs)

@@ -13,6 +13,7 @@ struct config_plugin {
 	char *name;          /* of the instance; "name" of the classic form, module of the newer */
 	char *module;        /* "libX.so", or a path */
 	char *configuration; /* JSON text handed to the plugin; "{}" when absent */
+	char *devices;	     /* JSON array of the ids that boards give the module; NULL: not said */
 	bool enabled;
 	char *problem; /* why this entry cannot be used, or NULL */
 };

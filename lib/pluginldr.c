@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "lib/config-devices.h"
 #include "lib/host.h"
 
 #define CANARY_BYTES 64u
@@ -210,7 +211,22 @@ static bool configure(struct adapter *a, const char *json)
 
 /* ---- rows ---- */
 
-static void load(struct adapter *a, const char *module)
+/* To a plugin that says it takes such a list. */
+static void give_devices(struct adapter *a, const char *devices)
+{
+	const struct opae_plugin_param *p = a->info->params;
+	char *text;
+
+	while (p && p->name && strcmp(p->name, "devices"))
+		p++;
+	text = devices && p && p->name ? config_with_devices(a->configuration, devices) : NULL;
+	if (!text)
+		return;
+	free(a->configuration);
+	a->configuration = text;
+}
+
+static void load(struct adapter *a, const char *module, const char *devices)
 {
 	if (!open_file(a, module)) {
 		a->info = NULL; /* it goes with the file */
@@ -219,6 +235,7 @@ static void load(struct adapter *a, const char *module)
 		a->dl = NULL;
 		return;
 	}
+	give_devices(a, devices);
 	configure(a, a->configuration);
 }
 
@@ -245,7 +262,7 @@ struct adapter *opae_plugin_ldr_load(const struct config_plugin *entry)
 		a->state = ADAPTER_DISABLED;
 		refuse(a, "\"enabled\" is not true in the configuration");
 	} else {
-		load(a, entry->module);
+		load(a, entry->module, entry->devices);
 	}
 	if (a->table)
 		opae_plugin_ldr_fill_holes(a->table);

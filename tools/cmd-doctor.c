@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dev/sysfs.h"
 #include "doctor.h"
 
 /* The device that is asked for: an address in its usual form, or a socket's whole path. NULL: neither. */
@@ -25,8 +26,7 @@ static char *what_is_asked(const char *text)
 
 int cmd_doctor(int argc, char *argv[])
 {
-	const char *root = secure_getenv("OPAEX_DOCTOR_ROOT");
-	struct doctor d = { .root = root ? root : "" };
+	struct doctor d = { 0 };
 	char *only = NULL;
 	bool json = false;
 	int rc;
@@ -44,6 +44,7 @@ int cmd_doctor(int argc, char *argv[])
 						   "socket", argv[i]);
 		}
 	}
+	dev_set_root(secure_getenv("OPAEX_DOCTOR_ROOT"));
 	d.only = only;
 	d.subjects = json_object_new_array();
 	doctor_config(&d);

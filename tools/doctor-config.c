@@ -239,7 +239,5 @@ bool check_kernel_plugin(struct subject *s, const char *address)
 		return step_ok(s, "plugin", "\"%s\" serves it", p.name);
 	step_wrong(s, "plugin", "the kernel's FPGA driver holds it, for which a plugin is needed "
 				"(%s), and none is in force", kernel_files[0]);
-	return fix(s, "echo vfio-pci | sudo tee /sys/bus/pci/devices/%s/driver_override; "
-		      "echo %s | sudo tee /sys/bus/pci/devices/%s/driver/unbind "
-		      "/sys/bus/pci/drivers_probe   # vfio-pci instead", address, address, address);
+	return fix(s, "sudo opae bind %s   # vfio-pci instead", address);
 }

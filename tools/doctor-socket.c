@@ -164,6 +164,9 @@ static bool check_device(struct subject *s, struct card *c)
 	uint8_t config[64];
 	uint16_t command;
 	uint32_t ids, subsystem;
+	struct pci_id id;
+	const char *name;
+	bool exact;
 	int rc;
 
 	if (!c->client)
@@ -182,10 +185,12 @@ static bool check_device(struct subject *s, struct card *c)
 		return device_failed(s, c, rc);
 	ids = get32(config + PCI_VENDOR_ID);
 	subsystem = get32(config + PCI_SUBSYSTEM_VENDOR_ID);
-	return step_ok(s, "device", "%04x:%04x, subsystem %04x:%04x: %s", ids & 0xffff, ids >> 16,
-		       subsystem & 0xffff, subsystem >> 16,
-		       pci_name((uint16_t)ids, (uint16_t)(ids >> 16), (uint16_t)subsystem,
-				(uint16_t)(subsystem >> 16)));
+	id = (struct pci_id){ (uint16_t)ids, (uint16_t)(ids >> 16), (uint16_t)subsystem,
+			      (uint16_t)(subsystem >> 16) };
+	name = pci_fpga_name(&id, &exact);
+	return step_ok(s, "device", "%04x:%04x, subsystem %04x:%04x: %s", id.vendor, id.device,
+		       id.subsystem_vendor, id.subsystem_device,
+		       !name ? "no known FPGA" : exact ? name : "an unknown subsystem");
 }
 
 /* Where the first feature list is: what a VSEC says, else the start of BAR0. */

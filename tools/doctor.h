@@ -12,10 +12,10 @@
 
 #include <limits.h>
 
+#include "dev/pci.h"
 #include "opae.h"
 
 struct doctor {
-	const char *root;             /* stands before /sys and /dev; "" but in tests */
 	const char *only;             /* the one device that is asked for; NULL: all */
 	struct json_object *subjects; /* the report */
 	struct token_row *tokens;     /* what fpgaEnumerate shows, once it was asked */
@@ -75,11 +75,20 @@ bool check_places(struct subject *s, const struct place *p);
 /* doctor-inventory.c: is what the plugin remembers of cards of any use. Never wrong, at most a note. */
 void doctor_inventory(struct doctor *d);
 
-/* doctor-pci.c */
+/* doctor-pci.c, doctor-vfio.c */
+struct doctor_pci {
+	const char *address;
+	struct pci_info info;
+	bool by_group, by_device; /* the nodes of this way are there */
+};
+
 void doctor_pci(struct doctor *d);
-/* What the card with these PCI ids is. */
-const char *pci_name(unsigned int vendor, unsigned int device, unsigned int subsystem_vendor,
-		     unsigned int subsystem_device);
+bool check_vfio_node(struct subject *s, struct doctor_pci *p);
+bool check_vfio_permission(struct subject *s, struct doctor_pci *p);
+bool check_vfio_holder(struct subject *s, struct doctor_pci *p);
+bool check_vfio_token(struct subject *s, struct doctor_pci *p);
+bool check_memlock(struct subject *s, struct doctor_pci *p);
+bool check_hugepages(struct subject *s, struct doctor_pci *p);
 
 /* doctor-token.c: the last check of every device. */
 bool check_token(struct doctor *d, struct subject *s, const char *address);

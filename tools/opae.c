@@ -23,6 +23,12 @@ static const struct command commands[] = {
 	  "        -d are given, all must fit. Numbers are as in C: 0x10 is 16, 010 is 8", cmd_mmio },
 	{ "doctor", "[--json] [ADDRESS | SOCKET]",
 	  "why is my FPGA not shown: from the device to the token, and how to mend it", cmd_doctor },
+	{ "bind", "[--user NAME|UID] [--vfs N] [--dry-run] [--json] ADDRESS...",
+	  "gives devices to vfio-pci and their nodes to a user: who called sudo, unless told\n"
+	  "        otherwise. How they were is noted. --vfs: the device keeps its driver, and N VFs\n"
+	  "        of it are made and bound. --dry-run: tells the steps, and takes none", cmd_bind },
+	{ "release", "[--dry-run] [--json] ADDRESS...",
+	  "gives what `opae bind` has taken back as it was", cmd_release },
 	{ "plugins", "[--json]", "the plugins, their state, and the configuration in force",
 	  cmd_plugins },
 	{ "emu", "start [--name NAME] [--board BOARD] [--afu AFU,...] [--mmio trap|map] "

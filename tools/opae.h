@@ -64,6 +64,8 @@ int cmd_mmio(int argc, char *argv[]);
 int cmd_plugins(int argc, char *argv[]);
 int cmd_emu(int argc, char *argv[]);
 int cmd_doctor(int argc, char *argv[]);
+int cmd_bind(int argc, char *argv[]);
+int cmd_release(int argc, char *argv[]);
 int cmd_bench(int argc, char *argv[]);
 
 #endif

@@ -87,13 +87,19 @@ static bool same_address(const struct pci_address *a, const struct pci_address *
 	       a->function == b->function;
 }
 
+/* 0xffff is nobody's id: OPAE takes it for any. */
+static bool id_fits(uint16_t wanted, uint16_t is)
+{
+	return wanted == 0xffff || wanted == is;
+}
+
 static bool fits(const struct rule *r, const struct pci_address *a, const struct pci_id *id)
 {
 	if (r->by_address)
 		return same_address(&r->address, a);
 	return r->id.vendor == id->vendor && r->id.device == id->device &&
-	       (!r->by_subsystem || (r->id.subsystem_vendor == id->subsystem_vendor &&
-				     r->id.subsystem_device == id->subsystem_device));
+	       (!r->by_subsystem || (id_fits(r->id.subsystem_vendor, id->subsystem_vendor) &&
+				     id_fits(r->id.subsystem_device, id->subsystem_device)));
 }
 
 /* The first rule that fits; *ours tells whether the device is one without. */
@@ -123,13 +129,14 @@ static int add_device(const struct instance *inst, struct list *l, const char *a
 {
 	const struct rule *rule;
 	struct pci_address a;
-	struct pci_info info;
+	struct pci_id id;
 	struct place *p;
 	bool ours;
+	int node;
 
-	if (!pci_parse(address, &a) || pci_read(address, &info))
+	if (!pci_parse(address, &a) || pci_read_id(address, &id))
 		return 0; /* it went away meanwhile */
-	rule = find_rule(inst, &a, &info.id, &ours);
+	rule = find_rule(inst, &a, &id, &ours);
 	if (!ours)
 		return 0;
 	p = add(l);
@@ -138,7 +145,8 @@ static int add_device(const struct instance *inst, struct list *l, const char *a
 	p->kernel = true;
 	memcpy(p->path, address, strlen(address) + 1);
 	place_set_address(p, &a);
-	p->socket_id = info.numa_node < 0 ? 0xff : (uint8_t)info.numa_node;
+	node = pci_numa_node(address);
+	p->socket_id = node < 0 ? 0xff : (uint8_t)node;
 	if (rule)
 		apply(rule, p);
 	return 0;

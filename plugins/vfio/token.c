@@ -282,8 +282,11 @@ static bool find_device(const struct token *of, const struct place *p, struct sh
 	return false;
 }
 
-static bool may_be_parent(const struct place *p, const struct place *of)
+/* A physical function says so; several functions of one device may be at any of its numbers. */
+static bool may_be_parent(const struct place *p, const struct place *of, const char *physfn)
 {
+	if (*physfn && p->kernel)
+		return !strcmp(p->path, physfn);
 	return p->segment == of->segment && p->bus == of->bus && p->device == of->device &&
 	       p->function != of->function;
 }
@@ -299,6 +302,7 @@ fpga_result vfio_parent_of(fpga_token token, fpga_token *parent)
 	struct place *places = NULL;
 	struct token found;
 	fpga_result r = FPGA_NOT_FOUND;
+	struct pci_info info = { 0 };
 	size_t n = 0;
 
 	if (o && o->type == FPGA_DEVICE)
@@ -306,11 +310,13 @@ fpga_result vfio_parent_of(fpga_token token, fpga_token *parent)
 	if (find_device(t, &t->place, t->facts, &found))
 		return new_token(&found, parent);
 	if (places_list(t->inst, &places, &n))
-		return say(FPGA_NO_MEMORY, "no memory for the list of sockets");
+		return say(FPGA_NO_MEMORY, "no memory for the list of devices");
+	if (t->place.kernel && pci_read(t->place.path, &info))
+		*info.physfn = 0;
 	for (size_t i = 0; i < n && r == FPGA_NOT_FOUND; i++) {
 		struct look l = { .place = &places[i] };
 
-		if (!may_be_parent(&places[i], &t->place))
+		if (!may_be_parent(&places[i], &t->place, info.physfn))
 			continue;
 		look_at(t->inst, &l, 1);
 		if (l.there && find_device(t, &places[i], l.facts, &found))

@@ -547,31 +547,45 @@ def test_pci_unknown_subsystem(machine, sysfs, shown):
 
 def test_pci_without_driver(machine, sysfs):
     sysfs.link(CARD, "driver", None)
-    s, _ = wrong(machine, CARD, "driver", "no driver is bound", "drivers_probe")
-    assert "unbind" not in s["fix"]
+    s, _ = wrong(machine, CARD, "driver", "no driver is bound", f"sudo opae bind {CARD}")
+    assert "vfio-pci is not loaded" in s["wrong"]
+    (sysfs.root / "sys/bus/pci/drivers/vfio-pci").mkdir(parents=True)
+    s, _ = wrong(machine, CARD, "driver", "no driver is bound", f"sudo opae bind {CARD}")
+    assert "not loaded" not in s["wrong"]
 
 
 def test_pci_with_another_driver(machine, sysfs):
     sysfs.link(CARD, "driver", "../../drivers/uio_pci_generic")
-    wrong(machine, CARD, "driver", "uio_pci_generic is bound", f"{CARD}/driver/unbind")
+    wrong(machine, CARD, "driver", "uio_pci_generic is bound", f"sudo opae bind {CARD}")
 
 
 def test_pci_with_the_kernel_driver(machine, sysfs):
     sysfs.link(CARD, "driver", "../../drivers/dfl-pci")
-    s, _ = wrong(machine, CARD, "plugin", "libxfpga.so", f"{CARD}/driver/unbind")
+    s, _ = wrong(machine, CARD, "plugin", "libxfpga.so", f"sudo opae bind {CARD}")
     assert "kernel's FPGA driver" in s["wrong"]
 
 
 def test_pci_without_iommu(machine, sysfs):
     sysfs.link(CARD, "iommu_group", None)
     wrong(machine, CARD, "IOMMU", "the IOMMU is off", "intel_iommu=on")
+    sysfs.link(CARD, "driver", None)  # without it no driver can be bound: it comes first
+    s, _ = wrong(machine, CARD, "IOMMU", "the IOMMU is off", "intel_iommu=on")
+    assert s["steps"][-2]["text"].startswith("no driver is bound to it")
+
+
+def test_pci_where_the_kernel_has_no_vfio(machine, sysfs):
+    modules = sysfs.write(f"lib/modules/{os.uname().release}/modules.dep", "kernel/drivers/net/igb.ko:\n")
+    sysfs.link(CARD, "driver", None)
+    wrong(machine, CARD, "module", "has no module vfio-pci", "linux-image-amd64")
+    modules.write_text("kernel/a.ko:\nkernel/drivers/vfio/pci/vfio-pci.ko.xz: kernel/b.ko\n")
+    wrong(machine, CARD, "driver", "vfio-pci is not loaded", f"sudo opae bind {CARD}")
 
 
 def test_pci_group_that_is_not_whole(machine, sysfs, shown):
     sysfs.device("0000:b0:00.0", ids=(0x8086, 1, 0, 0), driver="pcieport")
     assert right(machine, CARD, env=shown)  # a bridge's driver does no harm
     sysfs.device("0000:b1:00.1", ids=(0x8086, 2, 0, 0), driver="e1000e")
-    s, _ = wrong(machine, CARD, "group", "0000:b1:00.1", "0000:b1:00.1/driver/unbind")
+    s, _ = wrong(machine, CARD, "group", "0000:b1:00.1", "sudo opae bind 0000:b1:00.1")
     assert "e1000e" in s["wrong"]
 
 
@@ -586,8 +600,73 @@ def test_pci_without_permission(machine, sysfs, shown):
     if may_all(machine):
         assert "you may open it" in right(machine, CARD, env=shown)["permission"]
         return
-    s, _ = wrong(machine, CARD, "permission", "mode 0000", f"chown {uid(machine)} /dev/vfio/7")
+    s, _ = wrong(machine, CARD, "permission", "mode 0000", f"opae bind --user {uid(machine)} {CARD}")
     assert f"/dev/vfio/7 is of uid {os.geteuid()}" in s["wrong"] and "udev" in s["fix"]
+
+
+def test_pci_container_without_permission(machine, sysfs):
+    if may_all(machine):
+        pytest.skip("root may open everything")
+    (sysfs.root / "dev/vfio/vfio").chmod(0o600)
+    wrong(machine, CARD, "permission", "/dev/vfio/vfio is of uid", "chmod 0666 /dev/vfio/vfio")
+
+
+def with_iommufd(sysfs):
+    """As a kernel with nodes of the devices themselves."""
+    sysfs.write(f"sys/bus/pci/devices/{CARD}/vfio-dev/vfio3/dev", "511:3\n")
+    for node in ("iommu", "vfio/devices/vfio3"):
+        sysfs.write(f"dev/{node}").chmod(0o666)
+
+
+def test_pci_by_iommufd_alone(machine, sysfs, shown):
+    """Either way is enough: the group's nodes may be missing, or closed."""
+    with_iommufd(sysfs)
+    assert right(machine, CARD, env=shown)["node"] == "/dev/vfio/7, /dev/vfio/devices/vfio3"
+    (sysfs.root / "dev/vfio/7").unlink()
+    steps = right(machine, CARD, env=shown)
+    assert steps["node"] == "/dev/vfio/devices/vfio3" and "/dev/iommu" in steps["permission"]
+    (sysfs.root / "dev/iommu").unlink()
+    wrong(machine, CARD, "node", "/dev/vfio/7 is missing", "udevadm", env=shown)
+
+
+def test_pci_iommufd_without_permission(machine, sysfs, shown):
+    if may_all(machine):
+        pytest.skip("root may open everything")
+    with_iommufd(sysfs)
+    (sysfs.root / "dev/vfio/7").chmod(0)
+    assert "/dev/iommu" in right(machine, CARD, env=shown)["permission"]
+    (sysfs.root / "dev/iommu").chmod(0o600)
+    s, _ = wrong(machine, CARD, "permission", "for the other way /dev/iommu is of uid",
+                 f"opae bind --user {uid(machine)} {CARD}", env=shown)
+    (sysfs.root / "dev/vfio/7").unlink()
+    wrong(machine, CARD, "permission", "/dev/iommu is of uid", "setfacl", env=shown)
+    (sysfs.root / "dev/vfio/devices/vfio3").chmod(0)
+    wrong(machine, CARD, "permission", "/dev/vfio/devices/vfio3 is of uid", "opae bind", env=shown)
+
+
+def test_pci_that_a_process_holds(machine, sysfs, shown):
+    """Whoever may see the process is told which; it is no fault."""
+    node = str(sysfs.root / "dev/vfio/7")
+    user = {"user": machine.user.pw_uid, "group": machine.user.pw_gid, "extra_groups": []} \
+        if machine.user else {}
+    p = subprocess.Popen(["sleep", "60"], stdin=open(node), **user)
+    assert f"process {p.pid} (" in right(machine, CARD, env=shown)["holder"]
+    p.kill()
+    p.wait()
+    assert "holder" not in right(machine, CARD, env=shown)
+
+
+def test_pci_vf_of_a_pf_on_vfio(machine, sysfs, shown):
+    sysfs.device("0000:b2:00.0", group=9)
+    sysfs.link(CARD, "physfn", "../0000:b2:00.0")
+    assert "0000:b2:00.0 is vfio-pci's as well" in right(machine, CARD, CARD, env=shown)["VF token"]
+    sysfs.link("0000:b2:00.0", "driver", "../../drivers/igb")
+    assert "VF token" not in right(machine, CARD, CARD, env=shown)
+
+
+def test_pci_that_vanishes(machine, sysfs):
+    (sysfs.devices / CARD / "device").unlink()
+    wrong(machine, CARD, "id", "its ids cannot be read", "lspci", CARD)
 
 
 def test_pci_memlock(machine, sysfs, shown):
@@ -607,7 +686,8 @@ def test_pci_notes(machine, sysfs, shown):
     sysfs.write(f"sys/bus/pci/devices/{CARD}/sriov_numvfs", "0\n")
     sysfs.write("sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0\n")
     steps = right(machine, CARD, env=shown)
-    assert "it can have 3 and has none" in steps["VFs"] and "echo 3" in steps["VFs"]
+    assert "it can have 3 and has none" in steps["VFs"]
+    assert f"opae bind --vfs 3 {CARD}" in steps["VFs"]
     assert "small ones" in steps["huge pages"]
     sysfs.write(f"sys/bus/pci/devices/{CARD}/sriov_numvfs", "3\n")
     assert "VFs" not in right(machine, CARD, env=shown)

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * QEMU's edu device by bare VFIO: shows that the rig's kernel, IOMMU and device do what they should, whatever our
- * own code does with them.
+ * QEMU's edu device by bare VFIO: shows that the rig's kernel, IOMMU and device do what they should,
+ * whatever our own code does with them.
  *
  *     edu_raw ADDRESS      prints TAP; times are comments
  *
- * edu's registers are those of QEMU's docs/specs/edu.rst. It reaches addresses below 256 MiB, and a transfer of
- * its whole buffer of 4096 bytes ends some versions of QEMU, so all here are shorter.
+ * edu's registers are those of QEMU's docs/specs/edu.rst. It reaches addresses below 256 MiB, and a
+ * transfer of its whole buffer of 4096 bytes ends some versions of QEMU, so all here are shorter.
  */
 #include <errno.h>
-#include <poll.h>
+#include <linux/vfio.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "tests/raw/vfio.h"
 
@@ -43,29 +42,13 @@
 #define SIZE 65536u
 #define HALF 2048u
 
-static unsigned int cases, failed;
-
-static void check(bool good, const char *what)
-{
-	printf("%sok %u - %s\n", good ? "" : "not ", ++cases, what);
-	failed += !good;
-}
-
-static bool wait_event(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t n;
-
-	return poll(&p, 1, 5000) == 1 && read(fd, &n, sizeof(n)) == sizeof(n);
-}
-
 static void registers(struct raw *r)
 {
 	double begin;
 
-	check((raw_load32(r, ID) & 0xffff) == 0x00ed, "it says that it is edu");
+	raw_check((raw_load32(r, ID) & 0xffff) == 0x00ed, "it says that it is edu");
 	raw_store32(r, LIVENESS, 0x12345678);
-	check(raw_load32(r, LIVENESS) == ~0x12345678u, "it inverts a value");
+	raw_check(raw_load32(r, LIVENESS) == ~0x12345678u, "it inverts a value");
 	begin = raw_now_us();
 	for (int i = 0; i < 1000; i++)
 		(void)raw_load32(r, ID);
@@ -79,14 +62,14 @@ static void interrupts(struct raw *r, int event)
 	raw_store32(r, STATUS, STATUS_IRQ);
 	begin = raw_now_us();
 	raw_store32(r, FACTORIAL, 10);
-	check(wait_event(event), "the factorial's end is an MSI");
+	raw_check(raw_wait(event), "the factorial's end is an MSI");
 	printf("# factorial and MSI: %.0f us\n", raw_now_us() - begin);
-	check(raw_load32(r, FACTORIAL) == 3628800, "10! = 3628800");
-	check(raw_load32(r, IRQ_STATUS) == 1, "the interrupt has its reason");
+	raw_check(raw_load32(r, FACTORIAL) == 3628800, "10! = 3628800");
+	raw_check(raw_load32(r, IRQ_STATUS) == 1, "the interrupt has its reason");
 	raw_store32(r, IRQ_ACK, 1);
-	check(raw_load32(r, IRQ_STATUS) == 0, "which goes when it is acknowledged");
+	raw_check(raw_load32(r, IRQ_STATUS) == 0, "which goes when it is acknowledged");
 	raw_store32(r, IRQ_RAISE, 0x40);
-	check(wait_event(event) && raw_load32(r, IRQ_STATUS) == 0x40, "an interrupt by hand");
+	raw_check(raw_wait(event) && raw_load32(r, IRQ_STATUS) == 0x40, "an interrupt by hand");
 	raw_store32(r, IRQ_ACK, 0x40);
 }
 
@@ -98,12 +81,12 @@ static bool dma(struct raw *r, int event, uint64_t from, uint64_t to, uint32_t c
 	raw_store64(r, DMA_TARGET, to);
 	raw_store64(r, DMA_COUNT, count);
 	raw_store64(r, DMA_COMMAND, DMA_RUN | DMA_IRQ | direction);
-	done = wait_event(event) && raw_load32(r, IRQ_STATUS) == DMA_IRQ_STATUS;
+	done = raw_wait(event) && raw_load32(r, IRQ_STATUS) == DMA_IRQ_STATUS;
 	raw_store32(r, IRQ_ACK, DMA_IRQ_STATUS);
 	return done;
 }
 
-/* Every page of the memory once, through an offset in the page, there and back by way of the device. */
+/* From offsets within a page to others, by way of the device. */
 static void copies(struct raw *r, int event, unsigned char *memory)
 {
 	bool same = true;
@@ -118,32 +101,32 @@ static void copies(struct raw *r, int event, unsigned char *memory)
 			dma(r, event, BUFFER, IOVA + SIZE / 2 + at + 1000, HALF, DMA_TO_MEMORY) &&
 			!memcmp(from, to, HALF) && to[-1] == 0xee && to[HALF] == 0xee;
 	}
-	check(same, "DMA both ways: the same data, and nothing beside it");
+	raw_check(same, "DMA both ways: the same data, and nothing beside it");
 }
 
 static void to_nowhere(struct raw *r, int event, unsigned char *memory)
 {
 	memset(memory, 0x55, SIZE);
-	check(dma(r, event, BUFFER, NOWHERE, HALF, DMA_TO_MEMORY), "DMA to an unmapped address ends");
+	raw_check(dma(r, event, BUFFER, NOWHERE, HALF, DMA_TO_MEMORY), "DMA to an unmapped address ends");
 	for (uint32_t i = 0; i < SIZE; i++)
 		if (memory[i] != 0x55) {
-			check(false, "and writes nothing");
+			raw_check(false, "and writes nothing");
 			return;
 		}
-	check(true, "and writes nothing");
-	check(raw_unmap(r, IOVA, SIZE) == 0, "the memory is unmapped");
-	check(dma(r, event, BUFFER, IOVA, HALF, DMA_TO_MEMORY) && memory[0] == 0x55,
-	      "and then out of reach");
-	check(raw_map(r, memory, IOVA, SIZE) == 0 && dma(r, event, IOVA, BUFFER, HALF, 0) &&
-		      dma(r, event, BUFFER, IOVA + 4096, HALF, DMA_TO_MEMORY) && memory[4096] == 0x55,
-	      "mapped again the device reaches it");
+	raw_check(true, "and writes nothing");
+	raw_check(raw_unmap(r, IOVA, SIZE) == 0, "the memory is unmapped");
+	raw_check(dma(r, event, BUFFER, IOVA, HALF, DMA_TO_MEMORY) && memory[0] == 0x55,
+		  "and then out of reach");
+	raw_check(raw_map(r, memory, IOVA, SIZE) == 0 && dma(r, event, IOVA, BUFFER, HALF, 0) &&
+			  dma(r, event, BUFFER, IOVA + 4096, HALF, DMA_TO_MEMORY) && memory[4096] == 0x55,
+		  "mapped again the device reaches it");
 }
 
 static void bad_maps(struct raw *r, unsigned char *memory)
 {
-	check(raw_map(r, memory, IOVA, SIZE) == -EEXIST, "an address can't be mapped twice");
-	check(raw_map(r, memory + 1, 2 * IOVA, 4096) == -EINVAL, "nor half a page");
-	check(raw_map(r, NULL, 2 * IOVA, 4096) == -EFAULT, "nor what is no memory");
+	raw_check(raw_map(r, memory, IOVA, SIZE) == -EEXIST, "an address can't be mapped twice");
+	raw_check(raw_map(r, memory + 1, 2 * IOVA, 4096) == -EINVAL, "nor half a page");
+	raw_check(raw_map(r, NULL, 2 * IOVA, 4096) == -EFAULT, "nor what is no memory");
 }
 
 int main(int argc, char *argv[])
@@ -159,15 +142,14 @@ int main(int argc, char *argv[])
 	}
 	raw_open(&r, argv[1]);
 	printf("# opened in %.1f ms\n", (raw_now_us() - begin) / 1000);
-	event = raw_msi(&r);
+	event = raw_interrupt(&r, VFIO_PCI_MSI_IRQ_INDEX);
 	memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	check(memory != MAP_FAILED && raw_map(&r, memory, IOVA, SIZE) == 0, "memory is mapped");
+	raw_check(memory != MAP_FAILED && raw_map(&r, memory, IOVA, SIZE) == 0, "memory is mapped");
 	registers(&r);
 	interrupts(&r, event);
 	copies(&r, event, memory);
 	bad_maps(&r, memory);
 	to_nowhere(&r, event, memory);
 	raw_close(&r);
-	printf("1..%u\n", cases);
-	return failed != 0;
+	return raw_end();
 }

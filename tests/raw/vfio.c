@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,7 @@ int raw_unmap(struct raw *r, uint64_t iova, uint64_t size)
 	return ioctl(r->container, VFIO_IOMMU_UNMAP_DMA, &unmap) ? -errno : 0;
 }
 
-int raw_msi(struct raw *r)
+int raw_interrupt(struct raw *r, uint32_t kind)
 {
 	char room[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
 	struct vfio_irq_set *set = (void *)room;
@@ -138,13 +139,21 @@ int raw_msi(struct raw *r)
 	*set = (struct vfio_irq_set){
 		.argsz = sizeof(room),
 		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-		.index = VFIO_PCI_MSI_IRQ_INDEX,
+		.index = kind,
 		.count = 1,
 	};
 	memcpy(set->data, &fd, sizeof(fd));
 	if (ioctl(r->device, VFIO_DEVICE_SET_IRQS, set))
-		die("MSI");
+		die("the interrupt");
 	return fd;
+}
+
+bool raw_wait(int event)
+{
+	struct pollfd p = { .fd = event, .events = POLLIN };
+	uint64_t n;
+
+	return poll(&p, 1, 5000) == 1 && read(event, &n, sizeof(n)) == sizeof(n);
 }
 
 int raw_reset(struct raw *r)
@@ -158,4 +167,18 @@ double raw_now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static unsigned int cases, failed;
+
+void raw_check(bool good, const char *what)
+{
+	printf("%sok %u - %s\n", good ? "" : "not ", ++cases, what);
+	failed += !good;
+}
+
+int raw_end(void)
+{
+	printf("1..%u\n", cases);
+	return failed != 0;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A PCI device through the kernel's VFIO group and type 1 IOMMU, by bare ioctls (linux/vfio.h) and nothing of ours.
- * Whatever fails is said on standard error and ends the program: these are programs for one purpose.
+ * A PCI device through the kernel's VFIO group and type 1 IOMMU, by bare ioctls (linux/vfio.h).
+ * Nothing of ours is in it. What fails is said on standard error and ends the program.
  */
 #ifndef RAW_VFIO_H
 #define RAW_VFIO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,13 +25,20 @@ void raw_close(struct raw *r);
 int raw_map(struct raw *r, void *at, uint64_t iova, uint64_t size);
 int raw_unmap(struct raw *r, uint64_t iova, uint64_t size);
 
-/* An eventfd that the device's first MSI vector signals. */
-int raw_msi(struct raw *r);
+/* An eventfd that the device's first vector signals; kind: VFIO_PCI_MSI_IRQ_INDEX or ..._MSIX_... */
+int raw_interrupt(struct raw *r, uint32_t kind);
+/* Whether it was signalled within 5 s. */
+bool raw_wait(int event);
 int raw_reset(struct raw *r);
 
 static inline uint32_t raw_load32(const struct raw *r, size_t at)
 {
 	return *(volatile uint32_t *)(void *)(r->bar0 + at);
+}
+
+static inline uint64_t raw_load64(const struct raw *r, size_t at)
+{
+	return *(volatile uint64_t *)(void *)(r->bar0 + at);
 }
 
 static inline void raw_store32(struct raw *r, size_t at, uint32_t v)
@@ -44,5 +52,9 @@ static inline void raw_store64(struct raw *r, size_t at, uint64_t v)
 }
 
 double raw_now_us(void);
+
+/* One line of TAP. raw_end prints the plan; 0 if all were good. */
+void raw_check(bool good, const char *what);
+int raw_end(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/config-devices.h"
 #include "lib/config.h"
 #include "tests/unit/check.h"
 
@@ -104,9 +105,47 @@ static void newer_form(void **state)
 	assert_string_equal(c.plugins[0].module, "libxfpga.so");
 	assert_string_equal(c.plugins[1].module, "libopae-v.so");
 	assert_string_equal(c.plugins[1].configuration, "{\"a\":1}");
+	assert_string_equal(c.plugins[1].devices, "[\"8086:bccf\"]");
 	assert_null(c.plugins[1].problem);
 	/* One module, another configuration: not used, and it is told. */
 	assert_non_null(strstr(c.plugins[2].problem, "earlier board"));
+	config_done(&c);
+}
+
+static void boards_add_their_devices_to_one_module(void **state)
+{
+	static const char board[] =
+		"\"%s\": {\"enabled\": true, \"devices\": [{\"name\": \"pf\", \"id\": [%s]}], "
+		"\"opae\": {\"plugin\": [{\"enabled\": true, \"module\": \"libopae-v.so\", "
+		"\"devices\": [\"%s\"], \"configuration\": {}}]}}";
+	char text[2048], one[512], two[512], three[512];
+	struct config c;
+	char *with;
+
+	(void)state;
+	snprintf(one, sizeof(one), board, "one", "\"0x8086\", \"0xbcce\", \"0x8086\", \"0x1771\"", "pf");
+	snprintf(two, sizeof(two), board, "two", "\"0x1c2c\", \"4096\", \"*\", \"*\"", "pf");
+	snprintf(three, sizeof(three), board, "three", "\"0x1c2c\", \"*\", \"*\", \"*\"", "pf");
+	snprintf(text, sizeof(text),
+		 "{\"configs\": [\"one\", \"two\", \"three\"], \"configurations\": {%s, %s, %s}}", one, two,
+		 three);
+	c = parse(text);
+	assert_int_equal(c.num_plugins, 2);
+	assert_string_equal(c.plugins[0].devices, "[\"8086:bcce:8086:1771\",\"1c2c:1000\"]");
+	assert_null(c.plugins[0].problem);
+	assert_non_null(strstr(c.plugins[1].problem, "\"pf\"")); /* a vendor has no wildcard */
+	with = config_with_devices(c.plugins[0].configuration, c.plugins[0].devices);
+	assert_string_equal(with, "{\"devices\":[\"8086:bcce:8086:1771\",\"1c2c:1000\"]}");
+	free(with);
+	/* What the configuration says itself is in force, and what is no object stays what it is. */
+	assert_null(config_with_devices("{\"devices\": []}", c.plugins[0].devices));
+	assert_null(config_with_devices("7", c.plugins[0].devices));
+	config_done(&c);
+	snprintf(one, sizeof(one), board, "one", "\"0x8086\", \"0xbcce\", \"*\", \"*\"", "vf");
+	snprintf(text, sizeof(text), "{\"configs\": [\"one\"], \"configurations\": {%s}}", one);
+	c = parse(text);
+	assert_int_equal(c.num_plugins, 2);
+	assert_non_null(strstr(c.plugins[1].problem, "\"vf\""));
 	config_done(&c);
 }
 
@@ -200,6 +239,7 @@ int main(void)
 		cmocka_unit_test(one_instance_may_be_there_twice),
 		cmocka_unit_test(bad_entries_spoil_themselves_alone),
 		cmocka_unit_test(newer_form),
+		cmocka_unit_test(boards_add_their_devices_to_one_module),
 		cmocka_unit_test(what_is_no_configuration),
 		cmocka_unit_test(deep_and_large_files),
 		cmocka_unit_test(search_and_default),

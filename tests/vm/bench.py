@@ -21,6 +21,8 @@ def table(way, hugepages):
     m = Machine(edu=True, hugepages=hugepages)
     m.bind("edu", owner=1000)
     m.include(BUILD / "lib/opae", BUILD / "plugins/vfio/libv-opae.so")
+    if way == "iommufd":
+        m.sh("iommu", "chown 1000 /dev/iommu")
     m.image.text("/opae.cfg", configuration(way))
     m.add("bench", [BUILD / "tests/vm/guest/vm-bench-edu"], env={"LIBOPAE_CFGFILE": "/opae.cfg"}, uid=1000,
           limit_s=120, limits={"memlock": 256 << 20})

@@ -2,6 +2,7 @@
 """The rig itself: what a guest has, and that each way to go wrong is told."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ def guest(vm):
     m = vm(edu=True, cards={"one": {}, "two": {"board": "n6000"}}, igb=True, hugepages=16)
     m.bind("edu")
     m.bind("one", owner=USER)
+    m.bind("igb")
     m.sh("code", "echo out; echo err >&2; exit 7")
     m.sh("signal", "kill -SEGV $$")
     m.sh("hangs", "echo before; sleep 77 & sleep 77", limit_s=1)
@@ -32,6 +34,10 @@ def guest(vm):
          "; do readlink -f /sys/bus/pci/devices/$d/iommu_group; done")
     m.sh("owners", "stat -c '%u' /dev/vfio/[0-9]*")
     m.sh("huge", "grep HugePages_Total /proc/meminfo; grep hugetlbfs /proc/mounts")
+    m.sh("again", "cd /sys/bus/pci/devices; echo 1 >$CARD/remove; ! test -e $CARD; echo 1 >../rescan; "
+         "cat $CARD/device", env={"CARD": m.address("two")})
+    m.sh("virtual", f"cd /sys/bus/pci/devices/{m.address('igb')}; echo 2 >sriov_numvfs; "
+         "for v in virtfn*; do readlink -f $v/iommu_group; done; echo 0 >sriov_numvfs")
     return m.run()
 
 
@@ -65,7 +71,15 @@ def test_an_ordinary_user(guest):
 def test_each_device_has_its_own_group(guest):
     groups = guest["groups"].good().split()
     assert len(set(groups)) == 4 and all("iommu_groups" in g for g in groups)
-    assert sorted(guest["owners"].good().split()) == ["0", "1000"]
+    assert sorted(guest["owners"].good().split()) == ["0", "0", "1000"]
+
+
+def test_a_card_goes_and_comes_back(guest):
+    assert guest["again"].good() == "0xbcce\n"
+
+
+def test_virtual_functions_of_a_device_that_vfio_pci_has(guest):
+    assert len(set(guest["virtual"].good().split())) == 2
 
 
 def test_hugepages(guest):
@@ -206,6 +220,7 @@ def test_mirrors_are_the_machines_own(tmp_path):
         fetch.mirrors("trixie", tmp_path)
 
 
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="there is no apt-get")
 def test_no_packages_is_a_reason(tmp_path):
     with pytest.raises(fetch.Unavailable, match="apt-get update failed"):
         fetch.Apt(tmp_path / "apt", ["deb http://127.0.0.1:1/debian trixie main"])
