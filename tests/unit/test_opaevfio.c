@@ -495,7 +495,7 @@ static void job(void)
 		code = opae_vfio_buffer_allocate(&v, &size, &buf, &iova);
 		assert_true(!code || code == 4 || code == 5);
 		if (!code)
-			memset(buf, 1, size);
+			buf[0] = buf[3 * MIB - 1] = 1;
 		opae_vfio_buffer_allocate(&v, &small, NULL, NULL);
 		opae_vfio_irq_enable(&v, 2, 0, 5);
 		opae_vfio_irq_disable(&v, 2, 0);
