@@ -123,7 +123,7 @@ int dev_vfio_region_map(const struct vfio_device *d, const struct vfio_region *r
 
 /* ---- interrupts ---- */
 
-int dev_vfio_irq_count(const struct vfio_device *d, uint32_t index, uint32_t *count)
+int dev_vfio_irq_info(const struct vfio_device *d, uint32_t index, uint32_t *count, uint32_t *flags)
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
 	int rc = index < d->num_irqs ? sys_ioctl(d->fd, VFIO_DEVICE_GET_IRQ_INFO, &info) : -EINVAL;
@@ -131,7 +131,15 @@ int dev_vfio_irq_count(const struct vfio_device *d, uint32_t index, uint32_t *co
 	if (rc && rc != -EINVAL)
 		return rc;
 	*count = rc || !(info.flags & VFIO_IRQ_INFO_EVENTFD) ? 0 : info.count;
+	*flags = rc ? 0 : info.flags;
 	return 0;
+}
+
+int dev_vfio_irq_count(const struct vfio_device *d, uint32_t index, uint32_t *count)
+{
+	uint32_t flags;
+
+	return dev_vfio_irq_info(d, index, count, &flags);
 }
 
 int dev_vfio_irq_set(const struct vfio_device *d, uint32_t index, uint32_t first, uint32_t n,

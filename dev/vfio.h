@@ -112,7 +112,8 @@ int dev_vfio_region(const struct vfio_device *d, uint32_t index, struct vfio_reg
 int dev_vfio_region_map(const struct vfio_device *d, const struct vfio_region *r, uint32_t area, void **ret);
 size_t dev_vfio_area_length(uint64_t size); /* whole pages */
 
-/* Vectors of an interrupt index; 0: there are none. */
+/* Vectors of an interrupt index; 0: there are none. *flags: VFIO_IRQ_INFO_*. */
+int dev_vfio_irq_info(const struct vfio_device *d, uint32_t index, uint32_t *count, uint32_t *flags);
 int dev_vfio_irq_count(const struct vfio_device *d, uint32_t index, uint32_t *count);
 /* Binds vectors [first, first + n) to eventfds, -1 to none. Positive: only so many can be had. */
 int dev_vfio_irq_set(const struct vfio_device *d, uint32_t index, uint32_t first, uint32_t n,

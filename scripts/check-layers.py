@@ -16,6 +16,8 @@ MAY_INCLUDE = {
     "base": set(),
     "dev": {"base"},
     "lib": {"base"},
+    "opaemem": set(),
+    "opaevfio": {"base", "dev"},
     "cxx": set(),
     "vfio-user": {"base"},
     "plugins/vfio": {"base", "dev", "vfio-user"},

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/meminfo.h"
 
 #define HUGE_2MB (21u << 26) /* MFD_HUGE_2MB of linux/memfd.h, and MAP_HUGE_2MB */
 #ifndef MADV_POPULATE_WRITE
@@ -24,29 +25,6 @@ static uint64_t round_up(uint64_t v, uint64_t to)
 }
 
 #define ADDRESS_BITS 47 /* what a process can map on x86-64 */
-#define SMALL (64u << 20) /* up to here nobody asks whether there is so much */
-
-/* What can be had without swapping, as the kernel estimates it; 0: it does not say. */
-static uint64_t available_memory(void)
-{
-	CLEANUP_CLOSE int fd = sys_open("/proc/meminfo", O_RDONLY, 0);
-	unsigned long long kib;
-	char text[512] = "";
-	const char *at;
-
-	if (fd < 0 || sys_pread(fd, text, sizeof(text) - 1, 0) <= 0)
-		return 0;
-	at = strstr(text, "MemAvailable:");
-	return at && sscanf(at, "MemAvailable: %llu kB", &kib) == 1 ? kib * 1024 : 0;
-}
-
-/* More than there is cannot work, and trying would take the machine down. */
-static bool more_than_machine(uint64_t len)
-{
-	uint64_t available = len > SMALL ? available_memory() : UINT64_MAX;
-
-	return available && len > available;
-}
 
 /* ---- ours ---- */
 
@@ -135,8 +113,8 @@ int memory_make(uint64_t len, bool share_by_fd, struct memory *ret)
 		m.huge = !rc;
 	}
 	if (rc)
-		rc = more_than_machine(len) ? -ENOMEM :
-					      make(share_by_fd, false, round_up(len, MEMORY_PAGE), &m);
+		rc = !meminfo_has(len) ? -ENOMEM :
+					  make(share_by_fd, false, round_up(len, MEMORY_PAGE), &m);
 	if (!rc)
 		*ret = m;
 	return rc;

@@ -72,10 +72,37 @@ def declared():
     return names
 
 
+def in_map(path):
+    text = re.sub(r"/\*.*?\*/", "", (SOURCE / path).read_text(), flags=re.S)
+    return set(re.findall(r"^\t(\w+);", text, re.M))
+
+
 def test_exports_are_the_map_are_the_headers(installed):
-    text = re.sub(r"/\*.*?\*/", "", (SOURCE / "lib/libopae-c.map").read_text(), flags=re.S)
-    in_map = set(re.findall(r"^\t(\w+);", text, re.M))
-    assert exported(library(installed)) == in_map == declared()
+    assert exported(library(installed)) == in_map("lib/libopae-c.map") == declared()
+
+
+# The low-level libraries: their headers, and what OPAE 2.14 has in them.
+LOW_LEVEL = {"opaemem": (["mem_alloc.h", "hash_map.h"], """
+    mem_alloc_init mem_alloc_destroy mem_alloc_add_free mem_alloc_get mem_alloc_put
+    mem_alloc_apply_constraint opae_hash_map_init opae_hash_map_add opae_hash_map_find
+    opae_hash_map_remove opae_hash_map_destroy opae_hash_map_is_empty opae_u64_key_hash
+    opae_u64_key_compare"""),
+    "opaevfio": (["vfio.h"], """
+    opae_vfio_dev_busy opae_vfio_open opae_vfio_secure_open opae_vfio_apply_group_constraint
+    opae_vfio_region_get opae_vfio_buffer_allocate opae_vfio_buffer_allocate_ex
+    opae_vfio_buffer_info opae_vfio_buffer_free opae_vfio_buffer_map opae_vfio_buffer_unmap
+    opae_vfio_irq_enable opae_vfio_irq_disable opae_vfio_irq_mask opae_vfio_irq_unmask
+    opae_vfio_close""")}
+
+
+@pytest.mark.parametrize("name", LOW_LEVEL)
+def test_low_level_libraries_export_what_opae_has(installed, name):
+    headers, want = LOW_LEVEL[name]
+    text = "".join((SOURCE / "include/opae" / h).read_text() for h in headers)
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    prototypes = set(re.findall(r"^\w[\w ]*?[ *](\w+)\(", text, re.M))
+    symbols = exported(library(installed, f"lib{name}.so.2"))
+    assert symbols == in_map(f"{name}/lib{name}.map") == prototypes == set(want.split())
 
 
 # The public functions of OPAE 2.14, so that one forgotten in header and map alike is noticed.
@@ -161,7 +188,8 @@ def test_programs_in_cxx_find_what_they_were_linked_with(installed):
     assert set(CXX_SYMBOLS_2_14) <= exported(library(installed, "libopae-cxx-core.so.2"))
 
 
-@pytest.mark.parametrize("name", ["libopae-c.so.2", "libv-opae.so", "libopae-cxx-core.so.2"])
+@pytest.mark.parametrize("name", ["libopae-c.so.2", "libv-opae.so", "libopae-cxx-core.so.2",
+                                  "libopaemem.so.2", "libopaevfio.so.2"])
 def test_hardened(installed, name):
     dynamic = output("readelf", "-dlW", library(installed, name))
     assert "GNU_RELRO" in dynamic and "NOW" in dynamic
@@ -178,6 +206,12 @@ def test_headers_are_installed(installed):
     core = {p.name for p in (SOURCE / "include/opae/cxx/core").glob("*.h")}
     assert {p.name for p in (installed / "include/opae/cxx/core").glob("*.h")} == core
     assert (installed / "include/opae/cxx/core.h").exists()
+
+
+def test_libopaevfio_finds_libopaemem_beside_it(installed):
+    dynamic = output("readelf", "-d", library(installed, "libopaevfio.so.2"))
+    assert "[libopaemem.so.2]" in dynamic and "libopae-c" not in dynamic
+    assert re.search(r"RUNPATH.*\[\$ORIGIN\]", dynamic)
 
 
 def run_consumer(program, installed):
@@ -210,6 +244,34 @@ def test_the_cxx_layer_finds_the_library_beside_it(installed, tmp_path):
 
 LANGUAGES = [("c", "gcc", "libopae-c", "opae::opae-c", CONSUMER),
              ("cpp", "g++", "libopae-cxx-core", "opae::opae-cxx-core", CXX_CONSUMER)]
+
+
+MEM_CONSUMER = """
+#include <opae/mem_alloc.h>
+#include <stdio.h>
+int main(void)
+{
+	struct mem_alloc m;
+	uint64_t at = 0;
+	mem_alloc_init(&m);
+	if (mem_alloc_add_free(&m, 0x1000, 0x1000) || mem_alloc_get(&m, &at, 0x1000)) return 1;
+	mem_alloc_destroy(&m);
+	return puts("0 accelerators: success") < 0 || at != 0x1000;
+}
+"""
+LANGUAGES.append(("c", "gcc", "libopaemem", "opae::opaemem", MEM_CONSUMER))
+VFIO_CONSUMER = """
+#include <opae/vfio.h>
+#include <iostream>
+int main()
+{
+	struct opae_vfio v;
+	if (opae_vfio_open(&v, "ffff:ff:1f.7") != 1) return 1;
+	opae_vfio_close(&v);
+	std::cout << "0 accelerators: success" << std::endl;
+}
+"""
+LANGUAGES.append(("cpp", "g++", "libopaevfio", "opae::opaevfio", VFIO_CONSUMER))
 
 
 @pytest.mark.parametrize("suffix,compiler,package,target,text", LANGUAGES)

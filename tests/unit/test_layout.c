@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <opae/fpga.h>
+#include <opae/vfio.h>
 
 #include "tests/unit/check.h"
 
@@ -104,6 +105,78 @@ AT(fpga_token_header, object_id, 32);
 AT(fpga_token_header, guid, 40);
 AT(fpga_token_header, subsystem_vendor_id, 56);
 AT(fpga_token_header, subsystem_device_id, 58);
+
+/* The low-level libraries. */
+IS(OPAE_HASH_MAP_UNIQUE_KEYSPACE, 1);
+IS(OPAE_VFIO_BUF_PREALLOCATED, 1);
+
+SIZE(struct mem_link, 32);
+AT(struct mem_link, address, 0);
+AT(struct mem_link, size, 8);
+AT(struct mem_link, prev, 16);
+AT(struct mem_link, next, 24);
+SIZE(struct mem_alloc, 64);
+AT(struct mem_alloc, free, 0);
+AT(struct mem_alloc, allocated, 32);
+SIZE(opae_hash_map, 64);
+AT(opae_hash_map, num_buckets, 0);
+AT(opae_hash_map, hash_seed, 4);
+AT(opae_hash_map, buckets, 8);
+AT(opae_hash_map, flags, 16);
+AT(opae_hash_map, cleanup_context, 24);
+AT(opae_hash_map, key_hash, 32);
+AT(opae_hash_map, key_compare, 40);
+AT(opae_hash_map, key_cleanup, 48);
+AT(opae_hash_map, value_cleanup, 56);
+SIZE(opae_hash_map_item, 24);
+AT(opae_hash_map_item, key, 0);
+AT(opae_hash_map_item, value, 8);
+AT(opae_hash_map_item, next, 16);
+
+SIZE(struct opae_vfio, 264);
+AT(struct opae_vfio, lock, 0);
+AT(struct opae_vfio, cont_device, 40);
+AT(struct opae_vfio, cont_pciaddr, 48);
+AT(struct opae_vfio, cont_fd, 56);
+AT(struct opae_vfio, cont_ranges, 64);
+AT(struct opae_vfio, iova_alloc, 72);
+AT(struct opae_vfio, group.group_device, 136);
+AT(struct opae_vfio, group.group_fd, 144);
+AT(struct opae_vfio, device.device_fd, 152);
+AT(struct opae_vfio, device.device_config_offset, 160);
+AT(struct opae_vfio, device.device_num_regions, 168);
+AT(struct opae_vfio, device.regions, 176);
+AT(struct opae_vfio, device.device_num_irqs, 184);
+AT(struct opae_vfio, device.irqs, 192);
+AT(struct opae_vfio, cont_buffers, 200);
+SIZE(struct opae_vfio_buffer, 32);
+AT(struct opae_vfio_buffer, buffer_ptr, 0);
+AT(struct opae_vfio_buffer, buffer_size, 8);
+AT(struct opae_vfio_buffer, buffer_iova, 16);
+AT(struct opae_vfio_buffer, flags, 24);
+SIZE(struct opae_vfio_device_region, 40);
+AT(struct opae_vfio_device_region, region_index, 0);
+AT(struct opae_vfio_device_region, region_ptr, 8);
+AT(struct opae_vfio_device_region, region_size, 16);
+AT(struct opae_vfio_device_region, region_sparse, 24);
+AT(struct opae_vfio_device_region, next, 32);
+SIZE(struct opae_vfio_sparse_info, 32);
+AT(struct opae_vfio_sparse_info, index, 0);
+AT(struct opae_vfio_sparse_info, offset, 4);
+AT(struct opae_vfio_sparse_info, size, 8);
+AT(struct opae_vfio_sparse_info, ptr, 16);
+AT(struct opae_vfio_sparse_info, next, 24);
+SIZE(struct opae_vfio_device_irq, 40);
+AT(struct opae_vfio_device_irq, flags, 0);
+AT(struct opae_vfio_device_irq, index, 4);
+AT(struct opae_vfio_device_irq, count, 8);
+AT(struct opae_vfio_device_irq, event_fds, 16);
+AT(struct opae_vfio_device_irq, masks, 24);
+AT(struct opae_vfio_device_irq, next, 32);
+SIZE(struct opae_vfio_iova_range, 24);
+AT(struct opae_vfio_iova_range, start, 0);
+AT(struct opae_vfio_iova_range, end, 8);
+AT(struct opae_vfio_iova_range, next, 16);
 
 static void parent_and_child(void **state)
 {
