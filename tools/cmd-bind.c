@@ -207,11 +207,11 @@ static bool check_driver(const struct bind_record *rec, const struct pci_info *i
 	if (*info->driver && strcmp(info->driver, VFIO_PCI) && strcmp(info->driver, rec->driver))
 		return bind_refuse(rec->address, mend, "somebody has bound it to %s since", info->driver);
 	sysfs_number(&vfs, DEVICE "/sriov_numvfs", rec->address);
-	if (!rec->device || !vfs || rec->vfs || !strcmp(info->driver, rec->driver))
-		return true;
+	if (!vfs || vfs == rec->vfs || (!rec->vfs && (!rec->device || !strcmp(info->driver, rec->driver))))
+		return true; /* none, or ours; or they stay where they are */
 	snprintf(mend, sizeof(mend), "echo 0 | sudo tee " DEVICE "/sriov_numvfs", rec->address);
 	return bind_refuse(rec->address, mend, "it has %u VFs that `opae bind` did not make, and they "
-					       "would go with the driver", (unsigned int)vfs);
+					       "would go too", (unsigned int)vfs);
 }
 
 static bool check_holder(const char *address)

@@ -115,8 +115,8 @@ bool check_vfio_permission(struct subject *s, struct doctor_pci *p)
 	describe(node, first, sizeof(first));
 	if (p->by_group && p->by_device)
 		describe(no_device, second, sizeof(second));
-	step_wrong(s, "permission", "%s%s%s, and you are uid %u", first, *second ? "; for the other way " : "",
-		   second, geteuid());
+	step_wrong(s, "permission", "%s%s%s, and you are uid %u", first,
+		   *second ? "; for the other way " : "", second, geteuid());
 	if (!strcmp(node, CONTAINER))
 		return fix(s, "sudo chmod 0666 " CONTAINER "   # alone it opens nothing");
 	if (!strcmp(node, IOMMU))

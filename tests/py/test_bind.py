@@ -727,6 +727,31 @@ def test_vfs_that_cannot_be_bound_go_again(kernel):
     assert kernel.records() == [] and kernel.driver(PF) == "igb"
 
 
+def test_release_leaves_another_number_of_vfs_alone(kernel):
+    """Somebody has removed those of bind, and made others."""
+    kernel.pf()
+    kernel.bind("--vfs", "2", PF)
+    kernel.attribute(PF, "sriov_numvfs", "0\n")
+    eventually(lambda: not (kernel.pci / "devices" / PF / "virtfn0").is_symlink())
+    kernel.attribute(PF, "sriov_numvfs", "1\n")
+    eventually(lambda: (kernel.pci / "devices" / PF / "virtfn0").is_symlink())
+    kernel.refused("1 VFs that `opae bind` did not make", "sriov_numvfs", "release", PF)
+    kernel.attribute(PF, "sriov_numvfs", "0\n")
+    eventually(lambda: not (kernel.pci / "devices" / PF / "virtfn0").is_symlink())
+    kernel.good("release", PF)
+    assert kernel.records() == []
+
+
+def test_json_of_both(kernel):
+    bound = json.loads(kernel.bind("--json", CARD))
+    assert bound["schema"] == 1 and not bound["bind"]["dry_run"]
+    assert bound["bind"]["devices"] == [{"address": CARD, "state": "bound", "user": USER,
+                                         "driver_before": "igb", "nodes": ["/dev/vfio/7"]}]
+    assert len(bound["bind"]["steps"]) >= 3 and bound["bind"]["notes"] == []
+    released = json.loads(kernel.good("release", "--json", CARD))["release"]
+    assert released["devices"] == [{"address": CARD, "state": "released", "driver": "igb"}]
+
+
 def test_release_leaves_vfs_of_others_alone(kernel):
     kernel.pf()
     kernel.bind(PF)

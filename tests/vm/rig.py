@@ -8,6 +8,7 @@
     results["registers"].good()
 
 Nothing outlives run(): QEMU and the cards end with it, also when this process is killed."""
+import fcntl
 import json
 import os
 import re
@@ -141,7 +142,7 @@ class Machine:
         The guest is ended when deadline_s have passed, or when a command's result is grace_s later
         than its limit allows: then the guest hangs."""
         start = time.monotonic()
-        folder = Path(tempfile.mkdtemp(prefix="opae-vm."))  # a short path: a socket's has at most 107 bytes
+        folder, lock = work_folder()
         started = []
         try:
             size = self._write_image(folder)
@@ -149,7 +150,7 @@ class Machine:
                 started.append(self._card(folder, name, board))
             qemu = self._start(folder)
             started.insert(0, qemu)
-            self._wait(qemu, folder / "results", start + deadline_s, grace_s)
+            self._wait(started, folder, start + deadline_s, grace_s)
             if self.shell:
                 return Results()
             results = self._results(folder, qemu)
@@ -162,6 +163,7 @@ class Machine:
                 p.kill()
                 p.wait()
             shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
 
     def _write_image(self, folder):
         image = self.image
@@ -179,6 +181,7 @@ class Machine:
                    f"user:x:{USER}:{USER}::/tmp:/bin/sh\n"
                    "nobody:x:65534:65534::/tmp:/bin/sh\n")
         image.text("/etc/group", f"root:x:0:\nuser:x:{USER}:\nnogroup:x:65534:\n")
+        image.text("/rig/signal", (HERE / "guest/signal.sh").read_text(), 0o755)
         image.text("/init", (HERE / "guest/init.sh").read_text(), 0o755)
         image.add(BUILD / "tests/vm/guest/vm-one", "/rig/one")
         for module in sorted((self.kernel / "modules").iterdir()):
@@ -257,18 +260,29 @@ class Machine:
             return subprocess.Popen(self._arguments(folder), env=env, stdin=subprocess.DEVNULL, stdout=log,
                                     stderr=subprocess.STDOUT)
 
-    def _wait(self, qemu, results, deadline, grace_s):
-        limits, seen, last = list(self.limits.values()) + [10], 0, deadline
+    def _wait(self, started, folder, deadline, grace_s):
+        """Until QEMU ends, or has to be ended. Does meanwhile what the guest asks for by /rig/signal."""
+        qemu, cards = started[0], {p.name: p for p in started[1:]}
+        port, seen, handled, last = folder / "results", 0, 0, deadline
+        limits = list(self.limits.values()) + [10]
         while not self.shell and qemu.poll() is None:
-            size = results.stat().st_size if results.exists() else 0
+            size = port.stat().st_size if port.exists() else 0
             if size > seen:  # one record when the guest is ready, one for each command
-                records = len(list(parse(results.read_bytes())))
-                limit = limits[min(max(records, 1), len(limits)) - 1]
-                seen, last = size, time.monotonic() + limit + grace_s
-            if time.monotonic() > min(deadline, last):
+                records = [r.name for r in parse(port.read_bytes())]
+                for name in records[handled:]:
+                    if name.startswith("!signal/"):
+                        cards[name.split("/")[1]].send_signal(signal.SIGUSR1)
+                ended = sum(not name.startswith("!signal/") for name in records)
+                limit = limits[min(max(ended, 1), len(limits)) - 1]
+                seen, handled, last = size, len(records), time.monotonic() + limit + grace_s
+            if time.monotonic() > min(deadline, last) or self._stopped(folder):
                 qemu.kill()
             time.sleep(0.02)
         qemu.wait()
+
+    def _stopped(self, folder):
+        """QEMU does not end when KVM gives up, it only stops."""
+        return self.accel == "kvm" and "KVM internal error" in (folder / "qemu.log").read_text()
 
     def _results(self, folder, qemu):
         results = Results()
@@ -294,6 +308,25 @@ class Machine:
         if qemu.returncode != ENDED and all(r.rc is not None for r in results.values()):
             raise RigError(f"QEMU ended with {qemu.returncode} after all commands\n{tail}")
         return results
+
+
+def work_folder():
+    """A new folder and the lock that says it is in use.
+
+    The path is short: a socket's has at most 107 bytes. Folders whose process was killed go."""
+    top = Path(tempfile.gettempdir())
+    for old in top.glob("opae-vm.*/lock"):
+        try:
+            with open(old) as f:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - os.fstat(f.fileno()).st_mtime > 60:  # it may be on its way to its lock
+                    shutil.rmtree(old.parent, ignore_errors=True)
+        except OSError:
+            continue
+    folder = Path(tempfile.mkdtemp(prefix="opae-vm."))
+    lock = open(folder / "lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return folder, lock
 
 
 def parse(data):

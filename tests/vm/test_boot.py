@@ -6,11 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import fetch
 import pytest
+import rig
 from rig import USER, RigError
 
 HERE = Path(__file__).parent
@@ -18,7 +20,8 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def guest(vm):
-    m = vm(edu=True, cards={"one": {}, "two": {"board": "n6000"}}, igb=True, hugepages=16)
+    cards = {"one": {}, "two": {"board": "n6000"}, "gone": {"faults": "gone"}}
+    m = vm(edu=True, cards=cards, igb=True, hugepages=16)
     m.bind("edu")
     m.bind("one", owner=USER)
     m.bind("igb")
@@ -38,6 +41,9 @@ def guest(vm):
          "cat $CARD/device", env={"CARD": m.address("two")})
     m.sh("virtual", f"cd /sys/bus/pci/devices/{m.address('igb')}; echo 2 >sriov_numvfs; "
          "for v in virtfn*; do readlink -f $v/iommu_group; done; echo 0 >sriov_numvfs")
+    m.sh("gone", "cd /sys/bus/pci/devices/$CARD; echo 1 >enable; read at rest <resource; "
+         "devmem $at 32; /rig/signal gone; until [ $(devmem $at 32) = 0xFFFFFFFF ]; do :; done; echo gone",
+         env={"CARD": m.address("gone")}, limit_s=20)
     return m.run()
 
 
@@ -76,6 +82,10 @@ def test_each_device_has_its_own_group(guest):
 
 def test_a_card_goes_and_comes_back(guest):
     assert guest["again"].good() == "0xbcce\n"
+
+
+def test_a_card_fails_when_the_guest_says_so(guest):
+    assert guest["gone"].good().split("\n")[1] == "gone" and "0xFFFFFFFF" not in guest["gone"].output
 
 
 def test_virtual_functions_of_a_device_that_vfio_pci_has(guest):
@@ -141,6 +151,17 @@ def test_nothing_outlives_a_rig_that_is_killed(vm, tmp_path):
     while any(alive(pid) for pid in left):
         assert time.monotonic() < end, "QEMU or a card is still there"
         time.sleep(0.05)
+
+
+def test_a_killed_rigs_folder_goes_later(vm, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (old, dead), (new, held) = rig.work_folder(), rig.work_folder()
+    dead.close()
+    os.utime(old / "lock", (0, 0))
+    os.utime(new / "lock", (0, 0))
+    rig.work_folder()[1].close()
+    assert not old.exists() and new.exists()
+    held.close()
 
 
 def alive(pid):

@@ -81,6 +81,8 @@ while read -r address driver owner; do
 	bind "$address" "$driver" "$owner"
 done </rig/plan
 echo "RIG ready $(cut -d ' ' -f 1 /proc/uptime)"
+chmod 666 "$PORT"
+echo "$PORT" >/rig/port
 printf '@ !ready 0 0 0 0\n\n' >"$PORT"
 . /rig/commands
 /rig/one -p "$PORT" -n '!dmesg' -- dmesg
