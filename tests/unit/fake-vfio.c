@@ -179,11 +179,14 @@ static int set_irqs(const struct vfio_irq_set *s)
 		*on = 0;
 		return 0;
 	}
-	if (*on)
-		return s->start + s->count > *on ? -EINVAL : 0;
-	if (s->count > fake.vectors)
+	if (*on && s->start + s->count > *on)
+		return -EINVAL;
+	if (!*on && s->count > fake.vectors)
 		return fake.vectors ? (int)fake.vectors : -ENOSPC;
-	*on = s->count;
+	if (!*on)
+		*on = s->count;
+	if (s->index == VFIO_PCI_MSIX_IRQ_INDEX)
+		memcpy(fake.bound + s->start, s->data, s->count * sizeof(int32_t));
 	return 0;
 }
 

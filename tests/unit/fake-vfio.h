@@ -34,6 +34,7 @@ struct fake_vfio {
 	uint32_t vectors;   /* that the host has left */
 	unsigned int mapped_dma, mapped; /* mappings of the IOMMU, of the process */
 	uint32_t irqs_on[5];		 /* vectors that are on, by index */
+	int32_t bound[FAKE_MSIX];	 /* the eventfds of MSI-X */
 	char opened[96];		 /* by which name the device was asked for */
 };
 

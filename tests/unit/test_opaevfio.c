@@ -359,6 +359,7 @@ static void what_the_kernel_keeps_is_not_given_again(void **state)
 	uint64_t first, second;
 	uint8_t *buf = NULL;
 	size_t size = 4096;
+	int taken = 0;
 
 	(void)state;
 	assert_int_equal(opae_vfio_buffer_allocate(&v, &size, &buf, &first), 0);
@@ -376,6 +377,11 @@ static void what_the_kernel_keeps_is_not_given_again(void **state)
 	fake.huge = true;
 	assert_int_equal(opae_vfio_buffer_allocate(&v, &size, &buf, &first), 4);
 	assert_int_equal(fake.mapped_dma, 1);
+	assert_int_equal(mem_alloc_get(&v.iova_alloc, &first, 0x1000), 0); /* and no address is lost */
+	assert_int_equal(first, second + 0x1000);
+	for (struct mem_link *l = v.iova_alloc.allocated.next; l != &v.iova_alloc.allocated; l = l->next)
+		taken++;
+	assert_int_equal(taken, 3);
 }
 
 static void constraint(void **state)
@@ -434,9 +440,12 @@ static void interrupts(void **state)
 	assert_int_equal(opae_vfio_irq_enable(&v, 2, 7, 6), 0);
 	assert_int_equal(msix->event_fds[3], 5);
 	assert_int_equal(msix->event_fds[7], 6);
+	for (int i = 0; i < (int)FAKE_MSIX; i++)
+		assert_int_equal(fake.bound[i], i == 3 ? 5 : i == 7 ? 6 : -1);
 	assert_int_equal(opae_vfio_irq_mask(&v, 2, 3), -ENOTTY);
 	assert_int_equal(msix->masks[3], 0);
 	assert_int_equal(opae_vfio_irq_disable(&v, 2, 3), 0);
+	assert_int_equal(fake.bound[3], -1);
 	assert_int_equal(fake.irqs_on[2], FAKE_MSIX);
 	fake.fail_request = VFIO_DEVICE_SET_IRQS;
 	fake.fail_errno = EIO;
