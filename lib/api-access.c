@@ -13,6 +13,8 @@ static fpga_result open_entered(struct wrapped_handle *w, int flags, bool alone)
 	fpga_result r = detail_finish(w->table->fpgaOpen(w->token->plugin, &w->plugin, flags),
 				      "fpgaOpen", w->adapter->name);
 
+	if (r == FPGA_OK)
+		handle_get_windows(w);
 	if (r != FPGA_OK || alone)
 		return r;
 	r = children_open(w, flags);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * MMIO. The shell asks one thing: is the handle ours and open. Region, bounds and alignment are
- * the business of the plugin, which owns the mapping. No lock and no allocation here.
+ * the business of the plugin, which owns the mapping; what it has mapped it may have said (struct
+ * opae_mmio_window), and an access inside that is made right here. Everything else, and every access
+ * that is not as it should be, is a call of the plugin. No lock and no allocation here.
  */
 #include <string.h>
 
@@ -24,7 +26,7 @@ static fpga_result no_value(const char *call)
 	return fail(FPGA_INVALID_PARAM, "%s: value is NULL", call);
 }
 
-/* After handle_enter_fast(). */
+/* After handle_enter_fast(), with the handle as the record's object. */
 static __attribute__((cold, noinline)) fpga_result leave_failed(fpga_result r,
 								struct guard_thread *t,
 								const char *call)
@@ -36,12 +38,57 @@ static __attribute__((cold, noinline)) fpga_result leave_failed(fpga_result r,
 	return r;
 }
 
+/* The registers are the device's, and their pages are replaced when it dies: no race of the program. */
+#define DEVICE_ACCESS __attribute__((no_sanitize_thread))
+
+/*
+ * Is the access in the region's window, and aligned? The bits that must be 0 become the highest, so that one
+ * comparison finds both.
+ */
+static inline __attribute__((always_inline)) bool in_window(const struct wrapped_handle *w, uint32_t num,
+							    uint64_t offset, unsigned int shift)
+{
+	uint64_t in;
+
+	if (__builtin_expect(num >= HANDLE_WINDOWS, 0))
+		return false;
+	in = offset - w->windows[num].offset;
+	return __builtin_expect((in >> shift | in << (64 - shift)) < w->windows[num].len >> shift, 1);
+}
+
+static inline __attribute__((always_inline)) volatile void *
+window_at(const struct wrapped_handle *w, uint32_t num, uint64_t offset)
+{
+	return w->windows[num].at + (offset - w->windows[num].offset);
+}
+
+static inline __attribute__((always_inline)) bool is_gone(const struct wrapped_handle *w, uint32_t num)
+{
+	return __builtin_expect(__atomic_load_n(w->windows[num].dead, __ATOMIC_RELAXED), 0);
+}
+
+/* What came of an access to a window. */
+static fpga_result after(const struct wrapped_handle *w, uint32_t num)
+{
+	return is_gone(w, num) ? w->windows[num].gone(w->plugin) : FPGA_OK;
+}
+
+/* After an access to a window whose device is no more. */
+static __attribute__((cold, noinline)) fpga_result
+leave_gone(struct guard_thread *t, const struct wrapped_handle *w, uint32_t num, const char *call)
+{
+	fpga_result r = w->windows[num].gone(w->plugin);
+
+	t->object = w;
+	return leave_failed(r, t, call);
+}
+
 /*
  * Each access is there twice: the short way, which keeps one register across one call, and in a
  * function of its own all that is rare, which would otherwise make the short way save more.
  */
-#define READ(name, type)                                                                           \
-	static __attribute__((noinline)) fpga_result name##_slowly(                                \
+#define READ(name, type, shift)                                                                         \
+	DEVICE_ACCESS static __attribute__((noinline)) fpga_result name##_slowly(                  \
 		fpga_handle handle, uint32_t mmio_num, uint64_t offset, type *value)               \
 	{                                                                                          \
 		struct wrapped_handle *w = handle_enter(handle);                                   \
@@ -50,9 +97,14 @@ static __attribute__((cold, noinline)) fpga_result leave_failed(fpga_result r,
 			return handle_bad(#name);                                                  \
 		if (!value)                                                                        \
 			return no_value(#name);                                                    \
+		if (in_window(w, mmio_num, offset, shift)) {                                       \
+			*value = *(const volatile type *)window_at(w, mmio_num, offset);           \
+			return leave(after(w, mmio_num), w, #name);                                \
+		}                                                                                  \
 		return leave(w->table->name(w->plugin, mmio_num, offset, value), w, #name);        \
 	}                                                                                          \
                                                                                                    \
+	DEVICE_ACCESS                                                                              \
 	fpga_result name(fpga_handle handle, uint32_t mmio_num, uint64_t offset, type *value)      \
 	{                                                                                          \
 		const struct wrapped_handle *w;                                                    \
@@ -61,6 +113,14 @@ static __attribute__((cold, noinline)) fpga_result leave_failed(fpga_result r,
                                                                                                    \
 		if (__builtin_expect(!t, 0))                                                       \
 			return name##_slowly(handle, mmio_num, offset, value);                     \
+		if (in_window(w, mmio_num, offset, shift)) {                                       \
+			*value = *(const volatile type *)window_at(w, mmio_num, offset);           \
+			if (is_gone(w, mmio_num))                                                  \
+				return leave_gone(t, w, mmio_num, #name);                          \
+			guard_leave_fast(t);                                                       \
+			return FPGA_OK;                                                            \
+		}                                                                                  \
+		t->object = w;                                                                     \
 		r = w->table->name(w->plugin, mmio_num, offset, value);                            \
 		if (__builtin_expect(r != FPGA_OK, 0))                                             \
 			return leave_failed(r, t, #name);                                          \
@@ -68,17 +128,22 @@ static __attribute__((cold, noinline)) fpga_result leave_failed(fpga_result r,
 		return FPGA_OK;                                                                    \
 	}
 
-#define WRITE(name, type)                                                                          \
-	static __attribute__((noinline)) fpga_result name##_slowly(                                \
+#define WRITE(name, type, shift)                                                                        \
+	DEVICE_ACCESS static __attribute__((noinline)) fpga_result name##_slowly(                  \
 		fpga_handle handle, uint32_t mmio_num, uint64_t offset, type value)                \
 	{                                                                                          \
 		struct wrapped_handle *w = handle_enter(handle);                                   \
                                                                                                    \
 		if (!w)                                                                            \
 			return handle_bad(#name);                                                  \
+		if (in_window(w, mmio_num, offset, shift)) {                                       \
+			*(volatile type *)window_at(w, mmio_num, offset) = value;                  \
+			return leave(after(w, mmio_num), w, #name);                                \
+		}                                                                                  \
 		return leave(w->table->name(w->plugin, mmio_num, offset, value), w, #name);        \
 	}                                                                                          \
                                                                                                    \
+	DEVICE_ACCESS                                                                              \
 	fpga_result name(fpga_handle handle, uint32_t mmio_num, uint64_t offset, type value)       \
 	{                                                                                          \
 		const struct wrapped_handle *w;                                                    \
@@ -87,6 +152,14 @@ static __attribute__((cold, noinline)) fpga_result leave_failed(fpga_result r,
                                                                                                    \
 		if (__builtin_expect(!t, 0))                                                       \
 			return name##_slowly(handle, mmio_num, offset, value);                     \
+		if (in_window(w, mmio_num, offset, shift)) {                                       \
+			*(volatile type *)window_at(w, mmio_num, offset) = value;                  \
+			if (is_gone(w, mmio_num))                                                  \
+				return leave_gone(t, w, mmio_num, #name);                          \
+			guard_leave_fast(t);                                                       \
+			return FPGA_OK;                                                            \
+		}                                                                                  \
+		t->object = w;                                                                     \
 		r = w->table->name(w->plugin, mmio_num, offset, value);                            \
 		if (__builtin_expect(r != FPGA_OK, 0))                                             \
 			return leave_failed(r, t, #name);                                          \
@@ -94,10 +167,10 @@ static __attribute__((cold, noinline)) fpga_result leave_failed(fpga_result r,
 		return FPGA_OK;                                                                    \
 	}
 
-READ(fpgaReadMMIO64, uint64_t)
-READ(fpgaReadMMIO32, uint32_t)
-WRITE(fpgaWriteMMIO64, uint64_t)
-WRITE(fpgaWriteMMIO32, uint32_t)
+READ(fpgaReadMMIO64, uint64_t, 3)
+READ(fpgaReadMMIO32, uint32_t, 2)
+WRITE(fpgaWriteMMIO64, uint64_t, 3)
+WRITE(fpgaWriteMMIO32, uint32_t, 2)
 
 fpga_result fpgaWriteMMIO512(fpga_handle handle, uint32_t mmio_num, uint64_t offset,
 			     const void *value)

@@ -205,6 +205,7 @@ static fpga_result open_candidate(struct wrapped_handle *parent, struct candidat
 		r = w->table->fpgaOpen(t->plugin, &w->plugin, flags | FPGA_OPEN_HAS_PARENT_AFU);
 	}
 	if (r == FPGA_OK) {
+		handle_get_windows(w);
 		*id = id_add(&handles, w);
 		if (*id)
 			return FPGA_OK;

@@ -27,7 +27,7 @@ struct id_slot;
 struct guard_thread {
 	_Atomic uint64_t active[GUARD_DEPTH + 1]; /* the last one stays 0 */
 	/* The thread's alone, for handle_enter_fast(): */
-	const void *object;                  /* what its section works on */
+	const void *object;                  /* what its section works on, for who asks later */
 	struct id_slot *slots[GUARD_SLOTS]; /* where it found handles; a guess, but never NULL */
 	atomic_bool in_use;
 	struct guard_thread *next;

@@ -125,6 +125,23 @@ fpga_result handle_bad(const char *call)
 		    "%s: not a handle, or one that was closed; handles come from fpgaOpen", call);
 }
 
+static bool good_window(const struct opae_mmio_window *w)
+{
+	return w->at && w->dead && w->gone && !(w->offset % 64) && !(w->len % 64) &&
+	       w->offset <= UINT64_MAX - w->len;
+}
+
+void handle_get_windows(struct wrapped_handle *w)
+{
+	for (uint32_t i = 0; i < HANDLE_WINDOWS; i++) {
+		struct opae_mmio_window *win = &w->windows[i];
+
+		if (!w->table->mmio_window || w->table->mmio_window(w->plugin, i, win) != FPGA_OK ||
+		    !good_window(win))
+			*win = (struct opae_mmio_window){ .len = 0 };
+	}
+}
+
 /* The id is out of force already; nobody else can enter any more. */
 fpga_result handle_close_entered(void *id, struct wrapped_handle *w)
 {

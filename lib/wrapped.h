@@ -20,6 +20,9 @@ struct wrapped_token {
 	atomic_uint refs;
 };
 
+/* An accelerator's registers, and its signal tap. */
+#define HANDLE_WINDOWS 2u
+
 struct wrapped_handle {
 	const opae_api_adapter_table *table;
 	fpga_handle plugin;
@@ -27,7 +30,11 @@ struct wrapped_handle {
 	struct wrapped_token *token;
 	struct children *children; /* of an accelerator with several ports; else NULL */
 	bool is_child;		   /* closed with its parent, and not otherwise */
+	struct opae_mmio_window windows[HANDLE_WINDOWS]; /* of the first regions; len 0: none */
 };
+
+/* After the plugin's open. */
+void handle_get_windows(struct wrapped_handle *w);
 
 struct wrapped_event {
 	pthread_mutex_t lock; /* guards the two below */
@@ -67,8 +74,8 @@ static inline struct id_slot **handle_guess(struct guard_thread *t, fpga_handle 
 
 /*
  * For register accesses: where the thread found the handle last. NULL: handle_enter() finds out, and
- * remembers where. Otherwise guard_leave_fast() must follow; until then object is the handle's, so that
- * a call need keep nothing but this pointer.
+ * remembers where. Otherwise guard_leave_fast() must follow; until then the record's object is the caller's
+ * to use, so that across a call it need keep nothing but this pointer.
  */
 static inline __attribute__((always_inline)) struct guard_thread *
 handle_enter_fast(fpga_handle id, const struct wrapped_handle **w)
@@ -78,7 +85,6 @@ handle_enter_fast(fpga_handle id, const struct wrapped_handle **w)
 	if (__builtin_expect(!guard_enter_fast((uint64_t)(uintptr_t)id, t), 0))
 		return NULL;
 	*w = id_slot_object(*handle_guess(t, id), id);
-	t->object = *w;
 	if (__builtin_expect(*w != NULL, 1))
 		return t;
 	guard_leave_fast(t);

@@ -31,9 +31,25 @@ extern "C" {
 
 #define OPAE_PLUGIN_MAGIC UINT64_C(0x6e6967756c504f41) /* "AOPlugin", little-endian */
 #define OPAE_PLUGIN_ABI_MAJOR 1
-#define OPAE_PLUGIN_ABI_MINOR 0
+#define OPAE_PLUGIN_ABI_MINOR 1 /* 1: mmio_window */
 /** A table larger than this is taken for garbage and refused. */
 #define OPAE_PLUGIN_TABLE_MAX 65536u
+
+/**
+ * A part of an MMIO region that the plugin has mapped. Aligned accesses of 4 and 8 bytes that begin in it are
+ * made by the shell itself, by one volatile load or store, without a call of the plugin. All of it stays
+ * as it is until fpgaClose() is called.
+ */
+struct opae_mmio_window {
+	volatile unsigned char *at; /**< of the window's first byte, at a line of 64 bytes */
+	uint64_t offset;	    /**< of that byte in the region: a multiple of 64 */
+	uint64_t len;		    /**< bytes, a multiple of 64 */
+	/** Not 0: the device is gone. Looked at after each access, which itself must not fault: a plugin
+	 * handles SIGBUS in its windows. */
+	const volatile unsigned char *dead;
+	/** Called with the handle after an access that found it so: sets the reason, returns the code. */
+	fpga_result (*gone)(fpga_handle handle);
+};
 
 /** One configuration parameter, for people: `opae plugins` prints it. */
 struct opae_plugin_param {
@@ -275,6 +291,14 @@ typedef struct _opae_api_adapter_table {
 	fpga_result (*fpgaGetMetricsThresholdInfo)(fpga_handle handle,
 						   struct metric_threshold *metric_thresholds,
 						   uint32_t *num_thresholds);
+	/**@}*/
+
+	/** @name Since ABI 1.1 */
+	/**@{*/
+	/** What of a region the shell may access itself; asked once, after fpgaOpen. Any code but FPGA_OK:
+	 * nothing, and each access is a call. Missing: the same. */
+	fpga_result (*mmio_window)(fpga_handle handle, uint32_t mmio_num,
+				   struct opae_mmio_window *window);
 	/**@}*/
 } opae_api_adapter_table;
 

@@ -287,3 +287,27 @@ fpga_result vfio_mmio_info(fpga_handle handle, uint32_t num, struct opaex_mmio_i
 	};
 	return FPGA_OK;
 }
+
+static fpga_result gone(fpga_handle handle)
+{
+	return dead(handle);
+}
+
+_Static_assert(sizeof(atomic_bool) == 1, "the shell looks at the flag as a byte");
+
+fpga_result vfio_mmio_window(fpga_handle handle, uint32_t num, struct opae_mmio_window *window)
+{
+	const struct handle *h = handle;
+	const struct mmio *m = &h->mmio[num < MAX_MMIO ? num : 0];
+
+	if (num >= h->num_mmio || !m->window_len || m->window % 64)
+		return FPGA_NOT_SUPPORTED;
+	*window = (struct opae_mmio_window){
+		.at = m->at,
+		.offset = m->window,
+		.len = m->window_len,
+		.dead = (const volatile unsigned char *)(uintptr_t)&h->dev->dead,
+		.gone = gone,
+	};
+	return FPGA_OK;
+}

@@ -146,6 +146,7 @@ static void fill(opae_api_adapter_table *t)
 	t->fpgaMapMMIO = vfio_map_mmio;
 	t->fpgaUnmapMMIO = vfio_unmap_mmio;
 	t->mmio_info = vfio_mmio_info;
+	t->mmio_window = vfio_mmio_window;
 	t->fpgaPrepareBuffer = vfio_prepare_buffer;
 	t->fpgaReleaseBuffer = vfio_release_buffer;
 	t->fpgaGetIOAddress = vfio_get_ioaddress;

@@ -155,6 +155,7 @@ fpga_result vfio_write32(fpga_handle handle, uint32_t num, uint64_t offset, uint
 fpga_result vfio_write512(fpga_handle handle, uint32_t num, uint64_t offset, const void *value);
 fpga_result vfio_map_mmio(fpga_handle handle, uint32_t num, uint64_t **ptr);
 fpga_result vfio_unmap_mmio(fpga_handle handle, uint32_t num);
+fpga_result vfio_mmio_window(fpga_handle handle, uint32_t num, struct opae_mmio_window *window);
 fpga_result vfio_mmio_info(fpga_handle handle, uint32_t num, struct opaex_mmio_info *info);
 fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **buf, uint64_t *wsid,
 				int flags);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/loader/odd_objects.h"
+#include "tests/loader/rig.h"
 
 /* For the preprocessor, so no enum. */
 #define GOOD 0
@@ -35,6 +36,8 @@
 #define CALLS_BACK 17 /* into the API, from everywhere */
 #define ENUMERATE_FAILS 18
 #define EMPTY 19 /* fills in nothing */
+#define WINDOWS 20 /* a part of the registers is the shell's to access */
+#define BAD_WINDOWS 21 /* parts that no shell should believe in */
 
 #define REGS 65536u
 #define BUFFERS 16u
@@ -79,6 +82,7 @@ struct odd_handle {
 	struct odd_token token;
 	uint8_t regs[REGS];
 	void *buffers[BUFFERS];
+	volatile unsigned char dead;
 };
 
 static struct model *models;
@@ -270,6 +274,8 @@ static fpga_result odd_read64(fpga_handle handle, uint32_t num, uint64_t offset,
 	if (num || offset % 8 || offset > REGS - 8)
 		return FPGA_INVALID_PARAM;
 	*value = __atomic_load_n((uint64_t *)(void *)(h->regs + offset), __ATOMIC_RELAXED);
+	if (ODD == WINDOWS || ODD == BAD_WINDOWS)
+		*value ^= ODD_CALLED; /* so that a test sees who read */
 	return FPGA_OK;
 }
 
@@ -280,6 +286,27 @@ static fpga_result odd_write64(fpga_handle handle, uint32_t num, uint64_t offset
 	if (num || offset % 8 || offset > REGS - 8)
 		return FPGA_INVALID_PARAM;
 	__atomic_store_n((uint64_t *)(void *)(h->regs + offset), value, __ATOMIC_RELAXED);
+	if (ODD == WINDOWS && offset == REGS - 8)
+		h->dead = 1;
+	return FPGA_OK;
+}
+
+static fpga_result odd_gone(fpga_handle handle)
+{
+	(void)handle;
+	return FPGA_RECONF_ERROR; /* one that nobody else would answer with */
+}
+
+static fpga_result odd_window(fpga_handle handle, uint32_t num, struct opae_mmio_window *window)
+{
+	struct odd_handle *h = handle;
+
+	if (num)
+		return FPGA_NOT_SUPPORTED;
+	*window = (struct opae_mmio_window){ .at = h->regs + 64, .offset = 64, .len = 128,
+					     .dead = &h->dead, .gone = odd_gone };
+	if (ODD == BAD_WINDOWS)
+		window->len = 100;
 	return FPGA_OK;
 }
 
@@ -403,6 +430,8 @@ static void fill(opae_api_adapter_table *t)
 	t->fpgaReadMMIO64 = odd_read64;
 	t->fpgaWriteMMIO64 = odd_write64;
 	t->mmio_info = odd_info;
+	if (ODD == WINDOWS || ODD == BAD_WINDOWS)
+		t->mmio_window = odd_window;
 	t->fpgaPrepareBuffer = odd_prepare;
 	t->fpgaReleaseBuffer = odd_release;
 	t->fpgaGetIOAddress = odd_io_address;

@@ -6,6 +6,9 @@
 #include <opae/ext.h>
 #include <opae/fpga.h>
 
+/* What the variants with windows add to each value that the plugin itself reads. */
+#define ODD_CALLED UINT64_C(0xca11ed0000000000)
+
 /* instances: "NAME:VARIANT:JSON" each, NULL-terminated; VARIANT names libodd-VARIANT.so. */
 void rig_start(const char *const *instances);
 void rig_stop(void);

@@ -61,7 +61,7 @@ static void bad_magic(void **state)
 static void wrong_abi(void **state)
 {
 	(void)state;
-	refused("wrong_abi", "ABI 9.0; this library needs 1.x");
+	refused("wrong_abi", "ABI 9.1; this library needs 1.x");
 }
 
 static void bad_sizes(void **state)
@@ -303,6 +303,78 @@ static void everything_is_invalid_after_finalize(void **state)
 	assert_int_equal(rig_count(NULL), 0);
 }
 
+static fpga_handle open_odd(const char *variant)
+{
+	const char *const list[] = { variant, NULL };
+	fpga_token t;
+	fpga_handle h;
+
+	rig_start(list);
+	t = rig_token(0, FPGA_ACCELERATOR, 0);
+	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_OK);
+	fpgaDestroyToken(&t);
+	return h;
+}
+
+static uint64_t read64(fpga_handle h, uint64_t offset)
+{
+	uint64_t v = 0;
+
+	assert_int_equal(fpgaReadMMIO64(h, 0, offset, &v), FPGA_OK);
+	return v;
+}
+
+/* The window is [64, 192): what is in it the shell does, and the plugin all else. */
+static void registers_that_are_the_shells_to_access(void **state)
+{
+	fpga_handle h = open_odd("odd:windows:");
+	uint32_t half = 0;
+	uint64_t v;
+
+	(void)state;
+	for (uint64_t at = 0; at < 256; at += 8)
+		assert_int_equal(fpgaWriteMMIO64(h, 0, at, at << 32 | (at + 1)), FPGA_OK);
+	for (uint64_t at = 0; at < 256; at += 8)
+		assert_int_equal(read64(h, at) ^ (at < 64 || at >= 192 ? ODD_CALLED : 0),
+				 at << 32 | (at + 1));
+	assert_int_equal(fpgaReadMMIO32(h, 0, 188, &half), FPGA_OK); /* the last one */
+	assert_int_equal(half, 184);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 64, 7), FPGA_OK);
+	assert_int_equal(read64(h, 64), UINT64_C(64) << 32 | 7);
+	/* Of these the plugin is asked, which has no 32-bit access, no other region, and nothing crooked. */
+	assert_int_equal(fpgaReadMMIO32(h, 0, 60, &half), FPGA_NOT_SUPPORTED);
+	assert_int_equal(fpgaReadMMIO32(h, 0, 192, &half), FPGA_NOT_SUPPORTED);
+	for (uint64_t at = 65; at < 72; at++) {
+		assert_int_equal(fpgaReadMMIO64(h, 0, at, &v), FPGA_INVALID_PARAM);
+		assert_int_equal(fpgaWriteMMIO64(h, 0, at, 0), FPGA_INVALID_PARAM);
+	}
+	assert_int_equal(fpgaReadMMIO32(h, 0, 66, &half), FPGA_NOT_SUPPORTED);
+	for (uint32_t num = 1; num; num <<= 1)
+		assert_int_equal(fpgaReadMMIO64(h, num, 64, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaReadMMIO64(h, 0, UINT64_MAX - 7, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaReadMMIO64(h, 0, UINT64_MAX - 63, &v), FPGA_INVALID_PARAM);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 64, NULL), FPGA_INVALID_PARAM);
+	/* The device goes: whoever finds out is told why, and the handle closes as ever. */
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 65536 - 8, 1), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 64, &v), FPGA_RECONF_ERROR);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, 64, 1), FPGA_RECONF_ERROR);
+	assert_int_equal(fpgaReadMMIO32(h, 0, 64, &half), FPGA_RECONF_ERROR);
+	assert_int_equal(fpgaWriteMMIO32(h, 0, 64, 1), FPGA_RECONF_ERROR);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+	assert_int_equal(fpgaReadMMIO64(h, 0, 64, &v), FPGA_INVALID_PARAM);
+	rig_stop();
+}
+
+static void a_window_that_cannot_be_is_none(void **state)
+{
+	fpga_handle h = open_odd("odd:bad_windows:");
+
+	(void)state;
+	assert_int_equal(read64(h, 64), ODD_CALLED);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+	rig_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +389,8 @@ int main(void)
 		cmocka_unit_test(configure_overruns),
 		cmocka_unit_test(initialize_fails),
 		cmocka_unit_test(smaller_table),
+		cmocka_unit_test(registers_that_are_the_shells_to_access),
+		cmocka_unit_test(a_window_that_cannot_be_is_none),
 		cmocka_unit_test(larger_table),
 		cmocka_unit_test(garbage_counts),
 		cmocka_unit_test(writes_past_max_tokens),
