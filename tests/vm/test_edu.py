@@ -27,6 +27,7 @@ def one(vm):
     m.bind("nlb0", owner=USER)
     for way in WAYS:
         program(m, "edu", way)
+        program(m, "gone", way, uid=0)
     return m.run()
 
 
@@ -34,3 +35,8 @@ def one(vm):
 def test_edu(one, way):
     assert one[f"edu/{way}"].tap() == 14
     assert re.search(r"DMAR: \[DMA Write.*00:03\.0\]", one[f"edu/{way}"].dmesg)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_devices_that_go_and_come(one, way):
+    assert one[f"gone/{way}"].tap() == 16
