@@ -64,7 +64,13 @@ static bool is_dead(const struct device *d)
 	return atomic_load(&d->base.dead);
 }
 
-/* Lock held. Returns rc. */
+/* What the kernel refuses as malformed is no fault of the program's arguments, which were checked. */
+static int as_seen(int rc)
+{
+	return rc == -EINVAL || rc == -ENAMETOOLONG ? -EIO : rc;
+}
+
+/* Lock held. Returns rc, as seen from the program. */
 static int note(struct device *d, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static int note(struct device *d, int rc, const char *fmt, ...)
 {
@@ -75,7 +81,7 @@ static int note(struct device *d, int rc, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(d->why, sizeof(d->why), fmt, ap);
 	va_end(ap);
-	return rc;
+	return as_seen(rc);
 }
 
 /* ---- the device is taken back ---- */
@@ -240,7 +246,7 @@ static int way_open(const char *address, const struct vdev_options *opt, char *w
 	}
 	if (rc) {
 		way_close(&d->base);
-		return rc;
+		return as_seen(rc);
 	}
 	*ret = &d->base;
 	return 0;

@@ -28,15 +28,21 @@ def one(vm):
     for way in WAYS:
         program(m, "edu", way)
         program(m, "gone", way, uid=0)
+        program(m, "seam", way, limits={"memlock": 256 << 20})
     return m.run()
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_edu(one, way):
-    assert one[f"edu/{way}"].tap() == 14
+    assert one[f"edu/{way}"].tap() == 15
     assert re.search(r"DMAR: \[DMA Write.*00:03\.0\]", one[f"edu/{way}"].dmesg)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_devices_that_go_and_come(one, way):
     assert one[f"gone/{way}"].tap() == 16
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_calls_to_the_kernel_that_fail(one, way):
+    assert one[f"seam/{way}"].tap() == 4

@@ -32,7 +32,7 @@ const char *edu_way(void)
 }
 
 /* The first of several processes makes it. Nothing is cleaned up: the guest ends. */
-static void own_inventory(void)
+void edu_own_inventory(void)
 {
 	static char dir[] = "/tmp/edu.XXXXXX";
 
@@ -45,7 +45,7 @@ void edu_library(const char *more)
 	char path[] = "/tmp/opae.cfg.XXXXXX";
 	int fd = mkstemp(path);
 
-	own_inventory();
+	edu_own_inventory();
 	assert_true(fd >= 0);
 	dprintf(fd,
 		"{\"configurations\": {\"vfio\": {\"enabled\": true, \"plugin\": \"libv-opae.so\", "

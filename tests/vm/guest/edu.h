@@ -43,6 +43,8 @@ enum {
 const char *edu_way(void);
 /* The library with v-opae for edu, and (NULL: none) more members of "devices". */
 void edu_library(const char *more);
+/* An inventory for this process and those that it starts. */
+void edu_own_inventory(void);
 /* The n-th accelerator with that GUID, or NULL; *num: how many there are. */
 fpga_token edu_token(const char *guid, uint32_t *num);
 /* The only one with it, open. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/card/card.h"
@@ -201,6 +202,21 @@ static void a_read_only_buffer_is_not_written(void **state)
 	shared_free(h, &s);
 }
 
+/* Memory that the program may not write itself. */
+static void memory_that_is_read_only(void **state)
+{
+	uint64_t id;
+	void *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	expect(fpgaPrepareBuffer(h, 4096, &at, &id, FPGA_BUF_PREALLOCATED), FPGA_INVALID_PARAM,
+	       "FPGA_BUF_READ_ONLY");
+	expect(fpgaPrepareBuffer(h, 4096, &at, &id, FPGA_BUF_PREALLOCATED | FPGA_BUF_READ_ONLY), FPGA_OK,
+	       NULL);
+	expect(fpgaReleaseBuffer(h, id), FPGA_OK, NULL);
+	munmap(at, 4096);
+}
+
 /* What was a buffer, and what never was one. The kernel's messages tell of it as well. */
 static void dma_to_nowhere_harms_nothing(void **state)
 {
@@ -335,6 +351,7 @@ int main(void)
 		RIGGED(dma_with_huge_pages),
 		RIGGED(dma_with_the_programs_own_memory),
 		RIGGED(a_read_only_buffer_is_not_written),
+		RIGGED(memory_that_is_read_only),
 		RIGGED(dma_to_nowhere_harms_nothing),
 		RIGGED(a_close_stops_dma),
 		RIGGED(interrupts),
