@@ -96,6 +96,14 @@ int group_open_space(struct vfio_space *s, const struct vfio_request *rq, struct
 	return rc ? rc : join(s, why);
 }
 
+bool group_is_gone(const struct vfio_space *s)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	int rc = sys_ioctl(s->group_fd, VFIO_GROUP_GET_STATUS, &status);
+
+	return rc == -ENODEV || (!rc && !(status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET));
+}
+
 static void token_text(const uint8_t *t, char out[TOKEN_TEXT_LEN])
 {
 	int at = 0;

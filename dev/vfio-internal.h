@@ -17,6 +17,8 @@ int dev_vfio_lift(int fd);
 /* Opens the space's descriptors. The space's lock held; on failure it may be half open. */
 int group_open_space(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why);
 int cdev_open_space(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why);
+/* After a device could not be got: did the group lose its last device, so that what we have is a shell? */
+bool group_is_gone(const struct vfio_space *s);
 /* The device's descriptor, its DMA led to the space. */
 int group_open_device(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why);
 int cdev_open_device(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why);

@@ -88,7 +88,7 @@ static struct vfio_space *find(struct vfio_spaces *list, uint32_t group)
 	pid_t me = getpid();
 
 	for (struct vfio_space *s = list->first; s; s = s->next)
-		if (s->group == group && s->pid == me)
+		if (s->group == group && s->pid == me && !s->gone)
 			return s;
 	return NULL;
 }
@@ -134,8 +134,10 @@ static void space_unref(struct vfio_spaces *list, struct vfio_space *s)
 
 	pthread_mutex_lock(&list->lock);
 	last = --s->refs == 0;
-	if (last)
+	if (last) {
+		s->gone = false; /* whoever finds it waits, and finds it closed */
 		pthread_mutex_lock(&s->lock);
+	}
 	pthread_mutex_unlock(&list->lock);
 	if (!last)
 		return;
@@ -219,13 +221,14 @@ static int choose(const struct vfio_request *rq, enum vfio_way *ret)
 	return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM ? rc : 0;
 }
 
-/* The space's lock held. */
+/* The space's lock held. -ESTALE: its group is gone. */
 static int open_in(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
 {
+	bool was_open = s->open;
 	enum vfio_way way;
 	int rc = 0, fd;
 
-	if (!s->open) {
+	if (!was_open) {
 		rc = choose(rq, &way);
 		if (rc)
 			return dev_vfio_fail(why, VFIO_STEP_CONTAINER, rc, "%s: %s", rq->address,
@@ -235,6 +238,8 @@ static int open_in(struct vfio_space *s, const struct vfio_request *rq, struct v
 	if (rc)
 		return rc;
 	fd = s->way == VFIO_WAY_CDEV ? cdev_open_device(s, rq, why) : group_open_device(s, rq, why);
+	if (fd == -ENODEV && was_open && s->way == VFIO_WAY_GROUP && group_is_gone(s))
+		return -ESTALE;
 	if (fd < 0 || s->has_addresses)
 		return fd;
 	rc = learn_addresses(s); /* those that its devices can reach: there has to be one */
@@ -247,13 +252,34 @@ static int open_in(struct vfio_space *s, const struct vfio_request *rq, struct v
 	return fd;
 }
 
-static int open_device(struct vfio_device *d, const struct vfio_request *rq,
+static int open_in_locked(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
+{
+	SCOPED_LOCK(&s->lock);
+
+	return open_in(s, rq, why);
+}
+
+static void forget(struct vfio_spaces *list, struct vfio_space *s)
+{
+	pthread_mutex_lock(&list->lock);
+	s->gone = true;
+	pthread_mutex_unlock(&list->lock);
+	space_unref(list, s);
+}
+
+static int open_device(struct vfio_device *d, const struct vfio_request *rq, uint32_t group,
 		       struct vfio_failure *why)
 {
-	SCOPED_LOCK(&d->space->lock);
-
-	d->fd = open_in(d->space, rq, why);
-	return d->fd < 0 ? d->fd : 0;
+	for (;;) {
+		d->space = space_ref(rq->spaces, group);
+		if (!d->space)
+			return dev_vfio_fail(why, VFIO_STEP_DEVICE, -ENOMEM, "no memory");
+		d->fd = open_in_locked(d->space, rq, why);
+		if (d->fd != -ESTALE)
+			return d->fd < 0 ? d->fd : 0;
+		forget(rq->spaces, d->space); /* the next one is a new one, or somebody else's newer one */
+		d->space = NULL;
+	}
 }
 
 int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struct vfio_device *ret)
@@ -267,10 +293,7 @@ int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struc
 	if (rc)
 		return rc;
 	memcpy(d.address, rq->address, sizeof(d.address));
-	d.space = space_ref(rq->spaces, info.group);
-	if (!d.space)
-		return dev_vfio_fail(why, VFIO_STEP_DEVICE, -ENOMEM, "no memory");
-	rc = open_device(&d, rq, why);
+	rc = open_device(&d, rq, info.group, why);
 	if (!rc) {
 		rc = dev_vfio_device_info(&d);
 		if (rc)

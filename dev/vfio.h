@@ -55,7 +55,9 @@ struct vfio_space {
 	uint32_t group;
 	enum vfio_way way;
 	pid_t pid;	   /* a child of fork has none of its parent's */
-	unsigned int refs; /* under the list's lock */
+	/* Under the list's lock. */
+	unsigned int refs;
+	bool gone; /* the kernel has made its group anew: it serves those who have it, and nobody else */
 
 	pthread_mutex_t lock; /* held while it is opened or closed */
 	bool open;

@@ -195,7 +195,7 @@ static int get_bars(struct card *c, struct vdev *d)
 		if (!r->read || !r->write)
 			r->num_areas = 0; /* half a mapping: let the device answer what it refuses */
 		for (uint32_t a = 0; a < r->num_areas && !rc; a++)
-			rc = ones_watch(r->areas[a].at, r->areas[a].size, &d->dead);
+			rc = ones_watch(r->areas[a].at, r->areas[a].size, &d->dead, -1);
 		if (rc)
 			return rc;
 	}

@@ -5,7 +5,8 @@
  * The kernel may want it back: it is unplugged, or somebody binds it to another driver. It asks by an
  * interrupt and then waits, for as long as it takes, until nobody has the device open. So a thread waits
  * for that interrupt, and gives the device up: mapped registers become all-ones, the descriptor becomes
- * another one in place, and the handles find a dead device.
+ * another one in place, and the handles find a dead device. The same is done with a device whose
+ * registers have gone, so that it is there for whoever comes next.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -25,7 +26,11 @@
 
 #define REGIONS 9u
 
-enum { WAKE_STOP, WAKE_REQUEST, WAKE_ERROR, WAKES };
+/* WAKE_DEAD: an access to a register was a SIGBUS. */
+enum { WAKE_STOP, WAKE_DEAD, WAKE_REQUEST, WAKE_ERROR, WAKES };
+
+#define NO_MEMORY                                                                                  \
+	"an access to a register found none: the device was removed, or its memory is switched off"
 
 struct region {
 	bool known;
@@ -41,6 +46,7 @@ struct device {
 	pthread_mutex_t lock; /* guards the rest, but for what is said otherwise */
 	struct region regions[REGIONS];
 	char why[256];
+	const char *died_of; /* NULL: the accesses found out, or it lives */
 	uint32_t vectors[VDEV_MSIX + 1]; /* enabled now, by index; 0: it is off */
 
 	int wakes[WAKES]; /* eventfds, -1: none; constant while the watcher lives */
@@ -58,7 +64,13 @@ static bool is_dead(const struct device *d)
 	return atomic_load(&d->base.dead);
 }
 
-/* Lock held. Returns rc. */
+/* What the kernel refuses as malformed is no fault of the program's arguments, which were checked. */
+static int as_seen(int rc)
+{
+	return rc == -EINVAL || rc == -ENAMETOOLONG ? -EIO : rc;
+}
+
+/* Lock held. Returns rc, as seen from the program. */
 static int note(struct device *d, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static int note(struct device *d, int rc, const char *fmt, ...)
 {
@@ -69,7 +81,7 @@ static int note(struct device *d, int rc, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(d->why, sizeof(d->why), fmt, ap);
 	va_end(ap);
-	return rc;
+	return as_seen(rc);
 }
 
 /* ---- the device is taken back ---- */
@@ -88,11 +100,19 @@ static void give_up(struct device *d, const char *why)
 {
 	SCOPED_LOCK(&d->lock);
 
-	if (!is_dead(d))
-		snprintf(d->why, sizeof(d->why), "%s", why);
+	d->died_of = why;
 	atomic_store(&d->base.dead, true);
 	cover(d);
 	sys_dup_over(d->wakes[WAKE_STOP], d->d.fd);
+}
+
+static const char *reason(const struct pollfd fds[WAKES])
+{
+	if (fds[WAKE_REQUEST].revents)
+		return "the system has taken the device back: it was removed, or is bound to another driver";
+	if (fds[WAKE_ERROR].revents)
+		return "the device reported an error on its bus from which it does not recover";
+	return NO_MEMORY;
 }
 
 static void *watch(void *arg)
@@ -108,10 +128,7 @@ static void *watch(void *arg)
 	while (rc == -EINTR);
 	if (rc < 0 || fds[WAKE_STOP].revents)
 		return NULL;
-	give_up(d, fds[WAKE_REQUEST].revents ?
-			   "the system has taken the device back: it was removed, or is bound to "
-			   "another driver" :
-			   "the device reported an error on its bus from which it does not recover");
+	give_up(d, reason(fds));
 	return NULL;
 }
 
@@ -132,6 +149,8 @@ static int start_watching(struct device *d)
 	int rc = d->wakes[WAKE_STOP] = sys_eventfd(0, 0);
 
 	if (rc >= 0)
+		rc = d->wakes[WAKE_DEAD] = sys_eventfd(0, 0);
+	if (rc >= 0)
 		rc = arm(d, VFIO_PCI_REQ_IRQ_INDEX, &d->wakes[WAKE_REQUEST]);
 	if (!rc)
 		rc = arm(d, VFIO_PCI_ERR_IRQ_INDEX, &d->wakes[WAKE_ERROR]);
@@ -143,10 +162,14 @@ static int start_watching(struct device *d)
 
 static void stop_watching(struct device *d)
 {
-	if (d->watched) {
-		eventfd_write(d->wakes[WAKE_STOP], 1);
-		pthread_join(d->watcher, NULL);
-	}
+	if (!d->watched)
+		return;
+	eventfd_write(d->wakes[WAKE_STOP], 1);
+	pthread_join(d->watcher, NULL);
+}
+
+static void close_wakes(struct device *d)
+{
 	for (int i = 0; i < WAKES; i++)
 		if (d->wakes[i] >= 0)
 			sys_close(d->wakes[i]);
@@ -173,6 +196,7 @@ static void way_close(struct vdev *v)
 
 	stop_watching(d);
 	unmap_all(d);
+	close_wakes(d); /* no SIGBUS is to write to them any more */
 	dev_vfio_close(&d->d);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
@@ -222,7 +246,7 @@ static int way_open(const char *address, const struct vdev_options *opt, char *w
 	}
 	if (rc) {
 		way_close(&d->base);
-		return rc;
+		return as_seen(rc);
 	}
 	*ret = &d->base;
 	return 0;
@@ -233,9 +257,7 @@ static void way_why(struct vdev *v, char *out, size_t len)
 	struct device *d = of(v);
 	SCOPED_LOCK(&d->lock);
 
-	snprintf(out, len, "%s", is_dead(d) && !*d->why ?
-					 "an access to a register found none: the device was removed, or "
-					 "its memory is switched off" : d->why);
+	snprintf(out, len, "%s", !is_dead(d) ? d->why : d->died_of ? d->died_of : NO_MEMORY);
 }
 
 static int way_reset(struct vdev *v)
@@ -259,7 +281,7 @@ static int map_areas(struct device *d, struct region *r)
 		int rc = dev_vfio_region_map(&d->d, &r->r, a, &at);
 
 		if (!rc) {
-			rc = ones_watch(at, len, &d->base.dead);
+			rc = ones_watch(at, len, &d->base.dead, d->wakes[WAKE_DEAD]);
 			if (rc)
 				sys_munmap(at, len);
 		}
@@ -444,7 +466,10 @@ static int way_dma_map(struct vdev *v, uint64_t iova, void *at, uint64_t size, i
 			 (unsigned long long)size, (unsigned long long)iova, strerror(-rc)) : 0;
 }
 
-/* Also of a device that is gone: its pages are locked still. */
+/*
+ * Also of a device that is gone: its pages are locked still. But when the last device of a group is taken
+ * away, a container loses all at once, and knows of nothing.
+ */
 static int way_dma_unmap(struct vdev *v, uint64_t iova, uint64_t size, bool had_fd)
 {
 	struct device *d = of(v);
@@ -453,6 +478,8 @@ static int way_dma_unmap(struct vdev *v, uint64_t iova, uint64_t size, bool had_
 	SCOPED_LOCK(&d->lock);
 
 	(void)had_fd;
+	if (is_dead(d))
+		return 0;
 	return rc ? note(d, rc, "0x%llx bytes at 0x%llx cannot be unmapped: %s",
 			 (unsigned long long)size, (unsigned long long)iova, strerror(-rc)) : 0;
 }
@@ -513,7 +540,9 @@ static int way_irq_bind(struct vdev *v, uint32_t index, uint32_t vector, int fd)
 
 	if (index > VDEV_MSIX)
 		return -EINVAL;
-	if (fd < 0) {
+	if (is_dead(d)) {
+		rc = -ENODEV;
+	} else if (fd < 0) {
 		rc = d->vectors[index] ? dev_vfio_irq_off(&d->d, index) : 0;
 		d->vectors[index] = 0;
 	} else {
