@@ -93,7 +93,11 @@ static int attach(int fd, const struct vfio_space *s, const struct vfio_request 
 	int rc = bind_to(fd, s, rq);
 
 	if (rc == -EBUSY)
-		return dev_vfio_fail(why, VFIO_STEP_NODE, rc, "another process has %s", rq->address);
+		return dev_vfio_fail(why, VFIO_STEP_NODE, rc,
+				     "%s is open already, in another process or elsewhere in this one; "
+				     "`opae doctor %s` names it", rq->address, rq->address);
+	if (rc == -EPERM) /* the group is not ours alone */
+		return dev_vfio_not_alone(s->group, why);
 	if (rc == -EACCES)
 		return dev_vfio_fail(why, VFIO_STEP_TOKEN, -EKEYREJECTED,
 				 "%s wants the VF token of its physical function, and this is not it",

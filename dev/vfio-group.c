@@ -23,9 +23,12 @@ static int open_container(struct vfio_space *s, const struct vfio_request *rq,
 		return rc;
 	rc = sys_ioctl(s->iommu.fd, VFIO_GET_API_VERSION, NULL);
 	if (rc != VFIO_API_VERSION)
-		return dev_vfio_fail(why, VFIO_STEP_API, rc < 0 ? rc : -EPROTO,
-				 "/dev/vfio/vfio speaks version %d of VFIO, not %d", rc,
-				 VFIO_API_VERSION);
+		return rc < 0 ? dev_vfio_fail(why, VFIO_STEP_API, rc,
+					      "/dev/vfio/vfio does not tell its version: %s",
+					      strerror(-rc)) :
+				dev_vfio_fail(why, VFIO_STEP_API, -EPROTO,
+					      "/dev/vfio/vfio speaks version %d of VFIO, not %d", rc,
+					      VFIO_API_VERSION);
 	rc = sys_ioctl(s->iommu.fd, VFIO_CHECK_EXTENSION, (void *)(uintptr_t)VFIO_TYPE1v2_IOMMU);
 	if (rc != 1)
 		return dev_vfio_fail(why, VFIO_STEP_TYPE1, rc < 0 ? rc : -ENOTSUP,
@@ -35,16 +38,12 @@ static int open_container(struct vfio_space *s, const struct vfio_request *rq,
 
 static int not_viable(const struct vfio_space *s, struct vfio_failure *why)
 {
-	char address[PCI_ADDRESS_LEN], driver[64];
+	int rc = dev_vfio_spoiled(s->group, why);
 
-	if (pci_group_spoiler(s->group, address, driver, sizeof(driver)))
-		return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
-				 "IOMMU group %u is not whole: %s, which is in it as well, is with "
-				 "the driver %s; `sudo opae bind %s` takes it from there", s->group,
-				 address, driver, address);
-	return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
-			 "IOMMU group %u is not whole: another device in it is with a driver of the "
-			 "host", s->group);
+	return rc ? rc :
+		    dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
+				  "IOMMU group %u is not whole: another device in it is with a driver of "
+				  "the host", s->group);
 }
 
 static int open_group(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
@@ -127,6 +126,10 @@ int group_open_device(struct vfio_space *s, const struct vfio_request *rq, struc
 		return dev_vfio_fail(why, VFIO_STEP_TOKEN, -EKEYREJECTED,
 				 "%s wants the VF token of its physical function, and this is not it",
 				 rq->address);
+	if (fd == -EINVAL && rq->vf_token)
+		return dev_vfio_fail(why, VFIO_STEP_GET_DEVICE, fd,
+				     "%s asks for no VF token, but is given one: take \"vf_token\" out of "
+				     "the configuration", rq->address);
 	if (fd < 0)
 		return dev_vfio_fail(why, VFIO_STEP_GET_DEVICE, fd, "%s cannot be opened: %s",
 				 rq->address, strerror(-fd));

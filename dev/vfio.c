@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "dev/sysfs.h"
 #include "dev/vfio-internal.h"
 
 #define FIRST_ADDRESS UINT64_C(0x100000) /* below, programs see a NULL pointer */
@@ -46,10 +47,33 @@ int dev_vfio_open_node(const char *path, const struct vfio_request *rq, enum vfi
 				 "you have no permission to open %s; `sudo opae bind %s` gives it", path,
 				 rq->address);
 	case -EBUSY:
-		return dev_vfio_fail(why, step, fd, "another process has %s", path);
+		return dev_vfio_fail(why, step, fd,
+				     "%s is open already, in another process or elsewhere in this one; "
+				     "`opae doctor %s` names it", path, rq->address);
 	default:
 		return fd < 0 ? dev_vfio_fail(why, step, fd, "%s: %s", path, strerror(-fd)) : fd;
 	}
+}
+
+int dev_vfio_spoiled(uint32_t group, struct vfio_failure *why)
+{
+	char address[PCI_ADDRESS_LEN], driver[64];
+
+	if (!pci_group_spoiler(group, address, driver, sizeof(driver)))
+		return 0;
+	return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
+			     "IOMMU group %u is not whole: %s, which is in it as well, is with the driver "
+			     "%s; `sudo opae bind %s` takes it from there", group, address, driver,
+			     address);
+}
+
+int dev_vfio_not_alone(uint32_t group, struct vfio_failure *why)
+{
+	int rc = dev_vfio_spoiled(group, why);
+
+	return rc ? rc :
+		    dev_vfio_fail(why, VFIO_STEP_NODE, -EBUSY,
+				  "another process has a device of IOMMU group %u", group);
 }
 
 int dev_vfio_lift(int fd)
@@ -305,6 +329,28 @@ int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struc
 	else
 		*ret = d;
 	return rc;
+}
+
+static bool may_use(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static bool may_use(const char *fmt, ...)
+{
+	char path[DEV_PATH_MAX], name[DEV_PATH_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+	return !dev_path(path, "%s", name) && !sys_access(path, R_OK | W_OK);
+}
+
+bool dev_vfio_permitted(const char *address)
+{
+	char group[32], node[32];
+
+	if (!sysfs_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address) &&
+	    may_use("/dev/vfio/%s", group))
+		return true;
+	return !pci_vfio_dev(address, node, sizeof(node)) && may_use("/dev/vfio/devices/%s", node);
 }
 
 void dev_vfio_close(struct vfio_device *d)

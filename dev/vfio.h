@@ -92,6 +92,8 @@ struct vfio_device {
 	uint32_t num_regions, num_irqs;
 };
 
+/* May this user open the device, as far as its nodes tell? Opens nothing. */
+bool dev_vfio_permitted(const char *address);
 /* On failure *why tells; *ret is closed then. */
 int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struct vfio_device *ret);
 void dev_vfio_close(struct vfio_device *d); /* one that is not open is fine */

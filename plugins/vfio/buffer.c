@@ -304,6 +304,35 @@ static fpga_result enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
 	return FPGA_OK;
 }
 
+static fpga_result settle_and_enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
+{
+	fpga_result r;
+
+	if (!h->dev->ops->shares_by_fd && !buf->device_writes)
+		memory_settle(buf->memory.at, buf->memory.len);
+	r = enter(h, buf, wsid);
+	if (r != FPGA_OK)
+		memory_release(&buf->memory);
+	return r;
+}
+
+/* Huge pages that are there may still not be this process's to take (cgroup), or more than it may lock. */
+static fpga_result make_and_enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
+{
+	bool shares = h->dev->ops->shares_by_fd;
+	int rc = memory_make(buf->len, shares, false, &buf->memory);
+	fpga_result r;
+
+	if (rc)
+		return no_memory(buf->len, false);
+	r = settle_and_enter(h, buf, wsid);
+	if (r == FPGA_OK || !buf->memory.huge || atomic_load(&h->dev->dead))
+		return r;
+	buf->map_iova = 0;
+	rc = memory_make(buf->len, shares, true, &buf->memory);
+	return rc ? no_memory(buf->len, false) : settle_and_enter(h, buf, wsid);
+}
+
 fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **at, uint64_t *wsid,
 				int flags)
 {
@@ -318,16 +347,12 @@ fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **at, uin
 	r = check_arguments(len, at, flags);
 	if (r != FPGA_OK)
 		return r;
-	rc = preallocated ? memory_adopt(*at, len, h->dev->ops->shares_by_fd, &buf.memory) :
-			    memory_make(len, h->dev->ops->shares_by_fd, &buf.memory);
-	if (rc)
-		return no_memory(len, preallocated && rc == -EFAULT);
-	if (!h->dev->ops->shares_by_fd && !buf.device_writes)
-		memory_settle(buf.memory.at, buf.memory.len);
-	r = enter(h, &buf, wsid);
-	if (r != FPGA_OK)
-		memory_release(&buf.memory);
-	else if (!preallocated)
+	if (preallocated) {
+		rc = memory_adopt(*at, len, h->dev->ops->shares_by_fd, &buf.memory);
+		return rc ? no_memory(len, rc == -EFAULT) : settle_and_enter(h, &buf, wsid);
+	}
+	r = make_and_enter(h, &buf, wsid);
+	if (r == FPGA_OK)
 		*at = buf.memory.at;
 	return r;
 }

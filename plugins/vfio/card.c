@@ -256,8 +256,8 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 	if (rc)
 		return say(FPGA_EXCEPTION, "fpgaOpen: SIGBUS cannot be handled: %s", strerror(-rc));
 	if (inventory_lock(c->inst->inventory, c->place.path, INVENTORY_HOLD))
-		return say(FPGA_BUSY, "fpgaOpen: %s: another process has the device open",
-			   c->place.path);
+		return say(FPGA_BUSY, "fpgaOpen: %s: another process has the device open; "
+				      "`opae doctor %s` names it", c->place.path, c->place.path);
 	c->holds = true;
 	rc = look_open(c->inst, &c->place, &opt, PATIENCE_NS, why, sizeof(why), ret);
 	if (rc == -EBUSY) { /* by somebody who has no lock: enumeration is to know */

@@ -54,6 +54,9 @@ static uint16_t at16(const uint8_t *config, unsigned int offset)
 	return (uint16_t)(config[offset] | config[offset + 1] << 8);
 }
 
+/* A device was read to its end, and has no object: that is known as well. */
+#define NOTHING_IN_IT (-ENOMEDIUM)
+
 struct reader {
 	struct vdev *d;
 	int64_t end;
@@ -251,6 +254,8 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 		return rc;
 	}
 	rc = look_read_facts(d, l->place, LOOK_BUDGET_NS, facts);
+	if (rc == -ENODEV && !atomic_load(&d->dead))
+		rc = NOTHING_IN_IT;
 	d->ops->why(d, why, sizeof(why));
 	d->ops->close(d);
 	if (rc || *facts->defect)
@@ -289,8 +294,15 @@ static bool known(struct instance *inst, struct look *l)
 		return true;
 	}
 	l->facts = remembered(inst, l->place);
-	l->held = inventory_locked(inst->inventory, path, INVENTORY_HOLD);
+	l->held = inventory_locked(inst->inventory, path, INVENTORY_HOLD) ||
+		  (l->place->kernel && !dev_vfio_permitted(path));
 	l->there = l->held || l->facts;
+	if (l->facts && !l->facts->f.num_objects) {
+		facts_unref(l->facts);
+		l->facts = NULL;
+		l->there = l->held = false;
+		return true;
+	}
 	return l->facts && (l->held || !inventory_is_foreign(inst->inventory, path));
 }
 
@@ -364,10 +376,23 @@ static bool is_barred(const struct look *l, int rc)
 	return l->place->kernel && (rc == -EACCES || rc == -EPERM || rc == -EKEYREJECTED);
 }
 
+/* Of a socket nothing is remembered: looking at it costs a message, and a card may be set up behind it. */
+static void remember_nothing(struct round *t, struct look *l, const struct facts *facts)
+{
+	learn(t->inst, l, facts);
+	facts_unref(l->facts);
+	l->facts = NULL;
+	l->there = false;
+	SCOPED_LOCK(&t->lock);
+	l->locked = true;
+}
+
 static void conclude(struct round *t, struct look *l, int rc, const struct facts *facts)
 {
 	l->there = !rc || rc == -EBUSY || is_barred(l, rc);
-	if (!rc) {
+	if (rc == NOTHING_IN_IT && l->place->kernel) {
+		remember_nothing(t, l, facts);
+	} else if (!rc) {
 		learn(t->inst, l, facts);
 		SCOPED_LOCK(&t->lock);
 		l->locked = true; /* till others can read of it */

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/thread.h"
 #include "plugins/vfio/ones.h"
 #include "plugins/vfio/vfio.h"
 
@@ -155,7 +156,7 @@ static int start_watching(struct device *d)
 	if (!rc)
 		rc = arm(d, VFIO_PCI_ERR_IRQ_INDEX, &d->wakes[WAKE_ERROR]);
 	if (!rc)
-		rc = -pthread_create(&d->watcher, NULL, watch, d);
+		rc = thread_start(&d->watcher, NULL, watch, d);
 	d->watched = !rc;
 	return rc > 0 ? -EIO : rc;
 }
@@ -438,11 +439,16 @@ static int no_memory(struct device *d, uint64_t size)
 {
 	struct rlimit limit;
 
+	if (!geteuid()) /* who has the right to lock (CAP_IPC_LOCK) is under no limit */
+		return note(d, -ENOMEM, "there is no memory to lock %llu KiB for the device",
+			    (unsigned long long)size >> 10);
 	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
 		return note(d, -ENOMEM,
 			    "%llu KiB more cannot be locked in memory for the device: the limit is "
-			    "%llu KiB in all (RLIMIT_MEMLOCK; ulimit -l)",
-			    (unsigned long long)size >> 10, (unsigned long long)limit.rlim_cur >> 10);
+			    "%llu KiB in all (RLIMIT_MEMLOCK); `sudo prlimit --pid %d "
+			    "--memlock=unlimited` lifts it, memlock in /etc/security/limits.conf for good",
+			    (unsigned long long)size >> 10, (unsigned long long)limit.rlim_cur >> 10,
+			    getpid());
 	return note(d, -ENOMEM, "there is no memory to lock %llu KiB for the device",
 		    (unsigned long long)size >> 10);
 }
