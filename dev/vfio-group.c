@@ -33,20 +33,6 @@ static int open_container(struct vfio_space *s, const struct vfio_request *rq,
 	return 0;
 }
 
-static int not_viable(const struct vfio_space *s, struct vfio_failure *why)
-{
-	char address[PCI_ADDRESS_LEN], driver[64];
-
-	if (pci_group_spoiler(s->group, address, driver, sizeof(driver)))
-		return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
-				 "IOMMU group %u is not whole: %s, which is in it as well, is with "
-				 "the driver %s; `sudo opae bind %s` takes it from there", s->group,
-				 address, driver, address);
-	return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
-			 "IOMMU group %u is not whole: another device in it is with a driver of the "
-			 "host", s->group);
-}
-
 static int open_group(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
@@ -61,7 +47,7 @@ static int open_group(struct vfio_space *s, const struct vfio_request *rq, struc
 	if (rc)
 		return dev_vfio_fail(why, VFIO_STEP_STATUS, rc, "IOMMU group %u does not tell its status: %s",
 				 s->group, strerror(-rc));
-	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : not_viable(s, why);
+	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : dev_vfio_not_viable(s->group, why);
 }
 
 static int join(struct vfio_space *s, struct vfio_failure *why)

@@ -52,6 +52,20 @@ int dev_vfio_open_node(const char *path, const struct vfio_request *rq, enum vfi
 	}
 }
 
+int dev_vfio_not_viable(uint32_t group, struct vfio_failure *why)
+{
+	char address[PCI_ADDRESS_LEN], driver[64];
+
+	if (pci_group_spoiler(group, address, driver, sizeof(driver)))
+		return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
+				 "IOMMU group %u is not whole: %s, which is in it as well, is with "
+				 "the driver %s; `sudo opae bind %s` takes it from there", group,
+				 address, driver, address);
+	return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
+			 "IOMMU group %u is not whole: another device in it is with a driver of the "
+			 "host", group);
+}
+
 int dev_vfio_lift(int fd)
 {
 	int high, rc;
