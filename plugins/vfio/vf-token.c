@@ -14,11 +14,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/inventory-dir.h"
 #include "plugins/vfio/inventory-file.h"
 #include "plugins/vfio/vfio.h"
 
 #define TOKEN_LEN 16
+#define PATIENCE_NS (20 * NS_PER_MS)
+#define PAUSE_NS (2 * NS_PER_MS)
 
 static int read_token(const char *path, uint8_t token[TOKEN_LEN])
 {
@@ -93,6 +96,23 @@ static int set_token(const struct vdev_options *opt, const char *physfn, const c
 	return rc;
 }
 
+/*
+ * Others of this user may be setting it just now. Who has the physical function for longer may have set
+ * another: then the virtual one is not busy, but not for us.
+ */
+static int set_token_patiently(const struct vdev_options *opt, const char *physfn, const char *address,
+			       char *why, size_t why_len)
+{
+	int64_t end = clock_deadline(PATIENCE_NS);
+	int rc = set_token(opt, physfn, address, why, why_len);
+
+	while (rc == -EBUSY && clock_now_ns() < end) {
+		clock_sleep_ns(PAUSE_NS);
+		rc = set_token(opt, physfn, address, why, why_len);
+	}
+	return rc == -EBUSY ? -EKEYREJECTED : rc;
+}
+
 /* The physical function of a virtual one; false when no token is asked for. */
 static bool needs_token(const char *address, char physfn[PCI_ADDRESS_LEN])
 {
@@ -120,7 +140,7 @@ static int open_virtual(const struct place *p, struct vdev_options *opt, const c
 	opt->vf_token = token;
 	rc = way_kernel.open(p->path, opt, why, why_len, ret);
 	if (rc == -EKEYREJECTED) {
-		rc = set_token(opt, physfn, p->path, why, why_len);
+		rc = set_token_patiently(opt, physfn, p->path, why, why_len);
 		if (!rc)
 			rc = way_kernel.open(p->path, opt, why, why_len, ret);
 	}

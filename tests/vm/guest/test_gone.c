@@ -37,19 +37,18 @@
 
 /* To be put back in each test: cmocka has one of its own around it. */
 static struct sigaction library_sigbus;
-static fpga_handle nlb;
+static fpga_handle nlb; /* open all the time: the kernel resets it at each open and close */
 
 static int up(void **state)
 {
 	(void)state;
-	nlb = edu_open(NLB_GUID);
+	assert_int_equal(pinned_kib(), 0);
 	return 0;
 }
 
 static int down(void **state)
 {
 	(void)state;
-	edu_close(nlb);
 	assert_int_equal(pinned_kib(), 0);
 	return 0;
 }
@@ -521,6 +520,7 @@ int main(int argc, char **argv)
 		RIGGED(held_by_another),
 		RIGGED(held_by_another_without_our_locks),
 	};
+	int failed;
 
 	if (argc == 2 && !strcmp(argv[1], "hold"))
 		hold_program();
@@ -530,5 +530,8 @@ int main(int argc, char **argv)
 	edu_library("{\"device\": \"8086:bccf\"}");
 	edu_close(edu_open(EDU_GUID));
 	sigaction(SIGBUS, NULL, &library_sigbus);
-	return RUN(tests);
+	nlb = edu_open(NLB_GUID);
+	failed = RUN(tests);
+	edu_close(nlb);
+	return failed;
 }
