@@ -33,6 +33,7 @@ def one(vm):
     for way in WAYS:
         program(m, "edu", way)
         program(m, "gone", way, uid=0)
+        program(m, "sigbus", way)
         program(m, "seam", way, limits={"memlock": 256 << 20})
     return m.run()
 
@@ -45,7 +46,12 @@ def test_edu(one, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_devices_that_go_and_come(one, way):
-    assert one[f"gone/{way}"].tap() == 16
+    assert one[f"gone/{way}"].tap() == 17
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_sigbus_of_the_programs_own(one, way):
+    assert one[f"sigbus/{way}"].tap() == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -160,3 +166,24 @@ def test_a_container_takes_so_many_mappings(two):
 @pytest.mark.parametrize("way", WAYS)
 def test_virtual_functions(two, way):
     assert two[f"functions/{way}"].tap() == (1 if way == "iommufd" else 3)
+
+
+# ---- no IOMMU ----
+
+def test_without_an_iommu(vm):
+    """vfio-pci takes no device then. The tools tell that, and not of the driver that is missing."""
+    m = vm(cards={"nlb0": {"board": "nlb0"}}, append="intel_iommu=off")
+    address = m.address("nlb0")
+    device = f"/sys/bus/pci/devices/{address}"
+    m.sh("vfio-pci", f"echo vfio-pci >{device}/driver_override; echo {address} >/sys/bus/pci/drivers_probe; "
+         f"ls {device}/driver")
+    m.include(PLUGIN)
+    for name in ("doctor", "bind", "list"):
+        m.add(name, [BUILD / "tools/opae", name, *([address] if name != "list" else [])],
+              env={"OPAEX_PLUGIN_DIR": PLUGIN.parent})
+    results = m.run()
+    assert results["vfio-pci"].rc != 0
+    for name in ("doctor", "bind"):
+        assert results[name].rc == 1 and "it is in no IOMMU group: the IOMMU is off" in results[name].output
+        assert "intel_iommu=on" in results[name].output
+    assert address not in results["list"].output
