@@ -36,16 +36,6 @@ static int open_container(struct vfio_space *s, const struct vfio_request *rq,
 	return 0;
 }
 
-static int not_viable(const struct vfio_space *s, struct vfio_failure *why)
-{
-	int rc = dev_vfio_spoiled(s->group, why);
-
-	return rc ? rc :
-		    dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
-				  "IOMMU group %u is not whole: another device in it is with a driver of "
-				  "the host", s->group);
-}
-
 static int open_group(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
@@ -60,7 +50,7 @@ static int open_group(struct vfio_space *s, const struct vfio_request *rq, struc
 	if (rc)
 		return dev_vfio_fail(why, VFIO_STEP_STATUS, rc, "IOMMU group %u does not tell its status: %s",
 				 s->group, strerror(-rc));
-	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : not_viable(s, why);
+	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : dev_vfio_not_viable(s->group, why);
 }
 
 static int join(struct vfio_space *s, struct vfio_failure *why)

@@ -11,10 +11,8 @@ int dev_vfio_fail(struct vfio_failure *why, enum vfio_step step, int rc, const c
 /* Opens a node for reading and writing; -ENOENT, -EACCES and -EBUSY are put in words. */
 int dev_vfio_open_node(const char *path, const struct vfio_request *rq, enum vfio_step step,
 		   struct vfio_failure *why);
-/* -EPERM, when a device of the group is with a driver of the host, which is named; 0 otherwise. */
-int dev_vfio_spoiled(uint32_t group, struct vfio_failure *why);
-/* The same; -EBUSY, when it must be another process that has a device of the group. */
-int dev_vfio_not_alone(uint32_t group, struct vfio_failure *why);
+/* Another device of the group is with a driver of the host: which. Returns -EPERM. */
+int dev_vfio_not_viable(uint32_t group, struct vfio_failure *why);
 /* A descriptor, given by the kernel outside of the seam, that is not one of the program's 0 to 2. */
 int dev_vfio_lift(int fd);
 

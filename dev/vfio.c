@@ -55,25 +55,18 @@ int dev_vfio_open_node(const char *path, const struct vfio_request *rq, enum vfi
 	}
 }
 
-int dev_vfio_spoiled(uint32_t group, struct vfio_failure *why)
+int dev_vfio_not_viable(uint32_t group, struct vfio_failure *why)
 {
 	char address[PCI_ADDRESS_LEN], driver[64];
 
-	if (!pci_group_spoiler(group, address, driver, sizeof(driver)))
-		return 0;
+	if (pci_group_spoiler(group, address, driver, sizeof(driver)))
+		return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
+				 "IOMMU group %u is not whole: %s, which is in it as well, is with "
+				 "the driver %s; `sudo opae bind %s` takes it from there", group,
+				 address, driver, address);
 	return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
-			     "IOMMU group %u is not whole: %s, which is in it as well, is with the driver "
-			     "%s; `sudo opae bind %s` takes it from there", group, address, driver,
-			     address);
-}
-
-int dev_vfio_not_alone(uint32_t group, struct vfio_failure *why)
-{
-	int rc = dev_vfio_spoiled(group, why);
-
-	return rc ? rc :
-		    dev_vfio_fail(why, VFIO_STEP_NODE, -EBUSY,
-				  "another process has a device of IOMMU group %u", group);
+			 "IOMMU group %u is not whole: another device in it is with a driver of the "
+			 "host", group);
 }
 
 int dev_vfio_lift(int fd)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/inventory-dir.h"
 #include "dev/sysfs.h"
 #include "plugins/vfio/inventory-file.h"
@@ -21,6 +22,8 @@
 
 #define TOKEN_LEN 16
 #define TOKEN_PATH_MAX (INVENTORY_DIR_MAX + 16)
+#define PATIENCE_NS (20 * NS_PER_MS)
+#define PAUSE_NS (2 * NS_PER_MS)
 
 /* What somebody else could read or write is no secret. */
 static bool is_ours(int fd)
@@ -111,6 +114,23 @@ static int set_token(const struct vdev_options *opt, const char *physfn, const c
 	return rc;
 }
 
+/*
+ * Others of this user may be setting it just now. Who has the physical function for longer may have set
+ * another: then the virtual one is not busy, but not for us.
+ */
+static int set_token_patiently(const struct vdev_options *opt, const char *physfn, const char *address,
+			       char *why, size_t why_len)
+{
+	int64_t end = clock_deadline(PATIENCE_NS);
+	int rc = set_token(opt, physfn, address, why, why_len);
+
+	while (rc == -EBUSY && clock_now_ns() < end) {
+		clock_sleep_ns(PAUSE_NS);
+		rc = set_token(opt, physfn, address, why, why_len);
+	}
+	return rc == -EBUSY ? -EKEYREJECTED : rc;
+}
+
 enum function { PLAIN, VIRTUAL, PHYSICAL };
 
 /* What the device is in the matter of tokens. Of a virtual function *physfn is its physical one. */
@@ -166,7 +186,7 @@ static int open_virtual(const struct place *p, struct vdev_options *opt, const c
 	opt->vf_token = token;
 	rc = way_kernel.open(p->path, opt, why, why_len, ret);
 	if (rc == -EKEYREJECTED) {
-		rc = set_token(opt, physfn, p->path, why, why_len);
+		rc = set_token_patiently(opt, physfn, p->path, why, why_len);
 		if (!rc)
 			rc = way_kernel.open(p->path, opt, why, why_len, ret);
 	}

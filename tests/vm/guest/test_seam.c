@@ -53,7 +53,8 @@ static bool fits(const char *call, fpga_result r)
 	case EBUSY:
 		return r == FPGA_BUSY || r == FPGA_EXCEPTION;
 	case EPERM:
-		return r == FPGA_NO_ACCESS || r == FPGA_EXCEPTION;
+		return r == FPGA_NO_ACCESS || r == FPGA_EXCEPTION ||
+		       (r == FPGA_BUSY && !strcmp(call, "open")); /* an iommufd of another process */
 	case ENODEV:
 		return r == FPGA_NOT_FOUND || r == FPGA_EXCEPTION;
 	case EINVAL: /* is how a region says that it is not there */
@@ -226,7 +227,8 @@ static bool fails_at(void (*job)(fpga_handle h), fpga_handle h, int n, int with)
 	job(h);
 	failed = seam_failed();
 	seam_arm(0, 0, false); /* nothing fails: all must work */
-	job(h);
+	if (h || n % 4 == 0)   /* what fails later in an opening begins with what works, too */
+		job(h);
 	seam_disarm();
 	return failed;
 }
