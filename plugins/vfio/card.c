@@ -250,7 +250,7 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 				    .to_use = true,
 				    .dma_access = dma_access,
 				    .ctx = c };
-	char why[256] = "";
+	char why[VDEV_WHY_MAX] = "";
 	int rc = ones_prepare();
 
 	if (rc)

@@ -246,7 +246,7 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 	struct vdev_options opt = { .connect_ns = wait, .call_ns = wait,
 				    .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
-	char why[256];
+	char why[VDEV_WHY_MAX];
 	int rc = look_open(inst, l->place, &opt, 0, why, sizeof(why), &d);
 
 	if (rc) {
@@ -282,6 +282,15 @@ static struct shared_facts *remembered(struct instance *inst, const struct place
 	return s;
 }
 
+/* What is known of a device behind the kernel: that there is nothing in it; or what, but is it for this user? */
+static void judge(struct look *l)
+{
+	if (l->facts->f.num_objects)
+		l->held |= !dev_vfio_permitted(l->place->path);
+	else
+		l->there = l->held = false;
+}
+
 /* What can be told without asking the device. True: that is all. */
 static bool known(struct instance *inst, struct look *l)
 {
@@ -294,16 +303,11 @@ static bool known(struct instance *inst, struct look *l)
 		return true;
 	}
 	l->facts = remembered(inst, l->place);
-	l->held = inventory_locked(inst->inventory, path, INVENTORY_HOLD) ||
-		  (l->place->kernel && !dev_vfio_permitted(path));
+	l->held = inventory_locked(inst->inventory, path, INVENTORY_HOLD);
 	l->there = l->held || l->facts;
-	if (l->facts && !l->facts->f.num_objects) {
-		facts_unref(l->facts);
-		l->facts = NULL;
-		l->there = l->held = false;
-		return true;
-	}
-	return l->facts && (l->held || !inventory_is_foreign(inst->inventory, path));
+	if (l->facts && l->place->kernel)
+		judge(l);
+	return l->facts && (!l->there || l->held || !inventory_is_foreign(inst->inventory, path));
 }
 
 static void learn(struct instance *inst, struct look *l, const struct facts *facts)

@@ -174,7 +174,7 @@ static void the_physical_function_is_somebody_elses(void **state)
 	await_line(out, "held");
 	library("virtfn0", NULL);
 	expect(open_it(&h), FPGA_NO_ACCESS, "\"vf_token\" in the configuration");
-	expect(open_it(&h), FPGA_NO_ACCESS, "another process has /dev/vfio/");
+	expect(open_it(&h), FPGA_NO_ACCESS, "is open already, in another process");
 	assert_int_equal(fpgaFinalize(), FPGA_OK);
 	library("virtfn0", OTHER_TOKEN);
 	expect(open_it(&h), FPGA_OK, NULL);

@@ -111,7 +111,7 @@ static void another_process_has_one_of_them(void **state)
 	(void)state;
 	await_line(out, "held");
 	assert_int_equal(list(t, 2), 2);
-	expect(fpgaOpen(t[1], &h, 0), FPGA_BUSY, "another process has");
+	expect(fpgaOpen(t[1], &h, 0), FPGA_BUSY, "in another process");
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	close(out);
