@@ -76,8 +76,10 @@ static int note(struct device *d, int rc, const char *fmt, ...)
 
 static void cover(struct device *d)
 {
+	/* To the end of the array: bounded by num_areas, gcc 12.2 takes this function for one without effects
+	 * and drops the calls of it. */
 	for (uint32_t i = 0; i < REGIONS; i++)
-		for (uint32_t a = 0; a < d->regions[i].r.num_areas; a++)
+		for (uint32_t a = 0; a < VFIO_MAX_AREAS; a++)
 			if (d->regions[i].maps[a])
 				ones_cover(d->regions[i].maps[a],
 					   dev_vfio_area_length(d->regions[i].r.areas[a].size));
