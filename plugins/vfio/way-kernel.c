@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "plugins/vfio/forks.h"
 #include "plugins/vfio/ones.h"
 #include "plugins/vfio/vfio.h"
 
@@ -46,6 +48,9 @@ struct device {
 	int wakes[WAKES]; /* eventfds, -1: none; constant while the watcher lives */
 	pthread_t watcher;
 	bool watched;
+
+	struct fork_watch forks;
+	pid_t pid; /* that opened it */
 };
 
 static struct device *of(struct vdev *d)
@@ -154,6 +159,24 @@ static void stop_watching(struct device *d)
 			sys_close(d->wakes[i]);
 }
 
+/* ---- a child of fork ---- */
+
+static void in_child(struct fork_watch *w)
+{
+	struct device *d = (struct device *)((char *)w - offsetof(struct device, forks));
+
+	pthread_mutex_init(&d->lock, NULL); /* who had it is not in this process */
+	if (!is_dead(d))
+		snprintf(d->why, sizeof(d->why),
+			 "it was opened by process %d, of which this one was forked; open it here as well",
+			 (int)d->pid);
+	d->base.forked = true;
+	atomic_store(&d->base.dead, true);
+	cover(d);
+	dev_vfio_forked(&d->d);
+	d->watched = false; /* the thread is the parent's */
+}
+
 /* ---- life ---- */
 
 static void unmap_all(struct device *d)
@@ -173,6 +196,7 @@ static void way_close(struct vdev *v)
 {
 	struct device *d = of(v);
 
+	forks_unwatch(&d->forks);
 	stop_watching(d);
 	unmap_all(d);
 	dev_vfio_close(&d->d);
@@ -216,6 +240,8 @@ static int way_open(const char *address, const struct vdev_options *opt, char *w
 	for (int i = 0; i < WAKES; i++)
 		d->wakes[i] = -1;
 	pthread_mutex_init(&d->lock, NULL);
+	d->pid = getpid();
+	forks_watch(&d->forks, in_child);
 	rc = open_device(d, address, opt, why, why_len);
 	if (!rc && opt->to_use) {
 		rc = start_watching(d);
