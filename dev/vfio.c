@@ -131,14 +131,19 @@ static struct vfio_space *space_ref(struct vfio_spaces *list, uint32_t group)
 	return s;
 }
 
-/* Also one that is half open. */
-static void close_space(struct vfio_space *s)
+static void close_nodes(struct vfio_space *s)
 {
 	if (s->group_fd >= 0)
 		sys_close(s->group_fd);
 	if (s->iommu.fd >= 0)
 		sys_close(s->iommu.fd); /* what is mapped still is unmapped by that */
 	s->group_fd = s->iommu.fd = -1;
+}
+
+/* Also one that is half open. */
+static void close_space(struct vfio_space *s)
+{
+	close_nodes(s);
 	if (s->open)
 		iova_pool_done(&s->addresses);
 	s->open = s->has_addresses = false;
@@ -354,4 +359,15 @@ void dev_vfio_close(struct vfio_device *d)
 	if (d->space)
 		space_unref(d->spaces, d->space);
 	d->space = NULL;
+}
+
+void dev_vfio_forked(struct vfio_device *d)
+{
+	if (d->fd >= 0)
+		sys_close(d->fd);
+	d->fd = -1;
+	if (!d->space)
+		return;
+	pthread_mutex_init(&d->space->lock, NULL); /* who had it is not in this process */
+	close_nodes(d->space);
 }

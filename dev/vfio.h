@@ -97,6 +97,9 @@ bool dev_vfio_permitted(const char *address);
 /* On failure *why tells; *ret is closed then. */
 int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struct vfio_device *ret);
 void dev_vfio_close(struct vfio_device *d); /* one that is not open is fine */
+/* In a child of fork, as long as it has no other thread: closes what it has inherited of the device and of
+ * its space, so that they are the parent's alone. dev_vfio_close() is called all the same. */
+void dev_vfio_forked(struct vfio_device *d);
 
 /* vfio-device.c */
 #define VFIO_MAX_AREAS 32u

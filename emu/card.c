@@ -343,6 +343,7 @@ static void make_config(struct card *c)
 		if (b->bar_size[i])
 			vu_config_add_bar(&c->config, i, b->bar_size[i], true);
 	vu_config_add_bar(&c->config, CARD_MSIX_BAR, CARD_MSIX_BYTES, false);
+	vu_config_add_pm(&c->config);
 	vu_config_add_pcie(&c->config);
 	vu_config_add_msix(&c->config, board_vectors(b), CARD_MSIX_BAR, 0, MSIX_PBA);
 	if (b->layout == BOARD_VSEC)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define FIRST_CAP 0x40
+#define PM_D3HOT 3
 #define PCIE_CAP_BYTES 0x3c
 #define MSIX_CAP_BYTES 0x0c
 
@@ -70,7 +71,7 @@ static uint16_t add_cap(struct vu_config_space *c, uint8_t id, uint16_t bytes)
 	c->bytes[at] = c->initial[at] = id;
 	c->last_cap = at;
 	c->next_free = (uint16_t)((at + bytes + 7) & ~7);
-	field16(c, PCI_STATUS, PCI_STATUS_CAP_LIST, 0);
+	field16(c, PCI_STATUS, get16(c->bytes + PCI_STATUS) | PCI_STATUS_CAP_LIST, 0);
 	return at;
 }
 
@@ -84,6 +85,16 @@ void vu_config_add_msix(struct vu_config_space *c, unsigned int vectors, unsigne
 		PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 	field32(c, at + PCI_MSIX_TABLE, table | bar, 0);
 	field32(c, at + PCI_MSIX_PBA, pba | bar, 0);
+}
+
+void vu_config_add_pm(struct vu_config_space *c)
+{
+	uint16_t at = add_cap(c, PCI_CAP_ID_PM, PCI_PM_SIZEOF);
+
+	c->pm_cap = at;
+	field16(c, at + PCI_PM_PMC, 3, 0); /* the version */
+	field16(c, at + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET, PCI_PM_CTRL_STATE_MASK);
+	field16(c, PCI_STATUS, get16(c->bytes + PCI_STATUS) | PCI_STATUS_IMM_READY, 0);
 }
 
 void vu_config_add_pcie(struct vu_config_space *c)
@@ -143,12 +154,18 @@ void vu_config_reset(struct vu_config_space *c)
 	memcpy(c->bytes, c->initial, sizeof(c->bytes));
 }
 
+static bool is_awake(const struct vu_config_space *c)
+{
+	return !c->pm_cap ||
+	       (get16(c->bytes + c->pm_cap + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK) != PM_D3HOT;
+}
+
 bool vu_config_memory_enabled(const struct vu_config_space *c)
 {
-	return get16(c->bytes + PCI_COMMAND) & PCI_COMMAND_MEMORY;
+	return is_awake(c) && (get16(c->bytes + PCI_COMMAND) & PCI_COMMAND_MEMORY);
 }
 
 bool vu_config_bus_master(const struct vu_config_space *c)
 {
-	return get16(c->bytes + PCI_COMMAND) & PCI_COMMAND_MASTER;
+	return is_awake(c) && (get16(c->bytes + PCI_COMMAND) & PCI_COMMAND_MASTER);
 }

@@ -24,7 +24,7 @@ struct vu_config_space {
 	uint8_t writable[VU_CONFIG_SIZE];
 	uint16_t last_cap; /* where the next capability's address goes; 0: the head */
 	uint16_t next_free;
-	uint16_t pcie_cap, msix_cap; /* 0: none */
+	uint16_t pcie_cap, msix_cap, pm_cap; /* 0: none */
 };
 
 void vu_config_init(struct vu_config_space *c, const struct vu_config_ids *ids);
@@ -32,6 +32,9 @@ void vu_config_init(struct vu_config_space *c, const struct vu_config_ids *ids);
 void vu_config_add_bar(struct vu_config_space *c, unsigned int bar, uint64_t size, bool wide);
 void vu_config_add_msix(struct vu_config_space *c, unsigned int vectors, unsigned int bar,
 			uint32_t table, uint32_t pba);
+/* Power states D0 and D3hot, between which nothing is lost. The device is ready at once after that and after
+ * a reset, and says so: otherwise who resets it waits for 100 ms. */
+void vu_config_add_pm(struct vu_config_space *c);
 /* An endpoint that can do a function level reset. */
 void vu_config_add_pcie(struct vu_config_space *c);
 /* A vendor-specific extended capability with that many words behind its two headers (at most 32).
@@ -45,6 +48,7 @@ void vu_config_read(const struct vu_config_space *c, uint64_t offset, void *buf,
 bool vu_config_write(struct vu_config_space *c, uint64_t offset, const void *buf, uint32_t len);
 void vu_config_reset(struct vu_config_space *c);
 
+/* Both are off in D3hot. */
 bool vu_config_memory_enabled(const struct vu_config_space *c);
 bool vu_config_bus_master(const struct vu_config_space *c);
 

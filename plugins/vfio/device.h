@@ -80,6 +80,7 @@ struct vdev {
 	struct iova_pool *addresses;
 	/* The device is gone for good. Mapped areas read as all-ones from then on. */
 	atomic_bool dead;
+	bool forked; /* it is dead here because it is the device of the process that this one is a child of */
 };
 
 extern const struct vdev_ops way_vfio_user, way_kernel;

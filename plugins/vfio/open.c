@@ -179,7 +179,7 @@ static void leave(struct handle *h)
 fpga_result vfio_close(fpga_handle handle)
 {
 	struct handle *h = handle;
-	bool dead = atomic_load(&h->dev->dead);
+	bool dead = atomic_load(&h->dev->dead) && !h->dev->forked;
 	fpga_result r = dead ? say_device(h->dev, -EIO, "fpgaClose: closed, but") : FPGA_OK;
 
 	leave(h);

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 
 #include "base/cleanup.h"
 #include "base/thread.h"
+#include "plugins/vfio/forks.h"
 #include "plugins/vfio/ones.h"
 #include "plugins/vfio/vfio.h"
 
@@ -53,6 +55,9 @@ struct device {
 	int wakes[WAKES]; /* eventfds, -1: none; constant while the watcher lives */
 	pthread_t watcher;
 	bool watched;
+
+	struct fork_watch forks;
+	pid_t pid; /* that opened it */
 };
 
 static struct device *of(struct vdev *d)
@@ -89,8 +94,10 @@ static int note(struct device *d, int rc, const char *fmt, ...)
 
 static void cover(struct device *d)
 {
+	/* To the end of the array: bounded by num_areas, gcc 12.2 takes this function for one without effects
+	 * and drops the calls of it. */
 	for (uint32_t i = 0; i < REGIONS; i++)
-		for (uint32_t a = 0; a < d->regions[i].r.num_areas; a++)
+		for (uint32_t a = 0; a < VFIO_MAX_AREAS; a++)
 			if (d->regions[i].maps[a])
 				ones_cover(d->regions[i].maps[a],
 					   dev_vfio_area_length(d->regions[i].r.areas[a].size));
@@ -176,6 +183,26 @@ static void close_wakes(struct device *d)
 			sys_close(d->wakes[i]);
 }
 
+/* ---- a child of fork ---- */
+
+static void in_child(struct fork_watch *w)
+{
+	struct device *d = (struct device *)((char *)w - offsetof(struct device, forks));
+
+	pthread_mutex_init(&d->lock, NULL); /* who had it is not in this process */
+	if (!is_dead(d))
+		snprintf(d->why, sizeof(d->why),
+			 "it was opened by process %d, of which this one was forked; open it here as well",
+			 (int)d->pid);
+	if (!d->died_of)
+		d->died_of = d->why;
+	d->base.forked = true;
+	atomic_store(&d->base.dead, true);
+	cover(d);
+	dev_vfio_forked(&d->d);
+	d->watched = false; /* the thread is the parent's */
+}
+
 /* ---- life ---- */
 
 static void unmap_all(struct device *d)
@@ -195,6 +222,7 @@ static void way_close(struct vdev *v)
 {
 	struct device *d = of(v);
 
+	forks_unwatch(&d->forks);
 	stop_watching(d);
 	unmap_all(d);
 	close_wakes(d); /* no SIGBUS is to write to them any more */
@@ -239,6 +267,8 @@ static int way_open(const char *address, const struct vdev_options *opt, char *w
 	for (int i = 0; i < WAKES; i++)
 		d->wakes[i] = -1;
 	pthread_mutex_init(&d->lock, NULL);
+	d->pid = getpid();
+	forks_watch(&d->forks, in_child);
 	rc = open_device(d, address, opt, why, why_len);
 	if (!rc && opt->to_use) {
 		rc = start_watching(d);

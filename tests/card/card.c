@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,9 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
-#include "tests/unit/check.h"
+#include "tests/card/machine.h"
 
+pid_t card;
 static char dir[64];
 static pid_t owner;
 
@@ -45,6 +47,67 @@ const char *card_dir(void)
 	return dir;
 }
 
+/* ---- running tests ---- */
+
+static const struct CMUnitTest *under_way;
+
+/* What a test leaves behind that did not come to its end. */
+static void clean_up(void)
+{
+	if (under_way)
+		fpgaFinalize();
+	if (machine_is())
+		machine_give_all_back();
+	else if (card)
+		card_end(card, SIGKILL);
+	card = 0;
+	under_way = NULL;
+}
+
+static void skip_because(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void skip_because(const char *fmt, ...)
+{
+	char reason[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	print_message("# skipped %s: %s\n", under_way->name, reason);
+	clean_up();
+	skip();
+}
+
+static void run_case(void **state)
+{
+	const struct CMUnitTest *t = *state;
+	void *own = t->initial_state;
+
+	clean_up();
+	under_way = t;
+	assert_int_equal(t->setup_func ? t->setup_func(&own) : 0, 0);
+	t->test_func(&own);
+	assert_int_equal(t->teardown_func ? t->teardown_func(&own) : 0, 0);
+	under_way = NULL;
+}
+
+int card_run(const struct CMUnitTest *tests, size_t count)
+{
+	struct CMUnitTest wrapped[64];
+
+	assert_true(count <= sizeof(wrapped) / sizeof(wrapped[0]));
+	for (size_t i = 0; i < count; i++) {
+		void *state = (void *)(uintptr_t)&tests[i]; /* only read */
+
+		wrapped[i] = (struct CMUnitTest){ .name = tests[i].name,
+						  .test_func = run_case,
+						  .initial_state = state };
+	}
+	return _cmocka_run_group_tests("tests", wrapped, count, NULL, NULL);
+}
+
+/* ---- processes ---- */
+
 /* The card's first line tells that it listens. */
 static void wait_ready(int fd)
 {
@@ -71,11 +134,10 @@ static void become_card(const char *path, const char *const *options, const char
 	_exit(127);
 }
 
-pid_t card_start_with(const char *name, const char *board, const char *mmio, const char *afu,
-		      const char *faults)
+static pid_t start_process(const char *name, const struct machine_card *c)
 {
 	const char *const options[] = { "--board", "--mmio", "--afu", "--faults", NULL };
-	const char *const values[] = { board, mmio, afu, faults };
+	const char *const values[] = { c->board, c->mmio, c->afu, c->faults };
 	char path[128];
 	int out[2];
 	pid_t pid;
@@ -96,6 +158,21 @@ pid_t card_start_with(const char *name, const char *board, const char *mmio, con
 	return pid;
 }
 
+pid_t card_start_with(const char *name, const char *board, const char *mmio, const char *afu,
+		      const char *faults)
+{
+	const struct machine_card want = { board, mmio, afu, faults };
+	pid_t pid;
+
+	if (!machine_is())
+		return start_process(name, &want);
+	pid = machine_take(&want);
+	if (pid < 0)
+		skip_because("the machine has no %s (%s%s%s%s%s) to spare", board, mmio, afu ? ", " : "",
+			     afu ? afu : "", faults ? ", " : "", faults ? faults : "");
+	return pid;
+}
+
 pid_t card_start(const char *name, const char *board, const char *mmio)
 {
 	return card_start_with(name, board, mmio, NULL, NULL);
@@ -105,25 +182,56 @@ void card_end(pid_t pid, int sig)
 {
 	int status;
 
+	if (machine_is()) {
+		assert_int_equal(sig, SIGTERM);
+		machine_give_back(pid);
+		return;
+	}
 	kill(pid, sig);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (sig == SIGTERM) /* anything else was found by a sanitizer, or crashed */
 		assert_int_equal(status, 0);
 }
 
+void card_fault(pid_t pid)
+{
+	if (machine_is())
+		machine_signal(pid);
+	else
+		assert_int_equal(kill(pid, SIGUSR1), 0);
+}
+
+void card_needs(enum card_need need)
+{
+	if (!machine_is())
+		return;
+	if (need == CARD_MORTAL)
+		skip_because("a machine does not survive the end of one of its cards");
+	skip_because("a machine's kernel maps all registers");
+}
+
+void library_configure(const char *path, const char *configuration)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fprintf(f, "{\"configurations\": {\"vfio\": {\"configuration\": ");
+	if (machine_is())
+		machine_configure(f, configuration);
+	else
+		fputs(configuration, f);
+	fprintf(f, ", \"enabled\": true, \"plugin\": \"libv-opae.so\"}}, \"plugins\": [\"vfio\"]}");
+	fclose(f);
+}
+
 void library_start(const char *configuration)
 {
 	char path[128];
-	FILE *f;
 
+	if (machine_is() && strstr(configuration, "\"sockets\""))
+		skip_because("a machine's cards have the addresses that they have");
 	snprintf(path, sizeof(path), "%s/opae.cfg", card_dir());
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fprintf(f,
-		"{\"configurations\": {\"vfio\": {\"configuration\": %s, \"enabled\": true, "
-		"\"plugin\": \"libv-opae.so\"}}, \"plugins\": [\"vfio\"]}",
-		configuration);
-	fclose(f);
+	library_configure(path, configuration);
 	assert_int_equal(fpgaInitialize(path), FPGA_OK);
 	unlink(path);
 }
@@ -325,8 +433,6 @@ void nlb_release(fpga_handle h, struct nlb *n)
 
 /* ---- a test's card and library ---- */
 
-pid_t card;
-
 int card_up(const char *board, const char *mmio)
 {
 	card = card_start("card0", board, mmio);
@@ -344,6 +450,18 @@ int card_up_map(void **state)
 {
 	(void)state;
 	return card_up("nlb0", "map");
+}
+
+int card_up_mortal(void **state)
+{
+	card_needs(CARD_MORTAL);
+	return card_up_trap(state);
+}
+
+int card_up_mortal_map(void **state)
+{
+	card_needs(CARD_MORTAL);
+	return card_up_map(state);
 }
 
 int card_down(void **state)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An emulated card of the test's own, and the library looking at it. */
+/*
+ * An emulated card of the test's own, and the library looking at it. The card is a process that v-opae
+ * reaches by vfio-user; or, in a virtual machine that has such cards, one of its devices (machine.h), and
+ * then the test is one of the kernel's vfio-pci.
+ */
 #ifndef TESTS_CARD_CARD_H
 #define TESTS_CARD_CARD_H
 
@@ -8,21 +12,45 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "tests/unit/check.h"
+
+/*
+ * Runs the tests. Up and down are part of the test here: each may skip it. It is here that is decided
+ * what is skipped: card_start* skips where the machine has no such card, library_start where the
+ * configuration cannot be the machine's, and card_needs where the way to the card makes the question
+ * another one. A skipped case says why in the output.
+ */
+#define CARD_RUN(tests) card_run(tests, sizeof(tests) / sizeof((tests)[0]))
+int card_run(const struct CMUnitTest *tests, size_t count);
+
+enum card_need {
+	CARD_MORTAL,   /* it ends when the test wants it to */
+	CARD_MESSAGES, /* registers that are not mapped are reached by messages alone */
+};
+/* Before the library is started. */
+void card_needs(enum card_need need);
+
 /* Starts a card in the test's own emulator directory and waits until it listens. */
 pid_t card_start(const char *name, const char *board, const char *mmio);
 /* The same with --afu and --faults; NULL: without. */
 pid_t card_start_with(const char *name, const char *board, const char *mmio, const char *afu,
 		      const char *faults);
 void card_end(pid_t pid, int sig);
+/* SIGUSR1: its faults begin; in a machine, soon. */
+void card_fault(pid_t pid);
 
 /* Starts the library with v-opae and this "configuration" object. */
 void library_start(const char *configuration);
+/* The same configuration in a file, for a process that starts the library itself. */
+void library_configure(const char *path, const char *configuration);
 
 /* Around each test: one card and the library on it. A test that kills the card sets it to 0. */
 extern pid_t card;
 int card_up(const char *board, const char *mmio);
 int card_up_trap(void **state); /* NLB0, by messages */
 int card_up_map(void **state);	/* NLB0, mapped */
+int card_up_mortal(void **state);     /* NLB0 that the test ends, by messages, */
+int card_up_mortal_map(void **state); /* and mapped */
 int card_down(void **state);
 
 /* The only accelerator there is; the test fails when there are more or none. */

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "tests/card/card.h"
-#include "tests/unit/check.h"
 
 #define NLB0 "d8424dc4-a4a3-c413-f89e-433683f9040b"
 #define PARENT "6f1c20d3-a5b8-4e17-8d02-bb34c1f0e95a"
@@ -239,5 +238,5 @@ int main(void)
 		SEVERAL(finalize_with_children_open, up_trap),
 	};
 
-	return RUN(tests);
+	return CARD_RUN(tests);
 }

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "tests/card/card.h"
-#include "tests/unit/check.h"
 
 #define LOOKERS 32
 #define OPENS 4 /* of each */
@@ -120,14 +119,9 @@ static pid_t child(bool opens, bool known, const char *config)
 static const char *write_config(void)
 {
 	static char path[128];
-	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/crowd.cfg", card_dir());
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fputs("{\"configurations\": {\"vfio\": {\"configuration\": {}, \"enabled\": true, "
-	      "\"plugin\": \"libv-opae.so\"}}, \"plugins\": [\"vfio\"]}", f);
-	fclose(f);
+	library_configure(path, "{}");
 	return path;
 }
 
@@ -198,5 +192,5 @@ int main(void)
 	const struct CMUnitTest tests[] = { RIGGED(nothing_is_known), RIGGED(all_is_known) };
 
 	ended = mmap(NULL, sizeof(*ended), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return ended == MAP_FAILED ? 1 : RUN(tests);
+	return ended == MAP_FAILED ? 1 : CARD_RUN(tests);
 }

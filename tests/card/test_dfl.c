@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "tests/card/card.h"
-#include "tests/unit/check.h"
 
 #define NLB0 "d8424dc4-a4a3-c413-f89e-433683f9040b"
 #define HELLO "850adcc2-6ceb-4b22-9722-d43375b61c66"
@@ -297,11 +296,11 @@ static void errors_are_events(void **state)
 	assert_int_equal(fpgaCreateEventHandle(&eh), FPGA_OK);
 	assert_int_equal(fpgaRegisterEvent(dev, FPGA_EVENT_ERROR, eh, 0), FPGA_OK);
 	assert_int_equal(fpgaGetOSObjectFromEventHandle(eh, &fd), FPGA_OK);
-	kill(card, SIGUSR1);
+	card_fault(card);
 	assert_true(readable(fd));
 	assert_int_equal(fpgaUnregisterEvent(dev, FPGA_EVENT_ERROR, eh), FPGA_OK);
 	assert_int_equal(fpgaRegisterEvent(afu, FPGA_EVENT_ERROR, eh, 0), FPGA_OK);
-	kill(card, SIGUSR1);
+	card_fault(card);
 	assert_true(readable(fd));
 	assert_int_equal(fpgaDestroyEventHandle(&eh), FPGA_OK);
 	assert_int_equal(fpgaClose(afu), FPGA_OK);
@@ -333,7 +332,7 @@ static void a_card_that_is_gone(void **state)
 	card = card_start_with("card0", "a10", "trap", "hello", "gone");
 	library_start("{\"timeout_ms\": 2000}");
 	h = open_nth(FPGA_ACCELERATOR, HELLO, 0);
-	kill(card, SIGUSR1);
+	card_fault(card);
 	for (int i = 0; i < 2000 && v != UINT64_MAX; i++) {
 		assert_int_equal(fpgaReadMMIO64(h, 0, 8, &v), FPGA_OK);
 		usleep(1000);
@@ -406,5 +405,5 @@ int main(void)
 		WITH(a_token_of_what_is_no_more, up_a10),
 	};
 
-	return RUN(tests);
+	return CARD_RUN(tests);
 }

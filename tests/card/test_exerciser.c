@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "tests/card/card.h"
-#include "tests/unit/check.h"
 
 #define LINE 64u
 #define LINES 1024u
@@ -41,6 +40,18 @@ UP(up_lb, "he-lb", "trap")
 UP(up_lb_mapped, "he-lb", "map")
 UP(up_mem, "he-mem", "trap")
 UP(up_mem_mapped, "he-mem", "map")
+
+static int up_lb_mortal(void **state)
+{
+	card_needs(CARD_MORTAL);
+	return up_lb_mapped(state);
+}
+
+static int up_mem_mortal(void **state)
+{
+	card_needs(CARD_MORTAL);
+	return up_mem(state);
+}
 
 struct he {
 	fpga_handle h;
@@ -422,10 +433,10 @@ int main(void)
 		ON(up_mem_mapped, errors),
 		ALL(reset_ends_it),
 		ALL(close_ends_it),
-		ON(up_lb_mapped, a_card_that_dies),
-		ON(up_mem, a_card_that_dies),
+		ON(up_lb_mortal, a_card_that_dies),
+		ON(up_mem_mortal, a_card_that_dies),
 		cmocka_unit_test(several_at_once),
 	};
 
-	return RUN(tests);
+	return CARD_RUN(tests);
 }

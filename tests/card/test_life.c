@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "tests/card/card.h"
-#include "tests/unit/check.h"
 
 static double now(void)
 {
@@ -202,12 +201,12 @@ int main(void)
 		WITH(a_held_device_is_listed_as_assigned, card_up_trap),
 		WITH(many_clients_one_after_the_other, card_up_trap),
 		WITH(many_clients_one_after_the_other, card_up_map),
-		WITH(killed_in_the_middle, card_up_trap),
-		WITH(silent_in_the_middle, card_up_trap),
-		WITH(killed_under_a_pointer, card_up_map),
-		WITH(a_card_that_never_was, card_up_trap),
+		WITH(killed_in_the_middle, card_up_mortal),
+		WITH(silent_in_the_middle, card_up_mortal),
+		WITH(killed_under_a_pointer, card_up_mortal_map),
+		WITH(a_card_that_never_was, card_up_mortal),
 		WITH(a_fork_is_told, card_up_trap),
 	};
 
-	return RUN(tests);
+	return CARD_RUN(tests);
 }

@@ -5,7 +5,6 @@
 
 #include "emu/afu-script.h"
 #include "tests/card/card.h"
-#include "tests/unit/check.h"
 
 #define SECOND 1000000u
 #define BLOCK 65536u
@@ -338,5 +337,5 @@ int main(void)
 		BOTH(a_timeout_and_a_fault),
 	};
 
-	return RUN(tests);
+	return CARD_RUN(tests);
 }

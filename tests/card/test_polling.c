@@ -6,7 +6,6 @@
 
 #include "emu/afu-poller.h"
 #include "tests/card/card.h"
-#include "tests/unit/check.h"
 
 #define STRIDE 256u
 #define SLOTS 16u
@@ -259,5 +258,5 @@ int main(void)
 		BOTH(reset_and_close_end_it),
 	};
 
-	return RUN(tests);
+	return CARD_RUN(tests);
 }

@@ -14,6 +14,7 @@ static struct vu_config_space space(void)
 	vu_config_init(&c, &ids);
 	vu_config_add_bar(&c, 0, 0x8000, true);
 	vu_config_add_bar(&c, 4, 0x1000, false);
+	vu_config_add_pm(&c);
 	vu_config_add_pcie(&c);
 	vu_config_add_msix(&c, 4, 4, 0, 0x800);
 	return c;
@@ -60,7 +61,7 @@ static void identity_cannot_be_written(void **state)
 	assert_int_equal(get(&c, PCI_SUBSYSTEM_VENDOR_ID), 0x17718086);
 }
 
-/* The list ends, does not loop, and holds both capabilities. */
+/* The list ends, does not loop, and holds all capabilities. */
 static void capabilities_are_linked(void **state)
 {
 	struct vu_config_space c = space();
@@ -69,11 +70,13 @@ static void capabilities_are_linked(void **state)
 	(void)state;
 	assert_true(get(&c, PCI_COMMAND) >> 16 & PCI_STATUS_CAP_LIST);
 	for (; at && links < 10; links++) {
-		seen |= (get(&c, at) & 0xff) == PCI_CAP_ID_EXP ? 1 : 2;
+		uint32_t id = get(&c, at) & 0xff;
+
+		seen |= id == PCI_CAP_ID_EXP ? 1 : id == PCI_CAP_ID_MSIX ? 2 : 4;
 		at = get(&c, at) >> 8 & 0xff;
 	}
-	assert_int_equal(links, 2);
-	assert_int_equal(seen, 3);
+	assert_int_equal(links, 3);
+	assert_int_equal(seen, 7);
 	assert_int_equal(get(&c, c.msix_cap + PCI_MSIX_TABLE), 4);
 	assert_int_equal(get(&c, c.msix_cap + PCI_MSIX_PBA), 0x804);
 }
@@ -97,6 +100,28 @@ static void function_level_reset(void **state)
 	assert_int_equal(get(&c, PCI_VENDOR_ID), 0xbccf8086);
 }
 
+/* A device that says it is ready at once is not waited for, and nothing but memory and DMA sleeps. */
+static void sleep_and_readiness(void **state)
+{
+	struct vu_config_space c = space();
+	unsigned int at = c.pm_cap + PCI_PM_CTRL;
+
+	(void)state;
+	assert_true(get(&c, PCI_COMMAND) >> 16 & PCI_STATUS_IMM_READY);
+	put(&c, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	assert_false(put(&c, at, 3));
+	assert_int_equal(get(&c, at), PCI_PM_CTRL_NO_SOFT_RESET | 3);
+	assert_false(vu_config_memory_enabled(&c));
+	assert_false(vu_config_bus_master(&c));
+	assert_int_equal(get(&c, PCI_VENDOR_ID), 0xbccf8086);
+	assert_false(put(&c, at, 0));
+	assert_true(vu_config_memory_enabled(&c));
+	assert_true(vu_config_bus_master(&c));
+	put(&c, at, 3);
+	vu_config_reset(&c);
+	assert_int_equal(get(&c, at), PCI_PM_CTRL_NO_SOFT_RESET);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +129,7 @@ int main(void)
 		cmocka_unit_test(identity_cannot_be_written),
 		cmocka_unit_test(capabilities_are_linked),
 		cmocka_unit_test(function_level_reset),
+		cmocka_unit_test(sleep_and_readiness),
 	};
 
 	return RUN(tests);
