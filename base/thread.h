@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /*
- * As pthread_create(), but 0 or a negative errno. Signals are the program's business, on the program's threads;
- * but for SIGBUS, which a thread that reads registers may bring upon itself.
+ * As pthread_create(), but 0 or a negative errno. Signals are the program's business, on the program's
+ * threads; but for SIGBUS, which a thread that reads registers may bring upon itself.
  */
 static inline int thread_start(pthread_t *ret, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What VFIO answers: the description of a region, and of a container. The input is the answer; the kernel
- * copies as much of it as there is room for, and tells the whole length. Areas that are accepted are in the region,
- * at pages, sorted and apart.
+ * copies as much of it as there is room for, and tells the whole length. Areas that are accepted are in the
+ * region, at pages, sorted and apart.
  */
 #include <errno.h>
 #include <stdlib.h>
