@@ -282,7 +282,7 @@ static struct shared_facts *remembered(struct instance *inst, const struct place
 	return s;
 }
 
-/* Of a device behind the kernel it may be known that nothing is in it; and what is may not be for this user. */
+/* Of a device behind the kernel it may be known that nothing is in it; what is, may not be for this user. */
 static void judge(struct look *l)
 {
 	if (l->facts->f.num_objects)
