@@ -80,6 +80,20 @@ int root(const char *script);	     /* runs it, and returns its exit code */
 void root_begin(const char *script); /* the same in the background; one at a time */
 bool root_wait(int timeout_ms, int *code); /* false: it is not done */
 
+/* Scripts for root. */
+#define EDU_SYSFS "/sys/bus/pci/devices/" EDU_ADDRESS
+
+#define EDU_OWN                                                                                        \
+	"g=$(readlink " EDU_SYSFS "/iommu_group); chown 1000 /dev/vfio/${g##*/}; "                     \
+	"for c in " EDU_SYSFS "/vfio-dev/vfio*; do n=/dev/vfio/devices/${c##*/}; "                     \
+	"if [ -e $n ]; then chown 1000 $n; fi; done"
+#define EDU_BIND                                                                                       \
+	"echo vfio-pci >" EDU_SYSFS "/driver_override && echo " EDU_ADDRESS                            \
+	" >/sys/bus/pci/drivers_probe && [ -e " EDU_SYSFS "/driver ] && " EDU_OWN
+#define EDU_UNBIND "echo " EDU_ADDRESS " >" EDU_SYSFS "/driver/unbind"
+#define EDU_REMOVE "echo 1 >" EDU_SYSFS "/remove"
+#define EDU_RESCAN "echo 1 >/sys/bus/pci/rescan; "
+
 /* This program again, with that argument (and perhaps an environment variable), and a pipe from its
  * output. */
 pid_t again(const char *argument, const char *variable, const char *value, int *out);

@@ -21,19 +21,6 @@
 #define NLB_SCRATCH 0x108u
 #define BYTES 2048u
 #define SOON_MS 5000
-#define SYSFS "/sys/bus/pci/devices/" EDU_ADDRESS
-
-#define OWN                                                                                        \
-	"g=$(readlink " SYSFS "/iommu_group); chown 1000 /dev/vfio/${g##*/}; "                     \
-	"for c in " SYSFS "/vfio-dev/vfio*; do n=/dev/vfio/devices/${c##*/}; "                     \
-	"if [ -e $n ]; then chown 1000 $n; fi; done"
-#define BIND                                                                                       \
-	"echo vfio-pci >" SYSFS "/driver_override && echo " EDU_ADDRESS                            \
-	" >/sys/bus/pci/drivers_probe && [ -e " SYSFS "/driver ] && " OWN
-#define UNBIND "echo " EDU_ADDRESS " >" SYSFS "/driver/unbind"
-#define REMOVE "echo 1 >" SYSFS "/remove"
-#define RESCAN "echo 1 >/sys/bus/pci/rescan; "
-
 /* To be put back in each test: cmocka has one of its own around it. */
 static struct sigaction library_sigbus;
 static fpga_handle nlb; /* open all the time: the kernel resets it at each open and close */
@@ -239,13 +226,13 @@ static void taken_and_given_back(const char *take, const char *give)
 static void removed_and_found_again(void **state)
 {
 	(void)state;
-	taken_and_given_back(REMOVE, RESCAN BIND);
+	taken_and_given_back(EDU_REMOVE, EDU_RESCAN EDU_BIND);
 }
 
 static void unbound_and_bound_again(void **state)
 {
 	(void)state;
-	taken_and_given_back(UNBIND, BIND);
+	taken_and_given_back(EDU_UNBIND, EDU_BIND);
 }
 
 /* The new one is used while the program still has the handle on the old one. */
@@ -269,13 +256,13 @@ static void beside_a_dead_handle(const char *take, const char *give)
 static void removed_and_used_beside_the_old_handle(void **state)
 {
 	(void)state;
-	beside_a_dead_handle(REMOVE, RESCAN BIND);
+	beside_a_dead_handle(EDU_REMOVE, EDU_RESCAN EDU_BIND);
 }
 
 static void unbound_and_used_beside_the_old_handle(void **state)
 {
 	(void)state;
-	beside_a_dead_handle(UNBIND, BIND);
+	beside_a_dead_handle(EDU_UNBIND, EDU_BIND);
 }
 
 /* Its memory is gone already when the kernel asks for it. */
@@ -285,10 +272,10 @@ static void dead_and_then_removed(void **state)
 
 	(void)state;
 	is_dead(&u, "gone");
-	soon(REMOVE);
+	soon(EDU_REMOVE);
 	is_dead(&u, "gone");
 	use_down(&u, "gone");
-	assert_int_equal(root(RESCAN BIND), 0);
+	assert_int_equal(root(EDU_RESCAN EDU_BIND), 0);
 	it_is_there();
 }
 
@@ -298,9 +285,9 @@ static void removed_during_dma(void **state)
 
 	(void)state;
 	edu_start(u.h, u.s.io, BYTES, EDU_TO_RAM);
-	soon(REMOVE);
+	soon(EDU_REMOVE);
 	use_down(&u, "taken the device back");
-	assert_int_equal(root(RESCAN BIND), 0);
+	assert_int_equal(root(EDU_RESCAN EDU_BIND), 0);
 	it_is_there();
 }
 
@@ -365,7 +352,7 @@ static void goes_under_load(const char *take, const char *give)
 static void removed_under_load(void **state)
 {
 	(void)state;
-	goes_under_load(REMOVE, RESCAN BIND);
+	goes_under_load(EDU_REMOVE, EDU_RESCAN EDU_BIND);
 }
 
 static void switched_off_under_load(void **state)
@@ -380,13 +367,13 @@ static void comes_and_goes_while_closed(void **state)
 {
 	(void)state;
 	count(1);
-	soon(UNBIND);
+	soon(EDU_UNBIND);
 	count(0);
-	assert_int_equal(root(BIND), 0);
+	assert_int_equal(root(EDU_BIND), 0);
 	count(1);
-	soon(REMOVE);
+	soon(EDU_REMOVE);
 	count(0);
-	assert_int_equal(root(RESCAN BIND), 0);
+	assert_int_equal(root(EDU_RESCAN EDU_BIND), 0);
 	it_is_there();
 }
 
@@ -398,11 +385,11 @@ static void tokens_of_what_is_gone(void **state)
 	int fds = open_fds();
 
 	(void)state;
-	soon(UNBIND);
+	soon(EDU_UNBIND);
 	expect(fpgaOpen(t, &h, 0), FPGA_NOT_FOUND, "not with vfio-pci");
-	soon(REMOVE);
+	soon(EDU_REMOVE);
 	expect(fpgaOpen(t, &h, 0), FPGA_NOT_FOUND, "no PCI device " EDU_ADDRESS);
-	assert_int_equal(root(RESCAN BIND), 0);
+	assert_int_equal(root(EDU_RESCAN EDU_BIND), 0);
 	expect(fpgaOpen(t, &h, 0), FPGA_OK, NULL);
 	edu_close(h);
 	fpgaDestroyToken(&t);

@@ -4,7 +4,7 @@
  * fails, for every n from the first look to the close, with each error that it may give. Before the failure
  * every call works; from it on each works or says so with a code that fits and a reason; nothing stays
  * open, mapped or pinned; and without a failure all of it works again. What a second look opens is
- * counted by the same seam.
+ * counted by the same seam. Started as root, runs as an ordinary user.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -343,16 +343,35 @@ static void a_second_look_opens_nothing(void **state)
 	table.finalize(table.instance);
 }
 
+/* What was learned of a device holds as long as its driver's binding. */
+static void a_new_binding_is_looked_at_again(void **state)
+{
+	fpga_token t;
+
+	(void)state;
+	start();
+	t = find_edu();
+	forget_token(&t);
+	assert_int_equal(root(EDU_UNBIND "; " EDU_BIND), 0);
+	nodes_opened = 0;
+	t = find_edu();
+	forget_token(&t);
+	assert_true(nodes_opened > 0);
+	table.finalize(table.instance);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_second_look_opens_nothing),
+		cmocka_unit_test(a_new_binding_is_looked_at_again),
 		cmocka_unit_test(opening),
 		cmocka_unit_test(giving_buffers),
 		cmocka_unit_test(binding_interrupts),
 	};
 	char text[256];
 
+	root_leave();
 	edu_own_inventory();
 	counting = *seam_table();
 	seam_open = counting.open;
