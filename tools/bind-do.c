@@ -57,7 +57,7 @@ static enum state judge_record(struct target *t, uid_t user)
 	return REFUSED;
 }
 
-/* A group's node has one owner: those of the group that are bound must be named as well, or his already. */
+/* A group's node has one owner: whatever else of it is bound must be named as well, or be his already. */
 static bool check_neighbours(const struct target *t, const char (*all)[PCI_ADDRESS_LEN], size_t n,
 			     uid_t user)
 {

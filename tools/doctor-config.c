@@ -167,6 +167,7 @@ void doctor_config(struct doctor *d)
 	check_file(&s);
 	check_form(&s);
 	check_plugins(&s);
+	doctor_note_devices(&s);
 }
 
 /* ---- what a device asks: is there a plugin for it ---- */

@@ -644,6 +644,79 @@ def test_pci_iommufd_without_permission(machine, sysfs, shown):
     wrong(machine, CARD, "permission", "/dev/vfio/devices/vfio3 is of uid", "opae bind", env=shown)
 
 
+def by_kernel(shown, way):
+    """The same configuration, but with this way to the kernel's devices."""
+    with open(shown["LIBOPAE_CFGFILE"], encoding="ascii") as f:
+        whole = json.load(f)
+    whole["configurations"]["vfio"]["configuration"]["kernel"] = way
+    with open(shown["LIBOPAE_CFGFILE"], "w", encoding="ascii") as f:
+        json.dump(whole, f)
+    return shown
+
+
+def test_pci_way_that_the_configuration_wants(machine, sysfs, shown):
+    """Another way that would be open helps nobody."""
+    env = by_kernel(shown, "iommufd")
+    cfg = env["LIBOPAE_CFGFILE"]
+    s, _ = wrong(machine, CARD, "node", "/dev/iommu is missing", f"$EDITOR {cfg}", env=env)
+    assert f'"kernel" in {cfg} is "iommufd"' in s["wrong"] and '"auto"' in s["fix"]
+    (sysfs.root / "dev/vfio/7").unlink()
+    wrong(machine, CARD, "node", "/dev/iommu is missing", "sudo modprobe iommufd", env=env)
+    sysfs.write("dev/vfio/7")
+    sysfs.write("dev/iommu").chmod(0o666)
+    wrong(machine, CARD, "node", "no node of their own", f"$EDITOR {cfg}", env=env)
+    with_iommufd(sysfs)
+    (sysfs.root / "dev/vfio/devices/vfio3").unlink()
+    wrong(machine, CARD, "node", "own node in /dev/vfio/devices is missing", "udevadm trigger", env=env)
+    with_iommufd(sysfs)
+    assert right(machine, CARD, env=env)["node"] == "/dev/vfio/devices/vfio3"
+    if not may_all(machine):
+        (sysfs.root / "dev/vfio/devices/vfio3").chmod(0)
+        s, _ = wrong(machine, CARD, "permission", "/dev/vfio/devices/vfio3 is of uid", "opae bind", env=env)
+        assert "other way" not in s["wrong"]
+    by_kernel(shown, "auto")
+    (sysfs.root / "dev/vfio/7").chmod(0o666)
+    assert right(machine, CARD, env=env)
+    by_kernel(shown, "group")
+    assert right(machine, CARD, env=env)["node"] == "/dev/vfio/7"
+    (sysfs.root / "dev/vfio/7").unlink()
+    wrong(machine, CARD, "node", "/dev/vfio/7 is missing", "udevadm trigger", env=env)
+
+
+@pytest.mark.parametrize("entry", [CARD, "b1:00.0", "1234:5678", "1234:5678:9:FFFF",
+                                   {"device": "1234:5678", "guid": NLB0}])
+def test_pci_named_by_the_configuration(machine, sysfs, entry):
+    """Whatever its ids are, it is ours; and it is among those that are looked at."""
+    path = machine.start()
+    for name, value in zip(("vendor", "device", "subsystem_vendor", "subsystem_device"),
+                           (0x1234, 0x5678, 9, 10)):
+        sysfs.write(f"sys/bus/pci/devices/{CARD}/{name}", f"{value:#06x}\n")
+    env = config(machine, {"sockets": [{"path": str(path), "address": CARD}], "devices": [entry]})
+    first = diagnose(machine, env=env)[1][CARD]["steps"][0]
+    assert (first["step"], first["result"]) == ("id", "ok")
+    assert f'named by "devices" in {env["LIBOPAE_CFGFILE"]}' in first["text"]
+    assert right(machine, CARD, env=env)
+    env = config(machine, {"sockets": [], "devices": [entry]})
+    if isinstance(entry, dict):
+        wrong(machine, CARD, "token", "every step before is right", "LIBOPAE_LOG=2", env=env)
+    else:
+        s, _ = wrong(machine, CARD, "token", "its registers tell no GUID", "$EDITOR", env=env)
+        assert f'{{"device": "{CARD}", "guid": "..."}}' in s["fix"]
+
+
+@pytest.mark.parametrize("entry", ["0000:b1:00.1", "8086:bccf", "8086:bcce:8086:1772", "8086:bcce:8087:ffff"])
+def test_pci_that_the_configuration_leaves_out(machine, sysfs, shown, entry):
+    env = config(machine, {"sockets": [], "devices": [entry, "ffff:ffff"]})
+    cfg = env["LIBOPAE_CFGFILE"]
+    s, text = wrong(machine, CARD, "devices", f'"devices" in {cfg} does not name it', f"$EDITOR {cfg}", env=env)
+    assert f'add "{CARD}" to "devices"' in s["fix"]
+    assert f'2 of the 2 in "devices" of "vfio" fit no PCI device that is there: "{entry}", "ffff:ffff"' in text
+    env = config(machine, {"sockets": [], "devices": ["ffff:ffff", CARD]})
+    text = diagnose(machine, env=env)[2]
+    assert '1 of the 2 in "devices" of "vfio" fits no PCI device that is there: "ffff:ffff"\n' in text
+    assert "does not name it" not in text
+
+
 def test_pci_that_a_process_holds(machine, sysfs, shown):
     """Whoever may see the process is told which; it is no fault."""
     node = str(sysfs.root / "dev/vfio/7")
