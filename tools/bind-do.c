@@ -48,8 +48,8 @@ static enum state judge_record(struct target *t, uid_t user)
 		bind_refuse(rec->address, mend, "its VFs are bound; it must be released first, and can then "
 						"be bound, and --vfs after that");
 	else if (strcmp(t->info.driver, VFIO_PCI))
-		bind_refuse(rec->address, mend, "it was bound, but somebody has changed its driver (%s) since",
-			    *t->info.driver ? t->info.driver : "none");
+		bind_refuse(rec->address, mend, "it was bound, but somebody has changed its driver (%s) "
+						"since", *t->info.driver ? t->info.driver : "none");
 	else if (rec->user == user && owned(rec->address, user))
 		return BOUND_ALREADY;
 	else
@@ -57,7 +57,7 @@ static enum state judge_record(struct target *t, uid_t user)
 	return REFUSED;
 }
 
-/* A group's node has one owner: whatever else of it is bound must be named as well, or be his already. */
+/* A group's node has one owner: what else of it is bound must be named as well, or be his already. */
 static bool check_neighbours(const struct target *t, const char (*all)[PCI_ADDRESS_LEN], size_t n,
 			     uid_t user)
 {

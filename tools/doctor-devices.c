@@ -131,11 +131,13 @@ static void note_entries(struct subject *s, const struct opaex_plugin *p, struct
 		unused++;
 		if (used + strlen(text) + sizeof(", \"\", ...") > sizeof(names))
 			continue;
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s\"%s\"", used ? ", " : "", text);
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s\"%s\"",
+					 used ? ", " : "", text);
 	}
 	if (unused)
 		step_note(s, "devices", "%zu of the %zu in \"devices\" of \"%s\" %s no PCI device that is "
-					"there: %s", unused, count, p->name, unused == 1 ? "fits" : "fit", names);
+					"there: %s", unused, count, p->name, unused == 1 ? "fits" : "fit",
+			  names);
 }
 
 void doctor_note_devices(struct subject *s)

@@ -52,14 +52,14 @@ static bool is_there(const struct way *w)
 
 /* ---- nodes ---- */
 
-/* The configuration wants iommufd's way alone. device: NULL: the kernel has no node of the device itself. */
+/* The configuration wants iommufd's way alone. device NULL: the kernel has no node of the device itself. */
 static bool no_iommufd(struct subject *s, struct doctor_pci *p, const struct way *device, bool group)
 {
 	bool udev = device && bind_exists(IOMMU);
 
 	step_wrong(s, "node", "%s, and \"kernel\" in %s is \"iommufd\"",
 		   udev			 ? "the device's own node in /dev/vfio/devices is missing" :
-		   bind_exists(IOMMU) ? "the kernel gives devices no node of their own, in /dev/vfio/devices" :
+		   bind_exists(IOMMU) ? "the kernel gives devices no node of their own in /dev/vfio" :
 					IOMMU " is missing", config_name());
 	if (udev)
 		return fix(s, "sudo udevadm trigger --subsystem-match=vfio-dev   # in a container: --device "

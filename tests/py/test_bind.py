@@ -422,7 +422,19 @@ def test_refuses_vfs_of_a_pf_without_the_right_driver(tree):
 
 
 def test_release_without_record(tree):
-    tree.refused("nobody has noted how it was", f"echo {CARD} | sudo tee", "release", CARD)
+    """What is to be done by hand is what the present state needs."""
+    tree.refused("there is no such PCI device", "lspci", "release", "0000:77:00.0")
+    tree.refused("did not bind it, and igb has it", "opae doctor", "release", CARD)
+    tree.device(SECOND, driver=None, group=8)
+    tree.refused("nobody has noted how it was", f"by hand: echo {SECOND} | sudo tee /sys/bus/pci/drivers_p",
+                 "release", SECOND)
+    tree.attribute(SECOND, "driver_override", "vfio-pci\n")
+    at = f"/sys/bus/pci/devices/{SECOND}"
+    tree.refused("nobody has noted", f"by hand: echo | sudo tee {at}/driver_override; echo {SECOND} | sudo tee "
+                 "/sys/bus/pci/drivers_probe", "release", SECOND)
+    tree.attach(SECOND, "vfio-pci")
+    tree.refused("nobody has noted", f"by hand: echo {SECOND} | sudo tee {at}/driver/unbind; echo | sudo tee "
+                 f"{at}/driver_override; echo", "release", SECOND)
 
 
 # ---- the whole way ----

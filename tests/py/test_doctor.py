@@ -414,7 +414,55 @@ def test_configuration_that_is_a_fifo(machine):
     path = machine.folder / "opae.cfg"
     os.mkfifo(path)
     own(machine, path)
-    wrong(machine, "(built in)", "file", f"{path}: ", "json.tool", env={"LIBOPAE_CFGFILE": str(path)})
+    env = {"LIBOPAE_CFGFILE": str(path)}
+    wrong(machine, "(built in)", "file", f"{path}: ", "unset LIBOPAE_CFGFILE", env=env)
+
+
+def test_configuration_that_is_a_folder(machine):
+    env = {"LIBOPAE_CFGFILE": str(machine.folder)}
+    wrong(machine, "(built in)", "file", "Is a directory", "unset LIBOPAE_CFGFILE   # or name", env=env)
+    path = machine.folder / ".config/opae/opae.cfg"
+    path.mkdir(parents=True)
+    own(machine, path.parent)
+    s, _ = wrong(machine, "(built in)", "file", "Is a directory", f"mv {path} {path}.old")
+    assert machine.run("/bin/sh", "-c", s["fix"]).returncode == 0 and diagnose(machine)[0] == 3
+
+
+def test_mistakes_in_the_entry_of_a_plugin(machine):
+    """Nothing was loaded, so nothing is to be installed: the file is to be mended, and where."""
+    def told(name, word, mend, text):
+        env = machine.config(json.dumps(text))
+        s, _ = wrong(machine, env["LIBOPAE_CFGFILE"], name, word, mend, env=env)
+        assert s["fix"].startswith(f"$EDITOR {env['LIBOPAE_CFGFILE']}   # ")
+
+    entry = {"enabled": True, "plugin": "libv-opae.so", "configuration": {}}
+    told("vfio", "true or false", 'say "enabled": true for "vfio", or false',
+         {"plugins": ["vfio"], "configurations": {"vfio": {**entry, "enabled": "yes"}}})
+    told("vfoi", '"plugins" names "vfoi"', 'has it: "vfio", "other"',
+         {"plugins": ["vfoi"], "configurations": {"vfio": entry, "other": entry}})
+    told("vfio", "name of a plugin file", '"plugin": "libv-opae.so"',
+         {"plugins": ["vfio"], "configurations": {"vfio": {"enabled": True}}})
+    module = {"enabled": True, "module": "libopae-v.so", "devices": ["b"], "configuration": {}}
+    board = {"enabled": True, "devices": [{"name": "a", "id": ["0x8086", "0xbcce", "*", "*"]}],
+             "opae": {"plugin": [module]}}
+    told("libopae-v.so", 'the device "b"', 'as the board\'s "devices" have it',
+         {"configs": ["ofs"], "configurations": {"ofs": board}})
+    told("plugins", "names no plugin", 'say "enabled": true for it: "ofs"',
+         {"configs": ["osf"], "configurations": {"ofs": board}})
+
+
+def test_built_in_plugin_that_is_missing(here, folder):
+    """There is no file to be edited."""
+    prefix = folder / "p"
+    subprocess.run(["cp", "-r", here.prefix, prefix], check=True)
+    libs = next(prefix.glob("lib*/**/libopae-c.so.2")).parent
+    for file in (libs / "opae").glob("lib*v*opae*.so*"):
+        file.unlink()
+    for file in (libs / "opae").glob("libopae-v.so*"):
+        file.unlink()
+    env = {"LD_LIBRARY_PATH": str(libs), "HOME": str(folder)}
+    s, _ = wrong(here, "(built in)", "vfio", "no such plugin file", "install the stack again", env=env)
+    assert "EDITOR" not in s["fix"]
 
 
 def test_both_forms_are_named(machine):
@@ -708,9 +756,10 @@ def test_pci_named_by_the_configuration(machine, sysfs, entry):
 def test_pci_that_the_configuration_leaves_out(machine, sysfs, shown, entry):
     env = config(machine, {"sockets": [], "devices": [entry, "ffff:ffff"]})
     cfg = env["LIBOPAE_CFGFILE"]
-    s, text = wrong(machine, CARD, "devices", f'"devices" in {cfg} does not name it', f"$EDITOR {cfg}", env=env)
+    s, text = wrong(machine, CARD, "devices", f'"devices" in {cfg} does not name it', f"$EDITOR {cfg}",
+                    env=env)
     assert f'add "{CARD}" to "devices"' in s["fix"]
-    assert f'2 of the 2 in "devices" of "vfio" fit no PCI device that is there: "{entry}", "ffff:ffff"' in text
+    assert f'2 of the 2 in "devices" of "vfio" fit no PCI device that is there: "{entry}", "ffff' in text
     env = config(machine, {"sockets": [], "devices": ["ffff:ffff", CARD]})
     text = diagnose(machine, env=env)[2]
     assert '1 of the 2 in "devices" of "vfio" fits no PCI device that is there: "ffff:ffff"\n' in text
