@@ -240,9 +240,6 @@ static int no_memory(struct device *d, uint64_t size)
 {
 	struct rlimit limit;
 
-	if (!geteuid()) /* who has the right to lock (CAP_IPC_LOCK) is under no limit */
-		return kernel_note(d, -ENOMEM, "there is no memory to lock %llu KiB for the device",
-			    (unsigned long long)size >> 10);
 	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
 		return kernel_note(d, -ENOMEM,
 			    "%llu KiB more cannot be locked in memory for the device: the limit is "

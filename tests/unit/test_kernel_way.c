@@ -259,7 +259,7 @@ static void a_device_is_had_once(void **state)
 		for (size_t k = 0; k < COUNT(both); k++) {
 			assert_int_equal(open_by(both[k], FAKE_ONE, NULL, &second), -EBUSY);
 			assert_int_equal(why.step, VFIO_STEP_NODE);
-			assert_non_null(strstr(why.text, "another process has"));
+			assert_non_null(strstr(why.text, "in another process"));
 		}
 		in = &spaces;
 		dev_vfio_spaces_done(&others);
@@ -289,7 +289,7 @@ static void groups_that_cannot_be_had(void **state)
 	well();
 	fake.foreign = true;
 	is_eperm_or_busy();
-	refuses(VFIO_WAY_GROUP, NULL, -EBUSY, VFIO_STEP_NODE, "another process has");
+	refuses(VFIO_WAY_GROUP, NULL, -EBUSY, VFIO_STEP_NODE, "in another process");
 }
 
 static void tokens(void **state)
@@ -348,7 +348,7 @@ static void refuses_with(const struct refusal *r, int error)
 	if (binding && error == EPERM)
 		is_eperm_or_busy();
 	else if (binding && (error == EINVAL || error == EBUSY))
-		refuses(r->way, NULL, -EBUSY, VFIO_STEP_NODE, "another process has " FAKE_ONE);
+		refuses(r->way, NULL, -EBUSY, VFIO_STEP_NODE, FAKE_ONE " is open already, in another process");
 	else if ((binding || getting) && error == EACCES)
 		refuses(r->way, NULL, -EKEYREJECTED, VFIO_STEP_TOKEN, "VF token");
 	else
