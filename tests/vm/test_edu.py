@@ -34,8 +34,8 @@ def one(vm):
         program(m, "edu", way)
         program(m, "gone", way, uid=0)
         program(m, "sigbus", way)
-        program(m, "seam", way, uid=0, limits={"memlock": 256 << 20})
-    return m.run()
+        program(m, "seam", way, uid=0, limits={"memlock": 256 << 20}, limit_s=120)
+    return m.run(deadline_s=300)
 
 
 @pytest.mark.parametrize("way", WAYS)

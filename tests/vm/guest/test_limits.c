@@ -12,7 +12,7 @@
 #include "tests/unit/check.h"
 #include "tests/vm/guest/edu.h"
 
-#define MANY 3000u
+#define MANY 2000u
 
 static fpga_handle h;
 
