@@ -94,8 +94,8 @@ static int not_given(const struct vfio_space *s, const struct vfio_request *rq, 
 	if (pci_group_spoiler(s->group, address, driver, sizeof(driver)))
 		return dev_vfio_not_viable(s->group, why);
 	return dev_vfio_fail(why, VFIO_STEP_NODE, -EBUSY,
-			     "another process has a device of IOMMU group %u, in which %s is", s->group,
-			     rq->address);
+			     "a device of IOMMU group %u, in which %s is, is open in another process or "
+			     "elsewhere in this one", s->group, rq->address);
 }
 
 static int attach(int fd, const struct vfio_space *s, const struct vfio_request *rq,

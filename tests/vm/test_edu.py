@@ -34,6 +34,7 @@ def one(vm):
         program(m, "edu", way)
         program(m, "gone", way, uid=0)
         program(m, "sigbus", way)
+        program(m, "given", way, uid=0)
         program(m, "seam", way, uid=0, limits={"memlock": 256 << 20}, limit_s=120)
     return m.run(deadline_s=300)
 
@@ -52,6 +53,11 @@ def test_devices_that_go_and_come(one, way):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_sigbus_of_the_programs_own(one, way):
     assert one[f"sigbus/{way}"].tap() == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_descriptors_that_somebody_else_opened(one, way):
+    assert one[f"given/{way}"].tap() == 2
 
 
 @pytest.mark.parametrize("way", WAYS)
