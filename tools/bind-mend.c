@@ -36,8 +36,9 @@ void mend_iommu(char *why, size_t why_len, char *mend, size_t mend_len)
 	else
 		snprintf(mend, mend_len,
 			 "sudo sed -i -E '/^GRUB_CMDLINE_LINUX/s/\\<(intel_|amd_)?iommu=off//g; "
-			 "s/^(GRUB_CMDLINE_LINUX=\"[^\"]*)\"/\\1 intel_iommu=on iommu=pt\"/' /etc/default/grub "
-			 "&& sudo update-grub && sudo reboot   # and VT-d or AMD-Vi on in the firmware");
+			 "s/^(GRUB_CMDLINE_LINUX=\"[^\"]*)\"/\\1 intel_iommu=on iommu=pt\"/' "
+			 "/etc/default/grub && sudo update-grub && sudo reboot   # and VT-d or AMD-Vi on in the "
+			 "firmware");
 }
 
 void mend_shared_node(const char *node, uid_t user, char *mend, size_t len)

@@ -135,6 +135,12 @@ def test_usage(here):
         assert done.returncode == 2 and args[-1] in done.stderr
 
 
+def test_relative_path_from_the_root(here):
+    """It is one path, though the folder's ends in a slash."""
+    done = here.run("opae", "doctor", "no-such-thing", cwd="/", env={"OPAEX_DOCTOR_ROOT": str(here.folder)})
+    assert done.returncode == 1 and "socket /no-such-thing\n" in done.stdout
+
+
 # ---- the emulator directory ----
 
 def test_directory_that_others_write_to(machine):
