@@ -37,8 +37,8 @@ void mend_iommu(char *why, size_t why_len, char *mend, size_t mend_len)
 		snprintf(mend, mend_len,
 			 "sudo sed -i -E '/^GRUB_CMDLINE_LINUX/s/\\<(intel_|amd_)?iommu=off//g; "
 			 "s/^(GRUB_CMDLINE_LINUX=\"[^\"]*)\"/\\1 intel_iommu=on iommu=pt\"/' "
-			 "/etc/default/grub && sudo update-grub && sudo reboot   # and VT-d or AMD-Vi on in the "
-			 "firmware");
+			 "/etc/default/grub && sudo update-grub && sudo reboot   # and VT-d or AMD-Vi on "
+			 "in the firmware");
 }
 
 void mend_shared_node(const char *node, uid_t user, char *mend, size_t len)

@@ -87,8 +87,8 @@ static void print_usage(FILE *out, const char *command)
 	fprintf(out, "\n");
 	print_words(out, command);
 	fprintf(out, "--json prints {\"schema\": %d, ...}\n"
-		     "exit codes: 0 done; 1 it failed, was refused, or something is wrong; 2 the arguments are "
-		     "not understood;\n            3 nothing was found\n", OPAE_JSON_SCHEMA);
+		     "exit codes: 0 done; 1 it failed, was refused, or something is wrong; 2 the arguments "
+		     "are not understood;\n            3 nothing was found\n", OPAE_JSON_SCHEMA);
 	if (!command)
 		fprintf(out, "`opae --version` tells the version\n");
 }

@@ -635,6 +635,7 @@ def test_pci_iommu_by_the_command_line(machine, sysfs):
     sysfs.link(CARD, "iommu_group", None)
     sysfs.write("proc/cmdline", "root=/dev/sda1 intel_iommu=on iommu=pt intel_iommu=off quiet\n")
     s, _ = wrong(machine, CARD, "IOMMU", "command line says intel_iommu=off", "intel_iommu=on")
+    assert s["fix"].endswith("in the firmware")
     grub = sysfs.write("grub", GRUB)
     command = s["fix"].split("&&")[0].replace("sudo ", "").replace("/etc/default/grub", str(grub))
     subprocess.run(["sh", "-c", command], check=True)
