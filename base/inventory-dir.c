@@ -26,7 +26,7 @@ bool inventory_dir_path(char *out, size_t len, const char **why)
 		reason = "it is in $XDG_RUNTIME_DIR";
 		n = snprintf(out, len, "%s/opae", run);
 	} else {
-		reason = "no variable names another";
+		reason = "neither $OPAEX_INVENTORY_DIR nor $XDG_RUNTIME_DIR is set";
 		n = snprintf(out, len, "/tmp/opae-%u", geteuid());
 	}
 	if (why)

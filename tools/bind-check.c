@@ -25,14 +25,22 @@ static bool check_override(const char *address)
 			   "this kernel gives it no driver_override");
 }
 
+static bool check_iommu(const char *address, uint32_t group)
+{
+	char why[192], mend[320];
+
+	if (group != PCI_NO_GROUP)
+		return true;
+	mend_iommu(why, sizeof(why), mend, sizeof(mend));
+	return bind_refuse(address, mend, "%s", why);
+}
+
 static bool check_group(const char (*all)[PCI_ADDRESS_LEN], size_t n, const char *address, uint32_t group)
 {
 	char other[PCI_ADDRESS_LEN], driver[64], mend[192];
 
-	if (group == PCI_NO_GROUP)
-		return bind_refuse(address, "switch VT-d or AMD-Vi on in the firmware, and boot with "
-					    "intel_iommu=on iommu=pt on the kernel's command line",
-				   "it is in no IOMMU group: the IOMMU is off");
+	if (!check_iommu(address, group))
+		return false;
 	if (!pci_group_spoiler_but(group, all, n, other, driver, sizeof(driver)))
 		return true;
 	snprintf(mend, sizeof(mend), "sudo opae bind %s %s   # both, if %s can be spared", address, other,
@@ -134,5 +142,6 @@ bool bind_check_vfs(const char *pf, const struct pci_info *info, unsigned int n)
 	if (*info->physfn)
 		return bind_refuse(pf, "name its physical function", "it is a VF itself, of %s",
 				   info->physfn);
-	return check_number(pf, n) && check_vf_driver(pf, info->driver);
+	/* Where the PF has no group its VFs will have none, and could not be bound once they are made. */
+	return check_number(pf, n) && check_vf_driver(pf, info->driver) && check_iommu(pf, info->group);
 }

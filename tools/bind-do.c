@@ -180,12 +180,13 @@ static void plan_nodes(struct bind_run *r, const struct target *t, uid_t user)
 static void note_access(struct bind_run *r, const char *path, const char *what, uid_t user)
 {
 	struct bind_node node;
+	char mend[256];
 
-	if (!bind_node_stat(path, &node) && !bind_may_use(&node, user))
-		bind_note(r, "uid %u may not open %s (of uid %u, gid %u, mode %04o), which %s: sudo "
-			     "setfacl -m u:%u:rw %s   # for good: echo 'KERNEL==\"%s\", OWNER=\"%u\"' | "
-			     "sudo tee -a /etc/udev/rules.d/90-vfio.rules", user, path, node.uid,
-			  node.gid, node.mode, what, user, path, strrchr(path, '/') + 1, user);
+	if (bind_node_stat(path, &node) || bind_may_use(&node, user))
+		return;
+	mend_shared_node(path, user, mend, sizeof(mend));
+	bind_note(r, "uid %u may not open %s (of uid %u, gid %u, mode %04o), which %s: %s", user, path,
+		  node.uid, node.gid, node.mode, what, mend);
 }
 
 static int give(struct bind_run *r, struct target *t, uid_t user)
@@ -264,6 +265,7 @@ static void report(struct bind_run *r, const struct target *t, uid_t user)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
 	struct bind_node nodes[2];
+	struct bind_record pf;
 	size_t n = r->dry && t->state == TO_BIND ? 0 : bind_nodes(t->rec.address, nodes);
 
 	json_object_object_add(o, "address", json_object_new_string(t->rec.address));
@@ -273,6 +275,8 @@ static void report(struct bind_run *r, const struct target *t, uid_t user)
 										  "bound"));
 	json_object_object_add(o, "user", json_u64(user));
 	json_object_object_add(o, "driver_before", json_object_new_string(t->rec.driver));
+	if (*t->rec.pf && !record_load(t->rec.pf, &pf) && pf.vfs)
+		json_object_object_add(o, "made", json_object_new_boolean(true)); /* it had no before */
 	for (size_t i = 0; i < n; i++)
 		json_object_array_add(list, json_object_new_string(nodes[i].path));
 	json_object_object_add(o, "nodes", list);

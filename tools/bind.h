@@ -17,6 +17,7 @@
 
 #define VFIO_PCI "vfio-pci"
 #define BIND_DIR "/run/opae/bind"
+#define UDEV_RULES "/etc/udev/rules.d/90-vfio.rules"
 #define BIND_MANY 64 /* devices in one call */
 #define DEVICE "/sys/bus/pci/devices/%s"
 
@@ -107,6 +108,11 @@ bool bind_check(const char (*all)[PCI_ADDRESS_LEN], size_t n, const char *addres
 bool bind_check_vfs(const char *pf, const struct pci_info *info, unsigned int n);
 /* bind-use.c */
 bool bind_check_use(const char *address);
+
+/* bind-mend.c: what is wrong and the command that mends it, as bind and the doctor tell it. */
+void mend_iommu(char *why, size_t why_len, char *mend, size_t mend_len);
+/* A node that all devices share is closed to the user. */
+void mend_shared_node(const char *node, uid_t user, char *mend, size_t len);
 
 /* bind-undo.c */
 int bind_undo(struct bind_run *r, struct bind_record *rec);

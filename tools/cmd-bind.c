@@ -161,7 +161,10 @@ static void print_bound(struct json_object *o)
 	       (unsigned int)json_object_get_int64(json_object_object_get(o, "user")));
 	for (size_t i = 0; i < json_object_array_length(nodes); i++)
 		printf(" %s", json_object_get_string(json_object_array_get_idx(nodes, i)));
-	printf(" (before: %s)\n", *before ? before : "no driver");
+	if (json_object_object_get_ex(o, "made", NULL))
+		printf("\n");
+	else
+		printf(" (before: %s)\n", *before ? before : "no driver");
 }
 
 int cmd_bind(int argc, char *argv[])

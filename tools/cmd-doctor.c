@@ -18,7 +18,7 @@ static char *what_is_asked(const char *text)
 	if (strchr(text, ':') && !text[strspn(text, "0123456789abcdefABCDEF:.")])
 		return NULL;
 	folder = realpath(".", NULL); /* what is not there yet has no real path */
-	if (asprintf(&path, "%s/%s", folder ? folder : ".", text) < 0)
+	if (asprintf(&path, "%s/%s", !folder ? "." : strcmp(folder, "/") ? folder : "", text) < 0)
 		path = NULL;
 	free(folder);
 	return path;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* opae plugins: which plugins were loaded, which were not and why, and from what configuration. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,12 +20,30 @@ static struct json_object *plugin_json(const struct opaex_plugin *p)
 	return o;
 }
 
-static void print_plugin(const struct opaex_plugin *p)
+/* As wide as the longest name. */
+static int column(void)
 {
-	printf("%-10s %-9s %s\n", p->name, p->state, p->description);
-	printf("%-10s %-9s %s\n", "", "", p->file);
-	if (*p->reason)
-		printf("%-10s %-9s %s\n", "", "", p->reason);
+	struct opaex_plugin p;
+	size_t width = 10;
+
+	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++)
+		if (strlen(p.name) > width)
+			width = strlen(p.name);
+	return width < NAME_MAX ? (int)width : NAME_MAX;
+}
+
+/* What one says nothing of, as one that was not loaded of its description, has no line. */
+static void print_plugin(const struct opaex_plugin *p, int width)
+{
+	const char *lines[] = { p->description, p->file, p->reason };
+	bool first = true;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (!*lines[i])
+			continue;
+		printf("%-*s %-9s %s\n", width, first ? p->name : "", first ? p->state : "", lines[i]);
+		first = false;
+	}
 }
 
 int cmd_plugins(int argc, char *argv[])
@@ -45,7 +64,7 @@ int cmd_plugins(int argc, char *argv[])
 		if (json)
 			json_object_array_add(array, plugin_json(&p));
 		else
-			print_plugin(&p);
+			print_plugin(&p, column());
 	}
 	return json ? print_json("plugins", array) : EXIT_OK;
 }

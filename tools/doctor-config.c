@@ -217,8 +217,8 @@ static void check_plugins(struct subject *s)
 	step_wrong(s, "plugins", "the configuration names no plugin");
 	known_names(names, sizeof(names));
 	if (*names)
-		fix(s, "$EDITOR %s   # name what \"configurations\" has in \"plugins\", boards in \"configs\", "
-		       "and say \"enabled\": true for it: %s", config_name(), names);
+		fix(s, "$EDITOR %s   # name what \"configurations\" has in \"plugins\", boards in \"configs\""
+		       ", and say \"enabled\": true for it: %s", config_name(), names);
 	else
 		fix(s, "$EDITOR %s   # the README shows the form", config_name());
 }

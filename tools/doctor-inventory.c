@@ -103,5 +103,5 @@ void doctor_inventory(struct doctor *d)
 		distrust(&s, &st);
 	else if (check_file(&s, dir, "inventory") && check_file(&s, dir, "holders") &&
 		 check_room(&s, dir))
-		step_ok(&s, "inventory", "is in force: %s", from);
+		step_ok(&s, "inventory", "what is known of cards is kept here: %s", from);
 }

@@ -62,12 +62,13 @@ static bool check_vfs(struct subject *s, struct doctor_pci *p)
 
 static bool check_iommu(struct subject *s, struct doctor_pci *p)
 {
+	char why[192], mend[320];
+
 	if (p->info.group != PCI_NO_GROUP)
 		return step_ok(s, "IOMMU", "group %u", p->info.group);
-	step_wrong(s, "IOMMU", "it is in no IOMMU group: the IOMMU is off");
-	return fix(s, "sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&intel_iommu=on iommu=pt /' "
-		      "/etc/default/grub && sudo update-grub && sudo reboot   # and VT-d or AMD-Vi on "
-		      "in the firmware");
+	mend_iommu(why, sizeof(why), mend, sizeof(mend));
+	step_wrong(s, "IOMMU", "%s", why);
+	return fix(s, "%s", mend);
 }
 
 /* Among the modules of this release, as depmod lists them. A list that cannot be read tells nothing. */
@@ -188,6 +189,8 @@ static void diagnose(struct doctor *d, const char *address)
 	p.said = doctor_said_of(address, &p.info.id);
 	if (run(&s, &p))
 		check_shown(d, &s, &p);
+	if (has_token(d, address)) /* whatever is wrong by what was looked at here */
+		subject_shown(&s);
 }
 
 /* Is this device asked for: by name, or when none is, by an id that is an FPGA's, or by "devices". */

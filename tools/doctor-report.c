@@ -51,6 +51,11 @@ struct subject subject_new(struct doctor *d, const char *kind, const char *name)
 	return s;
 }
 
+void subject_shown(struct subject *s)
+{
+	json_object_object_add(s->o, "shown", json_object_new_boolean(true));
+}
+
 static void add_step(struct subject *s, const char *step, const char *result, const char *fmt,
 		     va_list ap)
 {
@@ -159,13 +164,12 @@ static struct tally count(struct doctor *d)
 	for (size_t i = 0; i < json_object_array_length(d->subjects); i++) {
 		struct json_object *o = json_object_array_get_idx(d->subjects, i);
 		const char *kind = member(o, "kind");
-		bool wrong = member(o, "wrong") != NULL;
 
-		t.wrong |= wrong;
+		t.wrong |= member(o, "wrong") != NULL;
 		if (strcmp(kind, "socket") && strcmp(kind, "pci"))
 			continue;
 		t.devices++;
-		t.shown += !wrong;
+		t.shown += json_object_object_get_ex(o, "shown", NULL) ? 1 : 0;
 	}
 	return t;
 }

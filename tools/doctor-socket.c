@@ -273,6 +273,8 @@ static void diagnose(struct doctor *d, const struct place *p)
 	vu_client_close(c.client); /* before the plugin looks */
 	if (good && check_vfio_plugin(&s) && check_places(&s, p))
 		check_token(d, &s, p->address);
+	if (*p->address && has_token(d, p->address))
+		subject_shown(&s);
 }
 
 void doctor_sockets(struct doctor *d)

@@ -127,7 +127,7 @@ bool check_vfio_permission(struct subject *s, struct doctor_pci *p)
 	bool has_own = device_way(p, &device);
 	const char *no_group = p->by_group ? closed(&group) : group.own;
 	const char *no_device = has_own && p->by_device ? closed(&device) : IOMMU, *node;
-	char first[160], second[160] = "";
+	char first[160], second[160] = "", mend[256];
 
 	if (p->by_group && !no_group)
 		return step_ok(s, "permission", "you may open it");
@@ -139,14 +139,12 @@ bool check_vfio_permission(struct subject *s, struct doctor_pci *p)
 		describe(no_device, second, sizeof(second));
 	step_wrong(s, "permission", "%s%s%s, and you are uid %u", first,
 		   *second ? "; for the other way " : "", second, geteuid());
-	if (!strcmp(node, CONTAINER))
-		return fix(s, "sudo chmod 0666 " CONTAINER "   # alone it opens nothing");
-	if (!strcmp(node, IOMMU))
-		return fix(s, "sudo setfacl -m u:%u:rw " IOMMU "   # for good: echo 'KERNEL==\"iommu\", "
-			      "OWNER=\"%u\"' | sudo tee -a /etc/udev/rules.d/90-vfio.rules", geteuid(),
-			   geteuid());
+	if (!strcmp(node, CONTAINER) || !strcmp(node, IOMMU)) {
+		mend_shared_node(node, geteuid(), mend, sizeof(mend));
+		return fix(s, "%s", mend);
+	}
 	return fix(s, "sudo opae bind --user %u %s   # for good: echo 'SUBSYSTEM==\"vfio\", OWNER=\"%u\"' | "
-		      "sudo tee /etc/udev/rules.d/90-vfio.rules", geteuid(), p->address, geteuid());
+		      "sudo tee -a " UDEV_RULES, geteuid(), p->address, geteuid());
 }
 
 /* ---- others ---- */
@@ -196,8 +194,14 @@ bool check_memlock(struct subject *s, struct doctor_pci *p)
 	if (limit.rlim_cur >= MEMLOCK_NEEDED)
 		return step_ok(s, "memlock", "buffers of %llu MiB in all (ulimit -l)",
 			       (unsigned long long)limit.rlim_cur >> 20);
-	step_wrong(s, "memlock", "you may lock %llu KiB of memory, too little for buffers that the "
-				 "device reaches", (unsigned long long)limit.rlim_cur >> 10);
+	if (limit.rlim_cur)
+		return step_note(s, "memlock", "you may lock %llu KiB of memory: buffers that are larger, "
+					       "all together, fail; for more: sudo prlimit --pid $$ "
+					       "--memlock=unlimited; for good: memlock in "
+					       "/etc/security/limits.conf",
+				 (unsigned long long)limit.rlim_cur >> 10);
+	step_wrong(s, "memlock", "you may lock no memory at all, and so have no buffers that the device "
+				 "reaches");
 	return fix(s, "sudo prlimit --pid $$ --memlock=unlimited   # for good: memlock in "
 		      "/etc/security/limits.conf");
 }

@@ -41,6 +41,8 @@ bool step_wrong(struct subject *s, const char *step, const char *fmt, ...) DOCTO
 bool fix(struct subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Quotes what a shell would take for something else; what does not fit is cut off. */
 void shell_quote(const char *text, char *out, size_t len);
+/* This device has a token: the verdict counts it. */
+void subject_shown(struct subject *s);
 /* Prints all; the exit code. */
 int report_finish(struct doctor *d, bool json);
 

@@ -43,6 +43,39 @@ static const struct command commands[] = {
 
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+static bool speaks_of(const struct command *c, const char *word)
+{
+	return strstr(c->usage, word) || strstr(c->help, word);
+}
+
+/* Explains the words that stand in the usage, and no others. */
+static void print_words(FILE *out, const char *command)
+{
+	static const struct {
+		const char *word, *is;
+	} words[] = {
+		{ "ADDRESS", "ADDRESS is [ssss:]bb:dd.f" },
+		{ "OBJECT", "OBJECT is an object_id as `opae info` prints it, 0x..." },
+		{ "SOCKET", "SOCKET is the path of a card's socket" },
+	};
+
+	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+		for (size_t i = 0; i < NUM_COMMANDS; i++)
+			if ((!command || !strcmp(command, commands[i].name)) &&
+			    speaks_of(&commands[i], words[w].word)) {
+				fprintf(out, "%s\n", words[w].is);
+				break;
+			}
+}
+
+static void print_version(void)
+{
+	char api[32] = "?";
+
+	fpgaGetOPAECVersionString(api, sizeof(api));
+	printf("opae " PROJECT_VERSION ", of the OPAE C API %s\n", api);
+}
+
 /* Of one command, or of all when it is NULL. */
 static void print_usage(FILE *out, const char *command)
 {
@@ -51,9 +84,13 @@ static void print_usage(FILE *out, const char *command)
 		if (!command || !strcmp(command, commands[i].name))
 			fprintf(out, "  opae %s %s\n        %s\n", commands[i].name,
 				commands[i].usage, commands[i].help);
-	fprintf(out, "\nADDRESS is [ssss:]bb:dd.f, OBJECT an object_id as `opae info` prints it, 0x...\n"
-		     "--json prints {\"schema\": %d, ...}.\n",
-		OPAE_JSON_SCHEMA);
+	fprintf(out, "\n");
+	print_words(out, command);
+	fprintf(out, "--json prints {\"schema\": %d, ...}\n"
+		     "exit codes: 0 done; 1 it failed, was refused, or something is wrong; 2 the arguments "
+		     "are not understood;\n            3 nothing was found\n", OPAE_JSON_SCHEMA);
+	if (!command)
+		fprintf(out, "`opae --version` tells the version\n");
 }
 
 /* Output that did not get out is a failure: a script must not take half a list for the whole. */
@@ -102,6 +139,10 @@ int main(int argc, char *argv[])
 	}
 	if (asks_for_help(argv[1]) || !strcmp(argv[1], "help")) {
 		print_usage(stdout, NULL);
+		return finish(EXIT_OK);
+	}
+	if (!strcmp(argv[1], "--version")) {
+		print_version();
 		return finish(EXIT_OK);
 	}
 	for (size_t i = 0; i < NUM_COMMANDS; i++)

@@ -400,6 +400,9 @@ def test_refuses_what_has_vfs(tree):
 def test_refuses_vfs(tree):
     tree.refused("it cannot have VFs", "without --vfs", "bind", "--vfs", "1", CARD)
     tree.pf()
+    tree.link(PF, "iommu_group", None)
+    tree.refused("the IOMMU is off", "intel_iommu=on", "bind", "--vfs", "2", PF)
+    tree.link(PF, "iommu_group", "../../../../kernel/iommu_groups/11")
     tree.refused("it can have 4 VFs, not 5", "--vfs 4", "bind", "--vfs", "5", PF)
     tree.attribute(PF, "sriov_numvfs", "3\n")
     tree.device("0000:c0:10.0", driver="e1000e", group=20)
@@ -430,8 +433,8 @@ def test_release_without_record(tree):
                  "release", SECOND)
     tree.attribute(SECOND, "driver_override", "vfio-pci\n")
     at = f"/sys/bus/pci/devices/{SECOND}"
-    tree.refused("nobody has noted", f"by hand: echo | sudo tee {at}/driver_override; echo {SECOND} | sudo tee "
-                 "/sys/bus/pci/drivers_probe", "release", SECOND)
+    tree.refused("nobody has noted", f"by hand: echo | sudo tee {at}/driver_override; echo {SECOND} | sudo "
+                 "tee /sys/bus/pci/drivers_probe", "release", SECOND)
     tree.attach(SECOND, "vfio-pci")
     tree.refused("nobody has noted", f"by hand: echo {SECOND} | sudo tee {at}/driver/unbind; echo | sudo tee "
                  f"{at}/driver_override; echo", "release", SECOND)
@@ -731,6 +734,7 @@ def test_vfs(kernel, driver):
     out = kernel.bind("--vfs", "2", PF)
     vfs = ["0000:c0:10.0", "0000:c0:10.1"]
     assert out.count("is bound to vfio-pci") == 2 and ("VF token" in out) == (driver == "vfio-pci")
+    assert "before" not in out  # they were not there
     for vf in vfs:
         assert kernel.driver(vf) == "vfio-pci" and kernel.node(vf).stat().st_uid == USER
     assert kernel.driver(PF) == driver and kernel.records() == [PF, *vfs]
@@ -766,7 +770,7 @@ def test_vfs_that_were_there_before_stay(kernel):
     kernel.pf()
     kernel.attribute(PF, "sriov_numvfs", "1\n")
     eventually(lambda: (kernel.pci / "devices" / PF / "virtfn0").is_symlink())
-    kernel.bind("--vfs", "1", PF)
+    assert "(before: no driver)" in kernel.bind("--vfs", "1", PF)
     assert kernel.driver("0000:c0:10.0") == "vfio-pci"
     kernel.good("release", PF)
     eventually(lambda: not kernel.driver("0000:c0:10.0"))

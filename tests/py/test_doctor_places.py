@@ -108,7 +108,8 @@ def test_inventory_in_force(machine):
     path = machine.folder / "inventory"
     assert inventory(machine) == (str(path), "ok", "is made at the first look")
     machine.good("opae", "list")
-    assert inventory(machine) == (str(path), "ok", "is in force: $OPAEX_INVENTORY_DIR names it")
+    assert inventory(machine) == (
+        str(path), "ok", "what is known of cards is kept here: $OPAEX_INVENTORY_DIR names it")
 
 
 def test_inventory_without_a_name(machine):

@@ -276,3 +276,29 @@ def test_emu_start_leaves_another_cards_socket(here, card):
     assert done.returncode == 1 and "another process serves this socket" in done.stderr
     assert served.is_socket()
     assert "NLB0" in here.good("opae", "list")
+
+
+def test_version(here):
+    out = here.good("opae", "--version")
+    assert re.fullmatch(r"opae \d+\.\d+\.\d+, of the OPAE C API \d+\.\d+\.\d+\n", out), out
+    assert "--version" in here.good("opae", "--help")
+
+
+def test_help_explains_the_words_it_uses(here):
+    for command, has, has_not in (("doctor", "SOCKET", "OBJECT"), ("list", "OBJECT", "SOCKET"),
+                                  ("bind", "ADDRESS", "OBJECT"), ("plugins", "plugins", "ADDRESS"),
+                                  ("mmio", "OBJECT", "SOCKET")):
+        out = here.good("opae", command, "--help")
+        assert has in out and has_not not in out, out
+        assert "exit codes: 0 done; 1 " in out and "3 nothing was found" in out
+
+
+def test_plugins_in_columns(here):
+    name = "a-plugin-with-a-long-name"
+    env = here.config(json.dumps({"plugins": [name, "vfio"], "configurations": {
+        name: {"enabled": True, "plugin": "libgone.so"},
+        "vfio": {"enabled": True, "plugin": "libv-opae.so"}}}))
+    lines = here.good("opae", "plugins", env=env).splitlines()[1:]
+    assert lines[0].startswith(f"{name} failed    libgone.so") and all(x == x.rstrip() for x in lines)
+    assert {x[:26].strip() for x in lines} == {name, "", "vfio"}
+    assert lines[2].startswith("vfio" + " " * 22 + "ready ")
