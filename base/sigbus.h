@@ -16,7 +16,7 @@ static inline void sigbus_pass_on(const struct sigaction *before, int sig, sigin
 		before->sa_sigaction(sig, info, context);
 	else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
 		before->sa_handler(sig);
-	else
+	else if (before->sa_handler == SIG_DFL || info->si_code > 0) /* none ignores an access of its own */
 		signal(SIGBUS, SIG_DFL);
 }
 

@@ -231,6 +231,11 @@ static int kernel_dup_over(int from, int fd)
 	RESULT(dup3(from, fd, O_CLOEXEC));
 }
 
+static int kernel_access(const char *path, int mode)
+{
+	RESULT(faccessat(AT_FDCWD, path, mode, AT_EACCESS));
+}
+
 const struct sys_ops sys_kernel = {
 	.size = sizeof(struct sys_ops),
 	.open = kernel_open,
@@ -254,6 +259,7 @@ const struct sys_ops sys_kernel = {
 	.lstat = kernel_lstat,
 	.list = kernel_list,
 	.dup_over = kernel_dup_over,
+	.access = kernel_access,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -366,4 +372,9 @@ int sys_list(const char *dir, char **ret)
 int sys_dup_over(int from, int fd)
 {
 	return in_force->dup_over(from, fd);
+}
+
+int sys_access(const char *path, int mode)
+{
+	return in_force->access(path, mode);
 }

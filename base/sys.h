@@ -46,6 +46,8 @@ struct sys_ops {
 	int (*list)(const char *dir, char **ret);
 	/* Makes `fd` mean what `from` does, in one step: who uses it sees the one or the other. */
 	int (*dup_over)(int from, int fd);
+	/* May this process, as who it acts as, use the file so (R_OK | W_OK)? */
+	int (*access)(const char *path, int mode);
 };
 
 /* The kernel itself. */
@@ -75,5 +77,6 @@ int sys_readlink(const char *path, char *out, size_t len);
 int sys_lstat(const char *path, struct stat *st);
 int sys_list(const char *dir, char **ret);
 int sys_dup_over(int from, int fd);
+int sys_access(const char *path, int mode);
 
 #endif

@@ -86,6 +86,18 @@ static int bind_to(int fd, const struct vfio_space *s, const struct vfio_request
 	return rc == -EINVAL ? -EBUSY : rc;
 }
 
+/* The group has an owner, and it is not this iommufd: a driver of the host, or another process. */
+static int not_given(const struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
+{
+	char address[PCI_ADDRESS_LEN], driver[64];
+
+	if (pci_group_spoiler(s->group, address, driver, sizeof(driver)))
+		return dev_vfio_not_viable(s->group, why);
+	return dev_vfio_fail(why, VFIO_STEP_NODE, -EBUSY,
+			     "another process has a device of IOMMU group %u, in which %s is", s->group,
+			     rq->address);
+}
+
 static int attach(int fd, const struct vfio_space *s, const struct vfio_request *rq,
 		  struct vfio_failure *why)
 {
@@ -93,7 +105,11 @@ static int attach(int fd, const struct vfio_space *s, const struct vfio_request 
 	int rc = bind_to(fd, s, rq);
 
 	if (rc == -EBUSY)
-		return dev_vfio_fail(why, VFIO_STEP_NODE, rc, "another process has %s", rq->address);
+		return dev_vfio_fail(why, VFIO_STEP_NODE, rc,
+				     "%s is open already, in another process or elsewhere in this one; "
+				     "`opae doctor %s` names it", rq->address, rq->address);
+	if (rc == -EPERM)
+		return not_given(s, rq, why);
 	if (rc == -EACCES)
 		return dev_vfio_fail(why, VFIO_STEP_TOKEN, -EKEYREJECTED,
 				 "%s wants the VF token of its physical function, and this is not it",

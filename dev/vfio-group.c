@@ -23,28 +23,17 @@ static int open_container(struct vfio_space *s, const struct vfio_request *rq,
 		return rc;
 	rc = sys_ioctl(s->iommu.fd, VFIO_GET_API_VERSION, NULL);
 	if (rc != VFIO_API_VERSION)
-		return dev_vfio_fail(why, VFIO_STEP_API, rc < 0 ? rc : -EPROTO,
-				 "/dev/vfio/vfio speaks version %d of VFIO, not %d", rc,
-				 VFIO_API_VERSION);
+		return rc < 0 ? dev_vfio_fail(why, VFIO_STEP_API, rc,
+					      "/dev/vfio/vfio does not tell its version: %s",
+					      strerror(-rc)) :
+				dev_vfio_fail(why, VFIO_STEP_API, -EPROTO,
+					      "/dev/vfio/vfio speaks version %d of VFIO, not %d", rc,
+					      VFIO_API_VERSION);
 	rc = sys_ioctl(s->iommu.fd, VFIO_CHECK_EXTENSION, (void *)(uintptr_t)VFIO_TYPE1v2_IOMMU);
 	if (rc != 1)
 		return dev_vfio_fail(why, VFIO_STEP_TYPE1, rc < 0 ? rc : -ENOTSUP,
 				 "the kernel has no type1 IOMMU; `modprobe vfio_iommu_type1` loads it");
 	return 0;
-}
-
-static int not_viable(const struct vfio_space *s, struct vfio_failure *why)
-{
-	char address[PCI_ADDRESS_LEN], driver[64];
-
-	if (pci_group_spoiler(s->group, address, driver, sizeof(driver)))
-		return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
-				 "IOMMU group %u is not whole: %s, which is in it as well, is with "
-				 "the driver %s; `sudo opae bind %s` takes it from there", s->group,
-				 address, driver, address);
-	return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
-			 "IOMMU group %u is not whole: another device in it is with a driver of the "
-			 "host", s->group);
 }
 
 static int open_group(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
@@ -61,7 +50,7 @@ static int open_group(struct vfio_space *s, const struct vfio_request *rq, struc
 	if (rc)
 		return dev_vfio_fail(why, VFIO_STEP_STATUS, rc, "IOMMU group %u does not tell its status: %s",
 				 s->group, strerror(-rc));
-	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : not_viable(s, why);
+	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : dev_vfio_not_viable(s->group, why);
 }
 
 static int join(struct vfio_space *s, struct vfio_failure *why)
@@ -96,6 +85,14 @@ int group_open_space(struct vfio_space *s, const struct vfio_request *rq, struct
 	return rc ? rc : join(s, why);
 }
 
+bool group_is_gone(const struct vfio_space *s)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	int rc = sys_ioctl(s->group_fd, VFIO_GROUP_GET_STATUS, &status);
+
+	return rc == -ENODEV || (!rc && !(status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET));
+}
+
 static void token_text(const uint8_t *t, char out[TOKEN_TEXT_LEN])
 {
 	int at = 0;
@@ -119,6 +116,10 @@ int group_open_device(struct vfio_space *s, const struct vfio_request *rq, struc
 		return dev_vfio_fail(why, VFIO_STEP_TOKEN, -EKEYREJECTED,
 				 "%s wants the VF token of its physical function, and this is not it",
 				 rq->address);
+	if (fd == -EINVAL && rq->vf_token)
+		return dev_vfio_fail(why, VFIO_STEP_GET_DEVICE, fd,
+				     "%s asks for no VF token, but is given one: take \"vf_token\" out of "
+				     "the configuration", rq->address);
 	if (fd < 0)
 		return dev_vfio_fail(why, VFIO_STEP_GET_DEVICE, fd, "%s cannot be opened: %s",
 				 rq->address, strerror(-fd));

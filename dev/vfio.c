@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "dev/sysfs.h"
 #include "dev/vfio-internal.h"
 
 #define FIRST_ADDRESS UINT64_C(0x100000) /* below, programs see a NULL pointer */
@@ -46,10 +47,26 @@ int dev_vfio_open_node(const char *path, const struct vfio_request *rq, enum vfi
 				 "you have no permission to open %s; `sudo opae bind %s` gives it", path,
 				 rq->address);
 	case -EBUSY:
-		return dev_vfio_fail(why, step, fd, "another process has %s", path);
+		return dev_vfio_fail(why, step, fd,
+				     "%s is open already, in another process or elsewhere in this one; "
+				     "`opae doctor %s` names it", path, rq->address);
 	default:
 		return fd < 0 ? dev_vfio_fail(why, step, fd, "%s: %s", path, strerror(-fd)) : fd;
 	}
+}
+
+int dev_vfio_not_viable(uint32_t group, struct vfio_failure *why)
+{
+	char address[PCI_ADDRESS_LEN], driver[64];
+
+	if (pci_group_spoiler(group, address, driver, sizeof(driver)))
+		return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
+				 "IOMMU group %u is not whole: %s, which is in it as well, is with "
+				 "the driver %s; `sudo opae bind %s` takes it from there", group,
+				 address, driver, address);
+	return dev_vfio_fail(why, VFIO_STEP_VIABLE, -EPERM,
+			 "IOMMU group %u is not whole: another device in it is with a driver of the "
+			 "host", group);
 }
 
 int dev_vfio_lift(int fd)
@@ -88,7 +105,7 @@ static struct vfio_space *find(struct vfio_spaces *list, uint32_t group)
 	pid_t me = getpid();
 
 	for (struct vfio_space *s = list->first; s; s = s->next)
-		if (s->group == group && s->pid == me)
+		if (s->group == group && s->pid == me && !s->gone)
 			return s;
 	return NULL;
 }
@@ -139,8 +156,10 @@ static void space_unref(struct vfio_spaces *list, struct vfio_space *s)
 
 	pthread_mutex_lock(&list->lock);
 	last = --s->refs == 0;
-	if (last)
+	if (last) {
+		s->gone = false; /* whoever finds it waits, and finds it closed */
 		pthread_mutex_lock(&s->lock);
+	}
 	pthread_mutex_unlock(&list->lock);
 	if (!last)
 		return;
@@ -224,13 +243,14 @@ static int choose(const struct vfio_request *rq, enum vfio_way *ret)
 	return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM ? rc : 0;
 }
 
-/* The space's lock held. */
+/* The space's lock held. -ESTALE: its group is gone. */
 static int open_in(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
 {
+	bool was_open = s->open;
 	enum vfio_way way;
 	int rc = 0, fd;
 
-	if (!s->open) {
+	if (!was_open) {
 		rc = choose(rq, &way);
 		if (rc)
 			return dev_vfio_fail(why, VFIO_STEP_CONTAINER, rc, "%s: %s", rq->address,
@@ -240,6 +260,8 @@ static int open_in(struct vfio_space *s, const struct vfio_request *rq, struct v
 	if (rc)
 		return rc;
 	fd = s->way == VFIO_WAY_CDEV ? cdev_open_device(s, rq, why) : group_open_device(s, rq, why);
+	if (fd == -ENODEV && was_open && s->way == VFIO_WAY_GROUP && group_is_gone(s))
+		return -ESTALE;
 	if (fd < 0 || s->has_addresses)
 		return fd;
 	rc = learn_addresses(s); /* those that its devices can reach: there has to be one */
@@ -252,13 +274,34 @@ static int open_in(struct vfio_space *s, const struct vfio_request *rq, struct v
 	return fd;
 }
 
-static int open_device(struct vfio_device *d, const struct vfio_request *rq,
+static int open_in_locked(struct vfio_space *s, const struct vfio_request *rq, struct vfio_failure *why)
+{
+	SCOPED_LOCK(&s->lock);
+
+	return open_in(s, rq, why);
+}
+
+static void forget(struct vfio_spaces *list, struct vfio_space *s)
+{
+	pthread_mutex_lock(&list->lock);
+	s->gone = true;
+	pthread_mutex_unlock(&list->lock);
+	space_unref(list, s);
+}
+
+static int open_device(struct vfio_device *d, const struct vfio_request *rq, uint32_t group,
 		       struct vfio_failure *why)
 {
-	SCOPED_LOCK(&d->space->lock);
-
-	d->fd = open_in(d->space, rq, why);
-	return d->fd < 0 ? d->fd : 0;
+	for (;;) {
+		d->space = space_ref(rq->spaces, group);
+		if (!d->space)
+			return dev_vfio_fail(why, VFIO_STEP_DEVICE, -ENOMEM, "no memory");
+		d->fd = open_in_locked(d->space, rq, why);
+		if (d->fd != -ESTALE)
+			return d->fd < 0 ? d->fd : 0;
+		forget(rq->spaces, d->space); /* the next one is a new one, or somebody else's newer one */
+		d->space = NULL;
+	}
 }
 
 int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struct vfio_device *ret)
@@ -272,10 +315,7 @@ int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struc
 	if (rc)
 		return rc;
 	memcpy(d.address, rq->address, sizeof(d.address));
-	d.space = space_ref(rq->spaces, info.group);
-	if (!d.space)
-		return dev_vfio_fail(why, VFIO_STEP_DEVICE, -ENOMEM, "no memory");
-	rc = open_device(&d, rq, why);
+	rc = open_device(&d, rq, info.group, why);
 	if (!rc) {
 		rc = dev_vfio_device_info(&d);
 		if (rc)
@@ -287,6 +327,28 @@ int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struc
 	else
 		*ret = d;
 	return rc;
+}
+
+static bool may_use(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static bool may_use(const char *fmt, ...)
+{
+	char path[DEV_PATH_MAX], name[DEV_PATH_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+	return !dev_path(path, "%s", name) && !sys_access(path, R_OK | W_OK);
+}
+
+bool dev_vfio_permitted(const char *address)
+{
+	char group[32], node[32];
+
+	if (!sysfs_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address) &&
+	    may_use("/dev/vfio/%s", group))
+		return true;
+	return !pci_vfio_dev(address, node, sizeof(node)) && may_use("/dev/vfio/devices/%s", node);
 }
 
 void dev_vfio_close(struct vfio_device *d)

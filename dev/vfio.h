@@ -55,7 +55,9 @@ struct vfio_space {
 	uint32_t group;
 	enum vfio_way way;
 	pid_t pid;	   /* a child of fork has none of its parent's */
-	unsigned int refs; /* under the list's lock */
+	/* Under the list's lock. */
+	unsigned int refs;
+	bool gone; /* the kernel has made its group anew: it serves those who have it, and nobody else */
 
 	pthread_mutex_t lock; /* held while it is opened or closed */
 	bool open;
@@ -90,6 +92,8 @@ struct vfio_device {
 	uint32_t num_regions, num_irqs;
 };
 
+/* May this user open the device, as far as its nodes tell? Opens nothing. */
+bool dev_vfio_permitted(const char *address);
 /* On failure *why tells; *ret is closed then. */
 int dev_vfio_open(const struct vfio_request *rq, struct vfio_failure *why, struct vfio_device *ret);
 void dev_vfio_close(struct vfio_device *d); /* one that is not open is fine */

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the corpora of dfl, inventory and client: what the layouts' own documents call right, and each
+"""Writes the corpora of dfl, inventory, client and dev: what the layouts' own documents call right, and each
 thing in them that is most easily wrong. Run it after a target's input format has changed.
 
     fuzz/make-corpus.py fuzz/corpus"""
@@ -136,8 +136,38 @@ CLIENT = {
     "in pieces": b"\0" + b"".join(piece(bytes([b])) for b in version()),
 }
 
+# ---- dev: see the top of fuzz_dev.c ----
+
+
+def described(flags, size, cap, *caps):
+    """A region; its size's place is where a container has the offset of its capabilities."""
+    return struct.pack("<IIIIQQ", 0, flags, 0, cap, size, 1 << 40) + b"\0" * 32 + b"".join(caps)
+
+
+def sparse(*areas, after=0, says=None):
+    return struct.pack("<HHIII", 1, 1, after, len(areas) if says is None else says, 0) + b"".join(
+        struct.pack("<QQ", *a) for a in areas)
+
+
+def iova_ranges(*ranges, after=0, says=None):
+    return sparse(*ranges, after=after, says=says)
+
+
+DEV = {
+    "whole": described(7, 0x10000, 0),
+    "sparse": described(15, 0x10000, 64, sparse((0, 0x1000), (0x3000, 0x2000))),
+    "crooked": described(15, 0x10000, 64, sparse((0x100, 0x1000), (0xf000, 0x2000), (0x2000, 0),
+                                                 (1 << 63, 1 << 63))),
+    "cut": described(15, 0x10000, 64, sparse((0, 0x1000), says=0xffffffff)),
+    "ring": described(15, 0x10000, 64, sparse((0, 0x1000), after=64)),
+    "second": described(15, 0x10000, 64, struct.pack("<HHI", 9, 1, 72), sparse((0, 0x1000))),
+    "outside": described(15, 0x10000, 0xfffffff8),
+    "container": described(2, 64, 0, iova_ranges((0, 0xfedfffff), (0xfef00000, 0x7fffffffff))),
+    "container cut": described(2, 64, 0, iova_ranges((0, 1), says=0xffffffff)),
+}
+
 if __name__ == "__main__":
-    for target, inputs in (("dfl", DFL), ("inventory", INVENTORY), ("client", CLIENT)):
+    for target, inputs in (("dfl", DFL), ("inventory", INVENTORY), ("client", CLIENT), ("dev", DEV)):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(exist_ok=True)
         for name, data in inputs.items():

@@ -7,12 +7,17 @@
 
 #include "bind.h"
 
-enum state { TO_BIND, BOUND_ALREADY, REFUSED };
+/* TO_GIVE: it is bound, but its nodes are not the user's. */
+enum state { TO_BIND, TO_GIVE, BOUND_ALREADY, REFUSED };
 
 struct target {
 	struct pci_info info;
 	struct bind_record rec;
 	enum state state;
+	/* Of one TO_GIVE: whose it was at the beginning of this call. */
+	uid_t last_user;
+	struct bind_node last[2];
+	size_t num_last;
 };
 
 /* ---- before ---- */
@@ -23,13 +28,13 @@ static bool owned(const char *address, uid_t user)
 	size_t n = bind_nodes(address, nodes);
 
 	for (size_t i = 0; i < n; i++)
-		if (nodes[i].uid != user)
+		if (nodes[i].uid != user || (nodes[i].mode & 0600) != 0600)
 			return false;
 	return n > 0;
 }
 
 /* What its record means for a bind of the device. */
-static enum state judge_record(const struct target *t, uid_t user)
+static enum state judge_record(struct target *t, uid_t user)
 {
 	const struct bind_record *rec = &t->rec;
 	char mend[96];
@@ -42,27 +47,28 @@ static enum state judge_record(const struct target *t, uid_t user)
 	else if (!rec->device)
 		bind_refuse(rec->address, mend, "its VFs are bound; it must be released first, and can then "
 						"be bound, and --vfs after that");
-	else if (rec->user != user)
-		bind_refuse(rec->address, mend, "it is bound for uid %u already", rec->user);
-	else if (strcmp(t->info.driver, VFIO_PCI) || !owned(rec->address, user))
-		bind_refuse(rec->address, mend, "it was bound, but somebody has changed its driver (%s) or "
-						"the owner of its nodes since",
-			    *t->info.driver ? t->info.driver : "none");
-	else
+	else if (strcmp(t->info.driver, VFIO_PCI))
+		bind_refuse(rec->address, mend, "it was bound, but somebody has changed its driver (%s) "
+						"since", *t->info.driver ? t->info.driver : "none");
+	else if (rec->user == user && owned(rec->address, user))
 		return BOUND_ALREADY;
+	else
+		return TO_GIVE;
 	return REFUSED;
 }
 
-/* A group's node has one owner. */
-static bool check_neighbours(const struct target *t, uid_t user)
+/* A group's node has one owner: what else of it is bound must be named as well, or be his already. */
+static bool check_neighbours(const struct target *t, const char (*all)[PCI_ADDRESS_LEN], size_t n,
+			     uid_t user)
 {
 	struct bind_record other;
-	char node[64], mend[96];
+	char node[64], mend[160];
 
 	snprintf(node, sizeof(node), "/dev/vfio/%u", t->info.group);
-	if (!record_with_node(t->rec.address, node, &other) || other.user == user)
+	if (!record_with_node(all, n, node, &other) || other.user == user)
 		return true;
-	snprintf(mend, sizeof(mend), "sudo opae release %s; or bind both for one user", other.address);
+	snprintf(mend, sizeof(mend), "sudo opae bind --user %u %s %s   # both for one user", user,
+		 t->rec.address, other.address);
 	return bind_refuse(t->rec.address, mend, "its IOMMU group %u is bound for uid %u, by %s",
 			   t->info.group, other.user, other.address);
 }
@@ -71,6 +77,7 @@ static enum state judge(struct target *t, const char (*all)[PCI_ADDRESS_LEN], si
 			const char *address, uid_t user)
 {
 	int rc = pci_read(address, &t->info);
+	enum state state;
 
 	if (rc) {
 		bind_refuse(address, "lspci   # shows what there is", "%s",
@@ -78,12 +85,14 @@ static enum state judge(struct target *t, const char (*all)[PCI_ADDRESS_LEN], si
 		return REFUSED;
 	}
 	rc = record_load(address, &t->rec);
-	if (!rc)
-		return judge_record(t, user);
-	if (rc != -ENOENT)
+	if (rc && rc != -ENOENT)
 		return REFUSED;
-	t->rec = record_new(address, &t->info, user);
-	return bind_check(all, n, address, &t->info) && check_neighbours(t, user) ? TO_BIND : REFUSED;
+	state = rc ? TO_BIND : judge_record(t, user);
+	if (state == TO_BIND)
+		t->rec = record_new(address, &t->info, user);
+	if (state == TO_BIND && !bind_check(all, n, address, &t->info))
+		return REFUSED;
+	return state < BOUND_ALREADY && !check_neighbours(t, all, n, user) ? REFUSED : state;
 }
 
 /* ---- the driver ---- */
@@ -125,13 +134,21 @@ static int take(struct bind_run *r, struct bind_record *rec)
 
 /* ---- the nodes ---- */
 
-/* How a node was before anybody bound a device that has it: another of the group may have been first. */
+/*
+ * How a node was before anybody bound a device that has it: another of the group may have been first. What
+ * the record says of it already is older than what is there now.
+ */
 static void note_node(struct bind_record *rec, const struct bind_node *now)
 {
 	struct bind_node before = *now;
 	struct bind_record other;
 
-	if (record_with_node(rec->address, now->path, &other))
+	for (size_t i = 0; i < rec->num_nodes; i++)
+		if (!strcmp(rec->nodes[i].path, now->path))
+			return;
+	if (rec->num_nodes == 2)
+		return;
+	if (record_with_node(&rec->address, 1, now->path, &other))
 		for (size_t i = 0; i < other.num_nodes; i++)
 			if (!strcmp(other.nodes[i].path, now->path))
 				before = other.nodes[i];
@@ -221,6 +238,28 @@ static int bind_one(struct bind_run *r, struct target *t, uid_t user, const char
 	return record_save(r, &t->rec);
 }
 
+/* The record keeps what was before the first bind: release leads back there, whoever has had it since. */
+static int give_anew(struct bind_run *r, struct target *t, uid_t user)
+{
+	t->last_user = t->rec.user;
+	t->num_last = bind_nodes(t->rec.address, t->last);
+	t->rec.user = user;
+	step_remark(r, "%s: it is bound, and its nodes are given to uid %u", t->rec.address, user);
+	return give(r, t, user);
+}
+
+static int bind_or_give(struct bind_run *r, struct target *t, uid_t user, const char *pf)
+{
+	switch (t->state) {
+	case TO_BIND:
+		return bind_one(r, t, user, pf);
+	case TO_GIVE:
+		return give_anew(r, t, user);
+	default:
+		return 0;
+	}
+}
+
 static void report(struct bind_run *r, const struct target *t, uid_t user)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
@@ -240,20 +279,35 @@ static void report(struct bind_run *r, const struct target *t, uid_t user)
 	json_object_array_add(r->devices, o);
 }
 
+static int take_back(struct bind_run *r, struct target *t)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < t->num_last && !rc; i++) {
+		rc = step_owner(r, t->last[i].path, t->last[i].uid, t->last[i].gid);
+		if (!rc)
+			rc = step_mode(r, t->last[i].path, t->last[i].mode);
+	}
+	t->rec.user = t->last_user;
+	return rc ? rc : record_save(r, &t->rec);
+}
+
 /* Of those that this call has bound, the last first. */
 static void roll_back(struct bind_run *r, struct target *all, size_t n)
 {
-	for (size_t i = n; i--;)
-		if (all[i].state == TO_BIND) {
-			const char *address = all[i].rec.address;
-			int rc = bind_undo(r, &all[i].rec);
+	for (size_t i = n; i--;) {
+		const char *address = all[i].rec.address;
+		int rc;
 
-			if (rc)
-				fprintf(stderr, "opae: %s: it could not be put back: sudo opae release %s, "
-						"when what is in the way is gone\n", address, address);
-			else
-				fprintf(stderr, "opae: %s: it is as it was before\n", address);
-		}
+		if (all[i].state == BOUND_ALREADY)
+			continue;
+		rc = all[i].state == TO_GIVE ? take_back(r, &all[i]) : bind_undo(r, &all[i].rec);
+		if (rc)
+			fprintf(stderr, "opae: %s: it could not be put back: sudo opae release %s, "
+					"when what is in the way is gone\n", address, address);
+		else
+			fprintf(stderr, "opae: %s: it is as it was before\n", address);
+	}
 }
 
 bool bind_devices(struct bind_run *r, const char (*all)[PCI_ADDRESS_LEN], size_t n, uid_t user,
@@ -267,11 +321,8 @@ bool bind_devices(struct bind_run *r, const char (*all)[PCI_ADDRESS_LEN], size_t
 		targets[i].state = judge(&targets[i], all, n, all[i], user);
 		good = targets[i].state != REFUSED;
 	}
-	while (good && done < n) {
-		struct target *t = &targets[done++];
-
-		good = t->state == BOUND_ALREADY || !bind_one(r, t, user, pf);
-	}
+	while (good && done < n)
+		good = !bind_or_give(r, &targets[done++], user, pf);
 	if (!good && !r->dry)
 		roll_back(r, targets, done);
 	for (size_t i = 0; i < n && good; i++)

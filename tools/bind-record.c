@@ -363,14 +363,23 @@ static bool has_node(const struct bind_record *rec, const char *node)
 	return false;
 }
 
-bool record_with_node(const char *address, const char *node, struct bind_record *ret)
+static bool is_among(const char (*all)[PCI_ADDRESS_LEN], size_t n, const char *address)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(all[i], address))
+			return true;
+	return false;
+}
+
+bool record_with_node(const char (*but)[PCI_ADDRESS_LEN], size_t n, const char *node,
+		      struct bind_record *ret)
 {
 	char(*all)[PCI_ADDRESS_LEN];
-	size_t n = record_list(&all);
+	size_t num = record_list(&all);
 	bool found = false;
 
-	for (size_t i = 0; i < n && !found; i++)
-		found = strcmp(all[i], address) && !record_load(all[i], ret) && has_node(ret, node);
+	for (size_t i = 0; i < num && !found; i++)
+		found = !is_among(but, n, all[i]) && !record_load(all[i], ret) && has_node(ret, node);
 	free(all);
 	return found;
 }

@@ -70,7 +70,7 @@ static int undo_node(struct bind_run *r, const struct bind_record *rec, const st
 	struct bind_node now;
 	int rc = bind_node_stat(before->path, &now);
 
-	if (rc == -ENOENT || record_with_node(rec->address, before->path, &other))
+	if (rc == -ENOENT || record_with_node(&rec->address, 1, before->path, &other))
 		return 0; /* the last who has it gives it back */
 	if (rc)
 		return rc;

@@ -83,8 +83,9 @@ bool record_lock(void);
 struct bind_record record_new(const char *address, const struct pci_info *info, uid_t user);
 /* Is it the same device that is there now; says what is wrong. */
 bool record_fits(const struct bind_record *rec, const struct pci_id *now);
-/* The first record but this device's that has the node; false: there is none. */
-bool record_with_node(const char *address, const char *node, struct bind_record *ret);
+/* The first record but these devices' that has the node; false: there is none. */
+bool record_with_node(const char (*but)[PCI_ADDRESS_LEN], size_t n, const char *node,
+		      struct bind_record *ret);
 
 /* bind-nodes.c */
 bool bind_exists(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -188,11 +188,20 @@ int cmd_bind(int argc, char *argv[])
 
 static bool no_record(const char *address)
 {
-	char mend[256];
+	char mend[320], driver[64], unbind[128] = "", override[64], clear[128] = "";
 
-	snprintf(mend, sizeof(mend), "by hand: echo %s | sudo tee " DEVICE "/driver/unbind; echo | sudo tee "
-				     DEVICE "/driver_override; echo %s | sudo tee /sys/bus/pci/drivers_probe",
-		 address, address, address, address);
+	bind_driver(address, driver);
+	bind_override(address, override);
+	if (*driver && strcmp(driver, VFIO_PCI))
+		return bind_refuse(address, "opae doctor   # shows how it is",
+				   "`opae bind` did not bind it, and %s has it", driver);
+	if (*driver)
+		snprintf(unbind, sizeof(unbind), "echo %s | sudo tee " DEVICE "/driver/unbind; ", address,
+			 address);
+	if (*override)
+		snprintf(clear, sizeof(clear), "echo | sudo tee " DEVICE "/driver_override; ", address);
+	snprintf(mend, sizeof(mend), "by hand: %s%secho %s | sudo tee /sys/bus/pci/drivers_probe", unbind,
+		 clear, address);
 	return bind_refuse(address, mend, "`opae bind` did not bind it, so nobody has noted how it was "
 					  "before");
 }
@@ -245,6 +254,8 @@ static bool may_release(const char *address, struct bind_record *rec)
 		snprintf(rec->address, sizeof(rec->address), "%s", address);
 		return true;
 	}
+	if (rc == -ENOENT && pci_read(address, &info) == -ENOENT)
+		return bind_refuse(address, "lspci   # shows what there is", "there is no such PCI device");
 	if (rc)
 		return rc == -ENOENT && no_record(address);
 	snprintf(mend, sizeof(mend), "sudo rm " BIND_DIR "/%s", address);

@@ -142,6 +142,25 @@ static void print_full(fpga_properties p)
 	json_object_put(o);
 }
 
+/* A plugin that does not work may be why. */
+static void say_what_failed(void)
+{
+	struct opaex_plugin p;
+
+	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++)
+		if (!strcmp(p.state, "failed"))
+			fprintf(stderr, "The plugin \"%s\" failed: %s\n", p.name, p.reason);
+}
+
+/* One that is there, but of which nothing could be learned. */
+static bool is_unknown(fpga_properties p)
+{
+	struct token_row row;
+
+	token_row_read(p, &row);
+	return row.type == FPGA_ACCELERATOR && !strcmp(row.guid, "-");
+}
+
 /* An emulated card is proposed where one can be started. */
 static void say_nothing_found(const struct selector *sel)
 {
@@ -160,8 +179,8 @@ static void say_nothing_found(const struct selector *sel)
 static int show(const struct selector *sel, bool json, void (*print)(fpga_properties))
 {
 	struct json_object *array = json ? json_object_new_array() : NULL;
+	uint32_t n, unknown = 0;
 	fpga_token *list;
-	uint32_t n;
 
 	if (!tokens_find(sel, &list, &n)) {
 		json_object_put(array);
@@ -172,6 +191,7 @@ static int show(const struct selector *sel, bool json, void (*print)(fpga_proper
 
 		if (!ok(fpgaGetProperties(list[i], &p), "properties"))
 			continue;
+		unknown += is_unknown(p);
 		if (json)
 			json_object_array_add(array, properties_json(p));
 		else
@@ -183,6 +203,11 @@ static int show(const struct selector *sel, bool json, void (*print)(fpga_proper
 		print_json("devices", array);
 	else if (!n)
 		say_nothing_found(sel);
+	if (unknown && !json)
+		fprintf(stderr, "What is in %u of them could not be told: somebody has it, or it is not for "
+				"you. `opae doctor` tells why.\n", unknown);
+	if (!n || unknown)
+		say_what_failed();
 	return n ? EXIT_OK : EXIT_NOTHING_FOUND;
 }
 

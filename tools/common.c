@@ -10,9 +10,15 @@
 
 bool ok(fpga_result r, const char *what)
 {
+	const char *detail = opaex_error_detail();
+	size_t len = strlen(what);
+
 	if (r == FPGA_OK)
 		return true;
-	fprintf(stderr, "opae: %s: %s: %s\n", what, fpgaErrStr(r), opaex_error_detail());
+	/* The reason names the call as well, for programs that print it alone. */
+	if (!strncmp(detail, what, len) && !strncmp(detail + len, ": ", 2))
+		detail += len + 2;
+	fprintf(stderr, "opae: %s: %s: %s\n", what, fpgaErrStr(r), detail);
 	return false;
 }
 
@@ -60,9 +66,11 @@ bool address_normal(const char *text, char *out, size_t len)
 
 int selector_add(struct selector *sel, const char *text)
 {
+	/* In JSON an object id is a decimal number. */
+	bool number = !strncmp(text, "0x", 2) || (*text && !text[strspn(text, "0123456789")]);
 	const char **kind = strlen(text) == UUID_STR_LEN - 1 ? &sel->guid :
-			    strncmp(text, "0x", 2)	     ? &sel->address :
-							       &sel->object;
+			    number			     ? &sel->object :
+							       &sel->address;
 
 	if (*kind && strcmp(*kind, text))
 		return usage_error("nothing is both '%s' and '%s'", *kind, text);

@@ -58,17 +58,31 @@ static struct json_object *read_file(const char *path)
 	return !stat(path, &st) && S_ISREG(st.st_mode) ? json_object_from_file(path) : NULL;
 }
 
+/* A folder, a pipe: no file that could be mended. */
+static void fix_no_file(struct subject *s, const char *path, const char *shell)
+{
+	const char *told = getenv("LIBOPAE_CFGFILE");
+
+	if (told && !strcmp(told, path))
+		fix(s, "unset LIBOPAE_CFGFILE   # or name a file: %s is none", shell);
+	else
+		fix(s, "mv %s %s.old   # it is no file; then write one of that name", shell, shell);
+}
+
 static void fix_file(struct subject *s, const char *path)
 {
 	char shell[PATH_MAX];
 	struct json_object *o;
+	struct stat st;
 
 	if (!path || access(path, F_OK)) {
 		fix_unreachable(s, path);
 		return;
 	}
 	shell_quote(path, shell, sizeof(shell));
-	if (access(path, R_OK)) {
+	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+		fix_no_file(s, path, shell);
+	} else if (access(path, R_OK)) {
 		fix(s, "sudo chmod a+r %s", shell);
 	} else {
 		o = read_file(path);
@@ -122,11 +136,57 @@ const char *verb_of(const char *state)
 	return strcmp(state, "failed") ? "is" : "has";
 }
 
+/* The names of what "configurations" has, quoted: "vfio", "other". */
+static void known_names(char *out, size_t len)
+{
+	struct json_object *top = read_file(opaex_config_path()), *confs;
+	size_t used = 0;
+
+	*out = 0;
+	if (json_object_object_get_ex(top, "configurations", &confs) &&
+	    json_object_is_type(confs, json_type_object)) {
+		json_object_object_foreach(confs, name, value)
+		{
+			(void)value;
+			if (used + strlen(name) + 6 < len)
+				used += (size_t)snprintf(out + used, len - used, "%s\"%s\"", used ? ", " : "",
+							 name);
+		}
+	}
+	json_object_put(top);
+}
+
+/* What the file says of the plugin is wrong before there is anything to load. */
+static void fix_entry(struct subject *s, const struct opaex_plugin *p)
+{
+	char names[256];
+
+	if (strstr(p->reason, "\"enabled\"")) {
+		fix(s, "$EDITOR %s   # say \"enabled\": true for \"%s\", or false; no quotes round it",
+		    config_name(), p->name);
+	} else if (strstr(p->reason, "no such object")) {
+		known_names(names, sizeof(names));
+		fix(s, "$EDITOR %s   # write it in \"plugins\" as \"configurations\" has it: %s",
+		    config_name(), *names ? names : "it has none");
+	} else if (strstr(p->reason, "\"devices\"")) {
+		fix(s, "$EDITOR %s   # write the name as the board's \"devices\" have it, or add it there",
+		    config_name());
+	} else {
+		fix(s, "$EDITOR %s   # \"plugin\": \"%s\" is the usual one; the README shows the form",
+		    config_name(), vfio_files[0]);
+	}
+}
+
 static void fix_plugin(struct subject *s, const struct opaex_plugin *p)
 {
 	bool found = *p->file == '/' && !access(p->file, R_OK);
 
-	if (!found)
+	if (!found && !strstr(p->reason, "no such plugin file"))
+		fix_entry(s, p);
+	else if (!found && !*opaex_config_path())
+		fix(s, "OPAEX_PLUGIN_DIR=/folder/of/it opae plugins   # or install the stack again: it is a "
+		       "part of it");
+	else if (!found)
 		fix(s, "OPAEX_PLUGIN_DIR=/folder/of/it opae plugins   # or install it; or $EDITOR %s and "
 		       "say \"enabled\": false for \"%s\"", config_name(), p->name);
 	else if (!p->abi_major)
@@ -140,6 +200,7 @@ static void fix_plugin(struct subject *s, const struct opaex_plugin *p)
 static void check_plugins(struct subject *s)
 {
 	struct opaex_plugin p;
+	char names[256];
 
 	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++) {
 		if (!strcmp(p.state, "ready")) {
@@ -151,10 +212,15 @@ static void check_plugins(struct subject *s)
 			fix_plugin(s, &p);
 		}
 	}
-	if (!opaex_plugin_count()) {
-		step_wrong(s, "plugins", "the configuration names no plugin");
+	if (opaex_plugin_count())
+		return;
+	step_wrong(s, "plugins", "the configuration names no plugin");
+	known_names(names, sizeof(names));
+	if (*names)
+		fix(s, "$EDITOR %s   # name what \"configurations\" has in \"plugins\", boards in \"configs\", "
+		       "and say \"enabled\": true for it: %s", config_name(), names);
+	else
 		fix(s, "$EDITOR %s   # the README shows the form", config_name());
-	}
 }
 
 void doctor_config(struct doctor *d)
@@ -167,6 +233,7 @@ void doctor_config(struct doctor *d)
 	check_file(&s);
 	check_form(&s);
 	check_plugins(&s);
+	doctor_note_devices(&s);
 }
 
 /* ---- what a device asks: is there a plugin for it ---- */

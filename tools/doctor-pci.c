@@ -21,6 +21,10 @@ static bool check_id(struct subject *s, struct doctor_pci *p)
 	bool exact;
 	const char *name = pci_fpga_name(id, &exact);
 
+	if (p->said.named)
+		return step_ok(s, "id", "%04x:%04x, subsystem %04x:%04x: %s, named by \"devices\" in %s",
+			       id->vendor, id->device, id->subsystem_vendor, id->subsystem_device,
+			       name ? name : "no known FPGA", config_name());
 	if (name && exact)
 		return step_ok(s, "id", "%04x:%04x, subsystem %04x:%04x: %s", id->vendor, id->device,
 			       id->subsystem_vendor, id->subsystem_device, name);
@@ -30,7 +34,18 @@ static bool check_id(struct subject *s, struct doctor_pci *p)
 				 id->subsystem_device);
 	step_wrong(s, "id", "%04x:%04x, subsystem %04x:%04x, is no known FPGA", id->vendor, id->device,
 		   id->subsystem_vendor, id->subsystem_device);
-	return fix(s, "lspci -nns %s   # what it is", p->address);
+	return fix(s, "lspci -nns %s   # what it is; if it is yours to use: $EDITOR %s, and add \"%s\" to "
+		      "\"devices\" in \"configuration\" of \"vfio\"", p->address, config_name(), p->address);
+}
+
+/* A known FPGA that the configuration leaves to others; whether the plugins work is told later. */
+static bool check_named(struct subject *s, struct doctor_pci *p)
+{
+	if (p->said.served || !p->said.ready || !strcmp(p->info.driver, "dfl-pci"))
+		return true;
+	step_wrong(s, "devices", "\"devices\" in %s does not name it", config_name());
+	return fix(s, "$EDITOR %s   # add \"%s\" to \"devices\" in \"configuration\" of \"vfio\"",
+		   config_name(), p->address);
 }
 
 static bool check_vfs(struct subject *s, struct doctor_pci *p)
@@ -127,7 +142,7 @@ static bool check_group(struct subject *s, struct doctor_pci *p)
 static bool run(struct subject *s, struct doctor_pci *p)
 {
 	static bool (*const first[])(struct subject *s, struct doctor_pci *p) = {
-		check_id, check_vfs, check_driver,
+		check_id, check_named, check_vfs, check_driver,
 	};
 	static bool (*const of_vfio[])(struct subject *s, struct doctor_pci *p) = {
 		check_iommu, check_group, check_vfio_node, check_vfio_permission, check_vfio_holder,
@@ -144,6 +159,21 @@ static bool run(struct subject *s, struct doctor_pci *p)
 	return good && check_vfio_plugin(s);
 }
 
+/* A device that is ours by the configuration need not have registers that tell what it is. */
+static void check_shown(struct doctor *d, struct subject *s, struct doctor_pci *p)
+{
+	if (!p->said.named || p->said.has_guid || has_token(d, p->address)) {
+		check_token(d, s, p->address);
+		return;
+	}
+	step_wrong(s, "token", "every step before is right, but fpgaEnumerate shows nothing at %s: it is in "
+			       "use, or its registers tell no GUID; then its entry in \"devices\" may have "
+			       "one", p->address);
+	fix(s, "$EDITOR %s   # in \"devices\": {\"device\": \"%s\", \"guid\": \"...\"}, any that "
+	       "programs ask for; LIBOPAE_LOG=2 opae list says what the plugin finds", config_name(),
+	    p->address);
+}
+
 static void diagnose(struct doctor *d, const char *address)
 {
 	struct doctor_pci p = { .address = address };
@@ -153,12 +183,14 @@ static void diagnose(struct doctor *d, const char *address)
 	if (rc) {
 		step_wrong(&s, "id", "its ids cannot be read: %s", strerror(-rc));
 		fix(&s, "lspci -nns %s   # is it still there?", address);
-	} else if (run(&s, &p)) {
-		check_token(d, &s, address);
+		return;
 	}
+	p.said = doctor_said_of(address, &p.info.id);
+	if (run(&s, &p))
+		check_shown(d, &s, &p);
 }
 
-/* Is this device asked for: by name, or when none is, by an id that is an FPGA's. */
+/* Is this device asked for: by name, or when none is, by an id that is an FPGA's, or by "devices". */
 static bool wanted(struct doctor *d, const char *address)
 {
 	struct pci_info info;
@@ -166,24 +198,38 @@ static bool wanted(struct doctor *d, const char *address)
 
 	if (d->only)
 		return !strcmp(d->only, address);
-	return !pci_read(address, &info) && pci_fpga_name(&info.id, &exact);
+	return !pci_read(address, &info) &&
+	       (pci_fpga_name(&info.id, &exact) || doctor_said_of(address, &info.id).named);
 }
 
 static int no_dots(const struct dirent *e)
 {
-	return *e->d_name != '.';
+	return *e->d_name != '.' && strlen(e->d_name) == PCI_ADDRESS_LEN - 1;
 }
 
-void doctor_pci(struct doctor *d)
+size_t doctor_pci_list(char (**ret)[PCI_ADDRESS_LEN])
 {
 	struct dirent **entries = NULL;
 	char path[DEV_PATH_MAX];
 	int n = dev_path(path, "/sys/bus/pci/devices") ? 0 : scandir(path, &entries, no_dots, alphasort);
 
+	*ret = calloc(n > 0 ? (size_t)n : 1, sizeof(**ret));
 	for (int i = 0; i < n; i++) {
-		if (wanted(d, entries[i]->d_name))
-			diagnose(d, entries[i]->d_name);
+		if (*ret)
+			memcpy((*ret)[i], entries[i]->d_name, PCI_ADDRESS_LEN);
 		free(entries[i]);
 	}
 	free(entries);
+	return *ret && n > 0 ? (size_t)n : 0;
+}
+
+void doctor_pci(struct doctor *d)
+{
+	char(*all)[PCI_ADDRESS_LEN];
+	size_t n = doctor_pci_list(&all);
+
+	for (size_t i = 0; i < n; i++)
+		if (wanted(d, all[i]))
+			diagnose(d, all[i]);
+	free(all);
 }

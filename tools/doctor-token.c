@@ -29,6 +29,15 @@ static void read_tokens(struct doctor *d)
 	tokens_free(list, n);
 }
 
+bool has_token(struct doctor *d, const char *address)
+{
+	read_tokens(d);
+	for (uint32_t i = 0; i < d->num_tokens; i++)
+		if (!strcmp(d->tokens[i].address, address))
+			return true;
+	return false;
+}
+
 bool check_token(struct doctor *d, struct subject *s, const char *address)
 {
 	bool shown = false;

@@ -52,16 +52,38 @@ static bool is_there(const struct way *w)
 
 /* ---- nodes ---- */
 
+/* The configuration wants iommufd's way alone. device NULL: the kernel has no node of the device itself. */
+static bool no_iommufd(struct subject *s, struct doctor_pci *p, const struct way *device, bool group)
+{
+	bool udev = device && bind_exists(IOMMU);
+
+	step_wrong(s, "node", "%s, and \"kernel\" in %s is \"iommufd\"",
+		   udev			 ? "the device's own node in /dev/vfio/devices is missing" :
+		   bind_exists(IOMMU) ? "the kernel gives devices no node of their own in /dev/vfio" :
+					IOMMU " is missing", config_name());
+	if (udev)
+		return fix(s, "sudo udevadm trigger --subsystem-match=vfio-dev   # in a container: --device "
+			      "/dev/iommu --device %s", device->own);
+	if (group)
+		return fix(s, "$EDITOR %s   # say \"kernel\": \"auto\": then the group's node is used where "
+			      "there is no other", config_name());
+	return fix(s, "sudo modprobe iommufd; sudo opae release %s; sudo opae bind %s   # from Linux 6.6 on; "
+		      "before: \"kernel\": \"auto\"", p->address, p->address);
+}
+
 bool check_vfio_node(struct subject *s, struct doctor_pci *p)
 {
 	struct way group = group_way(p), device;
 	bool has_own = device_way(p, &device);
 
-	p->by_group = is_there(&group);
-	p->by_device = has_own && is_there(&device);
+	p->by_group = p->said.by_group && is_there(&group);
+	p->by_device = p->said.by_device && has_own && is_there(&device);
 	if (p->by_group || p->by_device)
 		return step_ok(s, "node", "%s%s%s", p->by_group ? group.own : "",
 			       p->by_group && p->by_device ? ", " : "", p->by_device ? device.own : "");
+	if (!p->said.by_group)
+		return no_iommufd(s, p, has_own ? &device : NULL, is_there(&group));
+	has_own &= p->said.by_device;
 	if (!bind_exists(CONTAINER)) {
 		step_wrong(s, "node", CONTAINER " is missing%s", has_own ? ", and so is " IOMMU " or the "
 									   "device's own node" : "");

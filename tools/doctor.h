@@ -75,14 +75,29 @@ bool check_places(struct subject *s, const struct place *p);
 /* doctor-inventory.c: is what the plugin remembers of cards of any use. Never wrong, at most a note. */
 void doctor_inventory(struct doctor *d);
 
+/* doctor-devices.c: what the configurations of v-opae say of a PCI device. */
+struct doctor_said {
+	bool ready;		  /* those of working plugins; otherwise of all there are */
+	bool served;		  /* it is ours, for its entry in "devices" or for its ids */
+	bool named, has_guid;	  /* it has an entry, with a "guid" */
+	bool by_group, by_device; /* "kernel" allows this way */
+};
+
+struct doctor_said doctor_said_of(const char *address, const struct pci_id *id);
+/* Notes entries of "devices" that no device fits. */
+void doctor_note_devices(struct subject *s);
+
 /* doctor-pci.c, doctor-vfio.c */
 struct doctor_pci {
 	const char *address;
 	struct pci_info info;
+	struct doctor_said said;
 	bool by_group, by_device; /* the nodes of this way are there */
 };
 
 void doctor_pci(struct doctor *d);
+/* All PCI devices; the caller frees. */
+size_t doctor_pci_list(char (**ret)[PCI_ADDRESS_LEN]);
 bool check_vfio_node(struct subject *s, struct doctor_pci *p);
 bool check_vfio_permission(struct subject *s, struct doctor_pci *p);
 bool check_vfio_holder(struct subject *s, struct doctor_pci *p);
@@ -92,5 +107,6 @@ bool check_hugepages(struct subject *s, struct doctor_pci *p);
 
 /* doctor-token.c: the last check of every device. */
 bool check_token(struct doctor *d, struct subject *s, const char *address);
+bool has_token(struct doctor *d, const char *address);
 
 #endif

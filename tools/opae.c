@@ -94,6 +94,8 @@ static void take_closed_descriptors(void)
 int main(int argc, char *argv[])
 {
 	take_closed_descriptors();
+	if (getenv("OPAE_EXPLICIT_INITIALIZE")) /* then the library waits for this */
+		fpgaInitialize(NULL);
 	if (argc < 2) {
 		print_usage(stderr, NULL);
 		return EXIT_USAGE;

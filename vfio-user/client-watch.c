@@ -5,12 +5,12 @@
  * the main socket, under the call lock, and only while there are ranges that need messages.
  */
 #include <errno.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "vfio-user/client-internal.h"
 
 enum { WAKE, MAIN, TWIN, WATCHED };
@@ -75,20 +75,14 @@ static void *watch(void *arg)
 
 int vu_client_watch(struct vu_client *c)
 {
-	sigset_t all, before;
 	int rc;
 
 	c->wake = sys_eventfd(0, 0);
 	if (c->wake < 0)
 		return c->wake;
-	/* Signals are the program's business, on the program's threads. */
-	sigfillset(&all);
-	sigdelset(&all, SIGBUS);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&c->watcher, NULL, watch, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	rc = thread_start(&c->watcher, NULL, watch, c);
 	c->watching = !rc;
-	return -rc;
+	return rc;
 }
 
 void vu_client_watch_wake(struct vu_client *c)

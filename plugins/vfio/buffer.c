@@ -249,10 +249,10 @@ int buffers_unpin(struct buffers *b, struct vdev *dev, const struct handle *owne
 
 /* ---- the calls ---- */
 
-static fpga_result no_memory(uint64_t len, int rc)
+static fpga_result no_memory(uint64_t len, bool theirs)
 {
-	return say(rc == -EFAULT ? FPGA_INVALID_PARAM : FPGA_NO_MEMORY,
-		   rc == -EFAULT ?
+	return say(theirs ? FPGA_INVALID_PARAM : FPGA_NO_MEMORY,
+		   theirs ?
 			   "fpgaPrepareBuffer: the %llu bytes at that address are not all memory of "
 			   "this process" :
 			   "fpgaPrepareBuffer: there is no memory for %llu bytes",
@@ -291,13 +291,46 @@ static fpga_result enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
 			return say(FPGA_NO_MEMORY, "fpgaPrepareBuffer: the device has no %llu bytes "
 						   "of addresses left",
 				   (unsigned long long)buf->len);
-		if (rc == -EFAULT)
-			return no_memory(buf->len, rc);
+		if (rc == -EFAULT && buf->memory.kind != MEMORY_OWN)
+			return say(FPGA_INVALID_PARAM,
+				   "fpgaPrepareBuffer: not all of the %llu bytes at that address is memory "
+				   "that %s", (unsigned long long)buf->len,
+				   buf->device_writes ? "may be written; with FPGA_BUF_READ_ONLY the device "
+							"only reads" : "the device can be given");
 		return say_device(h->dev, rc, "fpgaPrepareBuffer");
 	}
 	s->buffer = *buf;
 	*wsid = slot_wsid(b, s);
 	return FPGA_OK;
+}
+
+static fpga_result settle_and_enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
+{
+	fpga_result r;
+
+	if (!h->dev->ops->shares_by_fd && !buf->device_writes)
+		memory_settle(buf->memory.at, buf->memory.len);
+	r = enter(h, buf, wsid);
+	if (r != FPGA_OK)
+		memory_release(&buf->memory);
+	return r;
+}
+
+/* Huge pages that are there may still not be this process's to take (cgroup), or more than it may lock. */
+static fpga_result make_and_enter(struct handle *h, struct buffer *buf, uint64_t *wsid)
+{
+	bool shares = h->dev->ops->shares_by_fd;
+	int rc = memory_make(buf->len, shares, false, &buf->memory);
+	fpga_result r;
+
+	if (rc)
+		return no_memory(buf->len, false);
+	r = settle_and_enter(h, buf, wsid);
+	if (r == FPGA_OK || !buf->memory.huge || atomic_load(&h->dev->dead))
+		return r;
+	buf->map_iova = 0;
+	rc = memory_make(buf->len, shares, true, &buf->memory);
+	return rc ? no_memory(buf->len, false) : settle_and_enter(h, buf, wsid);
 }
 
 fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **at, uint64_t *wsid,
@@ -314,16 +347,12 @@ fpga_result vfio_prepare_buffer(fpga_handle handle, uint64_t len, void **at, uin
 	r = check_arguments(len, at, flags);
 	if (r != FPGA_OK)
 		return r;
-	rc = preallocated ? memory_adopt(*at, len, h->dev->ops->shares_by_fd, &buf.memory) :
-			    memory_make(len, h->dev->ops->shares_by_fd, &buf.memory);
-	if (rc)
-		return no_memory(len, rc);
-	if (!h->dev->ops->shares_by_fd && !buf.device_writes)
-		memory_settle(buf.memory.at, buf.memory.len);
-	r = enter(h, &buf, wsid);
-	if (r != FPGA_OK)
-		memory_release(&buf.memory);
-	else if (!preallocated)
+	if (preallocated) {
+		rc = memory_adopt(*at, len, h->dev->ops->shares_by_fd, &buf.memory);
+		return rc ? no_memory(len, rc == -EFAULT) : settle_and_enter(h, &buf, wsid);
+	}
+	r = make_and_enter(h, &buf, wsid);
+	if (r == FPGA_OK)
 		*at = buf.memory.at;
 	return r;
 }

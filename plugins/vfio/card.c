@@ -195,7 +195,7 @@ static int get_bars(struct card *c, struct vdev *d)
 		if (!r->read || !r->write)
 			r->num_areas = 0; /* half a mapping: let the device answer what it refuses */
 		for (uint32_t a = 0; a < r->num_areas && !rc; a++)
-			rc = ones_watch(r->areas[a].at, r->areas[a].size, &d->dead);
+			rc = ones_watch(r->areas[a].at, r->areas[a].size, &d->dead, -1);
 		if (rc)
 			return rc;
 	}
@@ -250,14 +250,14 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 				    .to_use = true,
 				    .dma_access = dma_access,
 				    .ctx = c };
-	char why[256] = "";
+	char why[VDEV_WHY_MAX] = "";
 	int rc = ones_prepare();
 
 	if (rc)
 		return say(FPGA_EXCEPTION, "fpgaOpen: SIGBUS cannot be handled: %s", strerror(-rc));
 	if (inventory_lock(c->inst->inventory, c->place.path, INVENTORY_HOLD))
-		return say(FPGA_BUSY, "fpgaOpen: %s: another process has the device open",
-			   c->place.path);
+		return say(FPGA_BUSY, "fpgaOpen: %s: another process has the device open; "
+				      "`opae doctor %s` names it", c->place.path, c->place.path);
 	c->holds = true;
 	rc = look_open(c->inst, &c->place, &opt, PATIENCE_NS, why, sizeof(why), ret);
 	if (rc == -EBUSY) { /* by somebody who has no lock: enumeration is to know */

@@ -2,12 +2,12 @@
 #include "plugins/vfio/crew.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #define FEW 3u	 /* two processors have enough to do with three */
 #define MANY 64u
@@ -44,16 +44,12 @@ static void *work(void *arg)
 static unsigned int hire(struct crew *c, pthread_t *hands, unsigned int n, unsigned int more)
 {
 	pthread_attr_t attr;
-	sigset_t all, before;
 
-	sigfillset(&all); /* the program's signals are its own threads' */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	for (; more && n < MANY && !pthread_create(&hands[n], &attr, work, c); more--)
+	for (; more && n < MANY && !thread_start(&hands[n], &attr, work, c); more--)
 		n++;
 	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return n;
 }
 

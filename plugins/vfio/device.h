@@ -19,6 +19,7 @@
 
 #define VDEV_MAX_AREAS 32
 #define VDEV_PATH_MAX 108
+#define VDEV_WHY_MAX 400 /* a reason in words */
 
 enum vdev_region_index { VDEV_BAR0 = 0, VDEV_CONFIG = 7 };
 enum vdev_irq_index { VDEV_MSI = 1, VDEV_MSIX = 2 };

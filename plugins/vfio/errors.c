@@ -74,7 +74,7 @@ static fpga_result on_closed(struct token *t, struct access *a)
 {
 	struct facts facts;
 	struct vdev *d = NULL;
-	char why[256] = "";
+	char why[VDEV_WHY_MAX] = "";
 	bool locked;
 	fpga_result r;
 	int rc = look_enter(t->inst, &t->place, &facts, &d, &locked, why, sizeof(why));

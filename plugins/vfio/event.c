@@ -155,7 +155,7 @@ static int unbind(struct events *e, struct vdev *d, uint32_t vector)
 	if (e->sink < 0)
 		e->sink = sys_eventfd(0, 0);
 	if (e->sink < 0)
-		return e->sink;
+		return -EMFILE;
 	rc = d->ops->irq_bind(d, e->index, vector, e->sink);
 	if (!rc)
 		take(&e->vectors[vector], NULL, NULL);

@@ -54,6 +54,9 @@ static uint16_t at16(const uint8_t *config, unsigned int offset)
 	return (uint16_t)(config[offset] | config[offset + 1] << 8);
 }
 
+/* A device was read to its end, and has no object: that is known as well. */
+#define NOTHING_IN_IT (-ENOMEDIUM)
+
 struct reader {
 	struct vdev *d;
 	int64_t end;
@@ -243,7 +246,7 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 	struct vdev_options opt = { .connect_ns = wait, .call_ns = wait,
 				    .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
-	char why[256];
+	char why[VDEV_WHY_MAX];
 	int rc = look_open(inst, l->place, &opt, 0, why, sizeof(why), &d);
 
 	if (rc) {
@@ -251,6 +254,8 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 		return rc;
 	}
 	rc = look_read_facts(d, l->place, LOOK_BUDGET_NS, facts);
+	if (rc == -ENODEV && !atomic_load(&d->dead))
+		rc = NOTHING_IN_IT;
 	d->ops->why(d, why, sizeof(why));
 	d->ops->close(d);
 	if (rc || *facts->defect)
@@ -277,6 +282,15 @@ static struct shared_facts *remembered(struct instance *inst, const struct place
 	return s;
 }
 
+/* Of a device behind the kernel it may be known that nothing is in it; what is, may not be for this user. */
+static void judge(struct look *l)
+{
+	if (l->facts->f.num_objects)
+		l->held |= !dev_vfio_permitted(l->place->path);
+	else
+		l->there = l->held = false;
+}
+
 /* What can be told without asking the device. True: that is all. */
 static bool known(struct instance *inst, struct look *l)
 {
@@ -291,7 +305,9 @@ static bool known(struct instance *inst, struct look *l)
 	l->facts = remembered(inst, l->place);
 	l->held = inventory_locked(inst->inventory, path, INVENTORY_HOLD);
 	l->there = l->held || l->facts;
-	return l->facts && (l->held || !inventory_is_foreign(inst->inventory, path));
+	if (l->facts && l->place->kernel)
+		judge(l);
+	return l->facts && (!l->there || l->held || !inventory_is_foreign(inst->inventory, path));
 }
 
 static void learn(struct instance *inst, struct look *l, const struct facts *facts)
@@ -364,10 +380,23 @@ static bool is_barred(const struct look *l, int rc)
 	return l->place->kernel && (rc == -EACCES || rc == -EPERM || rc == -EKEYREJECTED);
 }
 
+/* Of a socket nothing is remembered: looking at it costs a message, and a card may be set up behind it. */
+static void remember_nothing(struct round *t, struct look *l, const struct facts *facts)
+{
+	learn(t->inst, l, facts);
+	facts_unref(l->facts);
+	l->facts = NULL;
+	l->there = false;
+	SCOPED_LOCK(&t->lock);
+	l->locked = true;
+}
+
 static void conclude(struct round *t, struct look *l, int rc, const struct facts *facts)
 {
 	l->there = !rc || rc == -EBUSY || is_barred(l, rc);
-	if (!rc) {
+	if (rc == NOTHING_IN_IT && l->place->kernel) {
+		remember_nothing(t, l, facts);
+	} else if (!rc) {
 		learn(t->inst, l, facts);
 		SCOPED_LOCK(&t->lock);
 		l->locked = true; /* till others can read of it */

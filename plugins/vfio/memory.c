@@ -101,14 +101,14 @@ static int make(bool share_by_fd, bool huge, uint64_t len, struct memory *m)
 }
 
 /* Huge pages where the machine has some to spare; the same with small ones otherwise. */
-int memory_make(uint64_t len, bool share_by_fd, struct memory *ret)
+int memory_make(uint64_t len, bool share_by_fd, bool small, struct memory *ret)
 {
 	struct memory m = { .kind = MEMORY_OWN, .fd = -1 };
 	int rc = -ENOMEM;
 
 	if (len >> ADDRESS_BITS)
 		return -ENOMEM;
-	if (len >= MEMORY_HUGE) { /* reserved ones: mapping them fails cleanly when they are few */
+	if (len >= MEMORY_HUGE && !small) { /* reserved ones: mapping them fails cleanly when they are few */
 		rc = make(share_by_fd, true, round_up(len, MEMORY_HUGE), &m);
 		m.huge = !rc;
 	}
@@ -120,13 +120,25 @@ int memory_make(uint64_t len, bool share_by_fd, struct memory *ret)
 	return rc;
 }
 
+/* By the kernel, so that what may not be written is left alone: each page gets its own first byte. */
+static void touch_each(char *at, uint64_t len)
+{
+	for (uint64_t done = 0; done < len; done += MEMORY_PAGE) {
+		char byte;
+
+		if (!memory_copy(at + done, &byte, 1, false))
+			memory_copy(at + done, &byte, 1, true);
+	}
+}
+
 void memory_settle(void *at, uint64_t len)
 {
 	uintptr_t first = (uintptr_t)at & ~(uintptr_t)(MEMORY_PAGE - 1);
 	uint64_t end = round_up((uintptr_t)at + len, MEMORY_PAGE);
 
-	/* Fails where the program may not write, and there nothing is to change. */
-	madvise((void *)first, end - first, MADV_POPULATE_WRITE);
+	/* Fails where the program may not write, and there nothing is to change; -EINVAL: before 5.14. */
+	if (madvise((void *)first, end - first, MADV_POPULATE_WRITE) && errno == EINVAL)
+		touch_each((char *)first, end - first);
 }
 
 /* ---- the caller's ---- */

@@ -27,8 +27,9 @@ struct memory {
 	bool huge;    /* 2 MiB pages */
 };
 
-/* 0 or a negative errno; -ENOMEM also for more than this machine has. What is not shared is faster had. */
-int memory_make(uint64_t len, bool share_by_fd, struct memory *ret);
+/* 0 or a negative errno; -ENOMEM also for more than this machine has. What is not shared is faster had.
+ * small: not in huge pages that the machine has set aside. */
+int memory_make(uint64_t len, bool share_by_fd, bool small, struct memory *ret);
 /*
  * Gives each page of the range its place, so that what the device is shown is what the program writes later:
  * a page that nothing was written to yet is the one of zeros, which many share. Content stays.

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "base/sigbus.h"
@@ -20,6 +21,7 @@ static struct window {
 	_Atomic uintptr_t at;
 	_Atomic uintptr_t len;
 	atomic_bool *_Atomic dead;
+	atomic_int wake;
 } windows[WINDOWS];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards entering, leaving and preparing */
@@ -29,16 +31,28 @@ static struct sigaction before;
 int ones_cover(void *at, size_t len)
 {
 	void *got;
+	/*
+	 * All at once, for a device's mapping that goes in parts leaves some of it in the kernel's books.
+	 * What is past the file's end is SIGBUS until the next lines have replaced it; that is handled.
+	 */
+	int rc = sys_mmap(at, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, ones_fd, 0, &got);
 
-	for (size_t done = 0; done < len; done += FILE_BYTES) {
+	for (size_t done = FILE_BYTES; done < len && !rc; done += FILE_BYTES) {
 		size_t n = len - done < FILE_BYTES ? len - done : FILE_BYTES;
-		int rc = sys_mmap((char *)at + done, n, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_FIXED, ones_fd, 0, &got);
 
-		if (rc)
-			return rc;
+		rc = sys_mmap((char *)at + done, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+			      ones_fd, 0, &got);
 	}
-	return 0;
+	return rc;
+}
+
+static void tell(struct window *w)
+{
+	int wake = atomic_load(&w->wake);
+
+	atomic_store(atomic_load(&w->dead), true);
+	if (wake >= 0)
+		eventfd_write(wake, 1);
 }
 
 static struct window *window_of(uintptr_t addr)
@@ -61,7 +75,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	if (!w || ones_cover((char *)info->si_addr - addr % PAGE, PAGE))
 		sigbus_pass_on(&before, sig, info, context);
 	else
-		atomic_store(atomic_load(&w->dead), true);
+		tell(w);
 	errno = saved;
 }
 
@@ -114,7 +128,7 @@ static bool is_watched(const void *at)
 	return false;
 }
 
-int ones_watch(void *at, size_t len, atomic_bool *dead)
+int ones_watch(void *at, size_t len, atomic_bool *dead, int wake)
 {
 	int rc;
 
@@ -125,6 +139,7 @@ int ones_watch(void *at, size_t len, atomic_bool *dead)
 			continue;
 		atomic_store(&windows[i].len, len);
 		atomic_store(&windows[i].dead, dead);
+		atomic_store(&windows[i].wake, wake);
 		atomic_store(&windows[i].at, (uintptr_t)at);
 		rc = 0;
 	}

@@ -17,9 +17,9 @@ int ones_prepare(void);
 /* Replaces [at, at + len), whole pages, in place. Async-signal-safe. */
 int ones_cover(void *at, size_t len);
 
-/* A SIGBUS inside the window sets *dead and covers the page. -ENOSPC: too many windows. One that is watched
- * already is fine. */
-int ones_watch(void *at, size_t len, atomic_bool *dead);
+/* A SIGBUS inside the window sets *dead, covers the page, and writes to an eventfd (-1: none), which must
+ * stay open until ones_unwatch(). -ENOSPC: too many windows. One that is watched already is fine. */
+int ones_watch(void *at, size_t len, atomic_bool *dead, int wake);
 void ones_unwatch(void *at);
 
 #endif

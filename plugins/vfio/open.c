@@ -210,7 +210,7 @@ fpga_result vfio_reset(fpga_handle handle)
 		return say(FPGA_NOT_SUPPORTED,
 			   "fpgaReset: an FPGA_DEVICE has no reset; its accelerators have");
 	rc = reset(h);
-	if (rc == -ENODEV)
+	if (rc == -ENODEV && !atomic_load(&h->dev->dead))
 		return say(FPGA_EXCEPTION, "fpgaReset: the card is gone: its registers read all-ones");
 	if (rc == -ETIMEDOUT && h->object.head.size && !atomic_load(&h->dev->dead))
 		return say(FPGA_EXCEPTION, "fpgaReset: port %u does not acknowledge the reset",

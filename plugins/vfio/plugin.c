@@ -60,7 +60,7 @@ fpga_result say(fpga_result r, const char *fmt, ...)
 
 fpga_result say_device(struct vdev *d, int rc, const char *what)
 {
-	char why[256] = "";
+	char why[VDEV_WHY_MAX] = "";
 
 	d->ops->why(d, why, sizeof(why));
 	/* A dead device is an exception, whatever the call that found out was told. */

@@ -2,8 +2,8 @@
 /*
  * Virtual functions. While their physical function is with vfio-pci too, the kernel opens one only for who
  * knows a token that was set through the physical function, for whoever has that can do as it likes with
- * them. All processes of a user have one token, which lies beside the inventory, so that several of them
- * can have a function each.
+ * them. All processes of a user that share an inventory have one token, which lies beside it, so that several
+ * of them can have a function each.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,58 +14,79 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/inventory-dir.h"
+#include "dev/sysfs.h"
 #include "plugins/vfio/inventory-file.h"
 #include "plugins/vfio/vfio.h"
 
 #define TOKEN_LEN 16
+#define TOKEN_PATH_MAX (INVENTORY_DIR_MAX + 16)
+#define PATIENCE_NS (20 * NS_PER_MS)
+#define PAUSE_NS (2 * NS_PER_MS)
 
+/* What somebody else could read or write is no secret. */
+static bool is_ours(int fd)
+{
+	struct stat st;
+
+	return !sys_fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	       !(st.st_mode & 077) && st.st_size == TOKEN_LEN;
+}
+
+/* -ESTALE: it is there, and no token. */
 static int read_token(const char *path, uint8_t token[TOKEN_LEN])
 {
 	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	ssize_t n;
 
 	if (fd < 0)
-		return fd;
+		return fd == -ELOOP ? -ESTALE : fd;
+	if (!is_ours(fd))
+		return -ESTALE;
 	n = sys_pread(fd, token, TOKEN_LEN, 0);
-	return n == TOKEN_LEN ? 0 : n < 0 ? (int)n : -EIO;
+	return n == TOKEN_LEN ? 0 : n < 0 ? (int)n : -ESTALE;
 }
 
 /* Whole or not at all: it gets its name by a link, which fails when another process was first. */
 static int make_token(const char *path)
 {
+	uint8_t random[TOKEN_LEN + sizeof(uint64_t)];
 	char temp[INVENTORY_DIR_MAX + 48];
 	CLEANUP_CLOSE int fd = -1;
-	uint8_t token[TOKEN_LEN];
+	uint64_t name;
 	ssize_t n;
 	int rc;
 
-	if (getrandom(token, sizeof(token), GRND_NONBLOCK) != sizeof(token))
+	if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		return -EIO;
-	snprintf(temp, sizeof(temp), "%s.%d", path, getpid());
-	unlink(temp); /* of a process of that number that died */
+	memcpy(&name, random + TOKEN_LEN, sizeof(name));
+	snprintf(temp, sizeof(temp), "%s.%016llx", path, (unsigned long long)name);
 	fd = sys_open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return fd;
-	n = sys_pwrite(fd, token, sizeof(token), 0);
-	rc = n == (ssize_t)sizeof(token) ? 0 : n < 0 ? (int)n : -EIO;
+	n = sys_pwrite(fd, random, TOKEN_LEN, 0);
+	rc = n == TOKEN_LEN ? 0 : n < 0 ? (int)n : -EIO;
 	if (!rc && link(temp, path) && errno != EEXIST)
 		rc = -errno;
 	unlink(temp);
 	return rc;
 }
 
-static int users_token(uint8_t token[TOKEN_LEN])
+/* The user's token, and where it lies. */
+static int users_token(uint8_t token[TOKEN_LEN], char path[TOKEN_PATH_MAX])
 {
-	char dir[INVENTORY_DIR_MAX], path[INVENTORY_DIR_MAX + 16];
+	char dir[INVENTORY_DIR_MAX];
 	int rc;
 
 	inventory_dir(dir, sizeof(dir));
+	snprintf(path, TOKEN_PATH_MAX, "%s/vf-token", *dir ? dir : "(no directory)");
 	if (!*dir)
 		return -ENOENT;
-	snprintf(path, sizeof(path), "%s/vf-token", dir);
 	rc = read_token(path, token);
-	if (rc != -ENOENT)
+	if (rc == -ESTALE) /* one that was cut off, or is somebody else's: the directory is ours alone */
+		unlink(path);
+	if (rc != -ENOENT && rc != -ESTALE)
 		return rc;
 	rc = make_token(path);
 	return rc ? rc : read_token(path, token);
@@ -93,34 +114,79 @@ static int set_token(const struct vdev_options *opt, const char *physfn, const c
 	return rc;
 }
 
-/* The physical function of a virtual one; false when no token is asked for. */
-static bool needs_token(const char *address, char physfn[PCI_ADDRESS_LEN])
+/*
+ * Others of this user may be setting it just now. Who has the physical function for longer may have set
+ * another: then the virtual one is not busy, but not for us.
+ */
+static int set_token_patiently(const struct vdev_options *opt, const char *physfn, const char *address,
+			       char *why, size_t why_len)
+{
+	int64_t end = clock_deadline(PATIENCE_NS);
+	int rc = set_token(opt, physfn, address, why, why_len);
+
+	while (rc == -EBUSY && clock_now_ns() < end) {
+		clock_sleep_ns(PAUSE_NS);
+		rc = set_token(opt, physfn, address, why, why_len);
+	}
+	return rc == -EBUSY ? -EKEYREJECTED : rc;
+}
+
+enum function { PLAIN, VIRTUAL, PHYSICAL };
+
+/* What the device is in the matter of tokens. Of a virtual function *physfn is its physical one. */
+static enum function kind_of(const char *address, char physfn[PCI_ADDRESS_LEN])
 {
 	struct pci_info vf, pf;
+	uint64_t vfs;
 
+	if (!sysfs_number(&vfs, "/sys/bus/pci/devices/%s/sriov_totalvfs", address) && vfs)
+		return PHYSICAL;
 	if (pci_read(address, &vf) || !*vf.physfn || pci_read(vf.physfn, &pf) ||
 	    !strstr(pf.driver, "vfio"))
-		return false;
+		return PLAIN; /* also a virtual one of another driver's: nobody asks it for a token */
 	memcpy(physfn, vf.physfn, PCI_ADDRESS_LEN);
-	return true;
+	return VIRTUAL;
+}
+
+static int rejected(const char *address, const char *path, char *why, size_t why_len)
+{
+	snprintf(why, why_len,
+		 "%s has virtual functions in use, under another VF token than this user's in %s; "
+		 "\"vf_token\" in the configuration takes it", address, path);
+	return -EKEYREJECTED;
+}
+
+/* A physical function gets the token when it is opened: then its virtual ones can be opened beside it. */
+static int open_physical(const struct place *p, struct vdev_options *opt, char *why, size_t why_len,
+			 struct vdev **ret)
+{
+	uint8_t token[TOKEN_LEN];
+	char path[TOKEN_PATH_MAX];
+	int rc;
+
+	opt->vf_token = users_token(token, path) ? NULL : token; /* it can do without */
+	rc = way_kernel.open(p->path, opt, why, why_len, ret);
+	opt->vf_token = NULL;
+	return rc == -EKEYREJECTED ? rejected(p->path, path, why, why_len) : rc;
 }
 
 static int open_virtual(const struct place *p, struct vdev_options *opt, const char *physfn, char *why,
 			size_t why_len, struct vdev **ret)
 {
 	uint8_t token[TOKEN_LEN];
-	int rc = users_token(token);
+	char path[TOKEN_PATH_MAX];
+	int rc = users_token(token, path);
 
 	if (rc) {
 		snprintf(why, why_len,
-			 "%s is a virtual function, and a VF token for it cannot be kept beside the "
-			 "inventory: %s", p->path, strerror(-rc));
+			 "%s is a virtual function, and a VF token for it cannot be kept in %s: %s",
+			 p->path, path, strerror(-rc));
 		return rc;
 	}
 	opt->vf_token = token;
 	rc = way_kernel.open(p->path, opt, why, why_len, ret);
 	if (rc == -EKEYREJECTED) {
-		rc = set_token(opt, physfn, p->path, why, why_len);
+		rc = set_token_patiently(opt, physfn, p->path, why, why_len);
 		if (!rc)
 			rc = way_kernel.open(p->path, opt, why, why_len, ret);
 	}
@@ -132,11 +198,14 @@ int kernel_open(struct instance *inst, const struct place *p, struct vdev_option
 		size_t why_len, struct vdev **ret)
 {
 	char physfn[PCI_ADDRESS_LEN];
+	enum function kind = p->has_token ? PLAIN : kind_of(p->path, physfn);
 
 	opt->kernel_way = inst->kernel_way;
 	opt->spaces = &inst->spaces;
 	opt->vf_token = p->has_token ? p->vf_token : NULL;
-	if (!p->has_token && needs_token(p->path, physfn))
+	if (kind == PHYSICAL)
+		return open_physical(p, opt, why, why_len, ret);
+	if (kind == VIRTUAL)
 		return open_virtual(p, opt, physfn, why, why_len, ret);
 	return way_kernel.open(p->path, opt, why, why_len, ret);
 }

@@ -5,9 +5,7 @@
  * works; from it on each works or says so with a code that fits; nothing stays open or mapped; and
  * without a failure all of it works again.
  */
-#include <dlfcn.h>
 #include <errno.h>
-#include <opae/plugin.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/card/card.h"
+#include "tests/card/plugin-host.h"
 #include "tests/unit/check.h"
 #include "tests/unit/seam.h"
 
@@ -25,74 +24,7 @@
 #define HUGE_BYTES (2u << 20) /* from here on huge pages are tried first */
 #define NOTHING_FAILED 2
 
-/* ---- a host ---- */
-
-static char detail[512]; /* of the last call */
-static opae_api_adapter_table table;
 static int error; /* which the call fails with now */
-
-static void host_vlog(int level, const char *plugin, const char *fmt, va_list ap)
-{
-	(void)level;
-	(void)plugin;
-	(void)fmt;
-	(void)ap;
-}
-
-static void host_vdetail(const char *fmt, va_list ap)
-{
-	vsnprintf(detail, sizeof(detail), fmt, ap);
-}
-
-static fpga_result host_props_new(fpga_properties *ret)
-{
-	*ret = calloc(1, sizeof(struct opae_props));
-	return *ret ? FPGA_OK : FPGA_NO_MEMORY;
-}
-
-static fpga_result host_props_write(fpga_properties prop, const struct opae_props *values)
-{
-	memcpy(prop, values, sizeof(*values));
-	return FPGA_OK;
-}
-
-static fpga_result host_props_read(fpga_properties prop, struct opae_props *values)
-{
-	memcpy(values, prop, sizeof(*values));
-	return FPGA_OK;
-}
-
-static const void *host_find(const char *name, uint32_t version)
-{
-	return !strcmp(name, "sys") && version == SYS_OPS_VERSION ? seam_table() : NULL;
-}
-
-static const struct opae_host host = {
-	.size = sizeof(host),
-	.vlog = host_vlog,
-	.vdetail = host_vdetail,
-	.props_new = host_props_new,
-	.props_write = host_props_write,
-	.props_read = host_props_read,
-	.find = host_find,
-};
-
-/* spin_us 0: a wait that spins makes as many calls as it likes. */
-static void plugin_up(void)
-{
-	int (*configure)(opae_api_adapter_table *, const char *);
-	void *lib = dlopen(getenv("OPAE_TEST_PLUGIN"), RTLD_NOW | RTLD_LOCAL);
-	void *at = lib ? dlsym(lib, "opae_plugin_configure") : NULL;
-
-	if (!at)
-		fail_msg("%s", dlerror());
-	memcpy(&configure, &at, sizeof(at));
-	table = (opae_api_adapter_table){ .size = sizeof(table),
-					  .abi_major = OPAE_PLUGIN_ABI_MAJOR,
-					  .abi_minor = OPAE_PLUGIN_ABI_MINOR,
-					  .host = &host };
-	assert_int_equal(configure(&table, "{\"spin_us\": 0, \"timeout_ms\": 3000}"), 0);
-}
 
 /* ---- one life, in which a call may fail ---- */
 
@@ -416,6 +348,7 @@ int main(void)
 	};
 
 	card_dir();
-	plugin_up();
+	/* spin_us 0: a wait that spins makes as many calls as it likes. */
+	plugin_up("{\"spin_us\": 0, \"timeout_ms\": 3000}", seam_table());
 	return RUN(tests);
 }

@@ -414,7 +414,55 @@ def test_configuration_that_is_a_fifo(machine):
     path = machine.folder / "opae.cfg"
     os.mkfifo(path)
     own(machine, path)
-    wrong(machine, "(built in)", "file", f"{path}: ", "json.tool", env={"LIBOPAE_CFGFILE": str(path)})
+    env = {"LIBOPAE_CFGFILE": str(path)}
+    wrong(machine, "(built in)", "file", f"{path}: ", "unset LIBOPAE_CFGFILE", env=env)
+
+
+def test_configuration_that_is_a_folder(machine):
+    env = {"LIBOPAE_CFGFILE": str(machine.folder)}
+    wrong(machine, "(built in)", "file", "Is a directory", "unset LIBOPAE_CFGFILE   # or name", env=env)
+    path = machine.folder / ".config/opae/opae.cfg"
+    path.mkdir(parents=True)
+    own(machine, path.parent)
+    s, _ = wrong(machine, "(built in)", "file", "Is a directory", f"mv {path} {path}.old")
+    assert machine.run("/bin/sh", "-c", s["fix"]).returncode == 0 and diagnose(machine)[0] == 3
+
+
+def test_mistakes_in_the_entry_of_a_plugin(machine):
+    """Nothing was loaded, so nothing is to be installed: the file is to be mended, and where."""
+    def told(name, word, mend, text):
+        env = machine.config(json.dumps(text))
+        s, _ = wrong(machine, env["LIBOPAE_CFGFILE"], name, word, mend, env=env)
+        assert s["fix"].startswith(f"$EDITOR {env['LIBOPAE_CFGFILE']}   # ")
+
+    entry = {"enabled": True, "plugin": "libv-opae.so", "configuration": {}}
+    told("vfio", "true or false", 'say "enabled": true for "vfio", or false',
+         {"plugins": ["vfio"], "configurations": {"vfio": {**entry, "enabled": "yes"}}})
+    told("vfoi", '"plugins" names "vfoi"', 'has it: "vfio", "other"',
+         {"plugins": ["vfoi"], "configurations": {"vfio": entry, "other": entry}})
+    told("vfio", "name of a plugin file", '"plugin": "libv-opae.so"',
+         {"plugins": ["vfio"], "configurations": {"vfio": {"enabled": True}}})
+    module = {"enabled": True, "module": "libopae-v.so", "devices": ["b"], "configuration": {}}
+    board = {"enabled": True, "devices": [{"name": "a", "id": ["0x8086", "0xbcce", "*", "*"]}],
+             "opae": {"plugin": [module]}}
+    told("libopae-v.so", 'the device "b"', 'as the board\'s "devices" have it',
+         {"configs": ["ofs"], "configurations": {"ofs": board}})
+    told("plugins", "names no plugin", 'say "enabled": true for it: "ofs"',
+         {"configs": ["osf"], "configurations": {"ofs": board}})
+
+
+def test_built_in_plugin_that_is_missing(here, folder):
+    """There is no file to be edited."""
+    prefix = folder / "p"
+    subprocess.run(["cp", "-r", here.prefix, prefix], check=True)
+    libs = next(prefix.glob("lib*/**/libopae-c.so.2")).parent
+    for file in (libs / "opae").glob("lib*v*opae*.so*"):
+        file.unlink()
+    for file in (libs / "opae").glob("libopae-v.so*"):
+        file.unlink()
+    env = {"LD_LIBRARY_PATH": str(libs), "HOME": str(folder)}
+    s, _ = wrong(here, "(built in)", "vfio", "no such plugin file", "install the stack again", env=env)
+    assert "EDITOR" not in s["fix"]
 
 
 def test_both_forms_are_named(machine):
@@ -642,6 +690,80 @@ def test_pci_iommufd_without_permission(machine, sysfs, shown):
     wrong(machine, CARD, "permission", "/dev/iommu is of uid", "setfacl", env=shown)
     (sysfs.root / "dev/vfio/devices/vfio3").chmod(0)
     wrong(machine, CARD, "permission", "/dev/vfio/devices/vfio3 is of uid", "opae bind", env=shown)
+
+
+def by_kernel(shown, way):
+    """The same configuration, but with this way to the kernel's devices."""
+    with open(shown["LIBOPAE_CFGFILE"], encoding="ascii") as f:
+        whole = json.load(f)
+    whole["configurations"]["vfio"]["configuration"]["kernel"] = way
+    with open(shown["LIBOPAE_CFGFILE"], "w", encoding="ascii") as f:
+        json.dump(whole, f)
+    return shown
+
+
+def test_pci_way_that_the_configuration_wants(machine, sysfs, shown):
+    """Another way that would be open helps nobody."""
+    env = by_kernel(shown, "iommufd")
+    cfg = env["LIBOPAE_CFGFILE"]
+    s, _ = wrong(machine, CARD, "node", "/dev/iommu is missing", f"$EDITOR {cfg}", env=env)
+    assert f'"kernel" in {cfg} is "iommufd"' in s["wrong"] and '"auto"' in s["fix"]
+    (sysfs.root / "dev/vfio/7").unlink()
+    wrong(machine, CARD, "node", "/dev/iommu is missing", "sudo modprobe iommufd", env=env)
+    sysfs.write("dev/vfio/7")
+    sysfs.write("dev/iommu").chmod(0o666)
+    wrong(machine, CARD, "node", "no node of their own", f"$EDITOR {cfg}", env=env)
+    with_iommufd(sysfs)
+    (sysfs.root / "dev/vfio/devices/vfio3").unlink()
+    wrong(machine, CARD, "node", "own node in /dev/vfio/devices is missing", "udevadm trigger", env=env)
+    with_iommufd(sysfs)
+    assert right(machine, CARD, env=env)["node"] == "/dev/vfio/devices/vfio3"
+    if not may_all(machine):
+        (sysfs.root / "dev/vfio/devices/vfio3").chmod(0)
+        s, _ = wrong(machine, CARD, "permission", "/dev/vfio/devices/vfio3 is of uid", "opae bind", env=env)
+        assert "other way" not in s["wrong"]
+    by_kernel(shown, "auto")
+    (sysfs.root / "dev/vfio/7").chmod(0o666)
+    assert right(machine, CARD, env=env)
+    by_kernel(shown, "group")
+    assert right(machine, CARD, env=env)["node"] == "/dev/vfio/7"
+    (sysfs.root / "dev/vfio/7").unlink()
+    wrong(machine, CARD, "node", "/dev/vfio/7 is missing", "udevadm trigger", env=env)
+
+
+@pytest.mark.parametrize("entry", [CARD, "b1:00.0", "1234:5678", "1234:5678:9:FFFF",
+                                   {"device": "1234:5678", "guid": NLB0}])
+def test_pci_named_by_the_configuration(machine, sysfs, entry):
+    """Whatever its ids are, it is ours; and it is among those that are looked at."""
+    path = machine.start()
+    for name, value in zip(("vendor", "device", "subsystem_vendor", "subsystem_device"),
+                           (0x1234, 0x5678, 9, 10)):
+        sysfs.write(f"sys/bus/pci/devices/{CARD}/{name}", f"{value:#06x}\n")
+    env = config(machine, {"sockets": [{"path": str(path), "address": CARD}], "devices": [entry]})
+    first = diagnose(machine, env=env)[1][CARD]["steps"][0]
+    assert (first["step"], first["result"]) == ("id", "ok")
+    assert f'named by "devices" in {env["LIBOPAE_CFGFILE"]}' in first["text"]
+    assert right(machine, CARD, env=env)
+    env = config(machine, {"sockets": [], "devices": [entry]})
+    if isinstance(entry, dict):
+        wrong(machine, CARD, "token", "every step before is right", "LIBOPAE_LOG=2", env=env)
+    else:
+        s, _ = wrong(machine, CARD, "token", "its registers tell no GUID", "$EDITOR", env=env)
+        assert f'{{"device": "{CARD}", "guid": "..."}}' in s["fix"]
+
+
+@pytest.mark.parametrize("entry", ["0000:b1:00.1", "8086:bccf", "8086:bcce:8086:1772", "8086:bcce:8087:ffff"])
+def test_pci_that_the_configuration_leaves_out(machine, sysfs, shown, entry):
+    env = config(machine, {"sockets": [], "devices": [entry, "ffff:ffff"]})
+    cfg = env["LIBOPAE_CFGFILE"]
+    s, text = wrong(machine, CARD, "devices", f'"devices" in {cfg} does not name it', f"$EDITOR {cfg}",
+                    env=env)
+    assert f'add "{CARD}" to "devices"' in s["fix"]
+    assert f'2 of the 2 in "devices" of "vfio" fit no PCI device that is there: "{entry}", "ffff' in text
+    env = config(machine, {"sockets": [], "devices": ["ffff:ffff", CARD]})
+    text = diagnose(machine, env=env)[2]
+    assert '1 of the 2 in "devices" of "vfio" fits no PCI device that is there: "ffff:ffff"\n' in text
+    assert "does not name it" not in text
 
 
 def test_pci_that_a_process_holds(machine, sysfs, shown):

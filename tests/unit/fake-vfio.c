@@ -9,93 +9,68 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "dev/sysfs.h"
+#include "dev/uapi/iommufd.h"
 #include "tests/unit/check.h"
+#include "tests/unit/fake-tree.h"
 #include "tests/unit/seam.h"
 
-#define DEVICE_SIZE 0x400000u
-#define MOST_DMA 64
+#define MOST_FILES 64
 
 struct fake_vfio fake;
 
-static char root[64];
+static bool has_tree;
 static struct sys_ops seam;
 static struct sys_ops table;
 static int device = -1; /* the fake's own descriptor of it */
 static uint32_t group;	/* the one that was opened last */
 static struct {
-	int fd; /* the container's */
+	int fd;	       /* the container's, or the iommufd's */
+	uint32_t ioas; /* 0: of a container */
 	uint64_t iova, len;
-} dma[MOST_DMA];
+} dma[FAKE_MOST_DMA];
 
-/* ---- the tree ---- */
+enum kind { CLOSED, GROUP, NODE, IOMMUFD, DEVICE };
+static struct file {
+	enum kind kind;
+	int fd;
+	uint32_t number; /* of a group or node; of an iommufd, the newest IOAS */
+	bool bound;	 /* a node: to this iommufd, */
+	int iommufd;
+	uint32_t ioas; /* and attached to that; 0: not yet */
+} files[MOST_FILES];
 
-static void make_folder(const char *path)
+/* By the number of a node. */
+static const uint32_t groups[] = { 7, 7, 8 };
+
+/* ---- what is open ---- */
+
+static struct file *find_file(int fd)
 {
-	char at[256];
-
-	snprintf(at, sizeof(at), "%s%s", root, path);
-	for (char *p = at + strlen(root) + 1; *p; p++)
-		if (*p == '/') {
-			*p = 0;
-			assert_true(!mkdir(at, 0755) || errno == EEXIST);
-			*p = '/';
-		}
-	assert_true(!mkdir(at, 0755) || errno == EEXIST);
+	for (int i = 0; i < MOST_FILES; i++)
+		if (files[i].kind && files[i].fd == fd)
+			return &files[i];
+	return NULL;
 }
 
-static void make_file(const char *folder, const char *name, const char *text)
+static void add_file(int fd, enum kind kind, uint32_t number)
 {
-	char at[320];
-	FILE *f;
+	int i = 0;
 
-	snprintf(at, sizeof(at), "%s%s/%s", root, folder, name);
-	f = fopen(at, "we");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
+	while (i < MOST_FILES && files[i].kind)
+		i++;
+	assert_true(i < MOST_FILES);
+	files[i] = (struct file){ .kind = kind, .fd = fd, .number = number };
 }
 
-static void make_link(const char *folder, const char *name, const char *to)
+/* A file of that kind that is open; of nodes, one that is bound. */
+static bool is_open(enum kind kind, uint32_t number)
 {
-	char at[320];
-
-	snprintf(at, sizeof(at), "%s%s/%s", root, folder, name);
-	assert_int_equal(symlink(to, at), 0);
-}
-
-static void make_device(const char *address, const char *driver, const char *in_group)
-{
-	static const char *ids[] = { "vendor", "device", "subsystem_vendor", "subsystem_device" };
-	char folder[128], to[128];
-
-	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s", address);
-	make_folder(folder);
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-		make_file(folder, ids[i], "0x8086\n");
-	snprintf(to, sizeof(to), "../../../bus/pci/drivers/%s", driver);
-	make_link(folder, "driver", to);
-	snprintf(to, sizeof(to), "../../../kernel/iommu_groups/%s", in_group);
-	if (*in_group)
-		make_link(folder, "iommu_group", to);
-}
-
-static void make_tree(void)
-{
-	snprintf(root, sizeof(root), "/tmp/opae-fake-vfio.XXXXXX");
-	assert_non_null(mkdtemp(root));
-	make_device(FAKE_ONE, "vfio-pci", "7");
-	make_device(FAKE_TWO, "vfio-pci", "8");
-	make_device(FAKE_OFF, "vfio-pci", "");
-	make_device(FAKE_OTHER, "dfl-pci", "9");
-	make_folder("/dev/vfio");
-	make_file("/dev/vfio", "vfio", "");
-	make_file("/dev/vfio", "7", "");
-	make_file("/dev/vfio", "8", "");
-	dev_set_root(root);
+	for (int i = 0; i < MOST_FILES; i++)
+		if (files[i].kind == kind && files[i].number == number && (kind != NODE || files[i].bound))
+			return true;
+	return false;
 }
 
 /* ---- what the kernel answers ---- */
@@ -109,9 +84,10 @@ static int get_device(const char *name)
 		close(device);
 	device = memfd_create("fake-device", MFD_CLOEXEC);
 	assert_true(device >= 0);
-	assert_int_equal(ftruncate(device, DEVICE_SIZE), 0);
+	assert_int_equal(ftruncate(device, FAKE_DEVICE_SIZE), 0);
 	fd = fcntl(device, F_DUPFD_CLOEXEC, 3);
 	assert_true(fd >= 0);
+	add_file(fd, DEVICE, 0);
 	return fd;
 }
 
@@ -148,7 +124,7 @@ static int get_region(struct vfio_region_info *r)
 	if (r->index >= 8)
 		return -EINVAL;
 	r->size = sizes[r->index];
-	r->offset = r->index == 7 && fake.no_config ? DEVICE_SIZE : offsets[r->index];
+	r->offset = r->index == 7 && fake.no_config ? FAKE_DEVICE_SIZE : offsets[r->index];
 	r->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 	if (r->index == 0 || r->index == 2)
 		r->flags |= VFIO_REGION_INFO_FLAG_MMAP;
@@ -210,44 +186,196 @@ static int get_iommu(struct vfio_iommu_type1_info *i)
 	return 0;
 }
 
-static int map_dma(int fd, const struct vfio_iommu_type1_dma_map *m)
+/* Memory that is there, which the kernel would pin. */
+static bool is_memory(uint64_t at, uint64_t len)
+{
+	return !msync((void *)(uintptr_t)at, (size_t)len, MS_ASYNC);
+}
+
+static int add_dma(int fd, uint32_t ioas, uint64_t iova, uint64_t at, uint64_t len)
 {
 	int room = -1;
 
-	if (!m->size || (m->size | m->iova | m->vaddr) % 4096)
+	if (!len || (len | iova | at) % 4096)
 		return -EINVAL;
-	for (int i = 0; i < MOST_DMA; i++) {
+	for (int i = 0; i < FAKE_MOST_DMA; i++) {
 		if (!dma[i].len)
 			room = i;
-		else if (dma[i].fd == fd && m->iova < dma[i].iova + dma[i].len &&
-			 dma[i].iova < m->iova + m->size)
+		else if (dma[i].fd == fd && dma[i].ioas == ioas && iova < dma[i].iova + dma[i].len &&
+			 dma[i].iova < iova + len)
 			return -EEXIST;
 	}
 	if (room < 0)
 		return -ENOSPC;
+	if (!is_memory(at, len))
+		return -EFAULT;
 	dma[room].fd = fd;
-	dma[room].iova = m->iova;
-	dma[room].len = m->size;
+	dma[room].ioas = ioas;
+	dma[room].iova = iova;
+	dma[room].len = len;
 	fake.mapped_dma++;
 	return 0;
 }
 
-static int unmap_dma(int fd, struct vfio_iommu_type1_dma_unmap *u)
+static bool remove_dma(int fd, uint32_t ioas, uint64_t iova, uint64_t len)
 {
-	for (int i = 0; i < MOST_DMA; i++)
-		if (dma[i].fd == fd && dma[i].len && dma[i].len == u->size && dma[i].iova == u->iova) {
+	for (int i = 0; i < FAKE_MOST_DMA; i++)
+		if (dma[i].fd == fd && dma[i].ioas == ioas && dma[i].len && dma[i].len == len &&
+		    dma[i].iova == iova) {
 			dma[i].len = 0;
 			fake.mapped_dma--;
-			return 0;
+			return true;
 		}
-	u->size = 0;
+	return false;
+}
+
+static int unmap_dma(int fd, struct vfio_iommu_type1_dma_unmap *u)
+{
+	if (!remove_dma(fd, 0, u->iova, u->size))
+		u->size = 0;
 	return 0;
+}
+
+/* ---- iommufd ---- */
+
+/* Linux 6.17 is the first that knows tokens here; before, the flag is as wrong as any. */
+static int check_bind(const struct uapi_vfio_bind_iommufd *b)
+{
+	const void *token = (const void *)(uintptr_t)b->vf_token; /* not there without the flag */
+
+	if (b->size < UAPI_VFIO_BIND_SIZE_V1 || b->iommufd < 0)
+		return -EINVAL;
+	if (b->flags & ~(fake.tokens ? UAPI_VFIO_BIND_TOKEN : 0))
+		return -EINVAL;
+	if (b->flags)
+		assert_true(b->size >= sizeof(*b));
+	if (!fake.tokens)
+		return 0;
+	if (b->flags && !fake.wants_token)
+		return -EINVAL; /* neither a virtual function nor one that has some */
+	return fake.wants_token && (!b->flags || memcmp(token, FAKE_TOKEN, 16)) ? -EACCES : 0;
+}
+
+static int bind_node(struct file *f, struct uapi_vfio_bind_iommufd *b)
+{
+	int rc = check_bind(b);
+	struct file *to = rc ? NULL : find_file(b->iommufd);
+
+	if (!rc && is_open(GROUP, groups[f->number]))
+		rc = -EBUSY;
+	if (!rc && (!to || to->kind != IOMMUFD))
+		rc = -EBADF;
+	if (!rc && is_open(NODE, f->number)) /* the device can be had once */
+		rc = -EINVAL;
+	if (!rc && (!fake.viable || fake.foreign))
+		rc = -EPERM;
+	if (rc)
+		return rc;
+	f->bound = true;
+	f->iommufd = b->iommufd;
+	b->device = f->number + 1;
+	snprintf(fake.opened, sizeof(fake.opened), "vfio%u", f->number);
+	return 0;
+}
+
+static bool is_ioas(const struct file *f, uint32_t ioas)
+{
+	return f && f->kind == IOMMUFD && ioas && ioas <= f->number;
+}
+
+static int attach_node(struct file *f, const struct uapi_vfio_attach *a)
+{
+	if (a->size != sizeof(*a) || a->flags || !f->bound)
+		return -EINVAL;
+	if (!is_ioas(find_file(f->iommufd), a->page_table))
+		return -ENOENT;
+	f->ioas = a->page_table;
+	return 0;
+}
+
+/* The group of a device that is attached to it; 0: there is none. */
+static uint32_t group_in(int fd, uint32_t ioas)
+{
+	for (int i = 0; i < MOST_FILES; i++)
+		if (files[i].kind == NODE && files[i].bound && files[i].iommufd == fd &&
+		    files[i].ioas == ioas)
+			return groups[files[i].number];
+	return 0;
+}
+
+static struct uapi_iommu_range range_of(uint32_t in_group, uint32_t i)
+{
+	struct uapi_iommu_range all = { 0, UINT64_MAX }, little = { 0, 0x1fffff };
+	struct uapi_iommu_range low = { 0, 0xfedfffff };
+	struct uapi_iommu_range high = { 0xfef00000, (UINT64_C(1) << 39) - 1 };
+
+	if (fake.ranges)
+		return (struct uapi_iommu_range){ (i + 1) * 0x1000000ull, (i + 1) * 0x1000000ull + 0xfffff };
+	return in_group == 7 ? i ? high : low : in_group ? little : all;
+}
+
+/* What does not fit is counted all the same. */
+static int get_ranges(int fd, struct uapi_iommu_ioas_iova_ranges *a)
+{
+	uint32_t in_group = group_in(fd, a->ioas), n = fake.ranges ? fake.ranges : in_group == 7 ? 2 : 1;
+	struct uapi_iommu_range *out = (void *)(uintptr_t)a->ranges;
+	uint32_t room = a->num;
+
+	if (a->size != sizeof(*a) || a->reserved)
+		return -EOPNOTSUPP;
+	for (uint32_t i = 0; i < n && i < room; i++)
+		out[i] = range_of(in_group, i);
+	a->num = n;
+	a->alignment = 4096;
+	return n > room ? -EMSGSIZE : 0;
+}
+
+static int map_ioas(int fd, const struct uapi_iommu_ioas_map *m)
+{
+	if (m->size != sizeof(*m) || m->reserved || !(m->flags & UAPI_IOMMU_MAP_READABLE) ||
+	    !(m->flags & UAPI_IOMMU_MAP_FIXED_IOVA))
+		return -EOPNOTSUPP;
+	return add_dma(fd, m->ioas, m->iova, m->address, m->length);
+}
+
+/* Each of its requests but the first begins with its size; where the space is named differs. */
+static int answer_iommufd(struct file *f, unsigned long request, void *arg)
+{
+	const struct uapi_iommu_ioas_unmap *u = arg;
+	const struct uapi_iommu_ioas_iova_ranges *r = arg;
+	const struct uapi_iommu_ioas_map *m = arg;
+	struct uapi_iommu_ioas_alloc *a = arg;
+
+	switch (request) {
+	case UAPI_IOMMU_IOAS_ALLOC:
+		if (a->size != sizeof(*a) || a->flags)
+			return -EOPNOTSUPP;
+		a->ioas = ++f->number;
+		return 0;
+	case UAPI_IOMMU_IOAS_IOVA_RANGES: return is_ioas(f, r->ioas) ? get_ranges(f->fd, arg) : -ENOENT;
+	case UAPI_IOMMU_IOAS_MAP: return is_ioas(f, m->ioas) ? map_ioas(f->fd, arg) : -ENOENT;
+	case UAPI_IOMMU_IOAS_UNMAP:
+		if (u->size != sizeof(*u) || !is_ioas(f, u->ioas))
+			return -ENOENT;
+		return remove_dma(f->fd, u->ioas, u->iova, u->length) ? 0 : -ENOENT;
+	default: fail_msg("ioctl %lx on an iommufd", request); return -ENOTTY;
+	}
 }
 
 static int answer(int fd, unsigned long request, void *arg)
 {
 	struct vfio_device_info *info = arg;
+	const struct vfio_iommu_type1_dma_map *m = arg;
+	struct file *f = find_file(fd);
 
+	if (f && f->kind == IOMMUFD)
+		return answer_iommufd(f, request, arg);
+	if (f && f->kind == NODE && request == UAPI_VFIO_DEVICE_BIND_IOMMUFD)
+		return bind_node(f, arg);
+	if (f && f->kind == NODE && request == UAPI_VFIO_DEVICE_ATTACH_IOMMUFD_PT)
+		return attach_node(f, arg);
+	if (f && f->kind == NODE && !f->bound)
+		return -EINVAL; /* it answers nothing else before */
 	switch (request) {
 	case VFIO_GET_API_VERSION: return fake.api;
 	case VFIO_CHECK_EXTENSION: return fake.type1;
@@ -266,7 +394,7 @@ static int answer(int fd, unsigned long request, void *arg)
 	case VFIO_DEVICE_GET_IRQ_INFO: return get_irq(arg);
 	case VFIO_DEVICE_SET_IRQS: return set_irqs(arg);
 	case VFIO_IOMMU_GET_INFO: return get_iommu(arg);
-	case VFIO_IOMMU_MAP_DMA: return map_dma(fd, arg);
+	case VFIO_IOMMU_MAP_DMA: return add_dma(fd, 0, m->iova, m->vaddr, m->size);
 	case VFIO_IOMMU_UNMAP_DMA: return unmap_dma(fd, arg);
 	default: fail_msg("ioctl %lx on %d", request, fd); return -ENOTTY;
 	}
@@ -282,17 +410,68 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 	return request == fake.fail_request ? -fake.fail_errno : answer(fd, request, arg);
 }
 
+/* Also keeps the device's file, for the test. */
+static int open_node(const char *path, int flags, uint32_t number)
+{
+	int fd = !fake.cdev ? -ENOENT : fake.node_errno ? -fake.node_errno : seam.open(path, flags, 0);
+
+	if (fd < 0)
+		return fd;
+	add_file(fd, NODE, number);
+	if (device >= 0)
+		close(device);
+	device = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	assert_true(device >= 0);
+	return fd;
+}
+
+static int open_iommufd(const char *path, int flags)
+{
+	int fd = !fake.iommufd ? -ENOENT : fake.iommu_errno ? -fake.iommu_errno : seam.open(path, flags, 0);
+
+	if (fd >= 0)
+		add_file(fd, IOMMUFD, 0);
+	return fd;
+}
+
+/* One at a time has a group, and nobody while a device of it was taken by its node. */
+static int open_group(const char *path, int flags, uint32_t number)
+{
+	int fd;
+
+	if (fake.no_group_node)
+		return -fake.fail_errno;
+	if (fake.foreign || is_open(GROUP, number))
+		return -EBUSY;
+	for (uint32_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (groups[i] == number && is_open(NODE, i))
+			return -EBUSY;
+	fd = seam.open(path, flags, 0);
+	if (fd < 0)
+		return fd;
+	group = number;
+	add_file(fd, GROUP, number);
+	return fd;
+}
+
 static int fake_open(const char *path, int flags, mode_t mode)
 {
 	const char *name = strrchr(path, '/');
 
-	if (strstr(path, "/dev/vfio/")) {
-		if (!strcmp(name, "/vfio") ? fake.no_container : fake.no_group_node)
-			return -fake.fail_errno;
-		if (strcmp(name, "/vfio"))
-			group = (uint32_t)strtoul(name + 1, NULL, 10);
-	}
+	if (strstr(path, "/dev/vfio/devices/"))
+		return open_node(path, flags, (uint32_t)strtoul(name + strlen("/vfio"), NULL, 10));
+	if (strstr(path, "/dev/iommu"))
+		return open_iommufd(path, flags);
+	if (strstr(path, "/dev/vfio/") && strcmp(name, "/vfio"))
+		return open_group(path, flags, (uint32_t)strtoul(name + 1, NULL, 10));
+	if (strstr(path, "/dev/vfio/") && fake.no_container)
+		return -fake.fail_errno;
 	return seam.open(path, flags, mode);
+}
+
+static int fake_list(const char *dir, char **ret)
+{
+	return strstr(dir, "/vfio-dev") && !fake.cdev ? -ENOENT : seam.list(dir, ret);
 }
 
 static int fake_mmap(void *hint, size_t len, int prot, int flags, int fd, off_t off, void **out)
@@ -306,14 +485,20 @@ static int fake_mmap(void *hint, size_t len, int prot, int flags, int fd, off_t 
 	return rc;
 }
 
-/* With the container all that is mapped in it goes. */
+/* With the container all that is mapped in it goes, and with the device its interrupts. */
 static int fake_close(int fd)
 {
-	for (int i = 0; i < MOST_DMA; i++)
+	struct file *f = find_file(fd);
+
+	for (int i = 0; i < FAKE_MOST_DMA; i++)
 		if (dma[i].len && dma[i].fd == fd) {
 			dma[i].len = 0;
 			fake.mapped_dma--;
 		}
+	if (f && (f->kind == NODE || f->kind == DEVICE))
+		memset(fake.irqs_on, 0, sizeof(fake.irqs_on));
+	if (f)
+		f->kind = CLOSED;
 	return seam.close(fd);
 }
 
@@ -335,13 +520,16 @@ void fake_vfio_write(uint64_t at, const void *from, size_t len)
 
 void fake_vfio_up(void)
 {
-	if (!*root)
-		make_tree();
-	fake = (struct fake_vfio){ .api = VFIO_API_VERSION, .type1 = 1, .viable = true, .vectors = 64,
+	if (!has_tree)
+		fake_tree_make();
+	has_tree = true;
+	fake = (struct fake_vfio){ .api = VFIO_API_VERSION, .type1 = 1, .viable = true,
+				   .vectors = 64,
 				   .mapped = fake.mapped, .mapped_dma = fake.mapped_dma };
 	table = seam = *seam_table();
 	table.ioctl = fake_ioctl;
 	table.open = fake_open;
+	table.list = fake_list;
 	table.close = fake_close;
 	table.mmap = fake_mmap;
 	table.munmap = fake_munmap;
@@ -350,15 +538,11 @@ void fake_vfio_up(void)
 
 void fake_vfio_down(void)
 {
-	char command[96];
-
 	sys_set(NULL);
 	if (device >= 0)
 		close(device);
 	device = -1;
-	if (!*root)
-		return;
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	assert_int_equal(system(command), 0);
-	*root = 0;
+	if (has_tree)
+		fake_tree_remove();
+	has_tree = false;
 }

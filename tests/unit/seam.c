@@ -43,6 +43,7 @@ FAILING(ioctl, int, (int fd, unsigned long r, void *a), (fd, r, a))
 FAILING(readlink, int, (const char *p, char *o, size_t l), (p, o, l))
 FAILING(lstat, int, (const char *p, struct stat *st), (p, st))
 FAILING(list, int, (const char *d, char **r), (d, r))
+FAILING(access, int, (const char *p, int m), (p, m))
 FAILING(dup_over, int, (int from, int fd), (from, fd))
 FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
 
@@ -56,6 +57,7 @@ const struct sys_ops *seam_table(void)
 	ops.readlink = failing_readlink;
 	ops.lstat = failing_lstat;
 	ops.list = failing_list;
+	ops.access = failing_access;
 	ops.dup_over = failing_dup_over;
 	ops.mmap = failing_mmap;
 	ops.pread = failing_pread;

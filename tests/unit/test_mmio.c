@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -184,7 +185,7 @@ static void a_page_that_vanishes_reads_as_ones(void **state)
 	struct rig r;
 	uint64_t v = 0;
 	void *at;
-	int fd = sys_memfd("test", 0);
+	int fd = sys_memfd("test", 0), wake = sys_eventfd(0, 0);
 
 	(void)state;
 	assert_int_equal(ones_prepare(), 0);
@@ -195,17 +196,20 @@ static void a_page_that_vanishes_reads_as_ones(void **state)
 	r.dev.bar0.num_areas = 1;
 	r.dev.bar0.areas[0] = (struct vdev_area){ 0, SIZE, at };
 	mmio_add(&r.h, &whole, &r.dev.bar0);
-	assert_int_equal(ones_watch(at, SIZE, &r.dev.base.dead), 0);
+	assert_int_equal(ones_watch(at, SIZE, &r.dev.base.dead, wake), 0);
 	assert_int_equal(vfio_write64(&r.h, 0, 8, 5), FPGA_OK);
 	assert_int_equal(sys_ftruncate(fd, 0), 0);
 	assert_int_equal(vfio_read64(&r.h, 0, 8, &v), FPGA_EXCEPTION);
 	assert_int_equal(v, UINT64_MAX);
 	assert_true(atomic_load(&r.dev.base.dead));
 	assert_int_equal(vfio_write64(&r.h, 0, 0x1000, 5), FPGA_EXCEPTION); /* another page */
+	assert_int_equal(eventfd_read(wake, &v), 0);
+	assert_int_equal(v, 2); /* told of both */
 	ones_unwatch(at);
 	rig_down(&r);
 	sys_munmap(at, SIZE);
 	sys_close(fd);
+	sys_close(wake);
 }
 
 static void wide_write(void **state)
