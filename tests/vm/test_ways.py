@@ -87,7 +87,8 @@ def samples(m, way):
         add("doctor", TOOL, "doctor", "--json", m.address("nlb0-map"))
     else:
         for mode, card in EXERCISERS:
-            add(f"host_exerciser-{card}", BUILD / "samples/host_exerciser", "--testall", mode, m.address(card))
+            add(f"host_exerciser-{card}", BUILD / "samples/host_exerciser", "--testall", mode,
+                m.address(card))
 
 
 @pytest.fixture(scope="module")
