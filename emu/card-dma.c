@@ -126,9 +126,13 @@ bool block_may_work(const struct block *b)
 	return !engine_is_quiet(b->engine) && !atomic_load(&b->card->gone);
 }
 
+/* A message interrupt is a write to memory: without bus mastering there is none. */
 void block_interrupt(struct block *b, uint32_t n)
 {
-	if (n < b->num_vectors && !b->card->inject->no_interrupts && !atomic_load(&b->card->gone))
+	const struct card *c = b->card;
+
+	if (n < b->num_vectors && !c->inject->no_interrupts && !atomic_load(&c->gone) &&
+	    atomic_load(&c->bus_master))
 		vu_server_irq(b->card->server, VU_MSIX, b->first_vector + n);
 }
 

@@ -29,6 +29,8 @@ enum card_need {
 };
 /* Before the library is started. */
 void card_needs(enum card_need need);
+/* So many times, or a quarter of that where everything is slow: in a machine. */
+unsigned int card_times(unsigned int n);
 
 /* Starts a card in the test's own emulator directory and waits until it listens. */
 pid_t card_start(const char *name, const char *board, const char *mmio);

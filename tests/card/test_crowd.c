@@ -14,7 +14,7 @@
 
 #include "tests/card/card.h"
 
-#define LOOKERS 32
+#define MOST_LOOKERS 32
 #define OPENS 4 /* of each */
 #define CARDS 3
 #define ROOM 16u
@@ -92,7 +92,7 @@ static int open_in_turn(void)
 
 	if (fpgaEnumerate(NULL, 0, list, ROOM, &n) != FPGA_OK || n < CARDS)
 		return 4;
-	for (uint32_t i = 0; i < OPENS * n && !rc; i++)
+	for (uint32_t i = 0; i < card_times(OPENS) * n && !rc; i++)
 		rc = open_once(list[i % n]);
 	while (n)
 		fpgaDestroyToken(&list[--n]);
@@ -128,13 +128,14 @@ static const char *write_config(void)
 static void crowd(bool known)
 {
 	const char *config = write_config();
-	pid_t all[LOOKERS + 1];
+	unsigned int lookers = card_times(MOST_LOOKERS);
+	pid_t all[MOST_LOOKERS + 1];
 	int status;
 
 	atomic_store(ended, false);
-	for (unsigned int i = 0; i <= LOOKERS; i++)
+	for (unsigned int i = 0; i <= lookers; i++)
 		all[i] = child(!i, known, config);
-	for (unsigned int i = 0; i <= LOOKERS; i++) {
+	for (unsigned int i = 0; i <= lookers; i++) {
 		assert_int_equal(waitpid(all[i], &status, 0), all[i]);
 		assert_int_equal(status, 0);
 	}

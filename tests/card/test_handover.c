@@ -11,7 +11,6 @@
 #include "tests/card/card.h"
 
 #define PARENT "6f1c20d3-a5b8-4e17-8d02-bb34c1f0e95a"
-#define ROUNDS 60
 
 static int up_a10(void **state)
 {
@@ -41,7 +40,7 @@ static void *take_turns(void *arg)
 	fpga_token t = arg;
 	fpga_handle h;
 
-	for (int i = 0; i < ROUNDS;) {
+	for (unsigned int i = 0; i < card_times(60);) {
 		if (fpgaOpen(t, &h, 0) != FPGA_OK)
 			continue;
 		run_once(h);

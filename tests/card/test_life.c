@@ -62,7 +62,7 @@ static void many_clients_one_after_the_other(void **state)
 	uint64_t v;
 
 	(void)state;
-	for (int i = 0; i < 60; i++) {
+	for (unsigned int i = 0; i < card_times(60); i++) {
 		fpga_handle h = open_only();
 
 		assert_int_equal(fpgaReadMMIO64(h, 0, 0x108, &v), FPGA_OK);

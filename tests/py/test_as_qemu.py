@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import struct
+import time
 
 import pytest
 import vu
@@ -149,6 +150,30 @@ def test_attach_run_reset_detach(card, mmio):
         c.call(vu.DMA_UNMAP, dma_unmap(0, 2**47))
         c.close()
         os.close(ram)
+
+
+def test_no_interrupt_without_bus_mastering(card):
+    """A message interrupt is a write to memory. Linux switches bus mastering off before it resets a
+    device, which ends a run that is under way; its interrupt must not be the last thing heard."""
+    ram = memfd(0x200000)
+    c, _ = attach(card().path, ram)
+    driver_events = driver(c, ram, configure(c))
+    assert os.eventfd_read(driver_events[3]) >= 1
+    c.write(BAR0, 0x138, struct.pack("<I", 0))
+    c.write(BAR0, 0x138, struct.pack("<I", 1))
+    c.write(BAR0, 0x140, struct.pack("<Q", 1 << 29 | 2))  # without end
+    start_nlb(c, 0x110000, 0x112000, 64, 0x114000)
+    c.write(CONFIG, 4, b"\x02\x00")
+    end = time.monotonic() + 10
+    while c.read(BAR0, 0x170, 8) != struct.pack("<Q", 1):
+        assert time.monotonic() < end, "it runs on"
+    time.sleep(0.05)  # in which nothing may happen
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(driver_events[3])
+    for e in driver_events:
+        os.close(e)
+    c.close()
+    os.close(ram)
 
 
 def test_posted_writes_and_floods(card):
