@@ -12,7 +12,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 
-JUNIT = ("testlog.junit.xml", "pytest.junit.xml", "vm.junit.xml")
+JUNIT = ("testlog.junit.xml", "pytest.junit.xml", "vm.junit.xml", "vm-ways.junit.xml")
 
 
 def count_cases(folder, reasons):

@@ -293,7 +293,8 @@ static void refuses_with(const struct refusal *r, int error)
 	if (binding && error == EPERM)
 		is_eperm_or_busy();
 	else if (binding && (error == EINVAL || error == EBUSY))
-		refuses(r->way, NULL, -EBUSY, VFIO_STEP_NODE, FAKE_ONE " is open already, in another process");
+		refuses(r->way, NULL, -EBUSY, VFIO_STEP_NODE,
+			FAKE_ONE " is open already, in another process");
 	else if ((binding || getting) && error == EACCES)
 		refuses(r->way, NULL, -EKEYREJECTED, VFIO_STEP_TOKEN, "VF token");
 	else
