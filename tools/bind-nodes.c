@@ -132,6 +132,7 @@ static enum holder find_holder(const struct bind_node *nodes, size_t n, char *wh
 {
 	CLEANUP_FREE char *pids = NULL;
 	char path[64], name[32];
+	bool mine = false;
 
 	if (!n || sys_list("/proc", &pids))
 		return UNSEEN;
@@ -141,8 +142,10 @@ static enum holder find_holder(const struct bind_node *nodes, size_t n, char *wh
 
 		if (at[strspn(at, "0123456789")] || !has_open(at, nodes, n))
 			continue;
-		if (strtol(at, NULL, 10) == getpid())
-			return FREE; /* the plugin of this process has just looked at it */
+		if (strtol(at, NULL, 10) == getpid()) { /* the plugin of this process has just looked at it */
+			mine = true;
+			continue;
+		}
 		snprintf(path, sizeof(path), "/proc/%.16s/comm", at);
 		fd = sys_open(path, O_RDONLY, 0);
 		got = fd < 0 ? 0 : sys_pread(fd, name, sizeof(name) - 1, 0);
@@ -151,7 +154,7 @@ static enum holder find_holder(const struct bind_node *nodes, size_t n, char *wh
 		snprintf(who, len, "process %.16s (%s)", at, *name ? name : "?");
 		return HELD;
 	}
-	return UNSEEN;
+	return mine ? FREE : UNSEEN;
 }
 
 /* The kernel lets a group be open once; and one whose devices are open by their own nodes not at all. */
@@ -186,6 +189,32 @@ bool bind_held(const char *address, char *who, size_t len)
 		return seen == HELD;
 	snprintf(who, len, "a process that cannot be seen from here");
 	return true;
+}
+
+/* Regions hold the management engine's and the ports' devices, whose nodes have their names. */
+static void add_fpga_nodes(const char *address, const char *region, struct bind_node *nodes, size_t room,
+			   size_t *n)
+{
+	CLEANUP_FREE char *names = NULL;
+
+	if (sysfs_list(&names, DEVICE "/fpga_region/%s", address, region))
+		return;
+	for (const char *at = names; *at && *n < room; at += strlen(at) + 1)
+		if (!strncmp(at, "dfl-fme.", 8) || !strncmp(at, "dfl-port.", 9))
+			snprintf(nodes[(*n)++].path, sizeof(nodes[0].path), "/dev/%.48s", at);
+}
+
+bool bind_fpga_held(const char *address, char *who, size_t len)
+{
+	CLEANUP_FREE char *regions = NULL;
+	struct bind_node nodes[16];
+	size_t n = 0;
+
+	if (sysfs_list(&regions, DEVICE "/fpga_region", address))
+		return false;
+	for (const char *at = regions; *at; at += strlen(at) + 1)
+		add_fpga_nodes(address, at, nodes, sizeof(nodes) / sizeof(nodes[0]), &n);
+	return find_holder(nodes, n, who, len) == HELD;
 }
 
 bool bind_vf(const char *pf, unsigned int i, char out[PCI_ADDRESS_LEN])

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Is a device in use in a way that shows: a network interface that is up, a disk somebody has, the screen. */
+/* Is a device in use in a way that shows: a network interface that is up, a disk or an FPGA that somebody has,
+ * the screen. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,7 +142,18 @@ static bool check_screen(const char *address)
 	return true;
 }
 
+/* Taking the driver away would end what the program does, or wait for it. */
+static bool check_fpga(const char *address)
+{
+	char who[96];
+
+	if (!bind_fpga_held(address, who, sizeof(who)))
+		return true;
+	return bind_refuse(address, "end that program first", "%s drives it by the kernel's FPGA driver",
+			   who);
+}
+
 bool bind_check_use(const char *address)
 {
-	return check_screen(address) && check_net(address) && check_disks(address);
+	return check_screen(address) && check_net(address) && check_disks(address) && check_fpga(address);
 }

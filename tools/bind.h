@@ -99,6 +99,8 @@ int bind_node_stat(const char *path, struct bind_node *ret);
 bool bind_may_use(const struct bind_node *node, uid_t user);
 /* Does a process hold the device; says which, as far as that can be seen. */
 bool bind_held(const char *address, char *who, size_t len);
+/* Does a process have a node open that the kernel's FPGA driver has made for the device. */
+bool bind_fpga_held(const char *address, char *who, size_t len);
 /* A VF's address; false: there is none. */
 bool bind_vf(const char *pf, unsigned int i, char out[PCI_ADDRESS_LEN]);
 

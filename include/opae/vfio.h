@@ -104,7 +104,7 @@ struct opae_vfio {
 };
 
 /**
- * Can the device's IOMMU group be opened?
+ * Can the device's IOMMU group be opened? It is, for a moment, in which others find it busy.
  * @param pciaddr "0000:b1:00.0" or "b1:00.0"
  * @return 0; 1: NULL, no such device, or it is in no group; 2: somebody has the group, there is no VFIO
  *         driver for it, or permission is missing
@@ -114,6 +114,9 @@ int opae_vfio_dev_busy(const char *pciaddr);
 /**
  * Opens a device by its IOMMU group, maps its registers, and lets it use DMA. The group is the program's
  * then: a second device of it, and the same one again, is busy until this one is closed.
+ *
+ * Nothing watches the device: when it is removed the kernel waits until the program closes it, and an access
+ * to registers that have gone is a SIGBUS of the program's. libopae-c's plugin for these devices does both.
  * @param v       filled in; after a failure opae_vfio_close() is not needed, and does nothing
  * @param pciaddr as for opae_vfio_dev_busy()
  * @return 0; 1: NULL, no such device, one that is not with vfio-pci, or in no group;
@@ -128,7 +131,9 @@ int opae_vfio_open(struct opae_vfio *v, const char *pciaddr);
 
 /**
  * Opens a virtual function whose physical function is with vfio-pci too, and has that token.
- * @param token a GUID as text
+ * @param v       as for opae_vfio_open()
+ * @param pciaddr as for opae_vfio_dev_busy()
+ * @param token   a GUID as text
  * @return as opae_vfio_open(); 2: also token NULL; 3: also a text that is no GUID
  */
 int opae_vfio_secure_open(struct opae_vfio *v, const char *pciaddr, const char *token);

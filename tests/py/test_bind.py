@@ -349,6 +349,17 @@ def test_refuses_an_interface_that_is_up(tree):
     assert tree.bind("--dry-run", CARD)
 
 
+def test_refuses_a_card_that_a_program_drives_by_the_kernels_driver(tree):
+    """dfl-pci's nodes: /dev/dfl-fme.N and /dev/dfl-port.N, by the regions below the device."""
+    tree.write(f"sys/devices/pci0000:b0/{CARD}/fpga_region/region0/dfl-port.3/dev", "240:1\n")
+    tree.write(f"sys/bus/pci/devices/{CARD}/fpga_region/region0/dfl-port.3/dev", "240:1\n")
+    node = tree.write("dev/dfl-port.3")
+    assert tree.bind("--dry-run", CARD)
+    with open(node):
+        tree.refused(f"process {os.getpid()} (", "end that program first", "bind", CARD)
+    assert tree.bind("--dry-run", CARD)
+
+
 @pytest.mark.parametrize("table,line,how", [
     ("mountinfo", "30 1 8:17 / /home rw - ext4 /dev/sdb1 rw\n", "mounted"),
     ("mountinfo", "30 1 0:33 / /home rw - btrfs /dev/sdb1 rw\n", "mounted"),
