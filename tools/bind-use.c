@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Is a device in use in a way that shows: a network interface that is up, a disk or an FPGA that somebody has,
- * the screen. */
+/* Is a device in use in a way that shows: a network interface that is up, a disk or an FPGA that somebody
+ * has, the screen. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
