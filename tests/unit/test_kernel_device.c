@@ -107,12 +107,12 @@ static void what_mapping_is_refused_for(void **state)
 static void mapping(void **state)
 {
 	static uint8_t pages[3 * 4096] __attribute__((aligned(4096)));
-	void *gone = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* The last page below the half of all addresses that is the kernel's: nothing is ever put there. */
+	void *gone = (void *)(uintptr_t)UINT64_C(0x7ffffffff000);
 	uint64_t most = FAKE_MOST_DMA;
 	struct vdev *d;
 
 	(void)state;
-	assert_int_equal(munmap(gone, 4096), 0);
 	for (size_t i = 0; i < COUNT(rig_ways); i++) {
 		assert_int_equal(plug(rig_ways[i], &d), 0);
 		assert_int_equal(d->ops->dma_map(d, 0x200000, pages + 4, 8192, -1, true), 0);
