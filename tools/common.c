@@ -6,6 +6,7 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include "dev/pci.h"
 #include "opae.h"
 
 bool ok(fpga_result r, const char *what)
@@ -45,22 +46,13 @@ bool parse_u64(const char *text, uint64_t *ret)
 
 bool address_normal(const char *text, char *out, size_t len)
 {
-	unsigned int segment = 0, bus, device, function;
-	int used = 0;
+	char address[PCI_ADDRESS_LEN];
+	struct pci_address a;
 
-	if (text[strspn(text, "0123456789abcdefABCDEF:.")])
+	if (!pci_parse(text, &a))
 		return false;
-	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &segment, &bus, &device, &function, &used) != 4 ||
-	    text[used]) {
-		segment = 0;
-		used = 0;
-		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &used) != 3 ||
-		    text[used])
-			return false;
-	}
-	if (device > 0x1f || function > 7)
-		return false;
-	snprintf(out, len, "%04x:%02x:%02x.%x", segment, bus, device, function);
+	pci_format(&a, address);
+	snprintf(out, len, "%s", address);
 	return true;
 }
 
