@@ -12,16 +12,14 @@
 /* /dev/vfio/devices/vfioN; sysfs tells N. */
 static int node_path(const struct vfio_request *rq, char path[DEV_PATH_MAX], struct vfio_failure *why)
 {
-	CLEANUP_FREE char *names = NULL;
-	int rc = sysfs_list(&names, "/sys/bus/pci/devices/%s/vfio-dev", rq->address);
+	char name[32];
+	int rc = pci_vfio_dev(rq->address, name, sizeof(name));
 
-	if (!rc && strncmp(names, "vfio", 4))
-		rc = -ENOENT;
 	if (rc)
 		return dev_vfio_fail(why, VFIO_STEP_NODE, rc,
-				 "%s has no VFIO node of its own: the kernel is too old, or was built "
-				 "without", rq->address);
-	return dev_path(path, "/dev/vfio/devices/%s", names);
+				     "%s has no VFIO node of its own: the kernel is too old, or was built "
+				     "without", rq->address);
+	return dev_path(path, "/dev/vfio/devices/%s", name);
 }
 
 static int open_node(const struct vfio_request *rq, struct vfio_failure *why)

@@ -163,6 +163,29 @@ int dev_vfio_irq_set(const struct vfio_device *d, uint32_t index, uint32_t first
 	return sys_ioctl(d->fd, VFIO_DEVICE_SET_IRQS, &set);
 }
 
+int dev_vfio_irq_on(const struct vfio_device *d, uint32_t index, uint32_t vector, int32_t fd, uint32_t *n)
+{
+	int32_t fds[MAX_VECTORS];
+	uint32_t most = *n < MAX_VECTORS ? *n : MAX_VECTORS;
+
+	if (vector >= most)
+		return -ENOSPC;
+	memset(fds, 0xff, sizeof(fds));
+	fds[vector] = fd;
+	while (vector < most) {
+		int rc = dev_vfio_irq_set(d, index, 0, most, fds);
+
+		if (!rc)
+			*n = most;
+		if (rc <= 0)
+			return rc;
+		if ((uint32_t)rc >= most)
+			break;
+		most = (uint32_t)rc;
+	}
+	return -ENOSPC;
+}
+
 int dev_vfio_irq_off(const struct vfio_device *d, uint32_t index)
 {
 	struct vfio_irq_set set = { .argsz = sizeof(set),

@@ -99,7 +99,7 @@ void dev_vfio_spaces_done(struct vfio_spaces *s)
 	pthread_mutex_destroy(&s->lock);
 }
 
-/* The lock of the space is free, or whoever has it is soon done. List's lock held. */
+/* List's lock held. */
 static struct vfio_space *find(struct vfio_spaces *list, uint32_t group)
 {
 	pid_t me = getpid();

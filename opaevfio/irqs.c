@@ -69,36 +69,17 @@ static bool is_on(const struct opae_vfio_device_irq *irq)
 	return false;
 }
 
-/* Where the host has not so many left, as many as it has. */
-static int turn_on(const struct vfio_device *d, const struct opae_vfio_device_irq *irq, uint32_t subindex,
-		   int32_t fd)
-{
-	int32_t fds[MAX_VECTORS];
-	uint32_t n = irq->count;
-
-	memset(fds, 0xff, sizeof(fds));
-	fds[subindex] = fd;
-	while (subindex < n) {
-		int rc = dev_vfio_irq_set(d, irq->index, 0, n, fds);
-
-		if (rc <= 0)
-			return rc;
-		if ((uint32_t)rc >= n)
-			break;
-		n = (uint32_t)rc;
-	}
-	return -ENOSPC;
-}
-
 /* Lock held, as in what follows. */
 static int bind_to(const struct vfio_device *d, struct opae_vfio_device_irq *irq, uint32_t subindex,
 		   int32_t fd)
 {
+	uint32_t n = irq->count;
 	int rc;
 
 	if (fd < 0)
 		return -EBADF;
-	rc = is_on(irq) ? dev_vfio_irq_set(d, irq->index, subindex, 1, &fd) : turn_on(d, irq, subindex, fd);
+	rc = is_on(irq) ? dev_vfio_irq_set(d, irq->index, subindex, 1, &fd) :
+			  dev_vfio_irq_on(d, irq->index, subindex, fd, &n);
 	if (!rc)
 		irq->event_fds[subindex] = fd;
 	return rc > 0 ? -ENOSPC : rc;

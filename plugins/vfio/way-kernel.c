@@ -299,41 +299,22 @@ static int way_irq_count(struct vdev *v, uint32_t index, uint32_t *count)
 	return rc ? kernel_note(d, rc, "its interrupts cannot be learned of: %s", strerror(-rc)) : 0;
 }
 
-/*
- * The first vector that is wanted turns all on, for not every kernel adds some later. Where the host has
- * not so many left, as many as it has. Lock held.
- */
-static int turn_on(struct device *d, uint32_t index, uint32_t vector)
-{
-	int32_t fds[MAX_VECTORS];
-	uint32_t n;
-	int rc = dev_vfio_irq_count(&d->d, index, &n);
-
-	memset(fds, 0xff, sizeof(fds));
-	if (!rc && n > MAX_VECTORS)
-		n = MAX_VECTORS;
-	while (!rc && vector < n) {
-		rc = dev_vfio_irq_set(&d->d, index, 0, n, fds);
-		if (!rc) {
-			d->vectors[index] = n;
-			return 0;
-		}
-		if (rc < 0 || (uint32_t)rc >= n)
-			break;
-		n = (uint32_t)rc;
-		rc = 0;
-	}
-	return rc < 0 ? rc : -ENOSPC;
-}
-
+/* The first vector that is wanted turns all on. Lock held. */
 static int bind_vector(struct device *d, uint32_t index, uint32_t vector, int fd)
 {
 	int32_t value = fd;
-	int rc = d->vectors[index] ? 0 : turn_on(d, index, vector);
+	uint32_t n;
+	int rc;
 
-	if (!rc && vector >= d->vectors[index])
-		rc = -ENOSPC;
-	return rc ? rc : dev_vfio_irq_set(&d->d, index, vector, 1, &value);
+	if (d->vectors[index])
+		return vector < d->vectors[index] ?
+			       dev_vfio_irq_set(&d->d, index, vector, 1, &value) : -ENOSPC;
+	rc = dev_vfio_irq_count(&d->d, index, &n);
+	if (!rc)
+		rc = dev_vfio_irq_on(&d->d, index, vector, fd, &n);
+	if (!rc)
+		d->vectors[index] = n;
+	return rc;
 }
 
 static int way_irq_bind(struct vdev *v, uint32_t index, uint32_t vector, int fd)

@@ -72,6 +72,7 @@ static void make_node(const char *address, unsigned int number)
 	snprintf(name, sizeof(name), "vfio%u", number);
 	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s/vfio-dev/%s", address, name);
 	make_folder(folder);
+	make_file(folder, "dev", "511:0\n");
 	make_folder("/dev/vfio/devices");
 	make_file("/dev/vfio/devices", name, "");
 	snprintf(folder, sizeof(folder), "%s/dev/vfio/devices/%s", root, name);
