@@ -18,9 +18,12 @@ int pci_vfio_dev(const char *address, char *out, size_t len)
 		return rc;
 	for (const char *at = names; *at; at += strlen(at) + 1) {
 		/* Kernels without VFIO_DEVICE_CDEV have the folder too, but no number of a node in it. */
-		if (sysfs_text(number, sizeof(number), "/sys/bus/pci/devices/%s/vfio-dev/%s/dev", address,
-			       at))
+		rc = sysfs_text(number, sizeof(number), "/sys/bus/pci/devices/%s/vfio-dev/%s/dev", address,
+				at);
+		if (rc == -ENOENT)
 			continue;
+		if (rc)
+			return rc;
 		if (strlen(at) >= len)
 			return -ENAMETOOLONG;
 		memcpy(out, at, strlen(at) + 1);

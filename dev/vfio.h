@@ -126,9 +126,9 @@ int dev_vfio_irq_count(const struct vfio_device *d, uint32_t index, uint32_t *co
 int dev_vfio_irq_set(const struct vfio_device *d, uint32_t index, uint32_t first, uint32_t n,
 		 const int32_t *fds);
 /*
- * Turns all vectors of an index on, for not every kernel adds some later; where the host has not so many left,
- * as many as it has. `vector` gets the eventfd (-1: none), the others none. *n: in, how many there are; out, how
- * many are on. -ENOSPC: the host has none for that one.
+ * Turns all vectors of an index on, for not every kernel adds some later; where the host has not so many
+ * left, as many as it has. `vector` gets the eventfd (-1: none), the others none. *n: in, how many there are;
+ * out, how many are on. -ENOSPC: the host has none for that one.
  */
 int dev_vfio_irq_on(const struct vfio_device *d, uint32_t index, uint32_t vector, int32_t fd, uint32_t *n);
 int dev_vfio_irq_off(const struct vfio_device *d, uint32_t index);
