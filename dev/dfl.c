@@ -149,6 +149,19 @@ bool dfl_there(const struct dfl_device *d)
 	       !dev_path(path, "%s", d->dir) && !sys_lstat(path, &st);
 }
 
+int dfl_identity(const struct dfl_device *d, uint64_t *ret)
+{
+	char path[DEV_PATH_MAX];
+	struct stat st;
+	int rc = dev_path(path, "%s", d->dir);
+
+	if (!rc)
+		rc = sys_lstat(path, &st);
+	if (!rc)
+		*ret = st.st_ino; /* the kernel numbers sysfs's folders in the order of their making */
+	return rc;
+}
+
 bool dfl_has_driver(void)
 {
 	char path[DEV_PATH_MAX];

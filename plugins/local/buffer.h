@@ -12,7 +12,8 @@ struct handle;
 struct buffer_slot {
 	void *at;
 	uint64_t len;	  /* as asked for */
-	uint64_t map_len; /* that the device got; of memory of ours what is mapped here, too */
+	uint64_t map_len; /* that the device got: whole pages */
+	uint64_t our_len; /* of memory of ours: that is mapped here */
 	uint64_t iova;
 	uint32_t generation;
 	uint32_t next_free; /* index + 1 */
@@ -22,7 +23,7 @@ struct buffer_slot {
 struct buffers {
 	pthread_mutex_t lock; /* guards the rest */
 	struct buffer_slot *slots;
-	uint32_t num, room, free_head;
+	uint32_t room, free_head; /* free_head: index + 1 */
 };
 
 void buffers_init(struct buffers *b);

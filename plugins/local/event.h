@@ -32,6 +32,8 @@ struct events {
 	struct registration *list;
 };
 
+/* How many vectors for FPGA_EVENT_INTERRUPT the port with this node has. 0 or a negative errno. */
+int port_vectors(int fd, uint32_t *n);
 void events_init(struct events *e);
 /* Unregisters all; the device may have gone. */
 void events_done(struct handle *h);

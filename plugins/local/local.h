@@ -45,7 +45,8 @@ struct token {
 	struct instance *inst;
 	struct dfl_device dev;
 	struct snapshot seen;
-	atomic_bool told; /* what was seen has answered fpgaGetProperties once; the next time is looked anew */
+	/* what was seen has answered fpgaGetProperties once; the next time is looked anew */
+	atomic_bool told;
 };
 
 /* An MMIO region, mapped from open to close. */
@@ -61,8 +62,10 @@ struct handle {
 	bool shared;
 	int fd;		  /* of the node */
 	atomic_bool dead; /* the device went away or lost its driver; mmio reads as all-ones */
+	uint64_t identity; /* of the device, as dfl_identity() */
 	struct mmio mmio[MAX_MMIO];
 	uint32_t num_mmio;
+	uint32_t num_vectors; /* of FPGA_EVENT_INTERRUPT */
 	bool avx512;
 	struct buffers buffers;
 	struct events events;
@@ -91,12 +94,12 @@ static inline bool is_fme(const struct handle *h)
 /* "dfl-port.0", for texts. */
 const char *dfl_name(const struct dfl_device *d);
 /*
- * An ioctl of the handle's node: 0 or a positive value, or a negative errno. -ENODEV: the device has gone, and
- * the kernel was not asked, for it would still take some calls for a device that is no longer there.
+ * An ioctl of the handle's node: 0 or a positive value, or a negative errno. -ENODEV: the device has gone,
+ * and the kernel was not asked, for it would still take some calls for a device that is no longer there.
  */
 int handle_ioctl(struct handle *h, unsigned long request, void *arg);
-/* Opens a node, alone (O_EXCL) or not. The look of an enumeration, here or in another process, makes it busy for
- * some microseconds: that is waited for. A descriptor or a negative errno. */
+/* Opens a node, alone (O_EXCL) or not. The look of an enumeration, here or in another process, makes it busy
+ * for some microseconds: that is waited for. A descriptor or a negative errno. */
 int node_open(const struct dfl_device *d, bool exclusive);
 
 /* ---- token.c ---- */

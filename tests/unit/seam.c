@@ -36,6 +36,7 @@ FAILING(memfd, int, (const char *n, unsigned int f), (n, f))
 FAILING(eventfd, int, (unsigned int i, int f), (i, f))
 FAILING(socket, int, (int d, int t, int p), (d, t, p))
 FAILING(connect, int, (int fd, const struct sockaddr *a, socklen_t l), (fd, a, l))
+FAILING(bind, int, (int fd, const struct sockaddr *a, socklen_t l), (fd, a, l))
 FAILING(sendmsg, ssize_t, (int fd, const struct msghdr *m, int f), (fd, m, f))
 FAILING(recvmsg, ssize_t, (int fd, struct msghdr *m, int f), (fd, m, f))
 FAILING(poll, int, (struct pollfd *p, nfds_t n, int t), (p, n, t))
@@ -68,6 +69,7 @@ const struct sys_ops *seam_table(void)
 	ops.eventfd = failing_eventfd;
 	ops.socket = failing_socket;
 	ops.connect = failing_connect;
+	ops.bind = failing_bind;
 	ops.sendmsg = failing_sendmsg;
 	ops.recvmsg = failing_recvmsg;
 	ops.poll = failing_poll;
