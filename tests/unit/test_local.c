@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The local plugin on a kernel that is made up: what it finds, who may open it, what becomes of odd answers. */
+/* The local plugin on a kernel that is made up: what it finds, who may open it, what odd answers do. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
