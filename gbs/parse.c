@@ -220,21 +220,29 @@ static size_t count_members(struct json_object *o)
 	return n;
 }
 
-/* In JSON there is one colon outside strings for each member. */
-static size_t count_colons(const char *text)
+/*
+ * How many members the text has: in JSON there is one colon outside strings for each. json-c takes strings
+ * in apostrophes too, which JSON does not know, and which would hide colons here.
+ */
+static int count_colons(const char *text, size_t *ret, char *why)
 {
 	bool inside = false;
 	size_t n = 0;
 
-	for (; *text; text++) {
-		if (*text == '"')
+	for (const char *at = text; *at; at++) {
+		if (*at == '"')
 			inside = !inside;
-		else if (inside && *text == '\\')
-			text++;
-		else if (!inside && *text == ':')
-			n++;
+		else if (inside)
+			at += *at == '\\' && at[1];
+		else if (*at == '\'')
+			return gbs_refuse(why,
+					  "byte %zu: the metadata are no JSON: no string is in apostrophes",
+					  GBS_HEAD_BYTES + (size_t)(at - text));
+		else
+			n += *at == ':';
 	}
-	return n;
+	*ret = n;
+	return 0;
 }
 
 /* `text` has a NUL behind its len bytes, which tells the parser that a number has ended. */
@@ -266,6 +274,7 @@ static int read_metadata(const uint8_t *at, size_t len, struct gbs *g, char *why
 {
 	const uint8_t *nul = memchr(at, 0, len);
 	CLEANUP_FREE char *text = NULL;
+	size_t colons = 0;
 	int rc;
 
 	if (nul)
@@ -276,8 +285,10 @@ static int read_metadata(const uint8_t *at, size_t len, struct gbs *g, char *why
 		return gbs_fail(why, -ENOMEM);
 	memcpy(text, at, len);
 	text[len] = 0;
-	rc = parse_json(text, len, &g->metadata, why);
-	if (!rc && count_members(g->metadata) != count_colons(text))
+	rc = count_colons(text, &colons, why);
+	if (!rc)
+		rc = parse_json(text, len, &g->metadata, why);
+	if (!rc && count_members(g->metadata) != colons)
 		return gbs_refuse(why, "byte %u: in an object of the metadata two members have one name",
 				  GBS_HEAD_BYTES);
 	return rc ? rc : read_fields(g, why);
