@@ -31,10 +31,10 @@ MAY_INCLUDE = {
     "fuzz": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/vfio"},
     "tests/raw": set(),
     "tests/vm/guest": {"dev", "tests"},
-    "tests": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/vfio", "emu"},
+    "tests": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/local", "plugins/vfio", "emu"},
 }
 # Public headers that plugins and the library's inside alone may include.
-PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/vfio", "tests"}}
+PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/local", "plugins/vfio", "tests"}}
 # Of a folder's headers, those that other folders may not include.
 INTERNAL = re.compile(r"-internal\.h$")
 
