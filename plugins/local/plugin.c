@@ -123,6 +123,7 @@ static void fill(opae_api_adapter_table *t)
 	fill_buffers(t);
 	fill_events(t);
 	fill_manage(t);
+	fill_clock(t);
 }
 
 VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *json)
