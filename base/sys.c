@@ -106,6 +106,11 @@ static int kernel_socket(int domain, int type, int protocol)
 	return lifted(socket(domain, type | SOCK_CLOEXEC, protocol));
 }
 
+static int kernel_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	RESULT(bind(fd, addr, len));
+}
+
 static int kernel_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	RESULT(connect(fd, addr, len));
@@ -260,6 +265,7 @@ const struct sys_ops sys_kernel = {
 	.list = kernel_list,
 	.dup_over = kernel_dup_over,
 	.access = kernel_access,
+	.bind = kernel_bind,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -377,4 +383,9 @@ int sys_dup_over(int from, int fd)
 int sys_access(const char *path, int mode)
 {
 	return in_force->access(path, mode);
+}
+
+int sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return in_force->bind(fd, addr, len);
 }

@@ -48,6 +48,7 @@ struct sys_ops {
 	int (*dup_over)(int from, int fd);
 	/* May this process, as who it acts as, use the file so (R_OK | W_OK)? */
 	int (*access)(const char *path, int mode);
+	int (*bind)(int fd, const struct sockaddr *addr, socklen_t len);
 };
 
 /* The kernel itself. */
@@ -78,5 +79,6 @@ int sys_lstat(const char *path, struct stat *st);
 int sys_list(const char *dir, char **ret);
 int sys_dup_over(int from, int fd);
 int sys_access(const char *path, int mode);
+int sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
 
 #endif

@@ -74,6 +74,7 @@ static const struct opae_host host = {
 	.props_write = props_write,
 	.props_read = props_read,
 	.find = host_find,
+	.props_unset = props_unset,
 };
 
 const struct opae_host *lib_host(void)

@@ -6,13 +6,21 @@
  */
 #include "lib/props.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/host.h"
 
+struct reason {
+	uint32_t bits; /* of the values that are missing; 0: no reason */
+	char text[OPAE_PROPS_REASON_MAX];
+};
+
 struct props {
 	struct opae_props v;
+	struct reason reasons[OPAE_PROPS_REASONS];
+	uint32_t num_reasons; /* ever given: the next goes into the slot of this number */
 	struct wrapped_token *parent; /* a reference */
 	fpga_token parent_id;
 	struct props *next_spare;
@@ -33,6 +41,13 @@ static fpga_result bad_pointer(const char *call)
 	return fail(FPGA_INVALID_PARAM, "%s: the pointer for the result is NULL", call);
 }
 
+static void forget_reasons(struct props *p)
+{
+	p->num_reasons = 0;
+	for (uint32_t i = 0; i < OPAE_PROPS_REASONS; i++)
+		p->reasons[i].bits = 0;
+}
+
 fpga_result props_new(fpga_properties *ret)
 {
 	struct props *p;
@@ -46,6 +61,7 @@ fpga_result props_new(fpga_properties *ret)
 		p = malloc(sizeof(*p));
 	if (p) {
 		p->v.valid = 0;
+		forget_reasons(p);
 		p->parent = NULL;
 		p->parent_id = NULL;
 		id = id_add_locked(&table, p);
@@ -89,10 +105,25 @@ fpga_result props_write(fpga_properties prop, const struct opae_props *values)
 	p->v = *values;
 	p->v.valid &= ~(uint32_t)OPAE_PROP_PARENT;
 	p->v.hostname[sizeof(p->v.hostname) - 1] = 0;
+	forget_reasons(p);
 	p->parent = NULL;
 	p->parent_id = NULL;
 	unlock_props();
 	token_unref(old);
+	return FPGA_OK;
+}
+
+fpga_result props_unset(fpga_properties prop, uint32_t bits, const char *why)
+{
+	struct props *p = lock_props(prop);
+	struct reason *r;
+
+	if (!p)
+		return bad_object("props_unset");
+	r = &p->reasons[p->num_reasons++ % OPAE_PROPS_REASONS];
+	r->bits = bits;
+	snprintf(r->text, sizeof(r->text), "%s", why);
+	unlock_props();
 	return FPGA_OK;
 }
 
@@ -233,13 +264,20 @@ static bool type_fits(const struct props *p, uint32_t bit)
 	return !special || ((p->v.valid & OPAE_PROP_OBJTYPE) && p->v.objtype == need);
 }
 
+static fpga_result not_set(const struct props *p, const char *call, uint32_t bit)
+{
+	for (uint32_t i = 0; i < OPAE_PROPS_REASONS; i++)
+		if (p->reasons[i].bits & bit)
+			return fail(FPGA_NOT_FOUND, "%s: the property is not set: %s", call,
+				    p->reasons[i].text);
+	return fail(FPGA_NOT_FOUND, "%s: the property is not set", call);
+}
+
 static fpga_result field_check(const struct props *p, const char *call, uint32_t bit)
 {
 	if (!type_fits(p, bit))
 		return wrong_type(call, bit & PROPS_DEVICE_BITS ? FPGA_DEVICE : FPGA_ACCELERATOR);
-	if (!(p->v.valid & bit))
-		return fail(FPGA_NOT_FOUND, "%s: the property is not set", call);
-	return FPGA_OK;
+	return p->v.valid & bit ? FPGA_OK : not_set(p, call, bit);
 }
 
 #define GETTER(name, type, bit, member)                                                            \

@@ -14,6 +14,8 @@
 
 fpga_result props_new(fpga_properties *ret);
 fpga_result props_write(fpga_properties prop, const struct opae_props *values);
+/* Why some are not set, for who asks for one of them. */
+fpga_result props_unset(fpga_properties prop, uint32_t bits, const char *why);
 /* As plugins see it: the parent is the running plugin's own token, or NULL. */
 fpga_result props_read(fpga_properties prop, struct opae_props *values);
 

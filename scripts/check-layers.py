@@ -15,24 +15,26 @@ MAY_INCLUDE = {
     "include": set(),
     "base": set(),
     "dev": {"base"},
+    "gbs": {"base"},
     "lib": {"base"},
     "opaemem": set(),
     "opaevfio": {"base", "dev"},
     "cxx": set(),
     "vfio-user": {"base"},
     "plugins/vfio": {"base", "dev", "vfio-user"},
+    "plugins/local": {"base", "dev", "gbs"},
     "emu": {"base", "vfio-user"},
     "bench": {"base"},
     "bench/raw": set(),
-    "tools": {"base", "bench", "dev", "vfio-user"},
+    "tools": {"base", "bench", "dev", "gbs", "vfio-user"},
     "samples": set(),
-    "fuzz": {"base", "dev", "lib", "vfio-user", "plugins/vfio"},
+    "fuzz": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/vfio"},
     "tests/raw": set(),
     "tests/vm/guest": {"dev", "tests"},
-    "tests": {"base", "dev", "lib", "vfio-user", "plugins/vfio", "emu"},
+    "tests": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/local", "plugins/vfio", "emu"},
 }
 # Public headers that plugins and the library's inside alone may include.
-PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/vfio", "tests"}}
+PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/local", "plugins/vfio", "tests"}}
 # Of a folder's headers, those that other folders may not include.
 INTERNAL = re.compile(r"-internal\.h$")
 

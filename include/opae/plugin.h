@@ -12,7 +12,7 @@
  * The minor number grows with every appended member; the table begins with its size, so a plugin
  * that was built against a shorter or a longer table works with any host of the same major number.
  *
- * ABI history: 1.0 first version.
+ * ABI history: 1.0 first version; 1.1 mmio_window; 1.2 the host's props_unset.
  */
 #ifndef OPAE_PLUGIN_H
 #define OPAE_PLUGIN_H
@@ -31,7 +31,7 @@ extern "C" {
 
 #define OPAE_PLUGIN_MAGIC UINT64_C(0x6e6967756c504f41) /* "AOPlugin", little-endian */
 #define OPAE_PLUGIN_ABI_MAJOR 1
-#define OPAE_PLUGIN_ABI_MINOR 1 /* 1: mmio_window */
+#define OPAE_PLUGIN_ABI_MINOR 2 /* 1: mmio_window; 2: props_unset */
 /** A table larger than this is taken for garbage and refused. */
 #define OPAE_PLUGIN_TABLE_MAX 65536u
 
@@ -120,6 +120,9 @@ struct opae_props {
 	char hostname[OPAEX_HOSTNAME_MAX];
 };
 
+#define OPAE_PROPS_REASONS 4u
+#define OPAE_PROPS_REASON_MAX 120u
+
 /** What the host offers to a plugin. Valid from configure until the process ends. */
 struct opae_host {
 	size_t size; /**< sizeof of the host's struct; members are only appended */
@@ -135,6 +138,12 @@ struct opae_host {
 	fpga_result (*props_read)(fpga_properties prop, struct opae_props *values);
 	/** Further services by name and version ("sys" 1: the syscall seam); NULL when absent. */
 	const void *(*find)(const char *name, uint32_t version);
+	/**
+	 * Since ABI 1.2 (look at size first): why these of a properties object (enum opae_prop_bit) are not
+	 * set, for who asks for one of them: fpgaPropertiesGet...() then gives this reason. After
+	 * props_write(); the last OPAE_PROPS_REASONS of them are kept, each cut at OPAE_PROPS_REASON_MAX.
+	 */
+	fpga_result (*props_unset)(fpga_properties prop, uint32_t bits, const char *why);
 };
 
 /**

@@ -13,7 +13,7 @@
 #include "plugins/vfio/dfl.h"
 #include "plugins/vfio/inventory.h"
 #include "plugins/vfio/look.h"
-#include "plugins/vfio/ones.h"
+#include "dev/ones.h"
 
 #define PATIENCE_NS (200 * NS_PER_MS) /* for others that only look */
 #define RESET_NS (20 * NS_PER_MS)     /* a port's acknowledgment; the kernel waits 1 ms */

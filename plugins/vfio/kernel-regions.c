@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "plugins/vfio/kernel-device.h"
-#include "plugins/vfio/ones.h"
+#include "dev/ones.h"
 
 static int map_areas(struct device *d, struct region *r)
 {

@@ -24,7 +24,7 @@
 #include "base/cleanup.h"
 #include "base/thread.h"
 #include "plugins/vfio/kernel-device.h"
-#include "plugins/vfio/ones.h"
+#include "dev/ones.h"
 
 #define NO_MEMORY                                                                                  \
 	"an access to a register found none: the device was removed, or its memory is switched off"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "plugins/vfio/device.h"
-#include "plugins/vfio/ones.h"
+#include "dev/ones.h"
 #include "vfio-user/client.h"
 
 /* Below the first MiB programs see a NULL pointer; 0xfeeXXXXX are interrupts on x86. */

@@ -14,7 +14,19 @@
 
 static char root[64];
 
-static void make_folder(const char *path)
+void fake_tree_begin(void)
+{
+	snprintf(root, sizeof(root), "/tmp/opae-fake-tree.XXXXXX");
+	assert_non_null(mkdtemp(root));
+	dev_set_root(root);
+}
+
+const char *fake_tree_root(void)
+{
+	return root;
+}
+
+void fake_tree_folder(const char *path)
 {
 	char at[256];
 
@@ -28,7 +40,7 @@ static void make_folder(const char *path)
 	assert_true(!mkdir(at, 0755) || errno == EEXIST);
 }
 
-static void make_file(const char *folder, const char *name, const char *text)
+void fake_tree_file(const char *folder, const char *name, const char *text)
 {
 	char at[320];
 	FILE *f;
@@ -40,7 +52,7 @@ static void make_file(const char *folder, const char *name, const char *text)
 	fclose(f);
 }
 
-static void make_link(const char *folder, const char *name, const char *to)
+void fake_tree_link(const char *folder, const char *name, const char *to)
 {
 	char at[320];
 
@@ -54,14 +66,14 @@ static void make_device(const char *address, const char *driver, const char *in_
 	char folder[128], to[128];
 
 	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s", address);
-	make_folder(folder);
+	fake_tree_folder(folder);
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-		make_file(folder, ids[i], "0x8086\n");
+		fake_tree_file(folder, ids[i], "0x8086\n");
 	snprintf(to, sizeof(to), "../../../bus/pci/drivers/%s", driver);
-	make_link(folder, "driver", to);
+	fake_tree_link(folder, "driver", to);
 	snprintf(to, sizeof(to), "../../../kernel/iommu_groups/%s", in_group);
 	if (*in_group)
-		make_link(folder, "iommu_group", to);
+		fake_tree_link(folder, "iommu_group", to);
 }
 
 /* The node is a file in which the device's registers are. */
@@ -71,32 +83,30 @@ static void make_node(const char *address, unsigned int number)
 
 	snprintf(name, sizeof(name), "vfio%u", number);
 	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s/vfio-dev/%s", address, name);
-	make_folder(folder);
-	make_file(folder, "dev", "511:0\n");
-	make_folder("/dev/vfio/devices");
-	make_file("/dev/vfio/devices", name, "");
+	fake_tree_folder(folder);
+	fake_tree_file(folder, "dev", "511:0\n");
+	fake_tree_folder("/dev/vfio/devices");
+	fake_tree_file("/dev/vfio/devices", name, "");
 	snprintf(folder, sizeof(folder), "%s/dev/vfio/devices/%s", root, name);
 	assert_int_equal(truncate(folder, FAKE_DEVICE_SIZE), 0);
 }
 
 void fake_tree_make(void)
 {
-	snprintf(root, sizeof(root), "/tmp/opae-fake-vfio.XXXXXX");
-	assert_non_null(mkdtemp(root));
+	fake_tree_begin();
 	make_device(FAKE_ONE, "vfio-pci", "7");
 	make_device(FAKE_TWIN, "vfio-pci", "7");
 	make_device(FAKE_TWO, "vfio-pci", "8");
 	make_device(FAKE_OFF, "vfio-pci", "");
 	make_device(FAKE_OTHER, "dfl-pci", "9");
-	make_folder("/dev/vfio");
-	make_file("/dev/vfio", "vfio", "");
-	make_file("/dev/vfio", "7", "");
-	make_file("/dev/vfio", "8", "");
+	fake_tree_folder("/dev/vfio");
+	fake_tree_file("/dev/vfio", "vfio", "");
+	fake_tree_file("/dev/vfio", "7", "");
+	fake_tree_file("/dev/vfio", "8", "");
 	make_node(FAKE_ONE, 0);
 	make_node(FAKE_TWIN, 1);
 	make_node(FAKE_TWO, 2);
-	make_file("/dev", "iommu", "");
-	dev_set_root(root);
+	fake_tree_file("/dev", "iommu", "");
 }
 
 void fake_tree_remove(void)

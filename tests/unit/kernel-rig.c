@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/kernel-rig.h"
 
-#include "plugins/vfio/ones.h"
+#include "dev/ones.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fake-vfio.h"
 #include "tests/unit/seam.h"

@@ -10,6 +10,7 @@ static _Thread_local bool armed; /* only the thread under test fails; a server b
 static atomic_bool all_armed, failed;
 static atomic_int until_failure;
 static int failure;
+static const struct sys_ops *under = &sys_kernel;
 
 static bool fails(void)
 {
@@ -22,7 +23,7 @@ static bool fails(void)
 #define FAILING(name, result, params, args)                                                        \
 	static result failing_##name params                                                        \
 	{                                                                                          \
-		return fails() ? -failure : sys_kernel.name args;                                  \
+		return fails() ? -failure : under->name args;                                  \
 	}
 
 FAILING(open, int, (const char *p, int f, mode_t m), (p, f, m))
@@ -36,6 +37,7 @@ FAILING(memfd, int, (const char *n, unsigned int f), (n, f))
 FAILING(eventfd, int, (unsigned int i, int f), (i, f))
 FAILING(socket, int, (int d, int t, int p), (d, t, p))
 FAILING(connect, int, (int fd, const struct sockaddr *a, socklen_t l), (fd, a, l))
+FAILING(bind, int, (int fd, const struct sockaddr *a, socklen_t l), (fd, a, l))
 FAILING(sendmsg, ssize_t, (int fd, const struct msghdr *m, int f), (fd, m, f))
 FAILING(recvmsg, ssize_t, (int fd, struct msghdr *m, int f), (fd, m, f))
 FAILING(poll, int, (struct pollfd *p, nfds_t n, int t), (p, n, t))
@@ -47,11 +49,16 @@ FAILING(access, int, (const char *p, int m), (p, m))
 FAILING(dup_over, int, (int from, int fd), (from, fd))
 FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
 
+void seam_over(const struct sys_ops *ops)
+{
+	under = ops ? ops : &sys_kernel;
+}
+
 const struct sys_ops *seam_table(void)
 {
 	static struct sys_ops ops;
 
-	ops = sys_kernel;
+	ops = *under;
 	ops.open = failing_open;
 	ops.ioctl = failing_ioctl;
 	ops.readlink = failing_readlink;
@@ -68,6 +75,7 @@ const struct sys_ops *seam_table(void)
 	ops.eventfd = failing_eventfd;
 	ops.socket = failing_socket;
 	ops.connect = failing_connect;
+	ops.bind = failing_bind;
 	ops.sendmsg = failing_sendmsg;
 	ops.recvmsg = failing_recvmsg;
 	ops.poll = failing_poll;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "plugins/vfio/ones.h"
+#include "dev/ones.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fake-device.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "plugins/vfio/ones.h"
+#include "dev/ones.h"
 
 #include <errno.h>
 #include <pthread.h>

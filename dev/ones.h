@@ -5,8 +5,8 @@
  *
  * The state here belongs to the process (there is one SIGBUS), not to an instance.
  */
-#ifndef PLUGINS_VFIO_ONES_H
-#define PLUGINS_VFIO_ONES_H
+#ifndef DEV_ONES_H
+#define DEV_ONES_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plugins/local/event.h"
+
+#include <errno.h>
+#include <linux/fpga-dfl.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "plugins/local/local.h"
+
+/* ---- events ---- */
+
+void event_ref(struct event *e)
+{
+	atomic_fetch_add(&e->refs, 1);
+}
+
+void event_unref(struct event *e)
+{
+	if (!e || atomic_fetch_sub(&e->refs, 1) != 1)
+		return;
+	sys_close(e->fd);
+	free(e);
+}
+
+static fpga_result create_event(void *instance, fpga_event_handle *eh)
+{
+	struct event *e = calloc(1, sizeof(*e));
+
+	(void)instance;
+	if (!e)
+		return say(FPGA_NO_MEMORY, "no memory for an event");
+	e->fd = sys_eventfd(0, 0);
+	if (e->fd < 0) {
+		free(e);
+		return say(FPGA_NO_MEMORY, "no descriptor is left for an eventfd; see ulimit -n");
+	}
+	atomic_init(&e->refs, 1);
+	*eh = e;
+	return FPGA_OK;
+}
+
+static fpga_result destroy_event(fpga_event_handle *eh)
+{
+	event_unref(*eh);
+	*eh = NULL;
+	return FPGA_OK;
+}
+
+static fpga_result event_fd(const fpga_event_handle eh, int *fd)
+{
+	const struct event *e = eh;
+
+	*fd = e->fd;
+	return FPGA_OK;
+}
+
+/* ---- the driver's interrupts ---- */
+
+/* A port without the feature for it does not know the question. */
+static int ask_vectors(int fd, unsigned long request, uint32_t *n)
+{
+	int rc;
+
+	*n = 0;
+	rc = sys_ioctl(fd, request, n);
+	if (rc == -EINVAL || rc == -ENOTTY || rc == -ENODEV)
+		rc = 0;
+	if (*n > MAX_VECTORS)
+		*n = MAX_VECTORS;
+	return rc < 0 ? rc : 0;
+}
+
+int port_vectors(int fd, uint32_t *n)
+{
+	return ask_vectors(fd, DFL_FPGA_PORT_UINT_GET_IRQ_NUM, n);
+}
+
+/* fd -1: nobody is told any more. */
+static int bind_vector(struct handle *h, fpga_event_type type, uint32_t vector, int fd)
+{
+	struct {
+		struct dfl_fpga_irq_set set;
+		int32_t fd;
+	} one = { .set = { .start = type == FPGA_EVENT_INTERRUPT ? vector : 0, .count = 1 }, .fd = fd };
+	unsigned long request = is_fme(h)		       ? DFL_FPGA_FME_ERR_SET_IRQ :
+				type == FPGA_EVENT_INTERRUPT ? DFL_FPGA_PORT_UINT_SET_IRQ :
+							       DFL_FPGA_PORT_ERR_SET_IRQ;
+	int rc = handle_ioctl(h, request, &one);
+
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- what can be registered ---- */
+
+static fpga_result check_interrupt(const struct handle *h, uint32_t vector, const char *call)
+{
+	if (is_fme(h))
+		return say(FPGA_INVALID_PARAM, "%s: FPGA_EVENT_INTERRUPT is an accelerator's; an FPGA_DEVICE "
+			   "has FPGA_EVENT_ERROR and FPGA_EVENT_POWER_THERMAL", call);
+	if (vector >= h->num_vectors)
+		return say(FPGA_INVALID_PARAM, "%s: vector %u; the accelerator has %u interrupt vectors",
+			   call,
+			   vector, h->num_vectors);
+	return FPGA_OK;
+}
+
+static fpga_result check_error(const struct handle *h, const char *call)
+{
+	uint32_t n;
+	int rc = ask_vectors(h->fd, is_fme(h) ? DFL_FPGA_FME_ERR_GET_IRQ_NUM : DFL_FPGA_PORT_ERR_GET_IRQ_NUM,
+			     &n);
+
+	if (rc)
+		return say_errno(h, rc, call);
+	if (!n)
+		return say(FPGA_NOT_SUPPORTED, "%s: %s has no interrupt for errors", call,
+			   dfl_name(&h->token.dev));
+	return FPGA_OK;
+}
+
+static fpga_result check_type(const struct handle *h, fpga_event_type type, uint32_t flags, const char *call)
+{
+	fpga_result r = alive(h, call);
+
+	if (r != FPGA_OK)
+		return r;
+	switch (type) {
+	case FPGA_EVENT_INTERRUPT:
+		return check_interrupt(h, flags, call);
+	case FPGA_EVENT_ERROR:
+		return check_error(h, call);
+	case FPGA_EVENT_POWER_THERMAL:
+		return say(FPGA_NOT_SUPPORTED, "%s: the card has no sensors with alarms", call);
+	default:
+		return say(FPGA_INVALID_PARAM, "%s: there is no event type %d", call, (int)type);
+	}
+}
+
+/* ---- registering ---- */
+
+void events_init(struct events *e)
+{
+	pthread_mutex_init(&e->lock, NULL);
+	e->list = NULL;
+}
+
+static int begin(struct handle *h, const struct registration *r)
+{
+	return bind_vector(h, r->type, r->vector, r->event->fd);
+}
+
+static int end(struct handle *h, const struct registration *r)
+{
+	return bind_vector(h, r->type, r->vector, -1);
+}
+
+/* Lock held. */
+static void forget(struct registration **at)
+{
+	struct registration *r = *at;
+
+	*at = r->next;
+	event_unref(r->event);
+	free(r);
+}
+
+/* A vector tells one event: who comes later has it. Lock held. */
+static void forget_former(struct events *events, const struct registration *now)
+{
+	for (struct registration **at = &events->list; *at;)
+		if ((*at)->type == now->type && (*at)->vector == now->vector)
+			forget(at);
+		else
+			at = &(*at)->next;
+}
+
+static fpga_result register_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh,
+				  uint32_t flags)
+{
+	struct handle *h = handle;
+	fpga_result r = check_type(h, type, flags, "fpgaRegisterEvent");
+	struct registration *new;
+	int rc;
+
+	if (r != FPGA_OK)
+		return r;
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return say(FPGA_NO_MEMORY, "fpgaRegisterEvent: no memory");
+	*new = (struct registration){ .type = type, .event = eh };
+	new->vector = type == FPGA_EVENT_INTERRUPT ? flags : 0;
+	SCOPED_LOCK(&h->events.lock);
+	rc = begin(h, new);
+	if (rc) {
+		free(new);
+		return say_errno(h, rc, "fpgaRegisterEvent");
+	}
+	event_ref(new->event);
+	forget_former(&h->events, new);
+	new->next = h->events.list;
+	h->events.list = new;
+	return FPGA_OK;
+}
+
+static fpga_result unregister_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh)
+{
+	struct handle *h = handle;
+	bool found = false;
+	int rc = 0;
+	SCOPED_LOCK(&h->events.lock);
+
+	for (struct registration **at = &h->events.list; *at;) {
+		if ((*at)->type != type || (*at)->event != eh) {
+			at = &(*at)->next;
+			continue;
+		}
+		found = true;
+		rc = end(h, *at);
+		forget(at);
+	}
+	if (!found)
+		return say(FPGA_INVALID_PARAM,
+			   "fpgaUnregisterEvent: the event is not registered with this handle");
+	return rc ? say_errno(h, rc, "fpgaUnregisterEvent") : FPGA_OK;
+}
+
+void events_done(struct handle *h)
+{
+	SCOPED_LOCK(&h->events.lock);
+
+	while (h->events.list) {
+		end(h, h->events.list);
+		forget(&h->events.list);
+	}
+}
+
+void fill_events(opae_api_adapter_table *t)
+{
+	t->create_event = create_event;
+	t->fpgaDestroyEventHandle = destroy_event;
+	t->fpgaGetOSObjectFromEventHandle = event_fd;
+	t->fpgaRegisterEvent = register_event;
+	t->fpgaUnregisterEvent = unregister_event;
+}
