@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "dev/dfl.h"
+#include "dev/pci-rule.h"
 #include "plugins/local/buffer.h"
 #include "plugins/local/event.h"
 
@@ -22,6 +23,10 @@ struct handle;
 struct watch;
 
 struct instance {
+	/* Constant after configure: whose devices are listed; NULL: all that the driver has. */
+	struct pci_rule *rules;
+	size_t num_rules;
+
 	pthread_mutex_t lock;	/* guards the rest */
 	struct handle *handles; /* that are open */
 	struct watch *watch;	/* looks whether their devices stay; NULL: none was opened yet */
@@ -83,6 +88,13 @@ void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 fpga_result say_errno(const struct handle *h, int rc, const char *call);
 /* FPGA_OK; FPGA_EXCEPTION with the reason: the handle's device has gone. */
 fpga_result alive(const struct handle *h, const char *call);
+
+/* ---- config.c ---- */
+
+/* Says what is wrong. Rules that were read are the instance's in any case. */
+fpga_result config_read(struct instance *inst, const char *json);
+/* Keeps those of a list of dfl_list() that are the instance's; how many. */
+size_t config_keep(const struct instance *inst, struct dfl_device *devices, size_t n);
 
 /* ---- open.c ---- */
 
