@@ -211,21 +211,41 @@ static void read_status(const struct handle *h, char *out, size_t len)
 		*at = ';';
 }
 
-static fpga_result not_loaded(const struct work *w, int rc)
+/*
+ * Linux disables the port before a reconfiguration, counts that, and enables it after one that went
+ * well; so after one that failed no later one gets the port out of reset again, though the driver says
+ * that it went well.
+ */
+#define HELD                                                                                       \
+	"the driver holds the slot in reset since a reconfiguration failed: unbind the card from "   \
+	"dfl-pci, and bind it again"
+
+static bool held(const struct work *w)
+{
+	char text[64];
+
+	return w->has_port && sysfs_text(text, sizeof(text), "%s/afu_id", w->port.dir) == -EBUSY;
+}
+
+static fpga_result failed(const struct work *w, const char *how)
 {
 	char status[256];
+
+	read_status(w->h, status, sizeof(status));
+	return say(FPGA_RECONF_ERROR, CALL ": slot %" PRIu32 ": the FPGA %s: %s%s", w->slot, how,
+		   *status ? status : "it does not say why", held(w) ? "; " HELD : "");
+}
+
+static fpga_result not_loaded(const struct work *w, int rc)
+{
 
 	if (alive(w->h, CALL) != FPGA_OK)
 		return FPGA_EXCEPTION;
 	switch (-rc) {
 	case EIO:
-		read_status(w->h, status, sizeof(status));
-		return say(FPGA_RECONF_ERROR, CALL ": slot %" PRIu32 ": the FPGA did not take the bitstream: "
-			   "%s", w->slot, *status ? status : "it does not say why");
+		return failed(w, "did not take the bitstream");
 	case ETIMEDOUT:
-		read_status(w->h, status, sizeof(status));
-		return say(FPGA_RECONF_ERROR, CALL ": slot %" PRIu32 ": the FPGA did not answer in time%s%s",
-			   w->slot, *status ? ": " : "", status);
+		return failed(w, "did not answer in time");
 	case EBUSY:
 		return say(FPGA_BUSY, CALL ": slot %" PRIu32 ": another reconfiguration is under way",
 			   w->slot);
@@ -246,7 +266,12 @@ static fpga_result load(const struct work *w)
 	};
 	int rc = handle_ioctl(w->h, DFL_FPGA_FME_PORT_PR, &pr);
 
-	return rc < 0 ? not_loaded(w, rc) : FPGA_OK;
+	if (rc < 0)
+		return not_loaded(w, rc);
+	if (held(w))
+		return say(FPGA_RECONF_ERROR, CALL ": slot %" PRIu32 ": the bitstream is loaded, but " HELD,
+			   w->slot);
+	return FPGA_OK;
 }
 
 /* With FORCE the port may be open alone elsewhere: then its user has to reset it. */

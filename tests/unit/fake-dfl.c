@@ -243,7 +243,12 @@ static void log_call(char what)
 		fake.order[n] = what;
 }
 
-/* Of an attribute that is to be written. */
+/* Of an attribute. */
+static int may_read(const char *path)
+{
+	return strstr(path, "/afu_id") ? -fake.afu_id_errno : 0;
+}
+
 static int may_write(const char *path)
 {
 	if (strstr(path, "userclk/frequency"))
@@ -272,6 +277,8 @@ static int fake_open(const char *path, int flags, mode_t mode)
 		n.kind = 'f';
 	} else if ((flags & O_ACCMODE) == O_WRONLY) {
 		rc = may_write(path);
+	} else {
+		rc = may_read(path);
 	}
 	if (rc)
 		return rc;

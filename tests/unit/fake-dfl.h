@@ -35,7 +35,8 @@ struct fake_dfl {
 	/* r: a reset, m, u: DMA mapped, unmapped; c: a port's node closed; P: a reconfiguration; e, k:
 	 * errors/errors or userclk/frequency opened to be written */
 	char order[64];
-	int clear_errno; /* errors/errors cannot be written */
+	int clear_errno;  /* errors/errors cannot be written */
+	int afu_id_errno; /* afu_id cannot be read */
 	struct {
 		uint32_t port, size;
 		const void *at;

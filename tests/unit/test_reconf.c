@@ -306,6 +306,24 @@ static void the_drivers_answers(void **state)
 	assert_non_null(strstr(host_detail, "does not say why"));
 }
 
+/* As Linux leaves a port behind whose reconfiguration failed. */
+static void a_port_that_stays_in_reset(void **state)
+{
+	(void)state;
+	fake.fail_request = DFL_FPGA_FME_PORT_PR;
+	fake.fail_errno = EIO;
+	assert_int_equal(load(0, 0), FPGA_RECONF_ERROR);
+	assert_null(strstr(host_detail, "dfl-pci"));
+	fake.afu_id_errno = EBUSY;
+	assert_int_equal(load(0, 0), FPGA_RECONF_ERROR);
+	assert_non_null(strstr(host_detail, "unbind the card from dfl-pci"));
+	fake.fail_request = 0;
+	assert_int_equal(load(0, 0), FPGA_RECONF_ERROR);
+	assert_non_null(strstr(host_detail, "is loaded, but"));
+	fake.afu_id_errno = 0;
+	assert_int_equal(load(0, 0), FPGA_OK);
+}
+
 static void a_device_that_has_gone(void **state)
 {
 	(void)state;
@@ -334,6 +352,7 @@ int main(void)
 		IN_RIG(a_bitstream_that_fails_leaves_the_clock),
 		IN_RIG(a_clock_that_cannot_be),
 		IN_RIG(the_drivers_answers),
+		IN_RIG(a_port_that_stays_in_reset),
 		IN_RIG(a_device_that_has_gone),
 	};
 
