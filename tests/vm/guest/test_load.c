@@ -24,7 +24,7 @@
 
 #define NLB0 "d8424dc4-a4a3-c413-f89e-433683f9040b"
 #define HELLO "850adcc2-6ceb-4b22-9722-d43375b61c66"
-#define ROUNDS 9
+#define ROUNDS 11
 
 struct file {
 	uint8_t *at;
@@ -167,13 +167,6 @@ static double now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static int bare_node(void)
 {
 	glob_t found;
@@ -205,24 +198,35 @@ static double ours(fpga_handle fme, const struct file *f)
 	return now_ms() - begin;
 }
 
+static double less(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+/* The least of several: what else runs on the machine only adds to it. */
+static void compare(fpga_handle fme, int fd, const char *variable)
+{
+	struct file f = file_of(variable);
+	double a = 1e9, b = 1e9;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		a = less(a, bare(fd, &f));
+		b = less(b, ours(fme, &f));
+	}
+	printf("# %zu bytes: bare ioctl %.2f ms, fpgaReconfigureSlot %.2f ms, ratio %.3f\n", f.len, a, b,
+	       b / a);
+	free(f.at);
+}
+
 static void times(void **state)
 {
 	fpga_handle fme = open_one(FPGA_DEVICE, FPGA_OPEN_SHARED);
-	struct file f = file_of("OPAE_TEST_GBS");
-	double a[ROUNDS], b[ROUNDS];
 	int fd = bare_node();
 
 	(void)state;
-	for (int i = 0; i < ROUNDS; i++) {
-		a[i] = bare(fd, &f);
-		b[i] = ours(fme, &f);
-	}
-	qsort(a, ROUNDS, sizeof(*a), by_value);
-	qsort(b, ROUNDS, sizeof(*b), by_value);
-	printf("# %zu bytes: bare ioctl %.2f ms, fpgaReconfigureSlot %.2f ms, ratio %.3f\n", f.len,
-	       a[ROUNDS / 2], b[ROUNDS / 2], b[ROUNDS / 2] / a[ROUNDS / 2]);
+	compare(fme, fd, "OPAE_TEST_HELLO");
+	compare(fme, fd, "OPAE_TEST_GBS");
 	close(fd);
-	free(f.at);
 	fpgaClose(fme);
 }
 
