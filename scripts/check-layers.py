@@ -27,7 +27,7 @@ MAY_INCLUDE = {
     "bench/raw": set(),
     "tools": {"base", "bench", "dev", "vfio-user"},
     "samples": set(),
-    "fuzz": {"base", "dev", "lib", "vfio-user", "plugins/vfio"},
+    "fuzz": {"base", "dev", "lib", "vfio-user", "plugins/local", "plugins/vfio"},
     "tests/raw": set(),
     "tests/vm/guest": {"dev", "tests"},
     "tests": {"base", "dev", "lib", "vfio-user", "plugins/local", "plugins/vfio", "emu"},

@@ -16,7 +16,7 @@ static char root[64];
 
 static void make_folder(const char *path)
 {
-	char at[256];
+	char at[1024];
 
 	snprintf(at, sizeof(at), "%s%s", root, path);
 	for (char *p = at + strlen(root) + 1; *p; p++)
@@ -79,10 +79,16 @@ static void make_node(const char *address, unsigned int number)
 	assert_int_equal(truncate(folder, FAKE_DEVICE_SIZE), 0);
 }
 
+void fake_tree_begin(void)
+{
+	snprintf(root, sizeof(root), "/tmp/opae-fake-tree.XXXXXX");
+	assert_non_null(mkdtemp(root));
+	dev_set_root(root);
+}
+
 void fake_tree_make(void)
 {
-	snprintf(root, sizeof(root), "/tmp/opae-fake-vfio.XXXXXX");
-	assert_non_null(mkdtemp(root));
+	fake_tree_begin();
 	make_device(FAKE_ONE, "vfio-pci", "7");
 	make_device(FAKE_TWIN, "vfio-pci", "7");
 	make_device(FAKE_TWO, "vfio-pci", "8");
@@ -96,7 +102,6 @@ void fake_tree_make(void)
 	make_node(FAKE_TWIN, 1);
 	make_node(FAKE_TWO, 2);
 	make_file("/dev", "iommu", "");
-	dev_set_root(root);
 }
 
 void fake_tree_remove(void)
@@ -106,4 +111,83 @@ void fake_tree_remove(void)
 	snprintf(command, sizeof(command), "rm -rf %s", root);
 	assert_int_equal(system(command), 0);
 	dev_set_root(NULL);
+}
+
+/* ---- any tree ---- */
+
+static void place(char at[1024], const char *path)
+{
+	assert_true(snprintf(at, 1024, "%s%s", root, path) < 1024);
+}
+
+static void make_parent(const char *path)
+{
+	char folder[1024];
+
+	assert_true(snprintf(folder, sizeof(folder), "%s", path) < (int)sizeof(folder));
+	*strrchr(folder, '/') = 0;
+	make_folder(folder);
+}
+
+void fake_tree_folder(const char *path)
+{
+	make_folder(path);
+}
+
+void fake_tree_file(const char *path, const void *data, size_t len)
+{
+	char at[1024];
+	FILE *f;
+
+	make_parent(path);
+	place(at, path);
+	f = fopen(at, "we");
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, len, f), len);
+	fclose(f);
+}
+
+void fake_tree_text(const char *path, const char *text)
+{
+	fake_tree_file(path, text, strlen(text));
+}
+
+void fake_tree_link(const char *path, const char *to)
+{
+	char at[1024];
+
+	make_parent(path);
+	place(at, path);
+	assert_int_equal(symlink(to, at), 0);
+}
+
+void fake_tree_mode(const char *path, unsigned int mode)
+{
+	char at[1024];
+
+	place(at, path);
+	assert_int_equal(chmod(at, mode), 0);
+}
+
+void fake_tree_delete(const char *path)
+{
+	char command[1100], at[1024];
+
+	place(at, path);
+	snprintf(command, sizeof(command), "rm -rf '%s'", at);
+	assert_int_equal(system(command), 0);
+}
+
+char *fake_tree_read(const char *path)
+{
+	char at[1024], *text = calloc(1, 4096);
+	FILE *f;
+
+	place(at, path);
+	f = fopen(at, "re");
+	assert_non_null(f);
+	assert_non_null(text);
+	text[fread(text, 1, 4095, f)] = 0;
+	fclose(f);
+	return text;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the parts of the local plugin need of the rest of it, and a card of two ports as the kernel's driver shows it. */
+#ifndef TESTS_UNIT_LOCAL_HOST_H
+#define TESTS_UNIT_LOCAL_HOST_H
+
+#include "plugins/local/local.h"
+
+#define CARD_FME "/sys/devices/pci0000:00/0000:b1:00.0/fpga_region/region0/dfl-fme.0"
+#define CARD_PORT "/sys/devices/pci0000:00/0000:b1:00.0/fpga_region/region0/dfl-port.0"
+
+extern char said[512]; /* the last reason */
+
+/* A fake tree with the card in it, and its FME's or port's token. fake_tree_remove() is the caller's. */
+void card_make(void);
+struct token card_token(enum dfl_kind kind);
+/* A handle on it without a node; the instance has it among those that are watched. */
+struct handle card_handle(struct instance *inst, enum dfl_kind kind);
+
+#endif
