@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "plugins/local/watch.h"
 #include "tests/unit/check.h"
@@ -41,13 +43,87 @@ void watch_look(struct instance *inst)
 	}
 }
 
+/* ---- the tree ---- */
+
+static void place(char at[1024], const char *path)
+{
+	assert_true(snprintf(at, 1024, "%s%s", fake_tree_root(), path) < 1024);
+}
+
+static void make_parent(const char *path)
+{
+	char folder[1024];
+
+	assert_true(snprintf(folder, sizeof(folder), "%s", path) < (int)sizeof(folder));
+	*strrchr(folder, '/') = 0;
+	fake_tree_folder(folder);
+}
+
+void put_bytes(const char *path, const void *data, size_t len)
+{
+	char at[1024];
+	FILE *f;
+
+	make_parent(path);
+	place(at, path);
+	f = fopen(at, "we");
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, len, f), len);
+	fclose(f);
+}
+
+void put_text(const char *path, const char *text)
+{
+	put_bytes(path, text, strlen(text));
+}
+
+void put_link(const char *path, const char *to)
+{
+	char at[1024];
+
+	make_parent(path);
+	place(at, path);
+	assert_int_equal(symlink(to, at), 0);
+}
+
+void put_mode(const char *path, unsigned int mode)
+{
+	char at[1024];
+
+	place(at, path);
+	assert_int_equal(chmod(at, mode), 0);
+}
+
+void take_away(const char *path)
+{
+	char command[1100], at[1024];
+
+	place(at, path);
+	snprintf(command, sizeof(command), "rm -rf '%s'", at);
+	assert_int_equal(system(command), 0);
+}
+
+char *text_of(const char *path)
+{
+	char at[1024], *text = calloc(1, 4096);
+	FILE *f;
+
+	place(at, path);
+	f = fopen(at, "re");
+	assert_non_null(f);
+	assert_non_null(text);
+	text[fread(text, 1, 4095, f)] = 0;
+	fclose(f);
+	return text;
+}
+
 void card_make(void)
 {
 	fake_tree_begin();
 	fake_tree_folder(CARD_FME);
 	fake_tree_folder(CARD_PORT);
-	fake_tree_link("/sys/class/fpga_region/region0",
-		       "../../devices/pci0000:00/0000:b1:00.0/fpga_region/region0");
+	put_link("/sys/class/fpga_region/region0",
+		 "../../devices/pci0000:00/0000:b1:00.0/fpga_region/region0");
 }
 
 struct token card_token(enum dfl_kind kind)

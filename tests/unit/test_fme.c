@@ -62,12 +62,15 @@ static void init_board(const char *name)
 	replaced = NULL;
 	replace_result = 0;
 	free(fme.state);
+	free(port.state);
 	fme = (struct block){ .ops = &block_fme, .regs = (uint8_t *)fme_regs,
 			      .size = sizeof(fme_regs), .num_vectors = 1,
 			      .state = calloc(1, block_fme.state_size) };
 	port = (struct block){ .ops = &block_port, .regs = (uint8_t *)port_regs,
-			       .size = sizeof(port_regs), .first_vector = 1, .num_vectors = 1 };
+			       .size = sizeof(port_regs), .first_vector = 1, .num_vectors = 1,
+			       .state = calloc(1, block_port.state_size) };
 	assert_non_null(fme.state);
+	assert_non_null(port.state);
 	block_fme.reset(&fme);
 	block_port.reset(&port);
 }
@@ -84,7 +87,8 @@ static int down(void **state)
 {
 	(void)state;
 	free(fme.state);
-	fme.state = NULL;
+	free(port.state);
+	fme.state = port.state = NULL;
 	return 0;
 }
 
@@ -115,7 +119,7 @@ static void lists(void **state)
 {
 	static const unsigned int of_fme[] = { 0, 1, 2, 4, 5, 0x15, 0xfff };
 	static const unsigned int of_port[] = { 1, 0x10, 0x12, 0x13, 0xfff };
-	static const unsigned int with_bridge[] = { 1, 0x10, 0x12, 0x13, 0xff0, 0xfff };
+	static const unsigned int with_bridge[] = { 1, 0x10, 0x12, 0x13, 0x14, 0xff0, 0xfff };
 	unsigned int ids[17];
 	uint64_t end;
 
@@ -315,6 +319,29 @@ static void a_ports_clock(void **state)
 	assert_int_equal(block_get64(&port, 0x60) >> 60 & 1, 1);
 }
 
+/* A new port has it as a feature, and its header has none. */
+static void a_clock_as_a_feature(void **state)
+{
+	(void)state;
+	init_board("n6000");
+	assert_int_equal(block_get64(&port, 0) >> 12 & 0xf, 1);
+	assert_int_equal(block_get64(&port, 0x68), 0);
+	put_in(&port, 0x58, 1ull << 32);
+	assert_int_equal(block_get64(&port, 0x68), 0);
+	assert_int_equal(block_get64(&port, 0x4000) >> 12 & 0xf, 1);
+	assert_int_equal(block_get64(&port, 0x4018) >> 60 & 1, 1); /* locked */
+	assert_int_equal(block_get64(&port, 0x4020) & 0x1ffff, 15625);
+	put_in(&port, 0x4010, 1ull << 32);
+	assert_int_equal(block_get64(&port, 0x4020) & 0x1ffffffff, 1ull << 32 | 31250);
+	put_in(&port, 0x4008, 1ull << 57); /* the PLL in reset */
+	assert_int_equal(block_get64(&port, 0x4018) >> 57 & 0xf, 1);
+	assert_int_equal(block_get64(&port, 0x4020) & 0x1ffff, 0);
+	put_in(&port, 0x4020, 77);
+	assert_int_equal(block_get64(&port, 0x4020) & 0x1ffff, 0);
+	put_in(&port, 0x4008, 0);
+	assert_int_equal(block_get64(&port, 0x4018) >> 60 & 1, 1);
+}
+
 /* ---- what a user asks for ---- */
 
 static void faults_are_parsed(void **state)
@@ -368,6 +395,7 @@ int main(void)
 		RIGGED(a_ports_reset),
 		RIGGED(a_ports_errors),
 		RIGGED(a_ports_clock),
+		RIGGED(a_clock_as_a_feature),
 		RIGGED(faults_are_parsed),
 		RIGGED(accelerators_are_chosen),
 	};

@@ -29,14 +29,14 @@ static void bytes_of_all_kinds(void **state)
 	for (size_t i = 0; i < 3u << 20; i++)
 		data[i] = (uint8_t)(i * 31 + i / 4096);
 	for (size_t n = 4094; n <= 4098; n++) {
-		fake_tree_file(CARD_FME "/bytes", data, n);
+		put_bytes(CARD_FME "/bytes", data, n);
 		o = from_token("bytes", 0);
 		assert_int_equal(size_of(o), n);
 		assert_int_equal(table.fpgaObjectRead(o, back, 0, n, 0), FPGA_OK);
 		assert_memory_equal(back, data, n);
 		destroy(o);
 	}
-	fake_tree_file(CARD_FME "/bytes", data, 3u << 20);
+	put_bytes(CARD_FME "/bytes", data, 3u << 20);
 	o = from_token("bytes", FPGA_OBJECT_RAW);
 	assert_int_equal(size_of(o), 3u << 20);
 	assert_int_equal(table.fpgaObjectRead(o, back, 1000, 1u << 20, 0), FPGA_OK);
@@ -50,7 +50,7 @@ static void bytes_of_all_kinds(void **state)
 	assert_memory_equal(&v, data, 8);
 	destroy(o);
 
-	fake_tree_file(CARD_FME "/bytes", "", 0);
+	put_bytes(CARD_FME "/bytes", "", 0);
 	o = from_token("bytes", 0);
 	assert_int_equal(size_of(o), 0);
 	assert_int_equal(table.fpgaObjectRead(o, back, 0, 0, 0), FPGA_OK);
@@ -60,7 +60,7 @@ static void bytes_of_all_kinds(void **state)
 	assert_int_equal(v, 0);
 	destroy(o);
 
-	fake_tree_file(CARD_FME "/bytes", "a\0b\0c", 5);
+	put_bytes(CARD_FME "/bytes", "a\0b\0c", 5);
 	o = from_token("bytes", 0);
 	assert_int_equal(size_of(o), 5);
 	assert_int_equal(table.fpgaObjectRead(o, back, 0, 5, 0), FPGA_OK);
@@ -81,12 +81,12 @@ static void more_than_any(void **state)
 	(void)state;
 	assert_non_null(huge);
 	memset(huge, '7', OBJECT_MAX_ATTRIBUTE + 1);
-	fake_tree_file(CARD_FME "/big/huge", huge, OBJECT_MAX_ATTRIBUTE);
+	put_bytes(CARD_FME "/big/huge", huge, OBJECT_MAX_ATTRIBUTE);
 	assert_int_equal(try_name("big/huge", 0), FPGA_OK);
-	fake_tree_file(CARD_FME "/big/huge", huge, OBJECT_MAX_ATTRIBUTE + 1);
+	put_bytes(CARD_FME "/big/huge", huge, OBJECT_MAX_ATTRIBUTE + 1);
 	assert_int_equal(try_name("big/huge", 0), FPGA_EXCEPTION);
 	assert_non_null(strstr(said, "big/huge is larger"));
-	fake_tree_text(CARD_FME "/big/small", "1");
+	put_text(CARD_FME "/big/small", "1");
 	o = from_token("big", FPGA_OBJECT_RECURSE_ONE); /* keeps none of the others */
 	assert_int_equal(size_of(o), 2);
 	is_text(child(o, 1), "1");
@@ -124,7 +124,7 @@ static void numbers(void **state)
 		uint64_t v = 77;
 		fpga_object o;
 
-		fake_tree_text(CARD_FME "/number", cases[i].text);
+		put_text(CARD_FME "/number", cases[i].text);
 		o = from_token("number", 0);
 		assert_int_equal(table.fpgaObjectRead64(o, &v, 0), cases[i].want);
 		assert_int_equal(v, cases[i].want == FPGA_OK ? cases[i].value : 77);
@@ -139,17 +139,17 @@ static void read_anew(void **state)
 	uint32_t n = 0;
 
 	(void)state;
-	fake_tree_text(CARD_FME "/errors/fme_errors", "0x1234\n");
+	put_text(CARD_FME "/errors/fme_errors", "0x1234\n");
 	assert_int_equal(table.fpgaObjectRead64(o, &v, 0), FPGA_OK);
 	assert_int_equal(v, 4); /* what was there */
 	assert_int_equal(table.fpgaObjectGetSize(o, &n, FPGA_OBJECT_SYNC), FPGA_OK);
 	assert_int_equal(n, 7);
 	assert_int_equal(table.fpgaObjectRead64(o, &v, 0), FPGA_OK);
 	assert_int_equal(v, 0x1234);
-	fake_tree_delete(CARD_FME "/errors/fme_errors");
+	take_away(CARD_FME "/errors/fme_errors");
 	assert_int_equal(table.fpgaObjectRead64(o, &v, FPGA_OBJECT_SYNC), FPGA_NOT_FOUND);
 	assert_int_equal(table.fpgaObjectRead64(o, &v, 0), FPGA_OK);
-	fake_tree_delete(CARD_FME);
+	take_away(CARD_FME);
 	assert_int_equal(table.fpgaObjectRead64(o, &v, FPGA_OBJECT_SYNC), FPGA_NOT_FOUND);
 	assert_non_null(strstr(said, "no longer there"));
 	assert_int_equal(table.fpgaObjectRead64(o, &v, 0), FPGA_OK);
@@ -164,10 +164,10 @@ static void written(void **state)
 	char *text;
 
 	(void)state;
-	fake_tree_text(CARD_FME "/inject", "0x0");
+	put_text(CARD_FME "/inject", "0x0");
 	o = from_handle("inject", 0);
 	assert_int_equal(table.fpgaObjectWrite64(o, 5, 0), FPGA_OK);
-	text = fake_tree_read(CARD_FME "/inject");
+	text = text_of(CARD_FME "/inject");
 	assert_string_equal(text, "0x5");
 	free(text);
 	is_text(o, "0x5"); /* what was written is what is there now */
@@ -276,15 +276,15 @@ static void made_for_one_way(void **state)
 	uint64_t v;
 
 	(void)state;
-	fake_tree_text(CARD_FME "/trigger", "0x0");
-	fake_tree_mode(CARD_FME "/trigger", 0200);
+	put_text(CARD_FME "/trigger", "0x0");
+	put_mode(CARD_FME "/trigger", 0200);
 	assert_int_equal(try_name("trigger", 0), FPGA_NO_ACCESS);
 	assert_non_null(strstr(said, "trigger can only be written"));
 	o = from_handle("trigger", 0);
 	assert_int_equal(table.fpgaObjectRead64(o, &v, 0), FPGA_NO_ACCESS);
 	assert_int_equal(table.fpgaObjectWrite64(o, 1, 0), FPGA_OK);
 	destroy(o);
-	fake_tree_mode(CARD_FME "/dev", 0444);
+	put_mode(CARD_FME "/dev", 0444);
 	o = from_handle("dev", 0);
 	refuse(0, 0, -EACCES); /* the kernel refuses root, too */
 	assert_int_equal(table.fpgaObjectWrite64(o, 1, 0), FPGA_NO_ACCESS);
@@ -300,7 +300,7 @@ static void gone(void **state)
 	uint64_t v;
 
 	(void)state;
-	fake_tree_delete(CARD_FME);
+	take_away(CARD_FME);
 	assert_int_equal(try_name("dev", 0), FPGA_NOT_FOUND);
 	assert_int_equal(table.fpgaHandleGetObject(&handle, "dev", &more, 0), FPGA_EXCEPTION);
 	assert_int_equal(table.fpgaObjectGetObject(o, "fme_errors", &more, 0), FPGA_EXCEPTION);
@@ -309,7 +309,7 @@ static void gone(void **state)
 	assert_int_equal(table.fpgaObjectRead64(inner, &v, 0), FPGA_OK); /* as it was */
 	assert_int_equal(v, 4);
 	/* One of that name is there again, but it is not the handle's. */
-	fake_tree_text(CARD_FME "/errors/fme_errors", "0x1\n");
+	put_text(CARD_FME "/errors/fme_errors", "0x1\n");
 	assert_int_equal(table.fpgaObjectWrite64(inner, 7, 0), FPGA_EXCEPTION);
 	assert_int_equal(try_name("errors/fme_errors", 0), FPGA_OK);
 	destroy(inner);

@@ -48,7 +48,7 @@ static ssize_t driver_pwrite(int fd, const void *data, size_t len, off_t off)
 	fclose(f);
 	if (!strstr(path, "inject") && strtoull(has, NULL, 0) != strtoull(driver.last, NULL, 0))
 		return -EINVAL;
-	fake_tree_text(name, "0x0\n");
+	put_text(name, "0x0\n");
 	return (ssize_t)len;
 }
 
@@ -83,18 +83,18 @@ static void make_fme(void)
 		char path[200];
 
 		snprintf(path, sizeof(path), ERRORS "/%s", zero[i]);
-		fake_tree_text(path, "0x0\n");
+		put_text(path, "0x0\n");
 	}
-	fake_tree_text(ERRORS "/pcie0_errors", "0x8000000000000001\n");
-	fake_tree_text(ERRORS "/fme_errors", "0x4\n");
-	fake_tree_text(ERRORS "/inject_errors", "0x2\n");
-	fake_tree_text(ERRORS "/revision", "0\n"); /* none of these is a register */
-	fake_tree_text(ERRORS "/uevent", "");
-	fake_tree_text(ERRORS "/clear", "0\n");
-	fake_tree_text(ERRORS "/.hidden", "0x1\n");
-	fake_tree_text(ERRORS "/power/control", "auto\n");
-	fake_tree_link(ERRORS "/device", "../../dfl-port.0");
-	fake_tree_link(ERRORS "/linked", "fme_errors");
+	put_text(ERRORS "/pcie0_errors", "0x8000000000000001\n");
+	put_text(ERRORS "/fme_errors", "0x4\n");
+	put_text(ERRORS "/inject_errors", "0x2\n");
+	put_text(ERRORS "/revision", "0\n"); /* none of these is a register */
+	put_text(ERRORS "/uevent", "");
+	put_text(ERRORS "/clear", "0\n");
+	put_text(ERRORS "/.hidden", "0x1\n");
+	put_text(ERRORS "/power/control", "auto\n");
+	put_link(ERRORS "/device", "../../dfl-port.0");
+	put_link(ERRORS "/linked", "fme_errors");
 }
 
 static uint32_t find(struct token *t, const char *name)
@@ -159,13 +159,13 @@ static void folders_inside(void **state)
 	uint32_t n;
 
 	(void)state;
-	fake_tree_text(ERRORS "/b/errors", "0x1\n");
-	fake_tree_text(ERRORS "/a/x/first_error", "0x2\n");
-	fake_tree_text(ERRORS "/c", "0x3\n");
+	put_text(ERRORS "/b/errors", "0x1\n");
+	put_text(ERRORS "/a/x/first_error", "0x2\n");
+	put_text(ERRORS "/c", "0x3\n");
 	for (int i = 0; i < 8; i++)
 		strncat(deep, "/deeper", sizeof(deep) - strlen(deep) - 1);
 	strncat(deep, "/error", sizeof(deep) - strlen(deep) - 1);
-	fake_tree_text(deep, "0x4\n"); /* too deep to be looked for */
+	put_text(deep, "0x4\n"); /* too deep to be looked for */
 	assert_int_equal(errors_count(&t.dev, &n), 0);
 	assert_int_equal(n, 3);
 	assert_int_equal(find(&t, "a/x/first_error"), 0);
@@ -207,7 +207,7 @@ static void errors_that_come_meanwhile(void **state)
 	assert_int_equal(table.fpgaClearError(&t, n), FPGA_OK);
 	assert_int_equal(driver.writes, 3);
 	assert_int_equal(value(&t, "fme_errors"), 0);
-	fake_tree_text(ERRORS "/fme_errors", "0x4\n");
+	put_text(ERRORS "/fme_errors", "0x4\n");
 	driver.refuse = 100;
 	driver.writes = 0;
 	assert_int_equal(table.fpgaClearError(&t, n), FPGA_BUSY);
@@ -220,13 +220,13 @@ static void all_cleared(void **state)
 
 	(void)state;
 	make_fme();
-	fake_tree_text(ERRORS "/errors", "rubbish\n"); /* keeps none of the others */
+	put_text(ERRORS "/errors", "rubbish\n"); /* keeps none of the others */
 	assert_int_equal(table.fpgaClearAllErrors(&t), FPGA_EXCEPTION);
 	assert_non_null(strstr(said, "errors/errors"));
 	assert_int_equal(value(&t, "pcie0_errors"), 0);
 	assert_int_equal(value(&t, "inject_errors"), 0);
 	assert_int_equal(value(&t, "fme_errors"), 0);
-	fake_tree_delete(ERRORS "/errors");
+	take_away(ERRORS "/errors");
 	assert_int_equal(table.fpgaClearAllErrors(&t), FPGA_OK);
 }
 
@@ -248,7 +248,7 @@ static void what_the_driver_answers(void **state)
 		assert_non_null(strstr(said, "errors/fme_errors"));
 	}
 	assert_non_null(strstr(said, "uid"));
-	fake_tree_mode(ERRORS "/fme_errors", 0444);
+	put_mode(ERRORS "/fme_errors", 0444);
 	assert_int_equal(table.fpgaClearError(&t, find(&t, "fme_errors")), FPGA_NO_ACCESS);
 	assert_non_null(strstr(said, "can only be read"));
 }
@@ -279,14 +279,14 @@ static void texts_of_all_kinds(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		fake_tree_text(CARD_PORT "/errors/errors", cases[i].text);
+		put_text(CARD_PORT "/errors/errors", cases[i].text);
 		v = 7;
 		assert_int_equal(table.fpgaReadError(&t, 0, &v), cases[i].want);
 		assert_int_equal(v, cases[i].want == FPGA_OK ? cases[i].value : 7);
 	}
 	assert_non_null(huge);
 	memset(huge, '1', 1 << 20);
-	fake_tree_file(CARD_PORT "/errors/errors", huge, 1 << 20);
+	put_bytes(CARD_PORT "/errors/errors", huge, 1 << 20);
 	assert_int_equal(table.fpgaReadError(&t, 0, &v), FPGA_EXCEPTION);
 	free(huge);
 }
@@ -307,7 +307,7 @@ static void none_and_gone(void **state)
 	assert_int_equal(errors_count(&t.dev, &n), 0);
 	assert_int_equal(n, 0);
 	assert_int_equal(table.fpgaGetErrorInfo(&t, 0, &info), FPGA_NOT_SUPPORTED);
-	fake_tree_delete(CARD_PORT);
+	take_away(CARD_PORT);
 	assert_int_equal(table.fpgaReadError(&t, 0, &v), FPGA_NOT_FOUND);
 	assert_non_null(strstr(said, "dfl-port.0 of 0000:b1:00.0 is no longer there"));
 	assert_int_equal(table.fpgaClearAllErrors(&t), FPGA_NOT_FOUND);
@@ -321,10 +321,10 @@ static void another_card(void **state)
 
 	(void)state;
 	make_fme();
-	fake_tree_delete("/sys/class/fpga_region/region0");
-	fake_tree_text("/sys/devices/pci0000:00/0000:b2:00.0/fpga_region/region0/dfl-fme.0/errors/fme_errors",
+	take_away("/sys/class/fpga_region/region0");
+	put_text("/sys/devices/pci0000:00/0000:b2:00.0/fpga_region/region0/dfl-fme.0/errors/fme_errors",
 		       "0x1\n");
-	fake_tree_link("/sys/class/fpga_region/region0",
+	put_link("/sys/class/fpga_region/region0",
 		       "../../devices/pci0000:00/0000:b2:00.0/fpga_region/region0");
 	assert_int_equal(table.fpgaReadError(&t, 2, &v), FPGA_NOT_FOUND);
 	assert_int_equal(table.fpgaClearAllErrors(&t), FPGA_NOT_FOUND);
@@ -342,7 +342,7 @@ static void too_many(void **state)
 		char path[200];
 
 		snprintf(path, sizeof(path), ERRORS "/e%03d", i);
-		fake_tree_text(path, "0x0\n");
+		put_text(path, "0x0\n");
 	}
 	assert_int_equal(errors_count(&t.dev, &n), -E2BIG);
 	assert_int_equal(table.fpgaReadError(&t, 0, &v), FPGA_EXCEPTION);

@@ -67,7 +67,7 @@ static void odd_names(void **state)
 		char path[200], name[64];
 
 		snprintf(path, sizeof(path), CARD_FME "/odd/%s", names[i]);
-		fake_tree_text(path, names[i]);
+		put_text(path, names[i]);
 		snprintf(name, sizeof(name), "odd/%s", names[i]);
 		is_text(from_token(name, 0), names[i]);
 		snprintf(name, sizeof(name), "odd/%s%s", names[i], "-not");
@@ -111,7 +111,7 @@ static void patterns(void **state)
 	is_text(from_token("[b]itstream_i?", FPGA_OBJECT_GLOB), "0x501020222df1b7a\n");
 	assert_int_equal(try_name("hwmon/*/fan*", FPGA_OBJECT_GLOB), FPGA_NOT_FOUND);
 	assert_int_equal(try_name("dev/*", FPGA_OBJECT_GLOB), FPGA_NOT_FOUND);
-	fake_tree_text(CARD_FME "/.dot", "x");
+	put_text(CARD_FME "/.dot", "x");
 	assert_int_equal(try_name("?dot", FPGA_OBJECT_GLOB), FPGA_NOT_FOUND);
 
 	o = from_token("hwmon/*/*_input", FPGA_OBJECT_GLOB);
@@ -134,11 +134,11 @@ static void patterns(void **state)
 static void deep_patterns(void **state)
 {
 	(void)state;
-	fake_tree_text(CARD_FME "/a/b/c/d/e/five", "5");
-	fake_tree_text(CARD_FME "/a/b/c/d/e/f/six", "6");
-	fake_tree_text(CARD_FME "/a/x/same", "near");
-	fake_tree_text(CARD_FME "/a/y/same", "second");
-	fake_tree_text(CARD_FME "/a/b/c/same", "far");
+	put_text(CARD_FME "/a/b/c/d/e/five", "5");
+	put_text(CARD_FME "/a/b/c/d/e/f/six", "6");
+	put_text(CARD_FME "/a/x/same", "near");
+	put_text(CARD_FME "/a/y/same", "second");
+	put_text(CARD_FME "/a/b/c/same", "far");
 	is_text(from_token("hwmon/**/temp1_input", FPGA_OBJECT_GLOB), "45000\n");
 	is_text(from_token("**/temp1_input", FPGA_OBJECT_GLOB), "45000\n");
 	is_text(from_token("**/fme_errors", FPGA_OBJECT_GLOB), "0x4\n");
@@ -161,7 +161,7 @@ static void thousand(void **state)
 
 		snprintf(path, sizeof(path), CARD_FME "/many/item%03d", (i * 7) % 1000);
 		snprintf(text, sizeof(text), "%d", (i * 7) % 1000);
-		fake_tree_text(path, text);
+		put_text(path, text);
 	}
 	o = from_token("many/item*", FPGA_OBJECT_GLOB);
 	assert_int_equal(size_of(o), 1000);
@@ -183,19 +183,19 @@ static void too_much(void **state)
 		char path[200];
 
 		snprintf(path, sizeof(path), CARD_FME "/many/f%d/x", i);
-		fake_tree_text(path, "");
+		put_text(path, "");
 	}
 	assert_int_equal(try_name("many/*/x", FPGA_OBJECT_GLOB), FPGA_INVALID_PARAM);
 	assert_non_null(strstr(said, "more than can be loaded at once"));
 	assert_int_equal(try_name("many", FPGA_OBJECT_RECURSE_ALL), FPGA_INVALID_PARAM);
 	assert_int_equal(try_name("many", 0), FPGA_OK);
-	fake_tree_delete(CARD_FME "/many");
+	take_away(CARD_FME "/many");
 	assert_non_null(big);
 	for (size_t i = 0; i <= OBJECT_MAX_BYTES / OBJECT_MAX_ATTRIBUTE; i++) {
 		char path[200];
 
 		snprintf(path, sizeof(path), CARD_FME "/many/b%zu", i);
-		fake_tree_file(path, big, OBJECT_MAX_ATTRIBUTE);
+		put_bytes(path, big, OBJECT_MAX_ATTRIBUTE);
 	}
 	free(big);
 	assert_int_equal(try_name("many/*", FPGA_OBJECT_GLOB), FPGA_INVALID_PARAM);
@@ -272,10 +272,10 @@ static void deep_trees(void **state)
 	for (int i = 0; i < 40; i++)
 		strncat(path, "/d", sizeof(path) - strlen(path) - 1);
 	strncat(path, "/leaf", sizeof(path) - strlen(path) - 1);
-	fake_tree_text(path, "leaf");
+	put_text(path, "leaf");
 	for (int i = 0; i < 12; i++) /* too long for any path of ours */
 		strncat(path, "-and-so-on-", sizeof(path) - strlen(path) - 1);
-	fake_tree_text(path, "long");
+	put_text(path, "long");
 	o = from_token("deep", FPGA_OBJECT_RECURSE_ALL);
 	while (size_of(o)) {
 		inner = child(o, 0);
