@@ -19,11 +19,12 @@
 
 /* Folders end with a slash, links with an at sign. */
 static const char *const tree[] = {
-	"a/", "a/b/", "a/b/c/", "a/b/c/d/", "a/b/c/d/e/", "a/b/c/d/e/f/", "a/b/c/d/e/f/deep", "a/b/x", "a/b/y",
-	"a/link@", "a/x", "a/z*", "bitstream_id", "dev", "empty/", "errors/", "errors/[odd]", "errors/\\",
-	"errors/first_error", "errors/fme_errors", "errors/\xff", "hwmon/", "hwmon/hwmon0/", "hwmon/hwmon0/device@",
-	"hwmon/hwmon0/temp1_input", "hwmon/hwmon0/temp2_input", "hwmon/hwmon1/", "hwmon/hwmon1/temp1_input",
-	"subsystem@", ".hidden",
+	"a/", "a/b/", "a/b/c/", "a/b/c/d/", "a/b/c/d/e/", "a/b/c/d/e/f/", "a/b/c/d/e/f/deep",
+	"a/b/x", "a/b/y", "a/link@", "a/x", "a/z*", "bitstream_id", "dev", "empty/", "errors/",
+	"errors/[odd]", "errors/\\", "errors/first_error", "errors/fme_errors", "errors/\xff",
+	"hwmon/", "hwmon/hwmon0/", "hwmon/hwmon0/device@", "hwmon/hwmon0/temp1_input",
+	"hwmon/hwmon0/temp2_input", "hwmon/hwmon1/", "hwmon/hwmon1/temp1_input", "subsystem@",
+	".hidden",
 };
 
 #define NUM_TREE (sizeof(tree) / sizeof(tree[0]))
@@ -131,7 +132,8 @@ static void check_finds(const struct finds *f, const char *base)
 		const char *path = f->list[i].path;
 		char mark;
 
-		if (!lookup(path, &mark) || mark == '@' || strstr(path, "..") || strncmp(path, base, strlen(base)))
+		if (!lookup(path, &mark) || mark == '@' || strstr(path, "..") ||
+		    strncmp(path, base, strlen(base)))
 			abort();
 		if (i && strcmp(path, f->list[i - 1].path) == 0)
 			abort();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the parts of the local plugin need of the rest of it, and a card of two ports as the kernel's driver shows it. */
+/* What the parts of the local plugin need of the rest of it, and a card of two ports as the kernel's
+ * driver shows it. */
 #ifndef TESTS_UNIT_LOCAL_HOST_H
 #define TESTS_UNIT_LOCAL_HOST_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The local plugin's sysobjects over a fake card: its FME has some attributes, sensors, and links that lead elsewhere. */
+/* The local plugin's sysobjects over a fake card: its FME has some attributes, sensors, and links that
+ * lead elsewhere. */
 #ifndef TESTS_UNIT_OBJECTS_RIG_H
 #define TESTS_UNIT_OBJECTS_RIG_H
 

@@ -156,7 +156,7 @@ static void read_anew(void **state)
 	destroy(o);
 }
 
-/* sysfs takes a value anew each time; a plain file keeps what is behind it, so each text here has its length. */
+/* sysfs takes a value anew each time; a plain file keeps what is behind it: each text here has its length. */
 static void written(void **state)
 {
 	uint64_t v = 0x1122334455667788;

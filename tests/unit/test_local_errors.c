@@ -352,9 +352,15 @@ static void too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RIGGED(named_and_in_order), RIGGED(folders_inside),	     RIGGED(cleared),
-		RIGGED(all_cleared),	    RIGGED(errors_that_come_meanwhile), RIGGED(what_the_driver_answers),
-		RIGGED(texts_of_all_kinds), RIGGED(none_and_gone),	     RIGGED(another_card),
+		RIGGED(named_and_in_order),
+		RIGGED(folders_inside),
+		RIGGED(cleared),
+		RIGGED(all_cleared),
+		RIGGED(errors_that_come_meanwhile),
+		RIGGED(what_the_driver_answers),
+		RIGGED(texts_of_all_kinds),
+		RIGGED(none_and_gone),
+		RIGGED(another_card),
 		RIGGED(too_many),
 	};
 

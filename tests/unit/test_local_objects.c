@@ -59,8 +59,8 @@ static void names_that_are_none(void **state)
 
 static void odd_names(void **state)
 {
-	static const char *const names[] = { "a b", "a\nb", "a*b", "a?b", "[a]", "a\\b", "-", "\xff\xfe", "a'b\"c",
-					     "%s%n" };
+	static const char *const names[] = { "a b", "a\nb", "a*b", "a?b", "[a]", "a\\b", "-", "\xff\xfe",
+					     "a'b\"c", "%s%n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -146,9 +146,10 @@ static void deep_patterns(void **state)
 	is_text(from_token("a/**/same", FPGA_OBJECT_GLOB), "near"); /* the first of the nearest */
 	assert_int_equal(try_name("**/six", FPGA_OBJECT_GLOB), FPGA_NOT_FOUND);
 	is_text(from_token("a/**/six", FPGA_OBJECT_GLOB), "6");
-	assert_int_equal(try_name("**/bitstream_id", FPGA_OBJECT_GLOB), FPGA_NOT_FOUND); /* one folder at least */
-	is_text(from_token("a**/b/c/sa**", FPGA_OBJECT_GLOB), "far");		    /* no part of its own */
-	assert_int_equal(try_name("hwmon/**", FPGA_OBJECT_GLOB), FPGA_OK);		    /* nothing behind it: "*" */
+	/* One folder at least. Not a part of its own, or with nothing behind it, it is "*". */
+	assert_int_equal(try_name("**/bitstream_id", FPGA_OBJECT_GLOB), FPGA_NOT_FOUND);
+	is_text(from_token("a**/b/c/sa**", FPGA_OBJECT_GLOB), "far");
+	assert_int_equal(try_name("hwmon/**", FPGA_OBJECT_GLOB), FPGA_OK);
 }
 
 static void thousand(void **state)
@@ -286,8 +287,8 @@ static void deep_trees(void **state)
 	assert_int_equal(levels, OBJECT_MAX_DEPTH);
 	assert_true(is_container(o));
 	destroy(o);
-	is_text(from_token("deep/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/leaf",
-			   0), "leaf");
+	is_text(from_token("deep/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/"
+			   "d/d/d/d/d/d/d/d/leaf", 0), "leaf");
 }
 
 int main(void)
