@@ -31,6 +31,9 @@ static const struct command commands[] = {
 	  "gives what `opae bind` has taken back as it was", cmd_release },
 	{ "plugins", "[--json]", "the plugins, their state, and the configuration in force",
 	  cmd_plugins },
+	{ "errors", "[--clear] [--json] [ADDRESS] [GUID] [OBJECT]",
+	  "the error registers of devices and accelerators; --clear clears them, and shows what was.\n"
+	  "        Exit code 1 when there are errors, or after --clear still are", cmd_errors },
 	{ "emu", "start [--name NAME] [--board BOARD] [--afu AFU,...] [--mmio trap|map] "
 		 "[--faults FAULT,...]",
 	  "an emulated card of this user; card0, with board nlb0, unless told otherwise", cmd_emu },
