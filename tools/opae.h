@@ -67,5 +67,6 @@ int cmd_doctor(int argc, char *argv[]);
 int cmd_bind(int argc, char *argv[]);
 int cmd_release(int argc, char *argv[]);
 int cmd_bench(int argc, char *argv[]);
+int cmd_clock(int argc, char *argv[]);
 
 #endif
