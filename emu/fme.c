@@ -263,8 +263,10 @@ static void pr_control(struct block *b, uint64_t value)
 	uint64_t ctrl = value & (PR_RESET | UINT64_C(7) << 7 | PR_START | PR_COMPLETE);
 	struct fme *f = b->state;
 
-	if (ctrl & PR_RESET)
+	if (ctrl & PR_RESET) {
 		ctrl |= PR_ACK;
+		block_put64(b, PR_STATUS, PR_CREDITS); /* Linux waits for it to be idle */
+	}
 	if ((ctrl & PR_START) && !(block_get64(b, PR_CTRL) & PR_START))
 		f->bytes = 0;
 	block_put64(b, PR_CTRL, ctrl);

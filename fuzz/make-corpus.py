@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the corpora of dfl, inventory, client and dev: what the layouts' own documents call right, and each
-thing in them that is most easily wrong. Run it after a target's input format has changed.
+"""Writes the corpora of dfl, inventory, client, dev and gbs: what the layouts' own documents call right, and
+each thing in them that is most easily wrong. Run it after a target's input format has changed.
 
     fuzz/make-corpus.py fuzz/corpus"""
+import json
 import struct
 import sys
 from pathlib import Path
@@ -166,8 +167,48 @@ DEV = {
     "container cut": described(2, 64, 0, iova_ranges((0, 1), says=0xffffffff)),
 }
 
+# ---- gbs: a file ----
+
+GUIDS = ("e9a1ca2d-c0de-4d5a-9c3f-00000000a001", "D8424DC4-A4A3-C413-F89E-433683F9040B")
+
+
+def gbs(metadata, says=None, payload=b"bits"):
+    text = metadata if isinstance(metadata, bytes) else json.dumps(metadata).encode()
+    return b"XeonFPGA\xb7GBSv001" + struct.pack("<I", len(text) if says is None else says) + text + payload
+
+
+def image(top=(), **more):
+    fields = {key.replace("_", "-"): value for key, value in more.items()}
+    return {"version": 1, **dict(top),
+            "afu-image": {"magic-no": 488605312, "interface-uuid": GUIDS[0], **fields}}
+
+
+def cluster(guid=GUIDS[1], **more):
+    return {"accelerator-type-uuid": guid, **more}
+
+
+GBS = {
+    "whole": gbs(image({"platform-name": "DCP"}, power=12, clock_frequency_high=312,
+                       clock_frequency_low=156.25,
+                       accelerator_clusters=[cluster(name="nlb", total_contexts=1)])),
+    "several": gbs(image(accelerator_clusters=[cluster(), cluster(GUIDS[0], name="\u00e9\"\\")])),
+    "no metadata": gbs(b""),
+    "least": gbs(image()),
+    "auto": gbs(image(clock_frequency_high="auto-300", clock_frequency_low="auto")),
+    "types": gbs(image(power="1", clock_frequency_high=[], accelerator_clusters={"0": None})),
+    "deep": gbs(b"[" * 40 + b"]" * 40),
+    "apostrophes": gbs(b"{'a\"': 1, 'b': 1, 'b': \"'\"}"),
+    "twice": gbs(b'{"afu-image": {}, "afu-image": {"a:": "\\":", "b": 1}}'),
+    "control": gbs(image({"platform-name": "\x1b[2J\0"})),
+    "too long": gbs(image(), says=0xffffffff),
+    "no payload": gbs(image(), payload=b""),
+    "no UTF-8": gbs(b'{"afu-image": "\xff\xc0\x80"}'),
+    "older format": struct.pack("<I", 0x1d1f8680) + bytes(range(16)) + b"bits",
+}
+
 if __name__ == "__main__":
-    for target, inputs in (("dfl", DFL), ("inventory", INVENTORY), ("client", CLIENT), ("dev", DEV)):
+    for target, inputs in (("dfl", DFL), ("inventory", INVENTORY), ("client", CLIENT), ("dev", DEV),
+                           ("gbs", GBS)):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(exist_ok=True)
         for name, data in inputs.items():

@@ -40,6 +40,18 @@ static const struct command commands[] = {
 	{ "emu", "stop NAME...|--all", "ends them", cmd_emu },
 	{ "emu", "list [--json]", "those that run, and their addresses", cmd_emu },
 	{ "emu", "boards", "what BOARD, AFU and FAULT can be", cmd_emu },
+	{ "load", "[--slot N] [--force] [--skip-clock] [--dry-run] [-y] FILE\n"
+		  "               [ADDRESS] [GUID] [OBJECT]",
+	  "loads a bitstream (GBS): into slot 0 of the device that it is for, unless told otherwise.\n"
+	  "        --force: even while a program uses the slot. --skip-clock: the user clock stays as\n"
+	  "        it is. --dry-run: tells what would be done. -y: does not ask, as where there is no\n"
+	  "        terminal", cmd_load },
+	{ "gbs", "show [--json] FILE", "what a bitstream for partial reconfiguration says of itself",
+	  cmd_gbs },
+	{ "gbs", "make --interface-id GUID --afu-id GUID [--name NAME] [--clock-high MHZ] [--clock-low MHZ]\n"
+		 "               [--power WATTS] [--platform NAME] --payload FILE OUT",
+	  "makes one of what the FPGA takes", cmd_gbs },
+	{ "gbs", "payload FILE OUT", "what the FPGA takes, without the metadata; OUT may be -", cmd_gbs },
 	{ "bench", "local [--json]", "how fast the local path is beside the bare machine",
 	  cmd_bench },
 };

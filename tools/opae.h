@@ -68,5 +68,7 @@ int cmd_bind(int argc, char *argv[]);
 int cmd_release(int argc, char *argv[]);
 int cmd_bench(int argc, char *argv[]);
 int cmd_clock(int argc, char *argv[]);
+int cmd_gbs(int argc, char *argv[]);
+int cmd_load(int argc, char *argv[]);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Error registers: the attributes in the folder errors/ of an FME or a port, in the order of their names. A register's
- * index is its place in that order.
+ * Error registers: the attributes in the folder errors/ of an FME or a port, in the order of their
+ * names. A register's index is its place in that order.
  */
 #ifndef PLUGINS_LOCAL_ERRORS_H
 #define PLUGINS_LOCAL_ERRORS_H

@@ -123,6 +123,8 @@ static void fill(opae_api_adapter_table *t)
 	fill_buffers(t);
 	fill_events(t);
 	fill_manage(t);
+	fill_errors(t);
+	fill_objects(t);
 	fill_clock(t);
 }
 

@@ -307,8 +307,9 @@ fpga_result snapshot_write(const struct snapshot *s, fpga_properties prop)
 	const struct opae_host *host = local_host();
 	fpga_result r = host->props_write(prop, &s->props);
 
-	if (host->size < offsetof(struct opae_host, props_unset) + sizeof(host->props_unset))
-		return r; /* one of before there were reasons */
+	if (host->size < offsetof(struct opae_host, props_unset) + sizeof(host->props_unset) ||
+	    !host->props_unset)
+		return r; /* a host of before there were reasons */
 	for (uint32_t i = 0; i < s->num_notes && r == FPGA_OK; i++)
 		r = host->props_unset(prop, s->notes[i].bits, s->notes[i].text);
 	return r;

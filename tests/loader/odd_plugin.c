@@ -224,8 +224,15 @@ static fpga_result odd_update(fpga_token token, fpga_properties prop)
 	const struct odd_token *t = token;
 	struct opae_props v;
 
+	fpga_result r;
+
 	describe(t, &v);
-	return t->m->host->props_write(prop, &v);
+	r = t->m->host->props_write(prop, &v);
+	for (unsigned int i = 0; i < OPAE_PROPS_REASONS && r == FPGA_OK; i++)
+		r = t->m->host->props_unset(prop, OPAE_PROP_BBS_VERSION, "a reason for something else");
+	if (r == FPGA_OK)
+		r = t->m->host->props_unset(prop, OPAE_PROP_NUM_ERRORS, "nobody has counted them");
+	return r;
 }
 
 static fpga_result odd_from_handle(fpga_handle handle, fpga_properties *prop)

@@ -83,6 +83,30 @@ static void filters_are_an_or_of_ands(void **state)
 		assert_int_equal(fpgaDestroyProperties(&f[i]), FPGA_OK);
 }
 
+/* A plugin's reason for a value that is missing is what who asks for that one gets. */
+static void a_property_that_is_not_set_says_why(void **state)
+{
+	fpga_token token = rig_token(1, FPGA_DEVICE, 0);
+	fpga_properties p;
+	fpga_version version;
+	uint32_t n;
+	uint8_t socket;
+
+	(void)state;
+	assert_int_equal(fpgaGetProperties(token, &p), FPGA_OK);
+	assert_int_equal(fpgaPropertiesGetNumErrors(p, &n), FPGA_NOT_FOUND);
+	assert_non_null(strstr(opaex_error_detail(), "not set: nobody has counted them"));
+	assert_int_equal(fpgaPropertiesGetBBSVersion(p, &version), FPGA_NOT_FOUND);
+	assert_non_null(strstr(opaex_error_detail(), "not set: a reason for something else"));
+	assert_int_equal(fpgaPropertiesGetSocketID(p, &socket), FPGA_NOT_FOUND);
+	assert_null(strstr(opaex_error_detail(), "not set: "));
+	assert_int_equal(fpgaClearProperties(p), FPGA_OK);
+	assert_int_equal(fpgaPropertiesGetNumErrors(p, &n), FPGA_NOT_FOUND);
+	assert_null(strstr(opaex_error_detail(), "not set: "));
+	assert_int_equal(fpgaDestroyProperties(&p), FPGA_OK);
+	assert_int_equal(fpgaDestroyToken(&token), FPGA_OK);
+}
+
 /* Every property is honoured, each by a value that is there and one that is not. */
 static void every_property_filters(void **state)
 {
@@ -446,6 +470,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIGGED(the_count_is_the_true_total),
 		RIGGED(filters_are_an_or_of_ands),
+		RIGGED(a_property_that_is_not_set_says_why),
 		RIGGED(every_property_filters),
 		RIGGED(the_parent_is_the_plugins_word),
 		RIGGED(fields_of_the_two_types_do_not_alias),

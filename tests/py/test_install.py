@@ -220,14 +220,19 @@ def run_consumer(program, installed):
     assert output(program, env=env) == "0 accelerators: success\n"
 
 
-PROGRAMS = ["hello_afu", "hello_events", "hello_fpga", "host_exerciser", "opae", "opae-emu"]
+PROGRAMS = ["fpgaconf", "hello_afu", "hello_events", "hello_fpga", "host_exerciser", "opae", "opae-emu",
+            "userclk"]
+# Those that bear the name of a program of OPAE's end with its code after --help.
+HELP_ENDS_WITH = {"fpgaconf": 1, "userclk": 3}
 
 
 def test_programs_find_the_library_by_themselves(installed):
     """No LD_LIBRARY_PATH, no ldconfig: the prefix may be anywhere."""
     assert sorted(p.name for p in (installed / "bin").iterdir()) == PROGRAMS
     for program in PROGRAMS:
-        assert "usage" in output(installed / "bin" / program, "--help", env={}), program
+        done = subprocess.run([installed / "bin" / program, "--help"], text=True, stdout=subprocess.PIPE,
+                              env={})
+        assert "usage" in done.stdout.lower() and done.returncode == HELP_ENDS_WITH.get(program, 0), program
 
 
 def test_the_cxx_layer_finds_the_library_beside_it(installed, tmp_path):

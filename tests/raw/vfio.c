@@ -5,14 +5,12 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 static void die(const char *what)
@@ -148,37 +146,7 @@ int raw_interrupt(struct raw *r, uint32_t kind)
 	return fd;
 }
 
-bool raw_wait(int event)
-{
-	struct pollfd p = { .fd = event, .events = POLLIN };
-	uint64_t n;
-
-	return poll(&p, 1, 5000) == 1 && read(event, &n, sizeof(n)) == sizeof(n);
-}
-
 int raw_reset(struct raw *r)
 {
 	return ioctl(r->device, VFIO_DEVICE_RESET) ? -errno : 0;
-}
-
-double raw_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static unsigned int cases, failed;
-
-void raw_check(bool good, const char *what)
-{
-	printf("%sok %u - %s\n", good ? "" : "not ", ++cases, what);
-	failed += !good;
-}
-
-int raw_end(void)
-{
-	printf("1..%u\n", cases);
-	return failed != 0;
 }

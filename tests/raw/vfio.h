@@ -6,9 +6,10 @@
 #ifndef RAW_VFIO_H
 #define RAW_VFIO_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "tests/raw/tap.h"
 
 struct raw {
 	int container, group, device;
@@ -27,8 +28,6 @@ int raw_unmap(struct raw *r, uint64_t iova, uint64_t size);
 
 /* An eventfd that the device's first vector signals; kind: VFIO_PCI_MSI_IRQ_INDEX or ..._MSIX_... */
 int raw_interrupt(struct raw *r, uint32_t kind);
-/* Whether it was signalled within 5 s. */
-bool raw_wait(int event);
 int raw_reset(struct raw *r);
 
 static inline uint32_t raw_load32(const struct raw *r, size_t at)
@@ -50,11 +49,5 @@ static inline void raw_store64(struct raw *r, size_t at, uint64_t v)
 {
 	*(volatile uint64_t *)(void *)(r->bar0 + at) = v;
 }
-
-double raw_now_us(void);
-
-/* One line of TAP. raw_end prints the plan; 0 if all were good. */
-void raw_check(bool good, const char *what);
-int raw_end(void);
 
 #endif

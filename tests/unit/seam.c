@@ -10,6 +10,7 @@ static _Thread_local bool armed; /* only the thread under test fails; a server b
 static atomic_bool all_armed, failed;
 static atomic_int until_failure;
 static int failure;
+static const struct sys_ops *under = &sys_kernel;
 
 static bool fails(void)
 {
@@ -22,7 +23,7 @@ static bool fails(void)
 #define FAILING(name, result, params, args)                                                        \
 	static result failing_##name params                                                        \
 	{                                                                                          \
-		return fails() ? -failure : sys_kernel.name args;                                  \
+		return fails() ? -failure : under->name args;                                  \
 	}
 
 FAILING(open, int, (const char *p, int f, mode_t m), (p, f, m))
@@ -48,11 +49,16 @@ FAILING(access, int, (const char *p, int m), (p, m))
 FAILING(dup_over, int, (int from, int fd), (from, fd))
 FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
 
+void seam_over(const struct sys_ops *ops)
+{
+	under = ops ? ops : &sys_kernel;
+}
+
 const struct sys_ops *seam_table(void)
 {
 	static struct sys_ops ops;
 
-	ops = sys_kernel;
+	ops = *under;
 	ops.open = failing_open;
 	ops.ioctl = failing_ioctl;
 	ops.readlink = failing_readlink;

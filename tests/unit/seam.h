@@ -7,7 +7,9 @@
 
 #include "base/sys.h"
 
-/* The kernel's table, but for the call that seam_arm() names. */
+/* What the table stands on, before it is asked for; NULL: the kernel's. It must stay. */
+void seam_over(const struct sys_ops *ops);
+/* That table, but for the call that seam_arm() names. */
 const struct sys_ops *seam_table(void);
 
 /* The n-th call from now on fails: this thread's, or any thread's. */

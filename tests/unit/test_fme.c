@@ -243,6 +243,7 @@ static uint64_t reconfigure(unsigned int region, uint64_t high, uint64_t low, un
 	assert_int_equal(block_get64(&fme, 0x4008) & 0x10, 0x10);
 	put_in(&fme, 0x4008, 0);
 	assert_int_equal(block_get64(&fme, 0x4008) & 0x10, 0);
+	assert_int_equal(block_get64(&fme, 0x4010) >> 16 & 1, 0); /* idle; the kernel waits 8 s for it */
 	put_in(&fme, 0x4020, UINT64_MAX); /* old errors go */
 	ctrl = (uint64_t)region << 7 | 1u << 12;
 	put_in(&fme, 0x4008, ctrl);

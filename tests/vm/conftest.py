@@ -10,18 +10,35 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import dfl  # noqa: E402
 import fetch  # noqa: E402
 import rig  # noqa: E402
+
+KERNEL = os.environ.get("OPAEX_VM_KERNEL", "stock")
+
+
+def need(what, *makers):
+    """Calls them one after the other, or skips."""
+    try:
+        for maker in makers:
+            maker()
+    except fetch.Unavailable as e:
+        if os.environ.get("OPAEX_VM") == "require":
+            raise
+        pytest.skip(f"{what}: {e}")
 
 
 @pytest.fixture(scope="session")
 def vm():
     """Machine, if it can run here."""
-    try:
-        fetch.qemu()
-        fetch.KERNELS[os.environ.get("OPAEX_VM_KERNEL", "stock")]()
-    except fetch.Unavailable as e:
-        if os.environ.get("OPAEX_VM") == "require":
-            raise
-        pytest.skip(f"no virtual machine: {e}")
+    need("no virtual machine", fetch.qemu, fetch.KERNELS[KERNEL])
     return rig.Machine
+
+
+@pytest.fixture(scope="session")
+def dfl_vm(vm):
+    """The same, if its kernel can have the DFL driver: Machine(dfl=True)."""
+    if KERNEL != "stock":
+        pytest.skip(f"the DFL driver is built for Debian's kernel alone, not for {KERNEL}")
+    need("no DFL driver", lambda: dfl.modules(fetch.stock_kernel()))
+    return vm

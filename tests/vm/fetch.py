@@ -210,11 +210,15 @@ def qemu(renew=False):
     return made("qemu", recipe("qemu", FIRMWARE, 1), make_qemu, renew)
 
 
+def bookworm():
+    """Where Debian 12's kernel, its headers and its source are."""
+    debian, security = mirrors(release())
+    return [f"{debian} bookworm main"] + ([f"{security} bookworm-security main"] if security else [])
+
+
 def make_stock(work):
     say("fetching Debian 12's kernel (once)")
-    debian, security = mirrors(release())
-    lines = [f"{debian} bookworm main"] + ([f"{security} bookworm-security main"] if security else [])
-    apt = Apt(work / "apt", lines)
+    apt = Apt(work / "apt", bookworm())
     plan = {n: v for n, v in apt.plan("linux-image-amd64").items() if re.match(r"linux-image-\d", n)}
     for deb in apt.download(plan):
         subprocess.run(["dpkg-deb", "-x", deb, work / "root"], check=True)

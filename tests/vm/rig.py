@@ -21,6 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import dfl as dfl_driver
 import fetch
 from image import Image
 
@@ -87,13 +88,16 @@ class Results(dict):
 
 
 class Machine:
-    """One boot. cards: {name: options of opae-emu}; append: more of the kernel's command line."""
+    """One boot. cards: {name: options of opae-emu}; append: more of the kernel's command line.
 
-    def __init__(self, kernel=None, edu=False, cards=None, igb=False, hugepages=0, memory_mib=1024,
-                 cpus=2, append="", accel=None):
+    dfl: the kernel's driver of FPGA cards is loaded, and takes the cards that `bind` gives it."""
+
+    def __init__(self, kernel=None, edu=False, cards=None, igb=False, dfl=False, hugepages=0,
+                 memory_mib=1024, cpus=2, append="", accel=None):
         self.kernel_name = kernel or os.environ.get("OPAEX_VM_KERNEL", "stock")
         self.qemu = fetch.qemu()
         self.kernel = fetch.KERNELS[self.kernel_name]()
+        self.dfl_modules = dfl_driver.modules(self.kernel) if dfl else None
         self.accel = accel or os.environ.get("OPAEX_VM_ACCEL", "tcg")
         self.edu, self.cards, self.igb = edu, dict(cards or {}), igb
         self.hugepages, self.memory_mib, self.cpus = hugepages, memory_mib, cpus
@@ -112,7 +116,8 @@ class Machine:
         return f"0000:{behind.index(device) + 1:02x}:00.0"
 
     def bind(self, device, driver="vfio-pci", owner=0):
-        """Before the first command. `owner` gets the group's node and the device's own, if there is one."""
+        """Before the first command. `owner` gets the device's nodes: of its group and its own, or of dfl-pci,
+        and with these the attributes that can be written."""
         self.bound[self.address(device)] = (driver, owner)
 
     def include(self, *paths):
@@ -189,8 +194,9 @@ class Machine:
         image.text("/rig/signal", (HERE / "guest/signal.sh").read_text(), 0o755)
         image.text("/init", (HERE / "guest/init.sh").read_text(), 0o755)
         image.add(BUILD / "tests/vm/guest/vm-one", "/rig/one")
-        for module in sorted((self.kernel / "modules").iterdir()):
-            image.text(f"/rig/modules/{module.name}", module.read_bytes())
+        for name, modules in (("modules", self.kernel / "modules"), ("dfl", self.dfl_modules)):
+            for module in sorted(modules.iterdir()) if modules else []:
+                image.text(f"/rig/{name}/{module.name}", module.read_bytes())
         plan = {self.address(d): ("none", 0) for d in
                 list(self.cards) + ["edu"] * self.edu + ["igb"] * self.igb} | self.bound
         image.text("/rig/plan", "".join(f"{a} {d} {o}\n" for a, (d, o) in plan.items()))

@@ -86,6 +86,20 @@ def kernel_bundle(root, out, modules):
         (out / "modules" / f"{number:02}-{name}.ko").write_bytes(text)
 
 
+def source_files(deb, wanted, folder):
+    """Some files and folders of a source package, which holds one packed tar file."""
+    folder.mkdir()
+    outer = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
+    inner = subprocess.Popen(["tar", "-xO", "--wildcards", "./usr/src/linux-source-*.tar.xz"],
+                             stdin=outer.stdout, stdout=subprocess.PIPE)
+    outer.stdout.close()
+    subprocess.run(["tar", "-xJ", "-C", folder, "--strip-components=1", "--wildcards",
+                    *(f"*/{w}" for w in wanted)], stdin=inner.stdout, check=True)
+    inner.stdout.close()
+    if inner.wait() or outer.wait():
+        raise RuntimeError(f"{deb.name} could not be unpacked")
+
+
 def build_kernel(deb, config, source, out):
     """An own kernel: the package holds a tar file, which becomes vmlinux without symbols."""
     source.mkdir()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the front ends share that bear the names of OPAE's own programs: how a person chooses a device, and how they
- * say what went wrong.
+ * What the front ends share that bear the names of OPAE's own programs: how a person chooses a device,
+ * and how they say what went wrong.
  */
 #ifndef TOOLS_COMPAT_ARGS_H
 #define TOOLS_COMPAT_ARGS_H
@@ -18,10 +18,10 @@ struct compat_address {
 };
 
 /*
- * Takes out of argv the words that choose a device: -S, -B, -D, -F or --segment, --bus, --device, --function with a
- * number (decimal, or hexadecimal after 0x; "-B 1", "-B1", "--bus 1", "--bus=1"), and a free word that is an address,
- * [ssss:]bb:dd.f, which is all four, segment 0 when it names none. Of a part that is given twice the last one counts.
- * The words after "--" are left alone.
+ * Takes out of argv the words that choose a device: -S, -B, -D, -F or --segment, --bus, --device,
+ * --function with a number (decimal, or hexadecimal after 0x; "-B 1", "-B1", "--bus 1", "--bus=1"), and
+ * a free word that is an address, [ssss:]bb:dd.f, which is all four, segment 0 when it names none. Of a
+ * part that is given twice the last one counts. The words after "--" are left alone.
  *
  * What is left is in *argc and argv, in its order, with argv[0] and the NULL at the end.
  *
@@ -35,7 +35,7 @@ fpga_result compat_filter(fpga_properties filter, const struct compat_address *a
 /* A line on standard error that begins with the program's name. */
 void compat_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* True: r is FPGA_OK. Otherwise complains of what was tried, with the code's name and the library's reason. */
+/* True: r is FPGA_OK. Otherwise complains of what was tried, with the code's name and the reason. */
 bool compat_ok(fpga_result r, const char *what);
 
 /* What -v of each program prints: its name, our version, and that of the API. */

@@ -33,8 +33,9 @@ mounts() {
 	ip link set lo up 2>/dev/null
 }
 
+# modules FOLDER
 modules() {
-	for m in /rig/modules/*.ko; do
+	for m in "$1"/*.ko; do
 		[ -e "$m" ] || continue
 		# Virtual functions can only be had if vfio-pci was told so when it was loaded.
 		case "$m" in
@@ -55,12 +56,31 @@ port() {
 	fail "there is no port for results"
 }
 
-# bind ADDRESS DRIVER OWNER: as production does it, by driver_override; OWNER gets the group's node.
+# The driver that knows FPGAs by their ids takes none by itself while it is loaded: some are for others.
+dfl_modules() {
+	[ -d /rig/dfl ] || return
+	echo 0 >/sys/bus/pci/drivers_autoprobe
+	modules /rig/dfl
+	echo 1 >/sys/bus/pci/drivers_autoprobe
+}
+
+# give_dfl DEVICE OWNER: the nodes, and what a udev rule gives as well.
+give_dfl() {
+	for r in "$1"/fpga_region/region*/dfl-*.*; do
+		[ -e "/dev/${r##*/}" ] || continue
+		chown "$2" "/dev/${r##*/}"
+		find "$r/" -type f -perm -u+w ! -path '*/power/*' ! -name uevent ! -name driver_override \
+			-exec chown "$2" {} +
+	done
+}
+
+# bind ADDRESS DRIVER OWNER: as production does it, by driver_override where a driver does not know the
+# device by its id; OWNER gets the nodes.
 bind() {
 	dev=/sys/bus/pci/devices/$1
 	[ -d "$dev" ] || fail "there is no device $1"
 	[ "$2" = none ] && return
-	echo "$2" >"$dev/driver_override"
+	[ "$2" = dfl-pci ] || echo "$2" >"$dev/driver_override"
 	[ -e "$dev/driver" ] && echo "$1" >"$dev/driver/unbind"
 	echo "$1" >/sys/bus/pci/drivers_probe
 	driver=$(readlink "$dev/driver")
@@ -70,10 +90,12 @@ bind() {
 	for c in "$dev"/vfio-dev/vfio*; do
 		[ -e "/dev/vfio/devices/${c##*/}" ] && chown "$3" "/dev/vfio/devices/${c##*/}"
 	done
+	give_dfl "$dev" "$3"
 }
 
 mounts
-modules
+modules /rig/modules
+dfl_modules
 port
 [ -e /dev/vfio/vfio ] && chmod 666 /dev/vfio/vfio
 [ -e /dev/iommu ] && chmod 666 /dev/iommu

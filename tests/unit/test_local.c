@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The local plugin on a kernel that is made up: what it finds, who may open it, what odd answers do. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/unit/check.h"
+#include "tests/unit/fake-dfl.h"
+#include "tests/unit/local-rig.h"
+#include "tests/unit/seam.h"
+
+/* ---- enumeration ---- */
+
+static void test_properties(void **state)
+{
+	static const fpga_guid nlb0 = { 0xd8, 0x42, 0x4d, 0xc4, 0xa4, 0xa3, 0xc4, 0x13,
+					0xf8, 0x9e, 0x43, 0x36, 0x83, 0xf9, 0x04, 0x0b };
+	struct host_props f = look(FPGA_DEVICE), a = look(FPGA_ACCELERATOR);
+
+	(void)state;
+	assert_int_equal(f.unset | a.unset, 0);
+	assert_int_equal(f.v.num_slots, 1);
+	assert_true(f.v.bbs_id == UINT64_C(0x23000410010310) && f.v.guid[0] == 0x5b);
+	assert_int_equal(f.v.bbs_version.patch, 3);
+	assert_int_equal(f.v.num_errors, 1);
+	assert_int_equal(f.v.interface, FPGA_IFC_DFL);
+	assert_int_equal(f.v.bus, 0xb0);
+	assert_int_equal(f.v.vendor_id, 0x8086);
+	assert_int_equal(f.v.subsystem_device_id, 0x1771);
+	assert_int_equal(a.v.socket_id, 1);
+	assert_memory_equal(a.v.guid, nlb0, sizeof(nlb0));
+	assert_int_equal(a.v.num_mmio, 2);
+	assert_int_equal(a.v.num_interrupts, FAKE_VECTORS);
+	assert_int_equal(a.v.state, FPGA_ACCELERATOR_UNASSIGNED);
+	assert_int_equal(a.v.num_errors, 2);
+	assert_true(a.v.object_id != f.v.object_id);
+}
+
+static int up_full(void **state)
+{
+	(void)state;
+	return local_up(FAKE_CARDS);
+}
+
+static void test_no_file_is_read_twice(void **state)
+{
+	fpga_token all[2 * FAKE_CARDS];
+	char path[160];
+	uint32_t n = 0;
+
+	(void)state;
+	fake_dfl_forget_opens();
+	assert_int_equal(t.enumerate(t.instance, NULL, 0, all, COUNT(all), &n), FPGA_OK);
+	assert_int_equal(n, 2 * FAKE_CARDS);
+	for (uint32_t i = 0; i < n; i++) {
+		struct host_props p;
+
+		assert_int_equal(t.fpgaUpdateProperties(all[i], &p), FPGA_OK);
+		t.fpgaDestroyToken(&all[i]);
+	}
+	if (fake_dfl_most_opens(path, sizeof(path)) != 1)
+		fail_msg("%s was opened more than once", path);
+}
+
+/* What is asked for later is read anew. */
+static void test_properties_are_of_now(void **state)
+{
+	fpga_token token = find(FPGA_ACCELERATOR);
+	struct host_props p;
+
+	(void)state;
+	fake_dfl_put(FAKE_PORT "/afu_id", "00112233445566778899aabbccddeeff\n", 33);
+	assert_int_equal(t.fpgaUpdateProperties(token, &p), FPGA_OK);
+	assert_int_equal(p.v.guid[1], 0x11);
+	t.fpgaDestroyToken(&token);
+}
+
+struct broken {
+	const char *path;
+	fpga_objtype type;
+	uint32_t bits;
+};
+
+static void check_broken(const struct broken *b, const char *what)
+{
+	struct host_props p = look(b->type);
+
+	if ((p.v.valid & b->bits) || !*props_host_why(&p, b->bits))
+		fail_msg("%s %s: valid 0x%x, \"%s\"", b->path, what, p.v.valid & b->bits,
+			 props_host_why(&p, b->bits));
+	/* The others are as they were. */
+	assert_true(p.v.valid & (b->bits == OPAE_PROP_GUID ? OPAE_PROP_OBJECT_ID : OPAE_PROP_GUID));
+	assert_true(p.v.valid & OPAE_PROP_NUM_ERRORS);
+}
+
+static void test_broken_attributes(void **state)
+{
+	static const struct broken files[] = {
+		{ FAKE_PORT "/afu_id", FPGA_ACCELERATOR, OPAE_PROP_GUID },
+		{ FAKE_PORT "/id", FPGA_ACCELERATOR, OPAE_PROP_OBJECT_ID },
+		{ FAKE_FME "/bitstream_id", FPGA_DEVICE, OPAE_PROP_BBS_ID },
+		{ FAKE_FME "/ports_num", FPGA_DEVICE, OPAE_PROP_NUM_SLOTS },
+		{ FAKE_COMPAT_ID, FPGA_DEVICE, OPAE_PROP_GUID },
+		{ "/sys/bus/pci/devices/0000:b0:00.0/vendor", FPGA_DEVICE, OPAE_PROP_VENDOR_ID },
+	};
+	char *huge = malloc(MIB);
+
+	(void)state;
+	assert_non_null(huge);
+	memset(huge, '1', MIB);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		fake_dfl_put(files[i].path, "", 0);
+		check_broken(&files[i], "empty");
+		fake_dfl_put(files[i].path, "\xff\0zz\n", 5);
+		check_broken(&files[i], "rubbish");
+		fake_dfl_put(files[i].path, "0x12junk", 8);
+		check_broken(&files[i], "a number and more");
+		fake_dfl_put(files[i].path, huge, MIB);
+		check_broken(&files[i], "huge");
+		fake_dfl_remove(files[i].path);
+		check_broken(&files[i], "missing");
+		fake_dfl_folder(files[i].path);
+		check_broken(&files[i], "a folder");
+		down(NULL);
+		up(NULL);
+	}
+	free(huge);
+}
+
+/* A card that another program must not open is listed, with the reason. */
+static void test_no_permission(void **state)
+{
+	fpga_token token;
+	fpga_handle h;
+	struct host_props p;
+
+	(void)state;
+	fake.node_errno = EACCES;
+	p = look(FPGA_ACCELERATOR);
+	assert_int_equal(p.v.valid & (OPAE_PROP_STATE | OPAE_PROP_NUM_MMIO), 0);
+	assert_non_null(strstr(props_host_why(&p, OPAE_PROP_STATE), "/dev/dfl-port.0"));
+	assert_true(p.v.valid & OPAE_PROP_GUID);
+	token = find(FPGA_ACCELERATOR);
+	assert_int_equal(t.fpgaOpen(token, &h, 0), FPGA_NO_ACCESS);
+	assert_non_null(strstr(host_detail, "/dev/dfl-port.0"));
+	t.fpgaDestroyToken(&token);
+}
+
+static void test_no_driver(void **state)
+{
+	fpga_token tokens[1];
+	uint32_t n = 7;
+
+	(void)state;
+	fake_dfl_remove("/sys/class/fpga_region");
+	assert_int_equal(t.enumerate(t.instance, NULL, 0, tokens, 1, &n), FPGA_OK);
+	assert_int_equal(n, 0);
+}
+
+static void test_parent(void **state)
+{
+	fpga_token port = find(FPGA_ACCELERATOR), fme = find(FPGA_DEVICE), parent = NULL;
+
+	(void)state;
+	assert_int_equal(t.parent_of(port, &parent), FPGA_OK);
+	assert_true(t.same_token(parent, fme));
+	assert_false(t.same_token(parent, port));
+	t.fpgaDestroyToken(&parent);
+	assert_int_equal(t.parent_of(fme, &parent), FPGA_NOT_FOUND);
+	t.fpgaDestroyToken(&port);
+	t.fpgaDestroyToken(&fme);
+}
+
+/* ---- opening ---- */
+
+static void test_open_alone_and_shared(void **state)
+{
+	fpga_token token = find(FPGA_ACCELERATOR);
+	fpga_handle a, b;
+
+	(void)state;
+	assert_int_equal(t.fpgaOpen(token, &a, 0), FPGA_OK);
+	assert_int_equal(look(FPGA_ACCELERATOR).v.state, FPGA_ACCELERATOR_ASSIGNED);
+	assert_int_equal(look(FPGA_ACCELERATOR).v.num_mmio, 2);
+	assert_int_equal(t.fpgaOpen(token, &b, FPGA_OPEN_SHARED), FPGA_BUSY);
+	assert_int_equal(t.fpgaClose(a), FPGA_OK);
+	assert_int_equal(t.fpgaOpen(token, &a, FPGA_OPEN_SHARED), FPGA_OK);
+	assert_int_equal(t.fpgaOpen(token, &b, FPGA_OPEN_SHARED), FPGA_OK);
+	assert_int_equal(t.fpgaClose(a), FPGA_OK);
+	assert_int_equal(t.fpgaOpen(token, &a, 0), FPGA_BUSY);
+	assert_int_equal(t.fpgaClose(b), FPGA_OK);
+	assert_int_equal(t.fpgaOpen(token, &a, 1 << 5), FPGA_INVALID_PARAM);
+	t.fpgaDestroyToken(&token);
+}
+
+/* Somebody else enumerates at this very moment. */
+static void test_a_look_makes_nothing_busy(void **state)
+{
+	fpga_token token = find(FPGA_ACCELERATOR);
+	fpga_handle h;
+
+	(void)state;
+	fake.busy_looks = 3;
+	assert_int_equal(t.fpgaOpen(token, &h, 0), FPGA_OK);
+	assert_int_equal(t.fpgaClose(h), FPGA_OK);
+	t.fpgaDestroyToken(&token);
+}
+
+/* DMA ends before what it reaches is given back. */
+static void test_order_of_close(void **state)
+{
+	fpga_handle h = open_one(FPGA_ACCELERATOR, 0);
+	void *at = NULL;
+	uint64_t wsid;
+
+	(void)state;
+	memset(fake.order, 0, sizeof(fake.order));
+	assert_int_equal(t.fpgaPrepareBuffer(h, 4096, &at, &wsid, 0), FPGA_OK);
+	assert_int_equal(t.fpgaClose(h), FPGA_OK);
+	assert_string_equal(fake.order, "mruc");
+}
+
+/* ---- what goes wrong ---- */
+
+static void wait_until_dead(const volatile unsigned char *dead)
+{
+	int64_t until = clock_now_ns() + 30 * NS_PER_S;
+
+	while (!*dead && clock_now_ns() < until)
+		usleep(1000);
+	assert_true(*dead);
+}
+
+static void test_card_that_goes(void **state)
+{
+	fpga_token token = find(FPGA_ACCELERATOR);
+	struct opae_mmio_window w;
+	void *at = NULL;
+	uint64_t wsid, v = 0, *regs;
+	struct host_props p;
+	fpga_handle h;
+
+	(void)state;
+	assert_int_equal(t.fpgaOpen(token, &h, 0), FPGA_OK);
+	assert_int_equal(t.fpgaPrepareBuffer(h, 4096, &at, &wsid, 0), FPGA_OK);
+	assert_int_equal(t.fpgaMapMMIO(h, 0, &regs), FPGA_OK);
+	assert_int_equal(t.mmio_window(h, 0, &w), FPGA_OK);
+	fake_dfl_remove("/sys/devices/pci0000:b0/0000:b0:00.0/fpga_region");
+	wait_until_dead(w.dead);
+	assert_true(regs[0] == UINT64_MAX && regs[FAKE_AFU_SIZE / 8 - 1] == UINT64_MAX);
+	assert_int_equal(t.fpgaReadMMIO64(h, 0, 0, &v), FPGA_EXCEPTION);
+	assert_true(v == UINT64_MAX);
+	assert_int_equal(w.gone(h), FPGA_EXCEPTION);
+	assert_non_null(strstr(host_detail, "dfl-port.0 is gone"));
+	fake.maps = 0; /* the kernel's side of them went with the card */
+	assert_int_equal(prepare(h, 4096, 0), FPGA_EXCEPTION);
+	assert_int_equal(t.fpgaReset(h), FPGA_EXCEPTION);
+	assert_int_equal(t.fpgaReleaseBuffer(h, wsid), FPGA_EXCEPTION);
+	assert_int_equal(fake.maps, 0);
+	assert_int_equal(t.fpgaUpdateProperties(token, &p), FPGA_NOT_FOUND);
+	assert_int_equal(t.fpgaClose(h), FPGA_EXCEPTION);
+	assert_int_equal(t.fpgaOpen(token, &h, 0), FPGA_NOT_FOUND);
+	t.fpgaDestroyToken(&token);
+}
+
+/* Of the same name and place, but not the one that was opened: calls must not reach it by the old handle. */
+static void test_card_that_comes_back(void **state)
+{
+	fpga_handle h = open_one(FPGA_ACCELERATOR, 0);
+
+	(void)state;
+	fake_dfl_folder("/sys/devices/new"); /* both at once, so that they are two in any file system */
+	fake_dfl_remove(FAKE_PORT);
+	fake_dfl_move("/sys/devices/new", FAKE_PORT);
+	memset(fake.order, 0, sizeof(fake.order));
+	assert_int_equal(t.fpgaReset(h), FPGA_EXCEPTION);
+	assert_int_equal(t.fpgaClose(h), FPGA_EXCEPTION);
+	assert_string_equal(fake.order, "c");
+}
+
+static void use_all(void)
+{
+	fpga_token all[2] = { 0 };
+	fpga_handle h = NULL;
+	fpga_event_handle e;
+	uint32_t n = 0;
+	void *at = NULL;
+	uint64_t wsid;
+
+	if (t.enumerate(t.instance, NULL, 0, all, 2, &n) != FPGA_OK)
+		return;
+	if (n == 2 && t.fpgaOpen(all[1], &h, 0) == FPGA_OK) {
+		if (t.fpgaPrepareBuffer(h, 100, &at, &wsid, 0) == FPGA_OK)
+			t.fpgaReleaseBuffer(h, wsid);
+		if (t.create_event(t.instance, &e) == FPGA_OK) {
+			t.fpgaRegisterEvent(h, FPGA_EVENT_INTERRUPT, e, 1);
+			t.fpgaDestroyEventHandle(&e);
+		}
+		t.fpgaReset(h);
+		t.fpgaClose(h);
+	}
+	for (uint32_t i = 0; i < n && i < 2; i++)
+		t.fpgaDestroyToken(&all[i]);
+	t.finalize(t.instance);
+}
+
+/*
+ * Each call to the kernel fails once, with each of these: nothing stays behind, and the next use is as ever.
+ */
+static void test_calls_to_the_kernel_that_fail(void **state)
+{
+	static const int errors[] = { EINVAL, ENOMEM, EACCES, EBUSY, EIO, ENODEV, ENOENT, EMFILE };
+	int fds, n;
+
+	(void)state;
+	use_all(); /* what stays open for good is open now */
+	fds = seam_count_fds();
+	for (size_t i = 0; i < COUNT(errors); i++)
+		for (n = 1;; n++) {
+			seam_arm(n, errors[i], false);
+			use_all();
+			if (!seam_failed())
+				break;
+			seam_disarm();
+			fake.maps = 0; /* an unmapping may have been what failed */
+			assert_int_equal(seam_count_fds(), fds);
+		}
+	seam_disarm();
+	assert_true(n > 40);
+	test_properties(NULL);
+}
+
+static void test_configuration(void **state)
+{
+	opae_api_adapter_table other = t;
+
+	(void)state;
+	assert_int_equal(opae_plugin_configure(&other, "{\"device\": 1}"), FPGA_INVALID_PARAM);
+	assert_non_null(strstr(host_detail, "\"device\""));
+	assert_int_equal(opae_plugin_configure(&other, "[]"), FPGA_INVALID_PARAM);
+	assert_int_equal(opae_plugin_configure(&other, "{"), FPGA_INVALID_PARAM);
+	assert_true(t.supports_device(t.instance, "dfl"));
+	assert_false(t.supports_device(t.instance, "vfio"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIGGED(test_properties),
+		cmocka_unit_test_setup_teardown(test_no_file_is_read_twice, up_full, down),
+		RIGGED(test_properties_are_of_now),
+		RIGGED(test_broken_attributes),
+		RIGGED(test_no_permission),
+		RIGGED(test_no_driver),
+		RIGGED(test_parent),
+		RIGGED(test_open_alone_and_shared),
+		RIGGED(test_a_look_makes_nothing_busy),
+		RIGGED(test_order_of_close),
+		RIGGED(test_card_that_goes),
+		RIGGED(test_card_that_comes_back),
+		RIGGED(test_calls_to_the_kernel_that_fail),
+		RIGGED(test_configuration),
+	};
+
+	return RUN(tests);
+}
