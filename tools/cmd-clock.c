@@ -123,8 +123,8 @@ int cmd_clock(int argc, char *argv[])
 		fprintf(stderr, "opae: no such accelerator; `opae list` shows what there is\n");
 		rc = EXIT_NOTHING_FOUND;
 	} else if (n > 1 && (a.high || a.low)) {
-		rc = usage_error("%u accelerators fit, and the clocks of one are set: name it by address, GUID "
-				 "or object id", n);
+		rc = usage_error("%u accelerators fit, and the clocks of one are set: name it by address, "
+				 "GUID or object id", n);
 	} else {
 		rc = all(list, n, &a);
 	}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""opae clock, and userclk as OPAE's: what they take, and what they say where there is no clock. With clocks they
-run in a virtual machine."""
+"""opae clock, and userclk as OPAE's: what they take, and what they say where there is no clock. With clocks
+they run in a virtual machine."""
 import json
 import re
 
@@ -14,8 +14,8 @@ def opae(machine, *args):
 
 
 @pytest.mark.parametrize("args,word", [
-    (["--high"], "--high needs a number"), (["--high", "x"], "'x' is no number"), (["--low", "0"], "'0' is no number"),
-    (["--low", "-3"], "'-3' is no number"), (["--fast"], "no option '--fast'"),
+    (["--high"], "--high needs a number"), (["--high", "x"], "'x' is no number"),
+    (["--low", "0"], "'0' is no number"), (["--low", "-3"], "'-3' is no number"), (["--fast"], "no option '--fast'"),
     (["b1:00.0", "b2:00.0"], "nothing is both"),
 ])
 def test_usage(here, args, word):
