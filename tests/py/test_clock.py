@@ -15,7 +15,8 @@ def opae(machine, *args):
 
 @pytest.mark.parametrize("args,word", [
     (["--high"], "--high needs a number"), (["--high", "x"], "'x' is no number"),
-    (["--low", "0"], "'0' is no number"), (["--low", "-3"], "'-3' is no number"), (["--fast"], "no option '--fast'"),
+    (["--low", "0"], "'0' is no number"), (["--low", "-3"], "'-3' is no number"),
+    (["--fast"], "no option '--fast'"),
     (["b1:00.0", "b2:00.0"], "nothing is both"),
 ])
 def test_usage(here, args, word):
