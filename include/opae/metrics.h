@@ -15,10 +15,10 @@ extern "C" {
  * All return FPGA_OK, also when only some values could be read (fpga_metric::isvalid tells);
  * FPGA_INVALID_PARAM; FPGA_NOT_FOUND: none; FPGA_NOT_SUPPORTED; FPGA_NO_MEMORY; FPGA_EXCEPTION.
  *
- * What a handle has is listed at the first call and stays: an index is a metric's metric_num. An FPGA_DEVICE
- * has its card's sensors (Celsius, Watts, Volts, Amps) and, for who may open them, performance counters, which
- * begin at 0 when the first of them is read on the handle. An FPGA_ACCELERATOR has what a metrics feature in its
- * registers counts, if there is one.
+ * What a handle has is listed at the first call and stays: an index is a metric's metric_num. An
+ * FPGA_DEVICE has its card's sensors (Celsius, Watts, Volts, Amps) and, for who may open them,
+ * performance counters, which begin at 0 when the first of them is read on the handle. An
+ * FPGA_ACCELERATOR has what a metrics feature in its registers counts, if there is one.
  */
 
 /** How many there are. */
