@@ -67,6 +67,8 @@ int cmd_doctor(int argc, char *argv[]);
 int cmd_bind(int argc, char *argv[]);
 int cmd_release(int argc, char *argv[]);
 int cmd_bench(int argc, char *argv[]);
+int cmd_temp(int argc, char *argv[]);
+int cmd_power(int argc, char *argv[]);
 int cmd_gbs(int argc, char *argv[]);
 int cmd_load(int argc, char *argv[]);
 
