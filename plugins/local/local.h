@@ -125,10 +125,14 @@ struct token *token_new(struct instance *inst, const struct dfl_device *d);
 /* The port of an FME that has this number in the card ("slot"); -ENOENT: it has none, or it is released. */
 int token_port_of(const struct token *fme, uint32_t slot, struct dfl_device *ret);
 
-/* ---- clock.c: in MHz; where one is 0 they are at 2:1. The reason is set ---- */
+/* ---- clock.c: in MHz; where one is 0 they are at 2:1. The reason is set, and begins with `call` ---- */
 
 /* Of a port, by its folder in sysfs; needs no handle, and keeps none from working. */
-fpga_result local_set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz);
+fpga_result local_set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz,
+			    const char *call);
+/* What that would refuse before it touches the clock. */
+fpga_result local_check_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz,
+			      const char *call);
 
 /* ---- the functions of the table, one filler for each file that has some ---- */
 

@@ -115,6 +115,7 @@ static void fill(opae_api_adapter_table *t)
 	fill_buffers(t);
 	fill_events(t);
 	fill_manage(t);
+	fill_reconf(t);
 	fill_errors(t);
 	fill_objects(t);
 	fill_clock(t);
