@@ -34,7 +34,7 @@ struct user_clock {
 	const struct dfl_device *port;
 	enum face face;
 	char feature[NAME_LEN]; /* "dfl_dev.3"; "": none */
-	char uio[NAME_LEN];	/* "uio0" */
+	char node[NAME_LEN];	/* "/dev/uio0" */
 	uint8_t *regs;		/* of the UIO device */
 	size_t len;
 	struct iopll_io io;
@@ -122,12 +122,13 @@ static int uio_map(struct user_clock *c)
 	char path[DEV_PATH_MAX];
 	uint64_t size;
 	void *at;
-	int rc = sysfs_number(&size, "%s/%s/uio/%s/maps/map0/size", c->port->dir, c->feature, c->uio);
+	int rc = sysfs_number(&size, "%s/%s/uio/%s/maps/map0/size", c->port->dir, c->feature,
+			      c->node + strlen("/dev/"));
 
 	if (!rc && (size < REGISTERS || size > UIO_MAX))
 		rc = -EBADMSG;
 	if (!rc)
-		rc = dev_path(path, "/dev/%s", c->uio);
+		rc = dev_path(path, "%s", c->node);
 	if (rc)
 		return rc;
 	fd = sys_open(path, O_RDWR, 0);
@@ -157,8 +158,8 @@ static void find_uio(struct user_clock *c)
 	if (sysfs_list(&names, "%s/%s/uio", c->port->dir, c->feature))
 		return;
 	for (const char *at = names; *at; at += strlen(at) + 1)
-		if (!strncmp(at, "uio", 3) && strlen(at) < NAME_LEN)
-			snprintf(c->uio, sizeof(c->uio), "%s", at);
+		if (!strncmp(at, "uio", 3) && strlen(at) < 16)
+			snprintf(c->node, sizeof(c->node), "/dev/%.16s", at);
 }
 
 static int find_face(struct user_clock *c)
@@ -182,7 +183,7 @@ static int find_face(struct user_clock *c)
 		c->face = FACE_PORT;
 	else if (!rc && *c->feature)
 		find_uio(c);
-	if (*c->uio)
+	if (*c->node)
 		c->face = FACE_UIO;
 	return rc;
 }
@@ -214,7 +215,7 @@ static fpga_result open_face(struct user_clock *c)
 		return FPGA_OK;
 	c->io = (struct iopll_io){ uio_read, uio_write, c };
 	rc = uio_map(c);
-	return rc ? failed(c, rc, c->uio) : FPGA_OK;
+	return rc ? failed(c, rc, c->node) : FPGA_OK;
 }
 
 static void close_face(struct user_clock *c)
@@ -256,7 +257,7 @@ static fpga_result get_frequency(const struct user_clock *c, uint64_t *high, uin
 
 static fpga_result measure(const struct user_clock *c, uint64_t *high, uint64_t *low)
 {
-	const char *what = c->face == FACE_UIO ? c->uio : "userclk_freqcntrcmd, userclk_freqcntrsts";
+	const char *what = c->face == FACE_UIO ? c->node : "userclk_freqcntrcmd, userclk_freqcntrsts";
 	int rc = iopll_measure(&c->io, true, high);
 
 	if (!rc)
@@ -302,7 +303,7 @@ static fpga_result read_pll(const struct user_clock *c, const struct iopll_famil
 		sysfs_number(&khz, "%s/%s/userclk/ref_frequency", c->port->dir, c->feature);
 	}
 	if (rc)
-		return failed(c, rc, c->uio);
+		return failed(c, rc, c->node);
 	*f = revision <= REVISION_MASK ? iopll_family((unsigned int)revision) : NULL;
 	if (!*f)
 		return say(FPGA_NOT_SUPPORTED,
@@ -346,7 +347,7 @@ static fpga_result apply(const struct user_clock *c, const struct iopll_settings
 {
 	int rc = c->face == FACE_UIO ? iopll_apply(&c->io, s) : write_frequency(c, s, reference_khz);
 
-	return rc ? failed(c, rc, c->face == FACE_UIO ? c->uio : "userclk/frequency") : FPGA_OK;
+	return rc ? failed(c, rc, c->face == FACE_UIO ? c->node : "userclk/frequency") : FPGA_OK;
 }
 
 /*

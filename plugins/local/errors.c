@@ -144,6 +144,9 @@ static fpga_result list_said(struct registers *l, const struct token *t, const c
 	if (r != FPGA_OK)
 		return r;
 	rc = list(l, &t->dev);
+	if (rc == -E2BIG)
+		return say(FPGA_EXCEPTION, "%s: %s has more than %u error registers", call,
+			   dfl_name(&t->dev), MAX_REGISTERS);
 	if (rc && rc != -ENOENT)
 		return attribute_failed(&t->dev, FOLDER, rc, false, call);
 	return l->num ? FPGA_OK :
@@ -187,13 +190,17 @@ static bool parse(const char *text, uint64_t *ret)
 	size_t len = strlen(text);
 	bool wide = len > 18 && !strncmp(text, "0x", 2) &&
 		    strspn(text + 2, "0123456789abcdefABCDEF") == len - 2;
+	unsigned long long v;
 	char *end;
 
 	if (!isdigit((unsigned char)text[0]))
 		return false;
 	errno = 0;
-	*ret = strtoull(wide ? text + len - 16 : text, &end, wide ? 16 : 0);
-	return !errno && !*end;
+	v = strtoull(wide ? text + len - 16 : text, &end, wide ? 16 : 0);
+	if (errno || *end)
+		return false;
+	*ret = v;
+	return true;
 }
 
 static fpga_result read_register(const struct dfl_device *d, const struct place *p, uint64_t *value,

@@ -15,6 +15,7 @@
 #define MAX_OPENS 1024u
 #define MAX_HUGE 64u
 #define MAX_FDS 256
+#define RELEASED "/sys/devices/released"
 
 struct fake_dfl fake;
 
@@ -139,6 +140,9 @@ static void make_card(unsigned int i)
 	put(sub, "fme_errors", "0x0\n");
 	snprintf(dir, sizeof(dir), "%s/fpga_region/region%u/dfl-port.%u", device, i, i);
 	fake_dfl_folder(dir);
+	snprintf(to, sizeof(to), "%s/driver", dir);
+	below(link, to);
+	assert_int_equal(symlink("../../bus/platform/drivers/dfl-port", link), 0);
 	put(dir, "id", "0\n");
 	put(dir, "afu_id", "d8424dc4a4a3c413f89e433683f9040b\n");
 	snprintf(sub, sizeof(sub), "%s/errors", dir);
@@ -454,10 +458,12 @@ static int fme_ioctl(unsigned long request, void *arg)
 		return reconfigure(arg);
 	if (request != DFL_FPGA_FME_PORT_RELEASE && request != DFL_FPGA_FME_PORT_ASSIGN)
 		return request == DFL_FPGA_FME_ERR_GET_IRQ_NUM ? *(uint32_t *)arg = 0, 0 : -EINVAL;
-	if ((request == DFL_FPGA_FME_PORT_RELEASE) == (fake.released != 0))
-		return -EINVAL;
-	if (!fake.released && may_open(*(unsigned int *)arg, true))
+	if ((request == DFL_FPGA_FME_PORT_RELEASE) == (fake.released != 0) ||
+	    (!fake.released && may_open(*(unsigned int *)arg, true)))
 		return -EBUSY;
+	fake_dfl_move(fake.released ? RELEASED : FAKE_PORT, fake.released ? FAKE_PORT : RELEASED);
+	if (fake.released && fake.forgets_driver)
+		fake_dfl_remove(FAKE_PORT "/driver");
 	fake.released = !fake.released;
 	return 0;
 }

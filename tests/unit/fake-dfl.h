@@ -26,6 +26,7 @@ struct fake_dfl {
 	bool together;	 /* plain memory happens to lie together */
 	bool read_only;	 /* the driver has maps that the device can only read */
 	int node_errno;	 /* opening a port's node fails with that; 0: it does not */
+	bool forgets_driver; /* a port that was released gets none when it is assigned */
 	uint32_t region_flags; /* of the accelerator's */
 	uint32_t busy_looks;   /* so many openings find the node busy */
 	unsigned long fail_request; /* this ioctl fails with fail_errno; 0: none */
