@@ -84,7 +84,7 @@ static int add(struct list *l, const char *region, const char *name, const char 
 	return 0;
 }
 
-/* A card that goes away while it is listed is left out. */
+/* A card that goes away while it is listed is left out, and so is what is no link and no region. */
 static int add_region(struct list *l, const char *region)
 {
 	CLEANUP_FREE char *names = NULL;
@@ -94,7 +94,7 @@ static int add_region(struct list *l, const char *region)
 	if (!rc)
 		rc = sysfs_list(&names, DFL_CLASS "/%s", region);
 	if (rc)
-		return rc == -ENOENT || rc == -ENODEV ? 0 : rc;
+		return rc == -ENOENT || rc == -ENODEV || rc == -EINVAL ? 0 : rc;
 	for (const char *at = names; *at && !rc; at += strlen(at) + 1)
 		rc = add(l, region, at, address);
 	return rc;

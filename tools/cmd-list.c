@@ -41,9 +41,24 @@ static const char *interface_name(fpga_interface ifc)
 	return (unsigned int)ifc < sizeof(names) / sizeof(names[0]) ? names[ifc] : "?";
 }
 
+/* An accelerator that this user may not look at is listed all the same. */
+static void read_state(fpga_properties p, struct token_row *row)
+{
+	static const char before[] = "not set: ";
+	fpga_accelerator_state state;
+	const char *why;
+
+	if (fpgaPropertiesGetAcceleratorState(p, &state) == FPGA_OK) {
+		row->state = state == FPGA_ACCELERATOR_ASSIGNED ? "in use" : "free";
+		return;
+	}
+	why = strstr(opaex_error_detail(), before);
+	if (why)
+		snprintf(row->why, sizeof(row->why), "%s", why + strlen(before));
+}
+
 void token_row_read(fpga_properties p, struct token_row *row)
 {
-	fpga_accelerator_state state;
 	fpga_interface ifc;
 	uint8_t b = 0, d = 0, f = 0;
 	uint32_t slots;
@@ -64,8 +79,8 @@ void token_row_read(fpga_properties p, struct token_row *row)
 		uuid_unparse_lower(guid, row->guid);
 	if (fpgaPropertiesGetInterface(p, &ifc) == FPGA_OK)
 		row->interface = interface_name(ifc);
-	if (row->type == FPGA_ACCELERATOR && fpgaPropertiesGetAcceleratorState(p, &state) == FPGA_OK)
-		row->state = state == FPGA_ACCELERATOR_ASSIGNED ? "in use" : "free";
+	if (row->type == FPGA_ACCELERATOR)
+		read_state(p, row);
 	if (row->type == FPGA_DEVICE && fpgaPropertiesGetNumSlots(p, &slots) == FPGA_OK)
 		snprintf(row->name, sizeof(row->name), "%u slot%s", slots, slots == 1 ? "" : "s");
 	else
@@ -96,6 +111,8 @@ static struct json_object *properties_json(fpga_properties p)
 	json_object_object_add(o, "type", json_object_new_string(type_name(row.type)));
 	json_object_object_add(o, "guid", json_object_new_string(row.guid));
 	json_object_object_add(o, "state", json_object_new_string(row.state));
+	if (*row.why)
+		json_object_object_add(o, "state_reason", json_object_new_string(row.why));
 	json_object_object_add(o, "interface", json_object_new_string(row.interface));
 	ADD(o, "object_id", uint64_t, fpgaPropertiesGetObjectID);
 	ADD(o, "vendor_id", uint16_t, fpgaPropertiesGetVendorID);
@@ -123,6 +140,8 @@ static void print_glance(fpga_properties p)
 	token_row_read(p, &row);
 	printf("%-14s %-12s %-7s %-9s %s%s%s\n", row.address, type_name(row.type), row.state,
 	       row.interface, row.guid, *row.name ? "  " : "", row.name);
+	if (*row.why)
+		printf("%-14s %s\n", "", row.why);
 }
 
 static void print_full(fpga_properties p)

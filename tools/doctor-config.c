@@ -306,5 +306,13 @@ bool check_kernel_plugin(struct subject *s, const char *address)
 		return step_ok(s, "plugin", "\"%s\" serves it", p.name);
 	step_wrong(s, "plugin", "the kernel's FPGA driver holds it, for which a plugin is needed "
 				"(%s), and none is in force", kernel_files[0]);
-	return fix(s, "sudo opae bind %s   # vfio-pci instead", address);
+	return fix(s, "sudo opae bind %s   # vfio-pci instead; or name %s as a plugin in %s", address,
+		   kernel_files[0], config_name());
+}
+
+bool kernel_plugin_ready(void)
+{
+	struct opaex_plugin p;
+
+	return find_plugin(kernel_files, &p) && !strcmp(p.state, "ready");
 }

@@ -13,6 +13,8 @@
 #include "bind.h"
 #include "doctor.h"
 
+#define DFL_PCI "dfl-pci"
+
 /* ---- the checks, in their order ---- */
 
 static bool check_id(struct subject *s, struct doctor_pci *p)
@@ -41,7 +43,7 @@ static bool check_id(struct subject *s, struct doctor_pci *p)
 /* A known FPGA that the configuration leaves to others; whether the plugins work is told later. */
 static bool check_named(struct subject *s, struct doctor_pci *p)
 {
-	if (p->said.served || !p->said.ready || !strcmp(p->info.driver, "dfl-pci"))
+	if (p->said.served || !p->said.ready || !strcmp(p->info.driver, DFL_PCI))
 		return true;
 	step_wrong(s, "devices", "\"devices\" in %s does not name it", config_name());
 	return fix(s, "$EDITOR %s   # add \"%s\" to \"devices\" in \"configuration\" of \"vfio\"",
@@ -71,52 +73,103 @@ static bool check_iommu(struct subject *s, struct doctor_pci *p)
 	return fix(s, "%s", mend);
 }
 
-/* Among the modules of this release, as depmod lists them. A list that cannot be read tells nothing. */
-static bool no_such_module(char *release, size_t len)
+enum module { MODULE_UNSEEN, MODULE_NONE, MODULE_THERE };
+
+/* Among the modules of this release, as depmod lists them. */
+static enum module find_module(const char *module, char *release, size_t len)
 {
-	char path[DEV_PATH_MAX], *line = NULL;
+	char path[DEV_PATH_MAX], dashed[48], lined[48], *line = NULL;
 	struct utsname name;
-	bool none = true;
+	bool found = false;
 	size_t room = 0;
 	FILE *f;
 
 	if (uname(&name) || dev_path(path, "/lib/modules/%s/modules.dep", name.release))
-		return false;
+		return MODULE_UNSEEN;
 	snprintf(release, len, "%s", name.release);
+	snprintf(dashed, sizeof(dashed), "/%s.ko", module);
+	snprintf(lined, sizeof(lined), "%s", dashed);
+	for (char *at = lined; (at = strchr(at, '-'));)
+		*at = '_';
 	f = fopen(path, "re");
 	if (!f)
-		return false;
-	while (none && getline(&line, &room, f) > 0)
-		none = !strstr(line, "/vfio-pci.ko") && !strstr(line, "/vfio_pci.ko");
+		return MODULE_UNSEEN;
+	while (!found && getline(&line, &room, f) > 0)
+		found = strstr(line, dashed) || strstr(line, lined);
 	free(line);
 	fclose(f);
-	return none;
+	return found ? MODULE_THERE : MODULE_NONE;
+}
+
+/* The kernel's FPGA driver, for a device that it knows. */
+struct other_way {
+	bool there;
+	char mend[192]; /* how it gets the device */
+};
+
+static struct other_way other_way(const struct doctor_pci *p)
+{
+	bool loaded = bind_exists("/sys/bus/pci/drivers/" DFL_PCI);
+	struct other_way w = { 0 };
+	char release[65];
+	size_t used = 0;
+
+	w.there = doctor_dfl_takes(&p->info.id) &&
+		  (loaded || find_module(DFL_PCI, release, sizeof(release)) == MODULE_THERE);
+	if (*p->info.driver)
+		used = (size_t)snprintf(w.mend, sizeof(w.mend),
+					"echo %s | sudo tee " DEVICE "/driver/unbind%s", p->address,
+					p->address, loaded ? " " : "; ");
+	if (!loaded)
+		snprintf(w.mend + used, sizeof(w.mend) - used, "sudo modprobe " DFL_PCI);
+	else if (used)
+		snprintf(w.mend + used, sizeof(w.mend) - used, "/sys/bus/pci/drivers/" DFL_PCI "/bind");
+	else
+		snprintf(w.mend, sizeof(w.mend), "echo %s | sudo tee /sys/bus/pci/drivers/" DFL_PCI "/bind",
+			 p->address);
+	return w;
 }
 
 /* vfio-pci must be had before anything can be bound to it. */
-static bool check_module(struct subject *s, bool *loaded)
+static bool check_module(struct subject *s, const struct other_way *other, bool *loaded)
 {
 	char release[65];
 
 	*loaded = bind_exists("/sys/bus/pci/drivers/" VFIO_PCI);
-	if (*loaded || !no_such_module(release, sizeof(release)))
+	if (*loaded || find_module(VFIO_PCI, release, sizeof(release)) != MODULE_NONE)
 		return true;
 	step_wrong(s, "module", "the running kernel, %s, has no module vfio-pci", release);
+	if (other->there)
+		return fix(s, "%s   # the kernel's FPGA driver, which it has", other->mend);
 	return fix(s, "sudo apt install linux-image-amd64 && sudo reboot   # cloud kernels leave it out; on "
 		      "Ubuntu: linux-modules-extra-%s", release);
 }
 
+/* What gives the device to a driver that a working plugin is for; vfio-pci needs an IOMMU besides. */
+static bool fix_driver(struct subject *s, const struct doctor_pci *p, const struct other_way *other)
+{
+	if (!other->there)
+		return fix(s, "sudo opae bind %s", p->address);
+	if (p->info.group == PCI_NO_GROUP || (kernel_plugin_ready() && !p->said.ready))
+		return fix(s, "%s   # the kernel's FPGA driver", other->mend);
+	return fix(s, "sudo opae bind %s   # or, for the kernel's FPGA driver: %s", p->address, other->mend);
+}
+
 static bool check_driver(struct subject *s, struct doctor_pci *p)
 {
-	const char *driver = p->info.driver, *also;
-	bool loaded;
+	struct other_way other = other_way(p);
+	const char *driver = p->info.driver;
+	bool loaded, dfl_loaded = bind_exists("/sys/bus/pci/drivers/" DFL_PCI);
+	char also[64] = "";
 
-	if (!strcmp(driver, VFIO_PCI) || !strcmp(driver, "dfl-pci"))
+	if (!strcmp(driver, VFIO_PCI) || !strcmp(driver, DFL_PCI))
 		return step_ok(s, "driver", "%s", driver);
-	if (!check_module(s, &loaded))
+	if (!check_module(s, &other, &loaded))
 		return false;
-	also = loaded ? "" : "; vfio-pci is not loaded";
-	if (p->info.group == PCI_NO_GROUP) { /* then nothing can be bound, and that comes first */
+	if (!loaded)
+		snprintf(also, sizeof(also), "; vfio-pci is not loaded%s",
+			 other.there && !dfl_loaded ? ", nor is " DFL_PCI : "");
+	if (p->info.group == PCI_NO_GROUP && !other.there) { /* nothing can be bound, and that comes first */
 		step_note(s, "driver", "%s%s", *driver ? driver : "no driver is bound to it", also);
 		return check_iommu(s, p);
 	}
@@ -124,7 +177,7 @@ static bool check_driver(struct subject *s, struct doctor_pci *p)
 		step_wrong(s, "driver", "%s is bound to it; vfio-pci is needed%s", driver, also);
 	else
 		step_wrong(s, "driver", "no driver is bound to it%s", also);
-	return fix(s, "sudo opae bind %s", p->address);
+	return fix_driver(s, p, &other);
 }
 
 static bool check_group(struct subject *s, struct doctor_pci *p)
@@ -153,8 +206,8 @@ static bool run(struct subject *s, struct doctor_pci *p)
 
 	for (size_t i = 0; good && i < sizeof(first) / sizeof(first[0]); i++)
 		good = first[i](s, p);
-	if (good && !strcmp(p->info.driver, "dfl-pci"))
-		return check_kernel_plugin(s, p->address);
+	if (good && !strcmp(p->info.driver, DFL_PCI))
+		return check_dfl(s, p) && check_kernel_plugin(s, p->address);
 	for (size_t i = 0; good && i < sizeof(of_vfio) / sizeof(of_vfio[0]); i++)
 		good = of_vfio[i](s, p);
 	return good && check_vfio_plugin(s);

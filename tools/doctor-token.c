@@ -53,7 +53,7 @@ bool check_token(struct doctor *d, struct subject *s, const char *address)
 			step_ok(s, "token", "%s, device", address);
 		else
 			step_ok(s, "token", "%s, accelerator %s%s%s, %s", address, t->guid,
-				*t->name ? " " : "", t->name, t->state);
+				*t->name ? " " : "", t->name, *t->why ? t->why : t->state);
 	}
 	if (shown)
 		return true;

@@ -57,6 +57,7 @@ bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json
 /* Checks: is a plugin ready that serves sockets and vfio-pci; that serves the kernel's driver. */
 bool check_vfio_plugin(struct subject *s);
 bool check_kernel_plugin(struct subject *s, const char *address);
+bool kernel_plugin_ready(void);
 
 /* doctor-socket.c, doctor-places.c */
 enum place_origin { PLACE_CONFIGURED, PLACE_IN_DIRECTORY, PLACE_ASKED };
@@ -106,6 +107,10 @@ bool check_vfio_holder(struct subject *s, struct doctor_pci *p);
 bool check_vfio_token(struct subject *s, struct doctor_pci *p);
 bool check_memlock(struct subject *s, struct doctor_pci *p);
 bool check_hugepages(struct subject *s, struct doctor_pci *p);
+
+/* doctor-dfl.c: a device that the kernel's FPGA driver has; does that driver know this id. */
+bool check_dfl(struct subject *s, struct doctor_pci *p);
+bool doctor_dfl_takes(const struct pci_id *id);
 
 /* doctor-token.c: the last check of every device. */
 bool check_token(struct doctor *d, struct subject *s, const char *address);

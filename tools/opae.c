@@ -29,6 +29,9 @@ static const struct command commands[] = {
 	  "        of it are made and bound. --dry-run: tells the steps, and takes none", cmd_bind },
 	{ "release", "[--dry-run] [--json] ADDRESS...",
 	  "gives what `opae bind` has taken back as it was", cmd_release },
+	{ "clock", "[--high MHZ] [--low MHZ] [--json] [ADDRESS] [GUID] [OBJECT]",
+	  "the user clocks of accelerators, measured; or sets those of one, to what its PLL can do that is\n"
+	  "        nearest and not above. Where one is given the other follows, at 2:1", cmd_clock },
 	{ "plugins", "[--json]", "the plugins, their state, and the configuration in force",
 	  cmd_plugins },
 	{ "errors", "[--clear] [--json] [ADDRESS] [GUID] [OBJECT]",

@@ -37,6 +37,7 @@ struct token_row {
 	char address[24], guid[UUID_STR_LEN], name[24]; /* "-": it has none */
 	fpga_objtype type;
 	const char *state, *interface;
+	char why[128]; /* the state of an accelerator is not known; "": it is, or nobody says */
 };
 
 void token_row_read(fpga_properties p, struct token_row *row);
@@ -68,6 +69,7 @@ int cmd_bind(int argc, char *argv[]);
 int cmd_release(int argc, char *argv[]);
 int cmd_bench(int argc, char *argv[]);
 int cmd_errors(int argc, char *argv[]);
+int cmd_clock(int argc, char *argv[]);
 int cmd_gbs(int argc, char *argv[]);
 int cmd_load(int argc, char *argv[]);
 

@@ -34,7 +34,7 @@ struct user_clock {
 	const struct dfl_device *port;
 	enum face face;
 	char feature[NAME_LEN]; /* "dfl_dev.3"; "": none */
-	char uio[NAME_LEN];	/* "uio0" */
+	char node[NAME_LEN];	/* "/dev/uio0" */
 	uint8_t *regs;		/* of the UIO device */
 	size_t len;
 	struct iopll_io io;
@@ -122,12 +122,13 @@ static int uio_map(struct user_clock *c)
 	char path[DEV_PATH_MAX];
 	uint64_t size;
 	void *at;
-	int rc = sysfs_number(&size, "%s/%s/uio/%s/maps/map0/size", c->port->dir, c->feature, c->uio);
+	int rc = sysfs_number(&size, "%s/%s/uio/%s/maps/map0/size", c->port->dir, c->feature,
+			      c->node + strlen("/dev/"));
 
 	if (!rc && (size < REGISTERS || size > UIO_MAX))
 		rc = -EBADMSG;
 	if (!rc)
-		rc = dev_path(path, "/dev/%s", c->uio);
+		rc = dev_path(path, "%s", c->node);
 	if (rc)
 		return rc;
 	fd = sys_open(path, O_RDWR, 0);
@@ -157,8 +158,8 @@ static void find_uio(struct user_clock *c)
 	if (sysfs_list(&names, "%s/%s/uio", c->port->dir, c->feature))
 		return;
 	for (const char *at = names; *at; at += strlen(at) + 1)
-		if (!strncmp(at, "uio", 3) && strlen(at) < NAME_LEN)
-			snprintf(c->uio, sizeof(c->uio), "%s", at);
+		if (!strncmp(at, "uio", 3) && strlen(at) < 16)
+			snprintf(c->node, sizeof(c->node), "/dev/%.16s", at);
 }
 
 static int find_face(struct user_clock *c)
@@ -182,7 +183,7 @@ static int find_face(struct user_clock *c)
 		c->face = FACE_PORT;
 	else if (!rc && *c->feature)
 		find_uio(c);
-	if (*c->uio)
+	if (*c->node)
 		c->face = FACE_UIO;
 	return rc;
 }
@@ -214,7 +215,7 @@ static fpga_result open_face(struct user_clock *c)
 		return FPGA_OK;
 	c->io = (struct iopll_io){ uio_read, uio_write, c };
 	rc = uio_map(c);
-	return rc ? failed(c, rc, c->uio) : FPGA_OK;
+	return rc ? failed(c, rc, c->node) : FPGA_OK;
 }
 
 static void close_face(struct user_clock *c)
@@ -256,7 +257,7 @@ static fpga_result get_frequency(const struct user_clock *c, uint64_t *high, uin
 
 static fpga_result measure(const struct user_clock *c, uint64_t *high, uint64_t *low)
 {
-	const char *what = c->face == FACE_UIO ? c->uio : "userclk_freqcntrcmd, userclk_freqcntrsts";
+	const char *what = c->face == FACE_UIO ? c->node : "userclk_freqcntrcmd, userclk_freqcntrsts";
 	int rc = iopll_measure(&c->io, true, high);
 
 	if (!rc)
@@ -302,7 +303,7 @@ static fpga_result read_pll(const struct user_clock *c, const struct iopll_famil
 		sysfs_number(&khz, "%s/%s/userclk/ref_frequency", c->port->dir, c->feature);
 	}
 	if (rc)
-		return failed(c, rc, c->uio);
+		return failed(c, rc, c->node);
 	*f = revision <= REVISION_MASK ? iopll_family((unsigned int)revision) : NULL;
 	if (!*f)
 		return say(FPGA_NOT_SUPPORTED,
@@ -346,19 +347,22 @@ static fpga_result apply(const struct user_clock *c, const struct iopll_settings
 {
 	int rc = c->face == FACE_UIO ? iopll_apply(&c->io, s) : write_frequency(c, s, reference_khz);
 
-	return rc ? failed(c, rc, c->face == FACE_UIO ? c->uio : "userclk/frequency") : FPGA_OK;
+	return rc ? failed(c, rc, c->face == FACE_UIO ? c->node : "userclk/frequency") : FPGA_OK;
 }
 
 /*
  * A jump from one end of the range to the other does not always lock, so the way leads over a slow clock of
  * every family.
  */
-static fpga_result set_pll(const struct user_clock *c, uint32_t high_khz, uint32_t low_khz)
-{
+struct way {
 	struct iopll_settings between, wanted;
+	uint32_t reference_khz;
+};
+
+static fpga_result plan(const struct user_clock *c, uint32_t high_khz, uint32_t low_khz, struct way *w)
+{
 	const struct iopll_family *f = NULL;
-	uint32_t reference = 0;
-	fpga_result r = read_pll(c, &f, &reference);
+	fpga_result r = read_pll(c, &f, &w->reference_khz);
 
 	if (r != FPGA_OK)
 		return r;
@@ -366,12 +370,18 @@ static fpga_result set_pll(const struct user_clock *c, uint32_t high_khz, uint32
 		return say(FPGA_INVALID_PARAM, "%s: %s: the clocks of %s go from %u to %u MHz, not to %u",
 			   c->call, dfl_name(c->port), f->name, IOPLL_HIGH_MIN_KHZ / 1000,
 			   f->max_khz / 1000, high_khz / 1000);
-	if (!iopll_solve(f, reference, high_khz, low_khz, &wanted) ||
-	    !iopll_solve(f, reference, f->max_khz / 2, f->max_khz / 4, &between))
+	if (!iopll_solve(f, w->reference_khz, high_khz, low_khz, &w->wanted) ||
+	    !iopll_solve(f, w->reference_khz, f->max_khz / 2, f->max_khz / 4, &w->between))
 		return say(FPGA_INVALID_PARAM, "%s: %s: its PLL can't give %u and %u MHz together", c->call,
 			   dfl_name(c->port), high_khz / 1000, low_khz / 1000);
-	r = apply(c, &between, reference);
-	return r == FPGA_OK ? apply(c, &wanted, reference) : r;
+	return FPGA_OK;
+}
+
+static fpga_result go(const struct user_clock *c, const struct way *w)
+{
+	fpga_result r = apply(c, &w->between, w->reference_khz);
+
+	return r == FPGA_OK ? apply(c, &w->wanted, w->reference_khz) : r;
 }
 
 static fpga_result cannot_set(const struct user_clock *c)
@@ -411,19 +421,35 @@ static fpga_result check_range(const struct user_clock *c, uint64_t high_mhz, ui
 	return FPGA_OK;
 }
 
-fpga_result local_set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz)
+static fpga_result set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz, bool really,
+			     const char *call)
 {
-	struct user_clock c = { .call = "fpgaSetUserClock", .port = port };
+	struct user_clock c = { .call = call, .port = port };
 	struct wanted w = { 0 };
+	struct way way = { 0 };
 	SCOPED_LOCK(&clock_lock);
 	fpga_result r = check_range(&c, high_mhz, low_mhz, &w);
 
 	if (r == FPGA_OK)
 		r = open_face(&c);
 	if (r == FPGA_OK)
-		r = c.face == FACE_PORT ? cannot_set(&c) : set_pll(&c, w.high_khz, w.low_khz);
+		r = c.face == FACE_PORT ? cannot_set(&c) : plan(&c, w.high_khz, w.low_khz, &way);
+	if (r == FPGA_OK && really)
+		r = go(&c, &way);
 	close_face(&c);
 	return r;
+}
+
+fpga_result local_set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz,
+			    const char *call)
+{
+	return set_clock(port, high_mhz, low_mhz, true, call);
+}
+
+fpga_result local_check_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz,
+			      const char *call)
+{
+	return set_clock(port, high_mhz, low_mhz, false, call);
 }
 
 /* ---- the calls ---- */
@@ -445,9 +471,10 @@ static fpga_result check_handle(const struct handle *h, int flags, const char *c
 static fpga_result set_user_clock(fpga_handle handle, uint64_t high_mhz, uint64_t low_mhz, int flags)
 {
 	struct handle *h = handle;
-	fpga_result r = check_handle(h, flags, "fpgaSetUserClock");
+	const char *call = "fpgaSetUserClock";
+	fpga_result r = check_handle(h, flags, call);
 
-	return r == FPGA_OK ? local_set_clock(&h->token.dev, high_mhz, low_mhz) : r;
+	return r == FPGA_OK ? local_set_clock(&h->token.dev, high_mhz, low_mhz, call) : r;
 }
 
 static fpga_result get_user_clock(fpga_handle handle, uint64_t *high_hz, uint64_t *low_hz, int flags)

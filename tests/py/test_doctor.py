@@ -613,12 +613,6 @@ def test_pci_with_another_driver(machine, sysfs):
     wrong(machine, CARD, "driver", "uio_pci_generic is bound", f"sudo opae bind {CARD}")
 
 
-def test_pci_with_the_kernel_driver(machine, sysfs):
-    sysfs.link(CARD, "driver", "../../drivers/dfl-pci")
-    s, _ = wrong(machine, CARD, "plugin", "libxfpga.so", f"sudo opae bind {CARD}")
-    assert "kernel's FPGA driver" in s["wrong"]
-
-
 def test_pci_without_iommu(machine, sysfs):
     sysfs.link(CARD, "iommu_group", None)
     wrong(machine, CARD, "IOMMU", "the IOMMU is off", "intel_iommu=on")

@@ -221,9 +221,9 @@ def run_consumer(program, installed):
 
 
 PROGRAMS = ["fpgaconf", "fpgainfo", "hello_afu", "hello_events", "hello_fpga", "host_exerciser", "opae",
-            "opae-emu"]
+            "opae-emu", "userclk"]
 # Those that bear the name of a program of OPAE's end with its code after --help.
-HELP_ENDS_WITH = {"fpgaconf": 1}
+HELP_ENDS_WITH = {"fpgaconf": 1, "userclk": 3}
 
 
 def test_programs_find_the_library_by_themselves(installed):
@@ -232,7 +232,14 @@ def test_programs_find_the_library_by_themselves(installed):
     for program in PROGRAMS:
         done = subprocess.run([installed / "bin" / program, "--help"], text=True, stdout=subprocess.PIPE,
                               env={})
-        assert "usage" in done.stdout and done.returncode == HELP_ENDS_WITH.get(program, 0), program
+        assert "usage" in done.stdout.lower() and done.returncode == HELP_ENDS_WITH.get(program, 0), program
+
+
+def test_the_udev_rules_are_there_to_be_copied(installed):
+    text = (installed / "share/opae/70-opae-dfl.rules").read_text()
+    lines = [line for line in text.replace("\\\n", "").splitlines() if line and line[0] != "#"]
+    key = r"[A-Z]+(\{\w+\})?(==|=|\+=)\"[^\"]*\""
+    assert len(lines) == 4 and all(re.fullmatch(rf"{key}(,\s*{key})*", line) for line in lines)
 
 
 def test_the_cxx_layer_finds_the_library_beside_it(installed, tmp_path):

@@ -77,7 +77,6 @@ static void attributes(const struct card *c, const char *interface)
 		{ "power_state", "0x0" },
 		{ "errors/errors", "0x0" },
 		{ "errors/first_error", "0x0" },
-		{ "userclk_freqsts", "0x1000000000000000" },
 	};
 	char what[64], text[64];
 
@@ -93,6 +92,20 @@ static void attributes(const struct card *c, const char *interface)
 	}
 	raw_check(dfl_says(&c->fme, "dfl-fme-region.*/fpga_region/region*/compat_id", interface),
 		  "the interface of reconfiguration");
+}
+
+/* Old ports have it in their header; of newer ones it is a feature, which uio_dfl takes. */
+static void user_clock(const struct card *c, const char *board)
+{
+	bool is_new = !strcmp(board, "n6000");
+	char text[64];
+
+	raw_check(is_new ? dfl_read(&c->port, "userclk_freqsts", text, sizeof(text)) < 0 :
+			   dfl_says(&c->port, "userclk_freqsts", "0x1000000000000000"),
+		  "the port's userclk_freqsts");
+	raw_check(is_new ? dfl_says(&c->port, "dfl_dev.*/uio/uio*/maps/map0/size", "0x0000000000001000") :
+			   dfl_read(&c->port, "dfl_dev.*/uio/uio*/name", text, sizeof(text)) < 0,
+		  "its user clock as a UIO device");
 }
 
 static void management(struct card *c)
@@ -276,6 +289,7 @@ int main(int argc, char *argv[])
 	}
 	find(&c, argv[1]);
 	attributes(&c, argv[3]);
+	user_clock(&c, argv[2]);
 	management(&c);
 	regions(&c);
 	sharing(&c);
