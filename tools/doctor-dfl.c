@@ -3,7 +3,6 @@
  * A card that the kernel's FPGA driver (DFL) has: did it make devices of it, are the drivers of these
  * loaded, are its ports here, may this user open the nodes, and is there memory for buffers.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,9 +163,8 @@ static bool check_ports(struct subject *s, const struct doctor_pci *p, const str
 	step_wrong(s, "ports", "all of its %u ports are released, so there is no accelerator",
 		   (unsigned int)ports);
 	return fix(s,
-		   "echo %s | sudo tee /sys/bus/pci/drivers/dfl-pci/unbind "
-		   "/sys/bus/pci/drivers/dfl-pci/bind   # "
-		   "or give a port back with fpgaAssignPortToInterface()",
+		   "echo %s | sudo tee /sys/bus/pci/drivers/dfl-pci/unbind /sys/bus/pci/drivers/dfl-pci/bind"
+		   "   # or give a port back with fpgaAssignPortToInterface()",
 		   p->address);
 }
 
@@ -184,23 +182,6 @@ static bool check_nodes(struct subject *s, const struct parts *x)
 	return true;
 }
 
-static bool may_open(const char *node)
-{
-	char path[DEV_PATH_MAX];
-
-	return !dev_path(path, "%s", node) && !faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS);
-}
-
-static void describe(const char *node, char *out, size_t len)
-{
-	struct bind_node n;
-
-	if (bind_node_stat(node, &n))
-		snprintf(out, len, "%s is out of reach", node);
-	else
-		snprintf(out, len, "%s is of uid %u, gid %u, mode %04o", node, n.uid, n.gid, n.mode);
-}
-
 /* Without the management engine's node the accelerators can be used all the same. */
 static bool check_permission(struct subject *s, const struct parts *x)
 {
@@ -209,9 +190,9 @@ static bool check_permission(struct subject *s, const struct parts *x)
 	for (size_t i = 0; i < x->n; i++) {
 		const struct dfl_device *d = &x->all[i];
 
-		if (may_open(d->node))
+		if (doctor_may_open(d->node))
 			continue;
-		describe(d->node, what, sizeof(what));
+		doctor_describe(d->node, what, sizeof(what));
 		if (d->kind == DFL_FME && x->ports) {
 			step_note(s, "permission",
 				  "%s, and you are uid %u: you may use accelerators, but not manage "

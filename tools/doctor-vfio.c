@@ -97,7 +97,7 @@ bool check_vfio_node(struct subject *s, struct doctor_pci *p)
 
 /* ---- permission ---- */
 
-static bool may_open(const char *node)
+bool doctor_may_open(const char *node)
 {
 	char path[DEV_PATH_MAX];
 
@@ -107,11 +107,10 @@ static bool may_open(const char *node)
 /* The first node of the way that is closed to this user; NULL: none is. */
 static const char *closed(const struct way *w)
 {
-	return !may_open(w->own) ? w->own : !may_open(w->shared) ? w->shared : NULL;
+	return !doctor_may_open(w->own) ? w->own : !doctor_may_open(w->shared) ? w->shared : NULL;
 }
 
-/* "/dev/x is of uid 0, gid 0, mode 0600" */
-static void describe(const char *node, char *out, size_t len)
+void doctor_describe(const char *node, char *out, size_t len)
 {
 	struct bind_node n;
 
@@ -134,9 +133,9 @@ bool check_vfio_permission(struct subject *s, struct doctor_pci *p)
 	if (p->by_device && !no_device)
 		return step_ok(s, "permission", "you may open %s and " IOMMU, device.own);
 	node = p->by_group ? no_group : no_device;
-	describe(node, first, sizeof(first));
+	doctor_describe(node, first, sizeof(first));
 	if (p->by_group && p->by_device)
-		describe(no_device, second, sizeof(second));
+		doctor_describe(no_device, second, sizeof(second));
 	step_wrong(s, "permission", "%s%s%s, and you are uid %u", first,
 		   *second ? "; for the other way " : "", second, geteuid());
 	if (!strcmp(node, CONTAINER) || !strcmp(node, IOMMU)) {

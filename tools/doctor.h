@@ -105,6 +105,9 @@ bool check_vfio_node(struct subject *s, struct doctor_pci *p);
 bool check_vfio_permission(struct subject *s, struct doctor_pci *p);
 bool check_vfio_holder(struct subject *s, struct doctor_pci *p);
 bool check_vfio_token(struct subject *s, struct doctor_pci *p);
+/* A node: may this user read and write it; whose it is, "/dev/x is of uid 0, gid 0, mode 0600". */
+bool doctor_may_open(const char *node);
+void doctor_describe(const char *node, char *out, size_t len);
 bool check_memlock(struct subject *s, struct doctor_pci *p);
 bool check_hugepages(struct subject *s, struct doctor_pci *p);
 

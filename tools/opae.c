@@ -43,6 +43,10 @@ static const struct command commands[] = {
 	{ "emu", "stop NAME...|--all", "ends them", cmd_emu },
 	{ "emu", "list [--json]", "those that run, and their addresses", cmd_emu },
 	{ "emu", "boards", "what BOARD, AFU and FAULT can be", cmd_emu },
+	{ "temp", "[--json] [ADDRESS] [GUID] [OBJECT]",
+	  "the temperatures of cards, with their limits and what has reached one", cmd_temp },
+	{ "power", "[--json] [ADDRESS] [GUID] [OBJECT]", "the same of power, voltages and currents",
+	  cmd_power },
 	{ "load", "[--slot N] [--force] [--skip-clock] [--dry-run] [-y] FILE\n"
 		  "               [ADDRESS] [GUID] [OBJECT]",
 	  "loads a bitstream (GBS): into slot 0 of the device that it is for, unless told otherwise.\n"

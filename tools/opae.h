@@ -70,6 +70,8 @@ int cmd_release(int argc, char *argv[]);
 int cmd_bench(int argc, char *argv[]);
 int cmd_errors(int argc, char *argv[]);
 int cmd_clock(int argc, char *argv[]);
+int cmd_temp(int argc, char *argv[]);
+int cmd_power(int argc, char *argv[]);
 int cmd_gbs(int argc, char *argv[]);
 int cmd_load(int argc, char *argv[]);
 

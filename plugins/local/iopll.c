@@ -159,36 +159,38 @@ int iopll_reference(const struct iopll_io *io, uint32_t *khz)
 	return rc;
 }
 
-/* The counter tells which clock it has measured: somebody else may have chosen the other one meanwhile. */
-static int wait_frequency(const struct iopll_io *io, bool high, int64_t deadline, uint64_t *hz)
+static int measure_once(const struct iopll_io *io, bool high, uint64_t *ret)
 {
-	uint64_t v;
-	int rc;
+	int rc = io->write(io->at, IOPLL_CMD1, high ? HIGH_CLOCK : 0);
 
-	do {
-		clock_sleep_ns(MEASURE_NS);
-		rc = read_reg(io, IOPLL_STS1, &v);
-		if (!rc && !(v & HIGH_CLOCK) == high)
-			rc = io->write(io->at, IOPLL_CMD1, high ? HIGH_CLOCK : 0);
-		else if (!rc && v & FREQUENCY_MASK)
-			break;
-	} while (!rc && clock_now_ns() < deadline);
 	if (rc)
 		return rc;
-	*hz = (v & FREQUENCY_MASK) * 10000;
-	return !(v & HIGH_CLOCK) == !high && *hz ? 0 : -ETIMEDOUT;
+	clock_sleep_ns(MEASURE_NS);
+	return read_reg(io, IOPLL_STS1, ret);
 }
 
+/*
+ * The counter tells which clock it has measured: another program may have chosen the other one meanwhile. Who
+ * finds that waits for a while of whatever length, or two that are in step would never get what they want.
+ */
 int iopll_measure(const struct iopll_io *io, bool high, uint64_t *hz)
 {
+	int64_t deadline = clock_deadline(DEADLINE_NS);
 	uint64_t v;
 	int rc = read_reg(io, IOPLL_STS0, &v);
 
 	if (!rc && !(v & LOCKED))
 		return -EAGAIN;
-	if (!rc)
-		rc = io->write(io->at, IOPLL_CMD1, high ? HIGH_CLOCK : 0);
-	return rc ? rc : wait_frequency(io, high, clock_deadline(DEADLINE_NS), hz);
+	while (!rc && !(rc = measure_once(io, high, &v))) {
+		if (!(v & HIGH_CLOCK) == !high && v & FREQUENCY_MASK) {
+			*hz = (v & FREQUENCY_MASK) * 10000;
+			return 0;
+		}
+		if (clock_now_ns() >= deadline)
+			return -ETIMEDOUT;
+		clock_sleep_ns(clock_now_ns() / NS_PER_US * 7919 % (2 * MEASURE_NS));
+	}
+	return rc;
 }
 
 /* ---- setting ---- */

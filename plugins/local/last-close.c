@@ -59,7 +59,8 @@ int last_close(int fd)
 	void *stack;
 	pid_t pid;
 	int rc = nothing < 0 ? nothing :
-			       sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+			       sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+					0,
 					&stack);
 
 	if (rc)

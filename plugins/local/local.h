@@ -13,8 +13,10 @@
 #include "dev/dfl.h"
 #include "dev/forks.h"
 #include "dev/pci-rule.h"
+#include "plugins/local/alarm.h"
 #include "plugins/local/buffer.h"
 #include "plugins/local/event.h"
+#include "plugins/local/metrics.h"
 
 #define MAX_MMIO 2u	 /* the accelerator's registers, the signal tap's */
 #define MAX_VECTORS 2048u
@@ -78,6 +80,8 @@ struct handle {
 	bool avx512;
 	struct buffers buffers;
 	struct events events;
+	struct alarms alarms;
+	struct metrics metrics;
 	struct handle *next; /* of the instance's; its lock guards it */
 };
 

@@ -96,11 +96,15 @@ static struct handle *handle_new(const struct token *t, bool shared)
 	atomic_init(&h->dead, false);
 	buffers_init(&h->buffers);
 	events_init(&h->events);
+	alarms_init(&h->alarms);
+	metrics_init(&h->metrics);
 	return h;
 }
 
 static void handle_free(struct handle *h)
 {
+	alarms_done(h);
+	metrics_done(&h->metrics);
 	mmio_close(h);
 	if (h->fd >= 0)
 		sys_close(h->fd);

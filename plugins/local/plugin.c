@@ -119,6 +119,7 @@ static void fill(opae_api_adapter_table *t)
 	fill_errors(t);
 	fill_objects(t);
 	fill_clock(t);
+	fill_metrics(t);
 }
 
 VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *json)

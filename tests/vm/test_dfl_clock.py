@@ -10,6 +10,7 @@ OPAE, USERCLK = BUILD / "tools/opae", BUILD / "tools/compat/userclk"
 CONFIG = {"configurations": {"xfpga": {"enabled": True, "plugin": "libxfpga.so", "configuration": {}}},
           "plugins": ["xfpga"]}
 ENV = {"LIBOPAE_CFGFILE": "/tmp/opae.cfg"}
+UNIT = {"CMOCKA_MESSAGE_OUTPUT": "TAP", "OPAE_EXPLICIT_INITIALIZE": "1"}
 NOT_SUPPORTED = 6
 LOW, HIGH = 156250000, 312500000
 NLB0, HELLO = "d8424dc4-a4a3-c413-f89e-433683f9040b", "850adcc2-6ceb-4b22-9722-d43375b61c66"
@@ -43,6 +44,7 @@ def guest(dfl_vm):
     m.add("userclk", [USERCLK, old], uid=USER, env=ENV)
     m.add("userclk-set", [USERCLK, "-B", str(int(new.split(":")[1], 16)), "-L", "100"], uid=USER, env=ENV)
     m.add("userclk-old", [USERCLK, old, "-H", "200", "-L", "100"], uid=USER, env=ENV)
+    m.add("several", [BUILD / "tests/vm/guest/vm-test-dfl-clock"], env={**UNIT, "OPAE_TEST_CARD": new})
     m.sh("no-uio", f"for d in {port}/dfl_dev.*/uio; do p=${{d%/uio}}; echo ${{p##*/}} > "
          "/sys/bus/dfl/drivers/uio_dfl/unbind; done")
     tool("without-uio", new, NLB0, uid=0)
@@ -105,6 +107,10 @@ def test_userclk(guest):
     assert "\nApproximate frequency:\nHigh clock = 312.5 MHz\nLow clock  = 156.2 MHz\n" in shown
     assert "High clock = 200.0 MHz\nLow clock  = 100.0 MHz\n" in results["userclk-set"].good()
     assert results["userclk-old"].rc == NOT_SUPPORTED
+
+
+def test_several_at_a_time(guest):
+    assert guest[1]["several"].tap() == 3
 
 
 def test_without_the_driver_of_the_feature(guest):
