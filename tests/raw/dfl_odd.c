@@ -5,7 +5,7 @@
  *
  *     dfl_odd ADDRESS      prints TAP; what differs between kernels is a comment
  *
- * Seen with 6.1.192. Of a device whose driver was unbound, with a descriptor that was open before:
+ * Seen with 6.1.192 and 6.12.107, of a device whose driver was unbound, by a descriptor of before:
  *
  *   - GET_API_VERSION answers as before. PORT_RESET, PORT_UINT_ and PORT_ERR_ and all of the FME's: EINVAL.
  *   - PORT_GET_INFO, PORT_GET_REGION_INFO, PORT_DMA_MAP, PORT_DMA_UNMAP and mmap() of a port make the
@@ -97,7 +97,7 @@ static void given_away(void)
 	raw_check(!access(port.node, F_OK) && !access(port.path, F_OK), "and its node is there again");
 	raw_check(dfl_ioctl(fd, DFL_FPGA_FME_PORT_ASSIGN, &id) == -EBUSY, "once");
 	again = dfl_try_open(&port, 0);
-	/* 6.1 adds the same device a second time, which it takes for one that is going. */
+	/* 6.1 and 6.12 add the same device a second time, which it takes for one that is going. */
 	printf("# opening it: %s\n", again < 0 ? strerror(-again) : "done");
 	raw_check(again >= 0 || again == -ENXIO, "with its driver, or without");
 	if (again >= 0)

@@ -8,18 +8,24 @@ from rig import BUILD, USER
 FAULTS = "fme-error=4,port-error=0x10"
 INTERFACE = "e9a1ca2dc0de4d5a9c3f00000000a00"  # and the board's number
 BOARDS = {"a10": "1", "n6000": "2"}
+BOUND = [*BOARDS, "multi", "port"]
 ODD = {f"odd-{board}": board for board in BOARDS}
 
 
 @pytest.fixture(scope="module")
 def guest(dfl_vm):
     cards = {board: {"board": board, "faults": FAULTS} for board in BOARDS}
-    m = dfl_vm(cards={**cards, "multi": {"board": "multi"}, "port": {"board": "port"}}, dfl=True, hugepages=4)
-    for card in m.cards:
+    cards |= {board: {"board": board} for board in ("multi", "port")}
+    cards |= {name: {"board": "a10"} for name in ("spare", "vfio")}
+    m = dfl_vm(cards=cards, dfl=True, hugepages=4)
+    for card in BOUND:
         m.bind(card, driver="dfl-pci", owner=USER)
+    m.bind("vfio")
     m.sh("nodes", "stat -c '%n %u' /dev/dfl-*; for c in $CARDS; do d=/sys/bus/pci/devices/$c; "
          "echo $c $(cd $d/fpga_region/region*; ls -d dfl-*.*); done",
-         env={"CARDS": " ".join(m.address(c) for c in m.cards)})
+         env={"CARDS": " ".join(m.address(c) for c in BOUND)})
+    m.sh("others", "cd /sys/bus/pci/devices; ls -d $SPARE/driver || echo none; readlink $VFIO/driver",
+         env={"SPARE": m.address("spare"), "VFIO": m.address("vfio")})
     for board, number in BOARDS.items():
         m.add(board, [BUILD / "tests/raw/dfl_raw", m.address(board), board, INTERFACE + number], uid=USER,
               limits={"memlock": 8 << 20})
@@ -39,6 +45,12 @@ def test_each_card_has_its_nodes(guest):
     for address, (fmes, ports) in counts.items():
         line = next(x for x in lines if x.startswith(address))
         assert (line.count("dfl-fme"), line.count("dfl-port")) == (fmes, ports), line
+
+
+def test_other_cards_are_left_alone(guest):
+    """The driver knows them by their ids, and is not to take what was not given to it."""
+    spare, vfio = guest[1]["others"].good().strip().split("\n")[-2:]
+    assert spare == "none" and vfio.endswith("/vfio-pci")
 
 
 @pytest.mark.parametrize("board", BOARDS)
