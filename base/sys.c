@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define RESULT(call)                                                                               \
@@ -241,6 +242,16 @@ static int kernel_access(const char *path, int mode)
 	RESULT(faccessat(AT_FDCWD, path, mode, AT_EACCESS));
 }
 
+static ssize_t kernel_read(int fd, void *buf, size_t len)
+{
+	RESULT(read(fd, buf, len));
+}
+
+static int kernel_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags)
+{
+	return lifted((int)syscall(SYS_perf_event_open, attr, pid, cpu, group, flags));
+}
+
 const struct sys_ops sys_kernel = {
 	.size = sizeof(struct sys_ops),
 	.open = kernel_open,
@@ -266,6 +277,8 @@ const struct sys_ops sys_kernel = {
 	.dup_over = kernel_dup_over,
 	.access = kernel_access,
 	.bind = kernel_bind,
+	.read = kernel_read,
+	.perf_open = kernel_perf_open,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -388,4 +401,14 @@ int sys_access(const char *path, int mode)
 int sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	return in_force->bind(fd, addr, len);
+}
+
+ssize_t sys_read(int fd, void *buf, size_t len)
+{
+	return in_force->read(fd, buf, len);
+}
+
+int sys_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags)
+{
+	return in_force->perf_open(attr, pid, cpu, group, flags);
 }

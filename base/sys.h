@@ -18,6 +18,8 @@
 
 #define SYS_OPS_VERSION 1
 
+struct perf_event_attr;
+
 struct sys_ops {
 	size_t size; /* sizeof(struct sys_ops) of whoever filled it; new members are appended */
 	int (*open)(const char *path, int flags, mode_t mode);
@@ -49,6 +51,10 @@ struct sys_ops {
 	/* May this process, as who it acts as, use the file so (R_OK | W_OK)? */
 	int (*access)(const char *path, int mode);
 	int (*bind)(int fd, const struct sockaddr *addr, socklen_t len);
+	/* From where the descriptor stands, of what has no offsets. */
+	ssize_t (*read)(int fd, void *buf, size_t len);
+	/* perf_event_open(2); the C library has no function for it. */
+	int (*perf_open)(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags);
 };
 
 /* The kernel itself. */
@@ -80,5 +86,7 @@ int sys_list(const char *dir, char **ret);
 int sys_dup_over(int from, int fd);
 int sys_access(const char *path, int mode);
 int sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
+ssize_t sys_read(int fd, void *buf, size_t len);
+int sys_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags);
 
 #endif

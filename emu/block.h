@@ -31,6 +31,8 @@ struct block_ops {
 	void (*reset)(struct block *b); /* registers and state as after power-on; nothing is at work */
 	/* A trapped write of 4 or 8 bytes, aligned. */
 	void (*written)(struct block *b, uint64_t offset, uint64_t value, unsigned int bytes);
+	/* A trapped read of `len` bytes is about to be answered with what is in the registers. */
+	void (*reading)(struct block *b, uint64_t offset, uint32_t len);
 	/* The card's faults that wait for a signal happen now. */
 	void (*raise)(struct block *b);
 	/* Looks at mapped registers. True: something changed since the last look. */

@@ -52,6 +52,41 @@ static int allowed(const struct block *b)
 	return 0;
 }
 
+#define DMA_LINE 64u
+
+static void count(uint64_t *what, uint64_t n)
+{
+	__atomic_add_fetch(what, n, __ATOMIC_RELAXED);
+}
+
+static void count_read(const struct block *b, size_t len)
+{
+	struct card_traffic *t = &b->card->traffic[b->port];
+
+	count(&t->dma_reads, 1);
+	count(&t->read_lines, (len + DMA_LINE - 1) / DMA_LINE);
+}
+
+static void count_write(const struct block *b, size_t len)
+{
+	struct card_traffic *t = &b->card->traffic[b->port];
+
+	count(&t->dma_writes, 1);
+	count(&t->write_lines, (len + DMA_LINE - 1) / DMA_LINE);
+}
+
+void card_traffic(const struct card *c, unsigned int port, struct card_traffic *out)
+{
+	const struct card_traffic *t = &c->traffic[port];
+
+	out->dma_reads = __atomic_load_n(&t->dma_reads, __ATOMIC_RELAXED);
+	out->dma_writes = __atomic_load_n(&t->dma_writes, __ATOMIC_RELAXED);
+	out->read_lines = __atomic_load_n(&t->read_lines, __ATOMIC_RELAXED);
+	out->write_lines = __atomic_load_n(&t->write_lines, __ATOMIC_RELAXED);
+	out->mmio_reads = __atomic_load_n(&t->mmio_reads, __ATOMIC_RELAXED);
+	out->mmio_writes = __atomic_load_n(&t->mmio_writes, __ATOMIC_RELAXED);
+}
+
 /* A cancelled message may have been another block's to cancel: then this one's goes again. */
 static bool again(const struct block *b, int rc)
 {
@@ -67,7 +102,11 @@ int block_dma_copy(struct block *b, uint64_t dst, uint64_t src, size_t len)
 		do
 			rc = vu_server_dma_copy(b->card->server, dst, src, len, &where);
 		while (again(b, rc));
-	return rc ? fault(b->card, where, len, where - dst < len, rc) : 0;
+	if (rc)
+		return fault(b->card, where, len, where - dst < len, rc);
+	count_read(b, len);
+	count_write(b, len);
+	return 0;
 }
 
 int block_dma_read(struct block *b, uint64_t iova, void *data, size_t len)
@@ -78,7 +117,10 @@ int block_dma_read(struct block *b, uint64_t iova, void *data, size_t len)
 		do
 			rc = vu_server_dma_read(b->card->server, iova, data, len);
 		while (again(b, rc));
-	return rc ? fault(b->card, iova, len, false, rc) : 0;
+	if (rc)
+		return fault(b->card, iova, len, false, rc);
+	count_read(b, len);
+	return 0;
 }
 
 int block_dma_write(struct block *b, uint64_t iova, const void *data, size_t len)
@@ -89,7 +131,10 @@ int block_dma_write(struct block *b, uint64_t iova, const void *data, size_t len
 		do
 			rc = vu_server_dma_write(b->card->server, iova, data, len);
 		while (again(b, rc));
-	return rc ? fault(b->card, iova, len, true, rc) : 0;
+	if (rc)
+		return fault(b->card, iova, len, true, rc);
+	count_write(b, len);
+	return 0;
 }
 
 /* Each half is a DMA of its own, with its own faults and its own way through a reset. */
@@ -118,7 +163,11 @@ int block_dma_atomic(struct block *b, uint64_t iova, enum vu_atomic_op op, unsig
 		rc = vu_server_dma_atomic(b->card->server, iova, op, bytes, operand, compare, old);
 	if (rc == -EOPNOTSUPP)
 		return read_then_write(b, iova, op, bytes, operand, compare, old);
-	return rc ? fault(b->card, iova, bytes, true, rc) : 0;
+	if (rc)
+		return fault(b->card, iova, bytes, true, rc);
+	count_read(b, bytes);
+	count_write(b, bytes);
+	return 0;
 }
 
 bool block_may_work(const struct block *b)

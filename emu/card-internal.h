@@ -42,6 +42,7 @@ struct card {
 	atomic_bool bus_master, gone;
 	atomic_uint dma_done; /* for dma-fail */
 	struct card_counts counts;
+	struct card_traffic traffic[BOARD_MAX_PORTS]; /* each member by itself is atomic */
 };
 
 #endif

@@ -142,10 +142,25 @@ static struct block *block_at(struct card *c, unsigned int bar, uint64_t offset,
 	return NULL;
 }
 
-static void bar_read(const struct card_bar *bar, uint64_t offset, uint8_t *buf, uint32_t len)
+/* Accelerators are what has an engine. */
+static void count_access(const struct block *b, bool write)
 {
-	const uint8_t *at = bar->at + offset;
+	struct card_traffic *t = &b->card->traffic[b->port];
 
+	if (b->engine)
+		__atomic_add_fetch(write ? &t->mmio_writes : &t->mmio_reads, 1, __ATOMIC_RELAXED);
+}
+
+static void bar_read(struct card *c, unsigned int region, uint64_t offset, uint8_t *buf, uint32_t len)
+{
+	const uint8_t *at = c->bars[region].at + offset;
+	uint64_t inside;
+	struct block *b = block_at(c, region, offset, &inside);
+
+	if (b)
+		count_access(b, false);
+	if (b && b->ops->reading)
+		b->ops->reading(b, inside, len);
 	if (len == 8 && offset % 8 == 0) {
 		uint64_t v = __atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_ACQUIRE);
 
@@ -169,6 +184,8 @@ static void bar_write(struct card *c, unsigned int bar, uint64_t offset, const u
 		struct block *b = block_at(c, bar, offset, &inside);
 
 		memcpy(&v, buf, bytes);
+		if (b)
+			count_access(b, true);
 		if (b && !(b->engine && engine_is_quiet(b->engine))) {
 			b->ops->written(b, inside, v, bytes);
 			if (b->ops->has_work && b->ops->has_work(b))
@@ -194,7 +211,7 @@ static int on_read(void *dev, uint32_t region, uint64_t offset, void *buf, uint3
 	else if (region == CARD_MSIX_BAR)
 		memcpy(buf, c->msix + offset, len);
 	else
-		bar_read(&c->bars[region], offset, buf, len);
+		bar_read(c, region, offset, buf, len);
 	unlock(c);
 	return 0;
 }

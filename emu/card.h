@@ -40,6 +40,14 @@ const struct board *card_board(const struct card *c);
 const struct inject *card_inject(const struct card *c);
 /* Holds a port's accelerator in reset (idle, without DMA, its registers as after power-on), or lets it go. */
 void card_hold_port(struct card *c, unsigned int port, bool hold);
+/* What a port's accelerator has sent and got over the bus since the card began; mapped registers are
+ * not counted. */
+struct card_traffic {
+	uint64_t dma_reads, dma_writes;	  /* DMA that succeeded; a copy is one of each */
+	uint64_t read_lines, write_lines; /* the same in lines of 64 bytes, begun ones included */
+	uint64_t mmio_reads, mmio_writes; /* messages that read its registers; words written to them */
+};
+void card_traffic(const struct card *c, unsigned int port, struct card_traffic *out);
 /* Puts another accelerator into a port. -EBUSY: it is not in reset. -EINVAL: it doesn't fit. */
 int card_replace_afu(struct card *c, unsigned int port, const struct block_ops *afu);
 

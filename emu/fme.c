@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The FPGA management engine: header, thermal, power, global errors, partial reconfiguration, and an
- * Ethernet feature with a version 1 header, in one list. Layouts: the kernel's drivers/fpga/dfl*.
+ * The FPGA management engine: header, thermal, power, performance counters, global errors, partial
+ * reconfiguration, and an Ethernet feature with a version 1 header, in one list. Layouts: the kernel's
+ * drivers/fpga/dfl*.
  *
- * Reconfiguration. A bitstream for this card is any data that begins with the 16 bytes of a GUID:
- * the accelerator of that GUID is put into the region. One that the card doesn't know is
- * incompatible.
+ * Reconfiguration. A bitstream for this card is any data that begins with the 16 bytes of a GUID: the
+ * accelerator of that GUID is put into the region. One that the card doesn't know is incompatible.
  */
 #include "emu/board.h"
 #include "emu/card.h"
 #include "emu/dfl.h"
+#include "emu/fme-perf.h"
 #include "emu/inject.h"
 
 enum {
@@ -29,6 +30,8 @@ enum {
 	POWER = 0x2000,
 	POWER_NOW = POWER + 0x08,
 	POWER_THRESHOLDS = POWER + 0x10,
+
+	COUNTERS = 0x2800,
 
 	ERRORS = 0x3000,
 	ERROR_MASK = ERRORS + 0x08,
@@ -87,22 +90,83 @@ enum { ID_THERMAL = 1, ID_POWER = 2, ID_ERRORS = 4, ID_PR = 5, ID_ETHERNET = 0x1
 #define TEMPERATURE UINT64_C(45)
 #define WATTS UINT64_C(23)
 
+/* Two thresholds in one register: of degrees with bits that put them in force, of watts without. */
+#define FIRST(v) ((v) & 0x7f)
+#define SECOND(v) ((v) >> 8 & 0x7f)
+#define HEAT_FIRST_IN_FORCE (UINT64_C(1) << 7)
+#define HEAT_SECOND_IN_FORCE (UINT64_C(1) << 15)
+#define HEAT_FIRST_REACHED (UINT64_C(1) << 32)
+#define HEAT_SECOND_REACHED (UINT64_C(1) << 33)
+#define POWER_FIRST_REACHED (UINT64_C(1) << 16)
+#define POWER_SECOND_REACHED (UINT64_C(1) << 17)
+#define HEAT_THRESHOLDS (90u | HEAT_FIRST_IN_FORCE | 93u << 8 | HEAT_SECOND_IN_FORCE | 100u << 24)
+#define POWER_LIMITS (75u | 100u << 8)
+
 struct fme {
+	bool hot, drawing; /* heat and surge, which each signal begins or ends */
 	uint8_t bitstream[16]; /* its beginning */
 	uint64_t bytes;
 };
 
-static void reset_thermal(struct block *b)
+/* ---- heat and power ---- */
+
+static void put_heat(struct block *b)
 {
 	const struct inject *i = card_inject(b->card);
+	const struct fme *f = b->state;
 	uint64_t t = i->temperature ? i->temperature : TEMPERATURE;
+	uint64_t v = block_get64(b, THERMAL_THRESHOLDS) & ~(HEAT_FIRST_REACHED | HEAT_SECOND_REACHED);
 
-	block_put64(b, THERMAL, dfh(DFH_PRIVATE, ID_THERMAL, POWER - THERMAL));
-	block_put64(b, THERMAL_THRESHOLDS, 90 | 1u << 7 | 93u << 8 | 1u << 15 | 100u << 24);
+	if (f->hot)
+		t = i->heat;
+	if (v & HEAT_FIRST_IN_FORCE && t >= FIRST(v))
+		v |= HEAT_FIRST_REACHED;
+	if (v & HEAT_SECOND_IN_FORCE && t >= SECOND(v))
+		v |= HEAT_SECOND_REACHED;
 	block_put64(b, THERMAL_NOW, t);
+	block_put64(b, THERMAL_THRESHOLDS, v);
+}
+
+/* A threshold of 0 is none. */
+static void put_power(struct block *b)
+{
+	const struct inject *i = card_inject(b->card);
+	const struct fme *f = b->state;
+	uint64_t w = i->power ? i->power : WATTS;
+	uint64_t v = block_get64(b, POWER_THRESHOLDS) & ~(POWER_FIRST_REACHED | POWER_SECOND_REACHED);
+
+	if (f->drawing)
+		w = i->surge;
+	if (FIRST(v) && w >= FIRST(v))
+		v |= POWER_FIRST_REACHED;
+	if (SECOND(v) && w >= SECOND(v))
+		v |= POWER_SECOND_REACHED;
+	block_put64(b, POWER_NOW, w);
+	block_put64(b, POWER_THRESHOLDS, v);
+}
+
+static void reset_sensors(struct block *b)
+{
+	block_put64(b, THERMAL, dfh(DFH_PRIVATE, ID_THERMAL, POWER - THERMAL));
+	block_put64(b, THERMAL_THRESHOLDS, HEAT_THRESHOLDS);
 	block_put64(b, THERMAL_CAP, 0); /* it throttles, so thresholds are shown */
-	block_put64(b, POWER, dfh(DFH_PRIVATE, ID_POWER, ERRORS - POWER));
-	block_put64(b, POWER_NOW, i->power ? i->power : WATTS);
+	block_put64(b, POWER, dfh(DFH_PRIVATE, ID_POWER, COUNTERS - POWER));
+	block_put64(b, POWER_THRESHOLDS, POWER_LIMITS);
+	put_heat(b);
+	put_power(b);
+	fme_perf_reset(b, COUNTERS, ERRORS - COUNTERS);
+}
+
+/* Each signal begins them, or ends them. */
+static void raise_sensors(struct block *b)
+{
+	const struct inject *i = card_inject(b->card);
+	struct fme *f = b->state;
+
+	f->hot = i->heat && !f->hot;
+	f->drawing = i->surge && !f->drawing;
+	put_heat(b);
+	put_power(b);
 }
 
 static void reset_errors(struct block *b)
@@ -171,7 +235,7 @@ static void reset(struct block *b)
 	}
 	block_put64(b, BITSTREAM_ID, board->bitstream_id);
 	block_put64(b, BITSTREAM_MD, UINT64_C(0x20261101));
-	reset_thermal(b);
+	reset_sensors(b);
 	reset_errors(b);
 	reset_pr(b);
 	reset_ethernet(b);
@@ -205,8 +269,9 @@ static void inject_errors(struct block *b, uint64_t value)
 		block_interrupt(b, 0);
 }
 
-static void raise_error(struct block *b)
+static void raise_faults(struct block *b)
 {
+	raise_sensors(b);
 	raise_bits(b, ERROR, card_inject(b->card)->fme_error & ~block_get64(b, ERROR_MASK));
 }
 
@@ -304,13 +369,21 @@ static void written64(struct block *b, uint64_t reg, uint64_t value)
 	case PR_CTRL: pr_control(b, value); break;
 	case PR_DATA: take_data(b, value); break;
 	case THERMAL_THRESHOLDS:
+		block_put64(b, reg, value);
+		put_heat(b);
+		break;
 	case POWER_THRESHOLDS:
+		block_put64(b, reg, value);
+		put_power(b);
+		break;
 	case ERROR_MASK:
 	case PCIE0_MASK:
 	case PCIE1_MASK: block_put64(b, reg, value); break;
 	default:
 		if (reg >= PORT_OFST && reg < PORT_OFST + 8 * BOARD_MAX_PORTS)
 			port_offset(b, reg, value);
+		else if (reg >= COUNTERS && reg < COUNTERS + FME_PERF_BYTES)
+			fme_perf_written(b, COUNTERS, reg, value);
 		else if (reg >= ETHERNET + ETHERNET_CSRS && reg < ETHERNET + ETHERNET_BYTES)
 			block_put64(b, reg, value);
 	}
@@ -329,11 +402,18 @@ static void written(struct block *b, uint64_t offset, uint64_t value, unsigned i
 	written64(b, reg, value);
 }
 
+static void reading(struct block *b, uint64_t offset, uint32_t len)
+{
+	if (offset < COUNTERS + FME_PERF_BYTES && offset + len > COUNTERS)
+		fme_perf_refresh(b, COUNTERS);
+}
+
 const struct block_ops block_fme = {
 	.name = "fme",
 	.help = "the management engine",
 	.state_size = sizeof(struct fme),
 	.reset = reset,
 	.written = written,
-	.raise = raise_error,
+	.reading = reading,
+	.raise = raise_faults,
 };

@@ -15,6 +15,8 @@ const char inject_help[] =
 	"  no-interrupts     no interrupt arrives\n"
 	"  temperature=C     what the thermal feature reads, in degrees Celsius (at most 127)\n"
 	"  power=W           what the power feature reads, in watts (at most 262143)\n"
+	"  heat=C            at SIGUSR1: the temperature is this, at the next as before (at most 127)\n"
+	"  surge=W           at SIGUSR1: the power is this, at the next as before (at most 262143)\n"
 	"  fme-error=BITS    at SIGUSR1: an error of the management engine\n"
 	"  port-error=BITS   at SIGUSR1: an error of every port\n"
 	"  gone              at SIGUSR1: the card falls off the bus; reads are all-ones\n";
@@ -33,6 +35,8 @@ static bool set(struct inject *i, const char *key, uint64_t v, bool has_value, u
 		     { "pr-error", 0x1f, &i->pr_error, NULL, NULL },
 		     { "temperature", 127, NULL, &i->temperature, NULL },
 		     { "power", 0x3ffff, NULL, &i->power, NULL },
+		     { "heat", 127, NULL, &i->heat, NULL },
+		     { "surge", 0x3ffff, NULL, &i->surge, NULL },
 		     { "fme-error", UINT64_MAX, NULL, &i->fme_error, NULL },
 		     { "port-error", UINT64_MAX, NULL, &i->port_error, NULL },
 		     { "reset-stuck", 0, NULL, NULL, &i->reset_stuck },

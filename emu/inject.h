@@ -15,6 +15,7 @@ struct inject {
 	bool no_interrupts;
 	uint64_t temperature, power; /* degrees Celsius, watts; 0: the board's own */
 	uint64_t fme_error, port_error; /* (s) bits of the error registers */
+	uint64_t heat, surge; /* (s) degrees Celsius, watts, until the next signal; 0: none */
 	bool gone;			/* (s) the card falls off the bus */
 };
 

@@ -28,7 +28,7 @@ MAY_INCLUDE = {
     "bench/raw": set(),
     "tools": {"base", "bench", "dev", "gbs", "vfio-user"},
     "samples": set(),
-    "fuzz": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/vfio"},
+    "fuzz": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/local", "plugins/vfio"},
     "tests/raw": set(),
     "tests/vm/guest": {"dev", "tests"},
     "tests": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/local", "plugins/vfio", "emu"},

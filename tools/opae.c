@@ -34,12 +34,19 @@ static const struct command commands[] = {
 	  "        nearest and not above. Where one is given the other follows, at 2:1", cmd_clock },
 	{ "plugins", "[--json]", "the plugins, their state, and the configuration in force",
 	  cmd_plugins },
+	{ "errors", "[--clear] [--json] [ADDRESS] [GUID] [OBJECT]",
+	  "the error registers of devices and accelerators; --clear clears them, and shows what was.\n"
+	  "        Exit code 1 when there are errors, or after --clear still are", cmd_errors },
 	{ "emu", "start [--name NAME] [--board BOARD] [--afu AFU,...] [--mmio trap|map] "
 		 "[--faults FAULT,...]",
 	  "an emulated card of this user; card0, with board nlb0, unless told otherwise", cmd_emu },
 	{ "emu", "stop NAME...|--all", "ends them", cmd_emu },
 	{ "emu", "list [--json]", "those that run, and their addresses", cmd_emu },
 	{ "emu", "boards", "what BOARD, AFU and FAULT can be", cmd_emu },
+	{ "temp", "[--json] [ADDRESS] [GUID] [OBJECT]",
+	  "the temperatures of cards, with their limits and what has reached one", cmd_temp },
+	{ "power", "[--json] [ADDRESS] [GUID] [OBJECT]", "the same of power, voltages and currents",
+	  cmd_power },
 	{ "load", "[--slot N] [--force] [--skip-clock] [--dry-run] [-y] FILE\n"
 		  "               [ADDRESS] [GUID] [OBJECT]",
 	  "loads a bitstream (GBS): into slot 0 of the device that it is for, unless told otherwise.\n"

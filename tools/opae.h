@@ -68,7 +68,10 @@ int cmd_doctor(int argc, char *argv[]);
 int cmd_bind(int argc, char *argv[]);
 int cmd_release(int argc, char *argv[]);
 int cmd_bench(int argc, char *argv[]);
+int cmd_errors(int argc, char *argv[]);
 int cmd_clock(int argc, char *argv[]);
+int cmd_temp(int argc, char *argv[]);
+int cmd_power(int argc, char *argv[]);
 int cmd_gbs(int argc, char *argv[]);
 int cmd_load(int argc, char *argv[]);
 

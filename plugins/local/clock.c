@@ -354,12 +354,15 @@ static fpga_result apply(const struct user_clock *c, const struct iopll_settings
  * A jump from one end of the range to the other does not always lock, so the way leads over a slow clock of
  * every family.
  */
-static fpga_result set_pll(const struct user_clock *c, uint32_t high_khz, uint32_t low_khz)
-{
+struct way {
 	struct iopll_settings between, wanted;
+	uint32_t reference_khz;
+};
+
+static fpga_result plan(const struct user_clock *c, uint32_t high_khz, uint32_t low_khz, struct way *w)
+{
 	const struct iopll_family *f = NULL;
-	uint32_t reference = 0;
-	fpga_result r = read_pll(c, &f, &reference);
+	fpga_result r = read_pll(c, &f, &w->reference_khz);
 
 	if (r != FPGA_OK)
 		return r;
@@ -367,12 +370,18 @@ static fpga_result set_pll(const struct user_clock *c, uint32_t high_khz, uint32
 		return say(FPGA_INVALID_PARAM, "%s: %s: the clocks of %s go from %u to %u MHz, not to %u",
 			   c->call, dfl_name(c->port), f->name, IOPLL_HIGH_MIN_KHZ / 1000,
 			   f->max_khz / 1000, high_khz / 1000);
-	if (!iopll_solve(f, reference, high_khz, low_khz, &wanted) ||
-	    !iopll_solve(f, reference, f->max_khz / 2, f->max_khz / 4, &between))
+	if (!iopll_solve(f, w->reference_khz, high_khz, low_khz, &w->wanted) ||
+	    !iopll_solve(f, w->reference_khz, f->max_khz / 2, f->max_khz / 4, &w->between))
 		return say(FPGA_INVALID_PARAM, "%s: %s: its PLL can't give %u and %u MHz together", c->call,
 			   dfl_name(c->port), high_khz / 1000, low_khz / 1000);
-	r = apply(c, &between, reference);
-	return r == FPGA_OK ? apply(c, &wanted, reference) : r;
+	return FPGA_OK;
+}
+
+static fpga_result go(const struct user_clock *c, const struct way *w)
+{
+	fpga_result r = apply(c, &w->between, w->reference_khz);
+
+	return r == FPGA_OK ? apply(c, &w->wanted, w->reference_khz) : r;
 }
 
 static fpga_result cannot_set(const struct user_clock *c)
@@ -412,19 +421,35 @@ static fpga_result check_range(const struct user_clock *c, uint64_t high_mhz, ui
 	return FPGA_OK;
 }
 
-fpga_result local_set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz)
+static fpga_result set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz, bool really,
+			     const char *call)
 {
-	struct user_clock c = { .call = "fpgaSetUserClock", .port = port };
+	struct user_clock c = { .call = call, .port = port };
 	struct wanted w = { 0 };
+	struct way way = { 0 };
 	SCOPED_LOCK(&clock_lock);
 	fpga_result r = check_range(&c, high_mhz, low_mhz, &w);
 
 	if (r == FPGA_OK)
 		r = open_face(&c);
 	if (r == FPGA_OK)
-		r = c.face == FACE_PORT ? cannot_set(&c) : set_pll(&c, w.high_khz, w.low_khz);
+		r = c.face == FACE_PORT ? cannot_set(&c) : plan(&c, w.high_khz, w.low_khz, &way);
+	if (r == FPGA_OK && really)
+		r = go(&c, &way);
 	close_face(&c);
 	return r;
+}
+
+fpga_result local_set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz,
+			    const char *call)
+{
+	return set_clock(port, high_mhz, low_mhz, true, call);
+}
+
+fpga_result local_check_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz,
+			      const char *call)
+{
+	return set_clock(port, high_mhz, low_mhz, false, call);
 }
 
 /* ---- the calls ---- */
@@ -446,9 +471,10 @@ static fpga_result check_handle(const struct handle *h, int flags, const char *c
 static fpga_result set_user_clock(fpga_handle handle, uint64_t high_mhz, uint64_t low_mhz, int flags)
 {
 	struct handle *h = handle;
-	fpga_result r = check_handle(h, flags, "fpgaSetUserClock");
+	const char *call = "fpgaSetUserClock";
+	fpga_result r = check_handle(h, flags, call);
 
-	return r == FPGA_OK ? local_set_clock(&h->token.dev, high_mhz, low_mhz) : r;
+	return r == FPGA_OK ? local_set_clock(&h->token.dev, high_mhz, low_mhz, call) : r;
 }
 
 static fpga_result get_user_clock(fpga_handle handle, uint64_t *high_hz, uint64_t *low_hz, int flags)

@@ -144,6 +144,9 @@ static fpga_result list_said(struct registers *l, const struct token *t, const c
 	if (r != FPGA_OK)
 		return r;
 	rc = list(l, &t->dev);
+	if (rc == -E2BIG)
+		return say(FPGA_EXCEPTION, "%s: %s has more than %u error registers", call,
+			   dfl_name(&t->dev), MAX_REGISTERS);
 	if (rc && rc != -ENOENT)
 		return attribute_failed(&t->dev, FOLDER, rc, false, call);
 	return l->num ? FPGA_OK :
@@ -187,23 +190,27 @@ static bool parse(const char *text, uint64_t *ret)
 	size_t len = strlen(text);
 	bool wide = len > 18 && !strncmp(text, "0x", 2) &&
 		    strspn(text + 2, "0123456789abcdefABCDEF") == len - 2;
+	unsigned long long v;
 	char *end;
 
 	if (!isdigit((unsigned char)text[0]))
 		return false;
 	errno = 0;
-	*ret = strtoull(wide ? text + len - 16 : text, &end, wide ? 16 : 0);
-	return !errno && !*end;
+	v = strtoull(wide ? text + len - 16 : text, &end, wide ? 16 : 0);
+	if (errno || *end)
+		return false;
+	*ret = v;
+	return true;
 }
 
-static fpga_result read_register(const struct token *t, const struct place *p, uint64_t *value,
+static fpga_result read_register(const struct dfl_device *d, const struct place *p, uint64_t *value,
 				 const char *call)
 {
 	char text[128];
-	int rc = sysfs_text(text, sizeof(text), "%s/%s", t->dev.dir, p->path);
+	int rc = sysfs_text(text, sizeof(text), "%s/%s", d->dir, p->path);
 
 	if (rc && rc != -ENAMETOOLONG)
-		return attribute_failed(&t->dev, p->path, rc, false, call);
+		return attribute_failed(d, p->path, rc, false, call);
 	if (rc || !parse(text, value))
 		return say(FPGA_EXCEPTION, "%s: %s: what it shows is no number", call, p->path);
 	return FPGA_OK;
@@ -213,49 +220,62 @@ static fpga_result read_register(const struct token *t, const struct place *p, u
  * The driver takes back the value that the register has; other errors came in between if it refuses. A
  * register without errors is left alone: to clear a port's, the driver resets the port.
  */
-static fpga_result clear(const struct token *t, const struct place *p, const char *call)
+static fpga_result clear(const struct dfl_device *d, const struct place *p, const char *call)
 {
 	int rc = -EINVAL;
 
 	for (int i = 0; i < CLEAR_TRIES && rc == -EINVAL; i++) {
 		char text[24];
 		uint64_t v;
-		fpga_result r = read_register(t, p, &v, call);
+		fpga_result r = read_register(d, p, &v, call);
 
 		if (r != FPGA_OK || !v)
 			return r;
 		snprintf(text, sizeof(text), "0x%llx", injects(p->path) ? 0 : (unsigned long long)v);
-		rc = sysfs_write(text, "%s/%s", t->dev.dir, p->path);
+		rc = sysfs_write(text, "%s/%s", d->dir, p->path);
 	}
 	if (rc == -EINVAL)
 		return say(FPGA_BUSY, "%s: %s: errors come as fast as they are cleared", call, p->path);
-	return rc ? attribute_failed(&t->dev, p->path, rc, true, call) : FPGA_OK;
+	return rc ? attribute_failed(d, p->path, rc, true, call) : FPGA_OK;
+}
+
+fpga_result errors_clear(const struct dfl_device *d, const char *name, const char *call)
+{
+	struct place p;
+	mode_t mode;
+
+	set_place(&p, name);
+	return sysfs_mode(&mode, "%s/%s", d->dir, p.path) == -ENOENT && dfl_there(d) ? FPGA_OK :
+										       clear(d, &p, call);
 }
 
 /* ---- the calls ---- */
 
 static fpga_result local_read_error(fpga_token token, uint32_t n, uint64_t *value)
 {
+	const struct token *t = token;
 	struct place p;
-	fpga_result r = find(token, n, &p, "fpgaReadError");
+	fpga_result r = find(t, n, &p, "fpgaReadError");
 
-	return r == FPGA_OK ? read_register(token, &p, value, "fpgaReadError") : r;
+	return r == FPGA_OK ? read_register(&t->dev, &p, value, "fpgaReadError") : r;
 }
 
 static fpga_result local_clear_error(fpga_token token, uint32_t n)
 {
+	const struct token *t = token;
 	struct place p;
-	fpga_result r = find(token, n, &p, "fpgaClearError");
+	fpga_result r = find(t, n, &p, "fpgaClearError");
 
 	if (r == FPGA_OK && !clears(p.path))
 		r = say(FPGA_NOT_SUPPORTED, "fpgaClearError: %s cannot be cleared", name_of(&p));
-	return r == FPGA_OK ? clear(token, &p, "fpgaClearError") : r;
+	return r == FPGA_OK ? clear(&t->dev, &p, "fpgaClearError") : r;
 }
 
 static fpga_result local_clear_all_errors(fpga_token token)
 {
+	const struct token *t = token;
 	struct registers l;
-	fpga_result r = list_said(&l, token, "fpgaClearAllErrors");
+	fpga_result r = list_said(&l, t, "fpgaClearAllErrors");
 
 	for (uint32_t i = 0; i < l.num; i++) {
 		struct place p;
@@ -264,7 +284,7 @@ static fpga_result local_clear_all_errors(fpga_token token)
 		if (!clears(l.name[i]))
 			continue;
 		set_place(&p, l.name[i]);
-		one = clear(token, &p, "fpgaClearAllErrors");
+		one = clear(&t->dev, &p, "fpgaClearAllErrors");
 		if (r == FPGA_OK)
 			r = one; /* one that cannot be cleared keeps none of the others */
 	}

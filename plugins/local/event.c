@@ -131,7 +131,7 @@ static fpga_result check_type(const struct handle *h, fpga_event_type type, uint
 	case FPGA_EVENT_ERROR:
 		return check_error(h, call);
 	case FPGA_EVENT_POWER_THERMAL:
-		return say(FPGA_NOT_SUPPORTED, "%s: the card has no sensors with alarms", call);
+		return FPGA_OK; /* alarm_add() knows */
 	default:
 		return say(FPGA_INVALID_PARAM, "%s: there is no event type %d", call, (int)type);
 	}
@@ -145,14 +145,22 @@ void events_init(struct events *e)
 	e->list = NULL;
 }
 
-static int begin(struct handle *h, const struct registration *r)
+static fpga_result begin(struct handle *h, const struct registration *r)
 {
-	return bind_vector(h, r->type, r->vector, r->event->fd);
+	int rc;
+
+	if (r->type == FPGA_EVENT_POWER_THERMAL)
+		return alarm_add(h, r->event);
+	rc = bind_vector(h, r->type, r->vector, r->event->fd);
+	return rc ? say_errno(h, rc, "fpgaRegisterEvent") : FPGA_OK;
 }
 
 static int end(struct handle *h, const struct registration *r)
 {
-	return bind_vector(h, r->type, r->vector, -1);
+	if (r->type != FPGA_EVENT_POWER_THERMAL)
+		return bind_vector(h, r->type, r->vector, -1);
+	alarm_remove(h, r->event);
+	return 0;
 }
 
 /* Lock held. */
@@ -165,9 +173,20 @@ static void forget(struct registration **at)
 	free(r);
 }
 
-/* A vector tells one event: who comes later has it. Lock held. */
+/* Lock held. */
+static bool is_registered(const struct events *events, fpga_event_type type, const struct event *e)
+{
+	for (const struct registration *r = events->list; r; r = r->next)
+		if (r->type == type && r->event == e)
+			return true;
+	return false;
+}
+
+/* A vector tells one event: who comes later has it. An alarm tells all. Lock held. */
 static void forget_former(struct events *events, const struct registration *now)
 {
+	if (now->type == FPGA_EVENT_POWER_THERMAL)
+		return;
 	for (struct registration **at = &events->list; *at;)
 		if ((*at)->type == now->type && (*at)->vector == now->vector)
 			forget(at);
@@ -181,7 +200,6 @@ static fpga_result register_event(fpga_handle handle, fpga_event_type type, fpga
 	struct handle *h = handle;
 	fpga_result r = check_type(h, type, flags, "fpgaRegisterEvent");
 	struct registration *new;
-	int rc;
 
 	if (r != FPGA_OK)
 		return r;
@@ -191,10 +209,14 @@ static fpga_result register_event(fpga_handle handle, fpga_event_type type, fpga
 	*new = (struct registration){ .type = type, .event = eh };
 	new->vector = type == FPGA_EVENT_INTERRUPT ? flags : 0;
 	SCOPED_LOCK(&h->events.lock);
-	rc = begin(h, new);
-	if (rc) {
+	if (type == FPGA_EVENT_POWER_THERMAL && is_registered(&h->events, type, eh)) {
 		free(new);
-		return say_errno(h, rc, "fpgaRegisterEvent");
+		return FPGA_OK;
+	}
+	r = begin(h, new);
+	if (r != FPGA_OK) {
+		free(new);
+		return r;
 	}
 	event_ref(new->event);
 	forget_former(&h->events, new);

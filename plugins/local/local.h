@@ -11,8 +11,11 @@
 #include <stdatomic.h>
 
 #include "dev/dfl.h"
+#include "dev/pci-rule.h"
+#include "plugins/local/alarm.h"
 #include "plugins/local/buffer.h"
 #include "plugins/local/event.h"
+#include "plugins/local/metrics.h"
 
 #define MAX_MMIO 2u	 /* the accelerator's registers, the signal tap's */
 #define MAX_VECTORS 2048u
@@ -22,6 +25,10 @@ struct handle;
 struct watch;
 
 struct instance {
+	/* Constant after configure: whose devices are listed; NULL: all that the driver has. */
+	struct pci_rule *rules;
+	size_t num_rules;
+
 	pthread_mutex_t lock;	/* guards the rest */
 	struct handle *handles; /* that are open */
 	struct watch *watch;	/* looks whether their devices stay; NULL: none was opened yet */
@@ -69,6 +76,8 @@ struct handle {
 	bool avx512;
 	struct buffers buffers;
 	struct events events;
+	struct alarms alarms;
+	struct metrics metrics;
 	struct handle *next; /* of the instance's; its lock guards it */
 };
 
@@ -83,6 +92,13 @@ void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 fpga_result say_errno(const struct handle *h, int rc, const char *call);
 /* FPGA_OK; FPGA_EXCEPTION with the reason: the handle's device has gone. */
 fpga_result alive(const struct handle *h, const char *call);
+
+/* ---- config.c ---- */
+
+/* Says what is wrong. Rules that were read are the instance's in any case. */
+fpga_result config_read(struct instance *inst, const char *json);
+/* Keeps those of a list of dfl_list() that are the instance's; how many. */
+size_t config_keep(const struct instance *inst, struct dfl_device *devices, size_t n);
 
 /* ---- open.c ---- */
 
@@ -109,10 +125,14 @@ struct token *token_new(struct instance *inst, const struct dfl_device *d);
 /* The port of an FME that has this number in the card ("slot"); -ENOENT: it has none, or it is released. */
 int token_port_of(const struct token *fme, uint32_t slot, struct dfl_device *ret);
 
-/* ---- clock.c: in MHz; where one is 0 they are at 2:1. The reason is set ---- */
+/* ---- clock.c: in MHz; where one is 0 they are at 2:1. The reason is set, and begins with `call` ---- */
 
 /* Of a port, by its folder in sysfs; needs no handle, and keeps none from working. */
-fpga_result local_set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz);
+fpga_result local_set_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz,
+			    const char *call);
+/* What that would refuse before it touches the clock. */
+fpga_result local_check_clock(const struct dfl_device *port, uint64_t high_mhz, uint64_t low_mhz,
+			      const char *call);
 
 /* ---- the functions of the table, one filler for each file that has some ---- */
 

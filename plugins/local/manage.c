@@ -2,9 +2,12 @@
 /* Which function of the card has a port: the physical one, or a virtual one that a machine may be given. */
 #include <errno.h>
 #include <linux/fpga-dfl.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "dev/sysfs.h"
 #include "plugins/local/local.h"
+#include "plugins/local/watch.h"
 
 enum { TO_PHYSICAL, TO_VIRTUAL };
 
@@ -21,12 +24,50 @@ static fpga_result check(const struct handle *h, uint32_t interface, uint32_t sl
 		return say(FPGA_INVALID_PARAM, "fpgaAssignPortToInterface: interface %u: 0 is the physical "
 			   "function, 1 a virtual one", interface);
 	rc = sysfs_number(&slots, "%s/ports_num", h->token.dev.dir);
-	if (rc)
+	if (rc) {
+		watch_look(h->inst);
 		return say_errno(h, rc, "fpgaAssignPortToInterface: ports_num");
+	}
 	if (slot >= slots)
 		return say(FPGA_INVALID_PARAM, "fpgaAssignPortToInterface: slot %u; the card has %llu", slot,
 			   (unsigned long long)slots);
 	return FPGA_OK;
+}
+
+/*
+ * A port of the card that no driver has, so that not even its number is told: kernels since 5.0, up to 6.1 at
+ * least, take a port that comes back for one that is about to go.
+ */
+static bool has_driverless(const struct handle *h)
+{
+	struct dfl_device *devices;
+	bool any = false;
+	char driver[64];
+	size_t n;
+
+	if (dfl_list(&devices, &n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		any |= devices[i].kind == DFL_PORT && !strcmp(devices[i].address, h->token.dev.address) &&
+		       sysfs_link(driver, sizeof(driver), "%s/driver", devices[i].dir);
+	free(devices);
+	return any;
+}
+
+static bool is_here(const struct handle *h, uint32_t slot)
+{
+	struct dfl_device port;
+
+	return !token_port_of(&h->token, slot, &port) || has_driverless(h);
+}
+
+static fpga_result check_driver(const struct handle *h, uint32_t slot)
+{
+	if (!has_driverless(h))
+		return FPGA_OK;
+	return say(FPGA_NO_DRIVER, "fpgaAssignPortToInterface: port %u is the physical function's, but this "
+		   "kernel has given it no driver; bind the card %s to dfl-pci anew", slot,
+		   h->token.dev.address);
 }
 
 static fpga_result refused(const struct handle *h, int rc, uint32_t interface, uint32_t slot)
@@ -35,6 +76,8 @@ static fpga_result refused(const struct handle *h, int rc, uint32_t interface, u
 
 	if (alive(h, call) != FPGA_OK)
 		return FPGA_EXCEPTION;
+	if (rc == -EBUSY && is_here(h, slot) != (interface == TO_VIRTUAL))
+		rc = -EINVAL; /* some kernels say so of a port that is there already, or not */
 	if (rc == -EBUSY && interface == TO_VIRTUAL)
 		return say(FPGA_BUSY, "%s: somebody has port %u open, or a mapping of it", call, slot);
 	if (rc == -EBUSY)
@@ -58,7 +101,9 @@ static fpga_result assign_port(fpga_handle fpga, uint32_t interface, uint32_t sl
 		return r;
 	rc = handle_ioctl(h, interface == TO_PHYSICAL ? DFL_FPGA_FME_PORT_ASSIGN : DFL_FPGA_FME_PORT_RELEASE,
 			  &port);
-	return rc < 0 ? refused(h, rc, interface, slot) : FPGA_OK;
+	if (rc < 0)
+		return refused(h, rc, interface, slot);
+	return interface == TO_PHYSICAL ? check_driver(h, slot) : FPGA_OK;
 }
 
 void fill_manage(opae_api_adapter_table *t)

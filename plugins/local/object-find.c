@@ -145,11 +145,17 @@ static const char *find_deep(const char *pattern)
 	return NULL;
 }
 
-bool pattern_is_twice_deep(const char *pattern)
+const char *name_problem(const char *name, bool glob)
 {
-	const char *one = find_deep(pattern);
+	const char *deep = glob ? find_deep(name) : NULL;
 
-	return one && find_deep(one + strlen(DEEP "/"));
+	if (!*name)
+		return "the name is empty";
+	if (*name == '.' || *name == '/' || strstr(name, ".."))
+		return "a name does not begin with '.' or '/' and has no \"..\"";
+	if (deep && find_deep(deep + strlen(DEEP "/")))
+		return "\"/**/\" can stand in it once";
+	return NULL;
 }
 
 /* "a/" DEEP "/b" as "a/" "*" "/b", then with two of them, and so on until something is found. */

@@ -10,6 +10,7 @@
 #include "dev/sysfs.h"
 #include "plugins/local/attribute.h"
 #include "plugins/local/local.h"
+#include "plugins/local/watch.h"
 
 #define RECURSES (FPGA_OBJECT_RECURSE_ONE | FPGA_OBJECT_RECURSE_ALL)
 #define ALL_FLAGS (FPGA_OBJECT_SYNC | FPGA_OBJECT_GLOB | FPGA_OBJECT_RAW | RECURSES)
@@ -18,26 +19,24 @@
 
 static fpga_result check_name(const char *name, int flags, const char *call)
 {
+	const char *problem = name_problem(name, flags & FPGA_OBJECT_GLOB);
+
 	if (flags & ~ALL_FLAGS)
 		return say(FPGA_INVALID_PARAM, "%s: unknown flags 0x%x", call,
 			   (unsigned int)flags & ~(unsigned int)ALL_FLAGS);
-	if (!*name)
-		return say(FPGA_INVALID_PARAM, "%s: the name is empty", call);
-	if (*name == '.' || *name == '/' || strstr(name, ".."))
-		return say(FPGA_INVALID_PARAM,
-			   "%s: \"%s\": a name does not begin with '.' or '/' and has no \"..\"", call,
-			   name);
-	if (flags & FPGA_OBJECT_GLOB && pattern_is_twice_deep(name))
-		return say(FPGA_INVALID_PARAM, "%s: \"%s\": \"/**/\" can stand in it once", call, name);
-	return FPGA_OK;
+	return problem ? say(FPGA_INVALID_PARAM, "%s: \"%s\": %s", call, name, problem) : FPGA_OK;
 }
 
-/* Is the object's device still what it was? */
+/* Is the device still what the token or the handle was made of? */
 static fpga_result present(const struct handle *h, const struct dfl_device *d, const char *call)
 {
-	fpga_result r = h ? alive(h, call) : FPGA_OK;
+	uint64_t identity;
 
-	return r == FPGA_OK ? attribute_device(d, call) : r;
+	if (!h)
+		return attribute_device(d, call);
+	if (dfl_identity(d, &identity) || identity != h->identity)
+		watch_look(h->inst);
+	return alive(h, call);
 }
 
 static enum depth depth_of(int flags)
@@ -180,13 +179,17 @@ static fpga_result local_object_read(fpga_object object, uint8_t *buffer, size_t
 static bool parse(const char *text, uint64_t *ret)
 {
 	const char *digits = text + (*text == '-');
+	unsigned long long v;
 	char *end;
 
 	if (!isdigit((unsigned char)*digits))
 		return false;
 	errno = 0;
-	*ret = strtoull(text, &end, 0);
-	return !errno && (!*end || isspace((unsigned char)*end));
+	v = strtoull(text, &end, 0);
+	if (errno || (*end && !isspace((unsigned char)*end)))
+		return false;
+	*ret = v;
+	return true;
 }
 
 static fpga_result local_object_read64(fpga_object object, uint64_t *value, int flags)

@@ -36,16 +36,16 @@ struct finds {
 };
 
 /*
- * Finds what `name` stands for in the folder `base` ("": the device's own); with glob it is a pattern:
- * a part's wildcards do not match a dot at its beginning, and "**" as a part before the last stands for
- * one to five folders, of which the fewest that lead to something count, and there the first that is
- * found. 0 or a negative errno: -ENOENT when there is none. The caller calls finds_done(), also on
- * failure.
+ * Finds what `name`, which has no problem, stands for in the folder `base` ("": the device's own); with
+ * glob it is a pattern: a part's wildcards do not match a dot at its beginning, and "**" as a part
+ * before the last stands for one to five folders, of which the fewest that lead to something count, and
+ * there the first that is found. 0 or a negative errno: -ENOENT when there is none. The caller calls
+ * finds_done(), also on failure.
  */
 int finds_get(struct finds *f, const struct dfl_device *d, const char *base, const char *name, bool glob);
 void finds_done(struct finds *f);
-/* Does "**" stand in the pattern as a part more than once? */
-bool pattern_is_twice_deep(const char *pattern);
+/* Why a name or pattern that comes from a program is none, in words; NULL: it is one. */
+const char *name_problem(const char *name, bool glob);
 
 /* ---- object-load.c ---- */
 

@@ -65,9 +65,12 @@ static fpga_result refused(const struct token *t, int rc)
 	case EPERM:
 		return say(FPGA_NO_ACCESS, "fpgaOpen: %s: this user may not open it: it needs permission to "
 			   "read and to write", d->node);
-	case ENOENT:
 	case ENXIO:
 	case ENODEV:
+		return say(FPGA_NO_DRIVER, "fpgaOpen: %s: the kernel has given it no driver, as happens when "
+			   "a port was released and assigned; bind the card %s to dfl-pci anew", d->node,
+			   d->address);
+	case ENOENT:
 		return say(FPGA_NO_DRIVER, "fpgaOpen: %s: %s, though the kernel's driver has the card %s; is "
 			   "udev running?", d->node, strerror(-rc), d->address);
 	default:
@@ -90,11 +93,15 @@ static struct handle *handle_new(const struct token *t, bool shared)
 	atomic_init(&h->dead, false);
 	buffers_init(&h->buffers);
 	events_init(&h->events);
+	alarms_init(&h->alarms);
+	metrics_init(&h->metrics);
 	return h;
 }
 
 static void handle_free(struct handle *h)
 {
+	alarms_done(h);
+	metrics_done(&h->metrics);
 	mmio_close(h);
 	if (h->fd >= 0)
 		sys_close(h->fd);
@@ -179,6 +186,7 @@ static fpga_result close_handle(fpga_handle handle)
 	struct handle *h = handle;
 	fpga_result r;
 
+	watch_look(h->inst); /* what has gone just now is not to be closed as what is there */
 	watch_leave(h);
 	r = alive(h, "fpgaClose: closed, but");
 	events_done(h);

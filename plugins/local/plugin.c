@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The local plugin: accelerators that the kernel's DFL FPGA driver has. The plugin's face: its constant, its
- * configuration, its table, and how it gives reasons.
+ * table, and how it gives reasons.
  */
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,12 @@
 /* The same for every instance, and written once; all else is in the instance. */
 static const struct opae_host *host;
 
+static const struct opae_plugin_param params[] = {
+	{ "devices", "array of string", "all that the driver has",
+	  "cards that are shown: \"0000:b1:00.0\", \"8086:bcce\" or \"8086:bcce:8086:1771\"" },
+	{ 0 },
+};
+
 extern const struct opae_plugin_info opae_plugin_info;
 VISIBLE const struct opae_plugin_info opae_plugin_info = {
 	.magic = OPAE_PLUGIN_MAGIC,
@@ -26,6 +31,7 @@ VISIBLE const struct opae_plugin_info opae_plugin_info = {
 	.table_size = sizeof(opae_api_adapter_table),
 	.name = "xfpga",
 	.description = "local accelerators behind the kernel's DFL FPGA driver",
+	.params = params,
 };
 
 const struct opae_host *local_host(void)
@@ -92,26 +98,6 @@ static int finalize(void *instance)
 	return 0;
 }
 
-static fpga_result check_configuration(const char *json)
-{
-	struct json_object *top = json_tokener_parse(json && *json ? json : "{}");
-	fpga_result r = FPGA_OK;
-
-	if (!json_object_is_type(top, json_type_object)) {
-		r = say(FPGA_INVALID_PARAM, "\"configuration\" must be a JSON object");
-	} else {
-		json_object_object_foreach(top, key, value)
-		{
-			(void)value;
-			r = say(FPGA_INVALID_PARAM, "\"%s\" is unknown; this plugin takes no parameters",
-				key);
-			break;
-		}
-	}
-	json_object_put(top);
-	return r;
-}
-
 static void fill(opae_api_adapter_table *t)
 {
 	t->initialize = initialize;
@@ -123,9 +109,11 @@ static void fill(opae_api_adapter_table *t)
 	fill_buffers(t);
 	fill_events(t);
 	fill_manage(t);
+	fill_reconf(t);
 	fill_errors(t);
 	fill_objects(t);
 	fill_clock(t);
+	fill_metrics(t);
 }
 
 VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *json)
@@ -137,12 +125,15 @@ VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *jso
 		host = table->host;
 		sys_set(host->find("sys", SYS_OPS_VERSION));
 	}
-	r = check_configuration(json);
-	if (r != FPGA_OK)
-		return (int)r;
 	inst = calloc(1, sizeof(*inst));
 	if (!inst)
 		return (int)say(FPGA_NO_MEMORY, "no memory for the instance");
+	r = config_read(inst, json);
+	if (r != FPGA_OK) {
+		free(inst->rules);
+		free(inst);
+		return (int)r;
+	}
 	pthread_mutex_init(&inst->lock, NULL);
 	table->instance = inst;
 	fill(table);

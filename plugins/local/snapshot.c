@@ -243,7 +243,9 @@ static void refused(struct snapshot *s, const struct dfl_device *d, int rc)
 		note(s, OPAE_PROP_STATE | OF_NODE, d->node,
 		     "this user may not open it: it needs permission to read and to write");
 	} else {
-		note(s, OPAE_PROP_STATE | OF_NODE, d->node, strerror(-rc));
+		note(s, OPAE_PROP_STATE | OF_NODE, d->node,
+		     rc == -ENXIO || rc == -ENODEV ? "the kernel has given it no driver; bind the card anew" :
+						     strerror(-rc));
 	}
 }
 

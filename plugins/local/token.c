@@ -91,6 +91,7 @@ static fpga_result enumerate(void *instance, const fpga_properties *filters, uin
 		return say(rc == -ENOMEM ? FPGA_NO_MEMORY : FPGA_EXCEPTION, "fpgaEnumerate: " DFL_CLASS ": "
 			   "%s",
 			   strerror(-rc));
+	n = config_keep(instance, devices, n);
 	r = list_devices(instance, devices, n, tokens, max_tokens);
 	free(devices);
 	if (r == FPGA_OK)

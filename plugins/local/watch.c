@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -10,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/thread.h"
+#include "plugins/local/last-close.h"
 #include "plugins/local/mmio.h"
 
 #define LOOK_MS 1000
@@ -26,11 +28,16 @@ struct watch {
 	int uevents; /* a netlink socket, or -1 */
 };
 
-/* Lock held. */
+/* Lock held. The mappings go first, for each of them keeps the node open, too. */
 static void give_up(struct handle *h)
 {
+	int rc;
+
 	atomic_store(&h->dead, true);
 	mmio_cover(h);
+	rc = is_fme(h) ? 0 : last_close(h->fd);
+	if (rc)
+		debug("%s stays open: %s", h->token.dev.node, strerror(-rc));
 	debug("%s (%s) is gone", dfl_name(&h->token.dev), h->token.dev.address);
 }
 
@@ -51,16 +58,57 @@ void watch_look(struct instance *inst)
 	}
 }
 
-/* What the events say is not read: that something happened is enough to look. */
-static void drain(int fd)
-{
-	char bytes[4096];
-	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+/* ---- what the kernel tells ---- */
 
-	for (unsigned int i = 0; i < 1024; i++)
-		if (sys_recvmsg(fd, &msg, MSG_DONTWAIT) < 0)
+/* Is that the handle's own device in sysfs, or the FME of its card? */
+static bool is_about(const struct handle *h, const char *device)
+{
+	const char *name = strrchr(device, '/');
+	char card[PCI_ADDRESS_LEN + 32];
+
+	snprintf(card, sizeof(card), "/%s/fpga_region/", h->token.dev.address);
+	return name && strstr(device, card) &&
+	       (!strcmp(name + 1, dfl_name(&h->token.dev)) || !strncmp(name + 1, "dfl-fme.", 8));
+}
+
+/*
+ * A device of a card is about to go, and its FME goes first of all. To wait until it has gone is to be late:
+ * the kernel's driver then has freed what it needs when the port's node is closed (last-close.h).
+ */
+static void foretold(struct instance *inst, const char *device)
+{
+	SCOPED_LOCK(&inst->lock);
+
+	for (struct handle *h = inst->handles; h; h = h->next)
+		if (!atomic_load(&h->dead) && is_about(h, device))
+			give_up(h);
+}
+
+/* "remove@/devices/pci0000:b0/0000:b1:00.0/fpga_region/region0/dfl-fme.0", then what is not needed. */
+static void take_event(struct instance *inst, const char *text)
+{
+	const char *remove = "remove@";
+
+	if (!strncmp(text, remove, strlen(remove)))
+		foretold(inst, text + strlen(remove));
+}
+
+static void take_events(struct watch *w)
+{
+	for (unsigned int i = 0; i < 1024; i++) {
+		char bytes[4096];
+		struct sockaddr_nl from = { 0 };
+		struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) - 1 };
+		struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov,
+				      .msg_iovlen = 1 };
+		ssize_t n = sys_recvmsg(w->uevents, &msg, MSG_DONTWAIT);
+
+		if (n < 0)
 			return;
+		bytes[n] = 0;
+		if (!from.nl_pid) /* the kernel's own */
+			take_event(w->inst, bytes);
+	}
 }
 
 static void *watch_run(void *arg)
@@ -74,7 +122,7 @@ static void *watch_run(void *arg)
 		if (n > 0 && fds[0].revents)
 			return NULL;
 		if (n > 0 && fds[1].revents)
-			drain(w->uevents);
+			take_events(w);
 		watch_look(w->inst);
 	}
 }

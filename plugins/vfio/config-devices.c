@@ -4,7 +4,6 @@
  * opens it and reads its registers, and not everything that is bound there takes that well.
  */
 #include <json-c/json.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uuid/uuid.h>
@@ -18,29 +17,9 @@ static const char *text_of(struct json_object *o)
 	return json_object_is_type(o, json_type_string) ? json_object_get_string(o) : "";
 }
 
-/* "vvvv:dddd" or "vvvv:dddd:vvvv:dddd". */
-static bool parse_id(const char *text, struct rule *rule)
-{
-	unsigned int v[4];
-	int used = 0, all = 0;
-
-	if (text[strspn(text, "0123456789abcdefABCDEF:")] ||
-	    sscanf(text, "%4x:%4x%n:%4x:%4x%n", &v[0], &v[1], &used, &v[2], &v[3], &all) < 2)
-		return false;
-	rule->id.vendor = (uint16_t)v[0];
-	rule->id.device = (uint16_t)v[1];
-	if (!text[used])
-		return true;
-	rule->id.subsystem_vendor = (uint16_t)v[2];
-	rule->id.subsystem_device = (uint16_t)v[3];
-	rule->by_subsystem = true;
-	return all && !text[all];
-}
-
 static fpga_result set_which(struct rule *rule, const char *text, size_t i)
 {
-	rule->by_address = pci_parse(text, &rule->address);
-	if (rule->by_address || parse_id(text, rule))
+	if (pci_rule_parse(text, &rule->which))
 		return FPGA_OK;
 	return say(FPGA_INVALID_PARAM,
 		   "\"devices\"[%zu]: \"%s\" is neither an address, like \"0000:b1:00.0\", nor ids, like "

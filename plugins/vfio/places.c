@@ -81,27 +81,6 @@ static int configured(const struct instance *inst, struct list *l)
 
 /* ---- the kernel's ---- */
 
-static bool same_address(const struct pci_address *a, const struct pci_address *b)
-{
-	return a->segment == b->segment && a->bus == b->bus && a->device == b->device &&
-	       a->function == b->function;
-}
-
-/* 0xffff is nobody's id: OPAE takes it for any. */
-static bool id_fits(uint16_t wanted, uint16_t is)
-{
-	return wanted == 0xffff || wanted == is;
-}
-
-static bool fits(const struct rule *r, const struct pci_address *a, const struct pci_id *id)
-{
-	if (r->by_address)
-		return same_address(&r->address, a);
-	return r->id.vendor == id->vendor && r->id.device == id->device &&
-	       (!r->by_subsystem || (id_fits(r->id.subsystem_vendor, id->subsystem_vendor) &&
-				     id_fits(r->id.subsystem_device, id->subsystem_device)));
-}
-
 /* The first rule that fits; *ours tells whether the device is one without. */
 static const struct rule *find_rule(const struct instance *inst, const struct pci_address *a,
 				    const struct pci_id *id, bool *ours)
@@ -110,7 +89,7 @@ static const struct rule *find_rule(const struct instance *inst, const struct pc
 
 	*ours = inst->known_ids && pci_fpga_name(id, &exact);
 	for (size_t i = 0; i < inst->num_rules; i++)
-		if (fits(&inst->rules[i], a, id)) {
+		if (pci_rule_fits(&inst->rules[i].which, a, id)) {
 			*ours = true;
 			return &inst->rules[i];
 		}

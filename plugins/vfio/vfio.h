@@ -6,6 +6,7 @@
 #include <opae/plugin.h>
 #include <pthread.h>
 
+#include "dev/pci-rule.h"
 #include "plugins/vfio/buffer.h"
 #include "plugins/vfio/device.h"
 #include "plugins/vfio/facts.h"
@@ -24,11 +25,9 @@ struct place {
 	uint8_t vf_token[16]; /* of its physical function */
 };
 
-/* Which devices behind the kernel's vfio-pci are ours: by address, or by ids. */
+/* Which devices behind the kernel's vfio-pci are ours. */
 struct rule {
-	bool by_address, by_subsystem; /* not by_address: by vendor and device, and these */
-	struct pci_address address;
-	struct pci_id id;
+	struct pci_rule which;
 	bool has_guid, has_token;
 	fpga_guid guid;
 	uint8_t vf_token[16];

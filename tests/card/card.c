@@ -201,13 +201,35 @@ void card_fault(pid_t pid)
 		assert_int_equal(kill(pid, SIGUSR1), 0);
 }
 
+/* Why the way by a machine's kernel has not what is needed; driver: that by its FPGA driver alone. */
+static const struct {
+	bool driver;
+	const char *why;
+} missing[] = {
+	[CARD_MORTAL] = { false, "a machine does not survive the end of one of its cards" },
+	[CARD_MESSAGES] = { false, "a machine's kernel maps all registers" },
+	[CARD_ANY_MEMORY] = { true, "the kernel's FPGA driver maps what lies together in physical memory" },
+	[CARD_QUIET] = { true, "the kernel's FPGA driver cannot hold an accelerator still" },
+	[CARD_NO_PORT] = { true, "the kernel's FPGA driver takes no card without a port" },
+	[CARD_STUCK_PORT] = { true, "the kernel's FPGA driver takes no port that does not acknowledge" },
+	[CARD_FME_REGISTERS] = { true, "the kernel's FPGA driver keeps an FPGA_DEVICE's registers" },
+	[CARD_OWN_HANDLES] = { true, "what the kernel's FPGA driver gave to a process its children have" },
+};
+
+bool card_by_driver(void)
+{
+	return machine_has_driver();
+}
+
 void card_needs(enum card_need need)
 {
-	if (!machine_is())
-		return;
-	if (need == CARD_MORTAL)
-		skip_because("a machine does not survive the end of one of its cards");
-	skip_because("a machine's kernel maps all registers");
+	if (missing[need].driver ? card_by_driver() : machine_is())
+		skip_because("%s", missing[need].why);
+}
+
+uint64_t card_longest_buffer(void)
+{
+	return card_by_driver() ? UINT64_C(2) << 20 : UINT64_MAX; /* a huge page */
 }
 
 unsigned int card_times(unsigned int n)
@@ -220,12 +242,13 @@ void library_configure(const char *path, const char *configuration)
 	FILE *f = fopen(path, "we");
 
 	assert_non_null(f);
-	fprintf(f, "{\"configurations\": {\"vfio\": {\"configuration\": ");
+	fprintf(f, "{\"configurations\": {\"cards\": {\"configuration\": ");
 	if (machine_is())
 		machine_configure(f, configuration);
 	else
 		fputs(configuration, f);
-	fprintf(f, ", \"enabled\": true, \"plugin\": \"libv-opae.so\"}}, \"plugins\": [\"vfio\"]}");
+	fprintf(f, ", \"enabled\": true, \"plugin\": \"%s\"}}, \"plugins\": [\"cards\"]}",
+		machine_has_driver() ? "libxfpga.so" : "libv-opae.so");
 	fclose(f);
 }
 

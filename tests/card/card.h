@@ -26,9 +26,20 @@ int card_run(const struct CMUnitTest *tests, size_t count);
 enum card_need {
 	CARD_MORTAL,   /* it ends when the test wants it to */
 	CARD_MESSAGES, /* registers that are not mapped are reached by messages alone */
+	/* What the kernel's FPGA driver does not have: */
+	CARD_ANY_MEMORY,    /* buffers of any memory of the program's */
+	CARD_QUIET,	    /* opaex_quiesce */
+	CARD_NO_PORT,	    /* an accelerator without a port, and so without error registers */
+	CARD_STUCK_PORT,    /* a port that does not acknowledge its reset */
+	CARD_FME_REGISTERS, /* the registers of an FPGA_DEVICE */
+	CARD_OWN_HANDLES,   /* a child of fork has none */
 };
-/* Before the library is started. */
+/* Skips the test where that is not there; what it has opened is closed. */
 void card_needs(enum card_need need);
+/* Is it the kernel's FPGA driver that has the cards? */
+bool card_by_driver(void);
+/* Bytes of the longest buffer that there surely is. */
+uint64_t card_longest_buffer(void);
 /* So many times, or a quarter of that where everything is slow: in a machine. */
 unsigned int card_times(unsigned int n);
 

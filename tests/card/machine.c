@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * OPAE_TEST_DEVICES has a word for each card: address;name;board;mmio;afu;faults, each as opae-emu takes it
- * and empty where it has none. OPAE_TEST_KERNEL is "kernel" of v-opae's configuration: group or iommufd.
+ * and empty where it has none. OPAE_TEST_KERNEL is "kernel" of v-opae's configuration, group or iommufd; or
+ * it is dfl, and then the cards are those of the kernel's FPGA driver and the plugin is libxfpga.
  */
 #include "tests/card/machine.h"
 
@@ -96,16 +97,33 @@ void machine_signal(pid_t card)
 	assert_int_equal(system(command), 0);
 }
 
-void machine_configure(FILE *f, const char *configuration)
+bool machine_has_driver(void)
+{
+	const char *way = getenv("OPAE_TEST_KERNEL");
+
+	return machine_is() && way && !strcmp(way, "dfl");
+}
+
+static void write_devices(FILE *f)
 {
 	const char *comma = "";
 
-	fprintf(f, "{\"sockets\": [], \"devices\": [");
 	for (unsigned int i = 0; i < count; i++)
 		if (devices[i].taken) {
 			fprintf(f, "%s\"%s\"", comma, devices[i].field[ADDRESS]);
 			comma = ", ";
 		}
-	fprintf(f, "], \"kernel\": \"%s\"%s%s", getenv("OPAE_TEST_KERNEL"),
-		configuration[1] == '}' ? "" : ", ", configuration + 1);
+}
+
+/* The kernel's driver answers at once, so its plugin has none of the parameters that tests set. */
+void machine_configure(FILE *f, const char *configuration)
+{
+	fprintf(f, "{\"devices\": [");
+	write_devices(f);
+	fprintf(f, "]");
+	if (!machine_has_driver())
+		fprintf(f, ", \"sockets\": [], \"kernel\": \"%s\"%s%s", getenv("OPAE_TEST_KERNEL"),
+			configuration[1] == '}' ? "" : ", ", configuration + 1);
+	else
+		fprintf(f, "}");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The cards that a virtual machine has, for the same tests inside it: they are devices behind vfio-pci,
- * and there before the test and after it. The environment tells of them (tests/vm/test_ways.py sets it).
+ * The cards that a virtual machine has, for the same tests inside it: they are devices behind vfio-pci, or
+ * those of the kernel's FPGA driver, and there before the test and after it. The environment tells of them
+ * (tests/vm/test_ways.py sets it).
  */
 #ifndef TESTS_CARD_MACHINE_H
 #define TESTS_CARD_MACHINE_H
@@ -17,6 +18,8 @@ struct machine_card {
 
 /* In such a machine? If not, nothing else of this is called. */
 bool machine_is(void);
+/* And in one whose kernel has a driver for the cards, so that vfio-pci is not on the way? */
+bool machine_has_driver(void);
 
 /* Takes one of the cards. It stands for a process, but is none: no signal reaches it. -1: there is none. */
 pid_t machine_take(const struct machine_card *want);

@@ -130,8 +130,12 @@ static void both_are_open_at_once(void **state)
 	(void)state;
 	assert_int_equal(fpgaOpen(t, &second, 0), FPGA_BUSY);
 	fpgaDestroyToken(&t);
-	assert_int_equal(fpgaReadMMIO64(dev, 0, 8, &v), FPGA_OK);
-	assert_int_equal(v, 0x82fe38f0f9e17764);
+	if (card_by_driver()) { /* which keeps them */
+		assert_int_equal(fpgaReadMMIO64(dev, 0, 8, &v), FPGA_NOT_SUPPORTED);
+	} else {
+		assert_int_equal(fpgaReadMMIO64(dev, 0, 8, &v), FPGA_OK);
+		assert_int_equal(v, 0x82fe38f0f9e17764);
+	}
 	assert_int_equal(fpgaReset(dev), FPGA_NOT_SUPPORTED);
 	run_loopback(afu);
 	assert_int_equal(fpgaClose(dev), FPGA_OK);
@@ -213,6 +217,7 @@ static void quiesce_is_the_ports_own(void **state)
 	fpga_handle hello = open_nth(FPGA_ACCELERATOR, HELLO, 0);
 
 	(void)state;
+	card_needs(CARD_QUIET);
 	assert_int_equal(opaex_quiesce(hello), FPGA_OK);
 	run_loopback(nlb);
 	assert_int_equal(opaex_quiesce(nlb), FPGA_OK);
@@ -314,6 +319,7 @@ static void a_port_that_never_acknowledges(void **state)
 	uint64_t v;
 
 	(void)state;
+	card_needs(CARD_STUCK_PORT);
 	card = card_start_with("card0", "a10", "trap", "hello", "reset-stuck");
 	library_start("{}");
 	h = open_nth(FPGA_ACCELERATOR, HELLO, 0);
@@ -340,7 +346,8 @@ static void a_card_that_is_gone(void **state)
 	}
 	assert_int_equal(v, UINT64_MAX);
 	assert_int_equal(fpgaReset(h), FPGA_EXCEPTION);
-	assert_non_null(strstr(opaex_error_detail(), "gone"));
+	/* The kernel's FPGA driver has it still, and only finds that the port does not answer. */
+	assert_non_null(strstr(opaex_error_detail(), card_by_driver() ? "timed out" : "gone"));
 	assert_int_equal(fpgaClose(h), FPGA_OK);
 }
 
@@ -387,6 +394,7 @@ static void change(const char *from, const char *to)
 static void a_token_of_what_is_no_more(void **state)
 {
 	(void)state;
+	card_needs(CARD_FME_REGISTERS);
 	change(NLB0, HELLO);
 	change(HELLO, NLB0); /* what a port has outlives a reset, and another test may have the same card */
 }

@@ -189,9 +189,11 @@ static void atomics(void **state)
 	(void)state;
 	assert_non_null(own);
 	check_swaps(&e);
-	e.src = shared_own(e.h, (char *)own + LINE, BYTES);
-	check_swaps(&e);
-	shared_free(e.h, &e.src);
+	if (!card_by_driver()) { /* which maps all that there is */
+		e.src = shared_own(e.h, (char *)own + LINE, BYTES);
+		check_swaps(&e);
+		shared_free(e.h, &e.src);
+	}
 	e.src = mapped;
 	he_close(&e);
 	free(own);
@@ -268,11 +270,26 @@ static void continuous_until_it_is_stopped(void **state)
 	he_close(&e);
 }
 
+/* A buffer that may be read, and not be changed. */
+static void read_only(struct he *e)
+{
+	uint64_t id;
+	void *p = NULL;
+
+	assert_int_equal(fpgaPrepareBuffer(e->h, 4096, &p, &id, FPGA_BUF_READ_ONLY), FPGA_OK);
+	assert_int_equal(fpgaGetIOAddress(e->h, id, &e->src.io), FPGA_OK);
+	he_run(e, 16, 0);
+	assert_int_equal(dsm(e, 1), 0);
+	he_run(e, 16, SWAP_4);
+	assert_int_equal(dsm(e, 1), 1);
+	assert_int_equal(*(uint64_t *)p, 0);
+	assert_int_equal(fpgaReleaseBuffer(e->h, id), FPGA_OK);
+}
+
 static void errors(void **state)
 {
 	struct he e = he_open_only();
-	uint64_t good = e.src.io, id, io;
-	void *p = NULL;
+	uint64_t good = e.src.io;
 
 	(void)state;
 	e.src.io = UINT64_C(0xdead000000);
@@ -282,15 +299,8 @@ static void errors(void **state)
 	assert_int_equal(read64(e.h, SWTEST), 1);
 	he_run(&e, LINES, SWAP_4);
 	assert_int_equal(dsm(&e, 1), 1);
-	assert_int_equal(fpgaPrepareBuffer(e.h, 4096, &p, &id, FPGA_BUF_READ_ONLY), FPGA_OK);
-	assert_int_equal(fpgaGetIOAddress(e.h, id, &io), FPGA_OK);
-	e.src.io = io; /* it may be read, and not be changed */
-	he_run(&e, 16, 0);
-	assert_int_equal(dsm(&e, 1), 0);
-	he_run(&e, 16, SWAP_4);
-	assert_int_equal(dsm(&e, 1), 1);
-	assert_int_equal(*(uint64_t *)p, 0);
-	assert_int_equal(fpgaReleaseBuffer(e.h, id), FPGA_OK);
+	if (!card_by_driver()) /* which has no such buffers */
+		read_only(&e);
 	e.src.io = good;
 	he_run(&e, LINES - 1, LENGTH(2));
 	assert_int_equal(dsm(&e, 1), 8);

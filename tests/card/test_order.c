@@ -206,6 +206,7 @@ static void order_of_messages(void **state)
 	struct shared mine;
 
 	(void)state;
+	card_needs(CARD_ANY_MEMORY);
 	assert_non_null(own);
 	mine = shared_own(r.h, own + 64, 4096);
 	memset(mine.at, 0, 4096);

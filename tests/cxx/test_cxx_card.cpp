@@ -49,12 +49,32 @@ int up_messages(void **state)
 	return card_up_trap(state);
 }
 
+int up_any_memory(void **state)
+{
+	card_needs(CARD_ANY_MEMORY);
+	return card_up_trap(state);
+}
+
+int up_no_port(void **state)
+{
+	card_needs(CARD_NO_PORT);
+	return card_up_trap(state);
+}
+
 handle::ptr_t open_any()
 {
 	const std::vector<token::ptr_t> all = token::enumerate({ properties::get(FPGA_ACCELERATOR) });
 
 	CHECK_EQ(all.size(), 1u);
 	return handle::open(all[0], 0);
+}
+
+uint64_t registers_end(const handle::ptr_t &h)
+{
+	struct opaex_mmio_info info = {};
+
+	CHECK_EQ(opaex_mmio_info(h->c_type(), 0, &info), FPGA_OK);
+	return info.size;
 }
 
 /* NLB0, as programs drive it. */
@@ -115,7 +135,7 @@ void a_card_is_found_by_what_it_is()
 	CHECK_EQ(shown(p->guid), NLB0);
 	CHECK(p->vendor_id == 0x8086 && p->device_id == 0xbccf);
 	CHECK(p->subsystem_vendor_id == 0x8086 && p->subsystem_device_id == 0x1771);
-	CHECK(p->interface == FPGA_IFC_VFIO && p->num_interrupts == 4);
+	CHECK(p->interface == (card_by_driver() ? FPGA_IFC_DFL : FPGA_IFC_VFIO) && p->num_interrupts == 4);
 	CHECK(p->accelerator_state == FPGA_ACCELERATOR_UNASSIGNED);
 	CHECK(!found[0]->get_parent());
 	other->guid.parse(HELLO_AFU);
@@ -148,14 +168,15 @@ void a_held_card_is_busy_and_says_so()
 void registers()
 {
 	const handle::ptr_t h = open_any();
+	const uint64_t end = registers_end(h);
 
 	CHECK_EQ(h->read_csr64(8), UINT64_C(0xf89e433683f9040b));
 	h->write_csr64(0x108, UINT64_C(0x1122334455667788));
 	CHECK_EQ(h->read_csr32(0x10c), 0x11223344u);
 	h->write_csr32(0x100, 7);
 	CHECK_EQ(h->read_csr32(0x100, 0), 7u);
-	THROWN(invalid_param, h->read_csr64(0x7ffc));
-	CHECK(contains(THROWN(invalid_param, h->read_csr64(0x8000)), "0x8000"));
+	THROWN(invalid_param, h->read_csr64(end - 4));
+	CHECK(contains(THROWN(invalid_param, h->read_csr64(end)), "0x"));
 	THROWN(invalid_param, h->read_csr64(0, 4));
 	THROWN(invalid_param, h->write_csr32(2, 0));
 	h->reset();
@@ -170,7 +191,7 @@ void registers_by_pointer()
 	*scratch = 42;
 	CHECK_EQ(h->read_csr64(0x108), 42u);
 	CHECK_EQ(h->mmio_ptr(0x108, 0) - h->mmio_ptr(0), 0x108);
-	CHECK(contains(THROWN(invalid_param, h->mmio_ptr(0x8000)), "0x8000"));
+	CHECK(contains(THROWN(invalid_param, h->mmio_ptr(registers_end(h))), "0x"));
 	THROWN(invalid_param, h->mmio_ptr(UINT64_MAX));
 	THROWN(invalid_param, h->mmio_ptr(0, 4));
 }
@@ -320,6 +341,10 @@ void a_read_only_buffer_is_not_written()
 	const handle::ptr_t h = open_any();
 	nlb n(h, 4096);
 
+	if (card_by_driver()) { /* then it is said, and is not a buffer that can be written */
+		THROWN(not_supported, shared_buffer::allocate(h, 4096, true));
+		return;
+	}
 	n.dst = shared_buffer::allocate(h, 4096, true);
 	n.dst->fill(5);
 	n.start(1, 0);
@@ -399,7 +424,8 @@ void a_failure_leaves_nothing_behind()
 	for (int i = 0; i < 5; i++) {
 		THROWN(invalid_param, event::register_event(h, event::type_t::interrupt, 4));
 		THROWN(invalid_param, event::register_event(h, event::type_t::interrupt, -1));
-		THROWN(not_supported, event::register_event(h, event::type_t::error));
+		if (!card_by_driver()) /* by it each has a port, which has one for errors */
+			THROWN(not_supported, event::register_event(h, event::type_t::error));
 	}
 	CHECK_EQ(open_files(), before);
 	for (unsigned int i = 0; i < 4; i++)
@@ -449,13 +475,13 @@ int main()
 		ON(loopback, card_up_map),
 		ON(a_buffer_is_bounded, card_up_trap),
 		ON(parts_of_a_buffer, card_up_trap),
-		ON(attached_memory_stays_the_callers, card_up_trap),
+		ON(attached_memory_stays_the_callers, up_any_memory),
 		ON(a_read_only_buffer_is_not_written, card_up_trap),
 		ON(references_go_in_any_order, card_up_trap),
 		ON(an_interrupt_is_an_event, card_up_trap),
 		ON(an_interrupt_is_an_event, card_up_map),
 		ON(a_failure_leaves_nothing_behind, card_up_trap),
-		ON(what_is_not_there_is_not_supported, card_up_trap),
+		ON(what_is_not_there_is_not_supported, up_no_port),
 		ON(a_card_that_dies_is_an_exception, card_up_mortal),
 	};
 	const int failures = CARD_RUN(tests);

@@ -15,6 +15,7 @@
 #define MAX_OPENS 1024u
 #define MAX_HUGE 64u
 #define MAX_FDS 256
+#define RELEASED "/sys/devices/released"
 
 struct fake_dfl fake;
 
@@ -139,6 +140,9 @@ static void make_card(unsigned int i)
 	put(sub, "fme_errors", "0x0\n");
 	snprintf(dir, sizeof(dir), "%s/fpga_region/region%u/dfl-port.%u", device, i, i);
 	fake_dfl_folder(dir);
+	snprintf(to, sizeof(to), "%s/driver", dir);
+	below(link, to);
+	assert_int_equal(symlink("../../bus/platform/drivers/dfl-port", link), 0);
 	put(dir, "id", "0\n");
 	put(dir, "afu_id", "d8424dc4a4a3c413f89e433683f9040b\n");
 	snprintf(sub, sizeof(sub), "%s/errors", dir);
@@ -235,6 +239,30 @@ static int may_open(unsigned int port, bool exclusive)
 	return 0;
 }
 
+static void log_call(char what)
+{
+	size_t n = strlen(fake.order);
+
+	if (n + 1 < sizeof(fake.order))
+		fake.order[n] = what;
+}
+
+/* Of an attribute. */
+static int may_read(const char *path)
+{
+	return strstr(path, "/afu_id") ? -fake.afu_id_errno : 0;
+}
+
+static int may_write(const char *path)
+{
+	if (strstr(path, "userclk/frequency"))
+		log_call('k');
+	if (!strstr(path, "errors/errors"))
+		return 0;
+	log_call('e');
+	return -fake.clear_errno;
+}
+
 static int fake_open(const char *path, int flags, mode_t mode)
 {
 	const char *port = "/dev/dfl-port.", *fme = "/dev/dfl-fme.";
@@ -251,6 +279,10 @@ static int fake_open(const char *path, int flags, mode_t mode)
 		rc = may_open(n.number, n.exclusive);
 	} else if (!strncmp(path, fme, strlen(fme))) {
 		n.kind = 'f';
+	} else if ((flags & O_ACCMODE) == O_WRONLY) {
+		rc = may_write(path);
+	} else {
+		rc = may_read(path);
 	}
 	if (rc)
 		return rc;
@@ -261,14 +293,6 @@ static int fake_open(const char *path, int flags, mode_t mode)
 		nodes[fd] = n;
 	}
 	return fd;
-}
-
-static void log_call(char what)
-{
-	size_t n = strlen(fake.order);
-
-	if (n + 1 < sizeof(fake.order))
-		fake.order[n] = what;
 }
 
 static int fake_close(int fd)
@@ -416,14 +440,30 @@ static int port_ioctl(unsigned long request, void *arg)
 	}
 }
 
+static int reconfigure(const struct dfl_fpga_fme_port_pr *pr)
+{
+	if (pr->argsz < sizeof(*pr) || pr->flags)
+		return -EINVAL;
+	log_call('P');
+	fake.pr.port = pr->port_id;
+	fake.pr.size = pr->buffer_size;
+	fake.pr.at = (const void *)(uintptr_t)pr->buffer_address;
+	fake.pr.alone = may_open(pr->port_id, false) == -EBUSY;
+	return 0;
+}
+
 static int fme_ioctl(unsigned long request, void *arg)
 {
+	if (request == DFL_FPGA_FME_PORT_PR)
+		return reconfigure(arg);
 	if (request != DFL_FPGA_FME_PORT_RELEASE && request != DFL_FPGA_FME_PORT_ASSIGN)
 		return request == DFL_FPGA_FME_ERR_GET_IRQ_NUM ? *(uint32_t *)arg = 0, 0 : -EINVAL;
-	if ((request == DFL_FPGA_FME_PORT_RELEASE) == (fake.released != 0))
-		return -EINVAL;
-	if (!fake.released && may_open(*(unsigned int *)arg, true))
+	if ((request == DFL_FPGA_FME_PORT_RELEASE) == (fake.released != 0) ||
+	    (!fake.released && may_open(*(unsigned int *)arg, true)))
 		return -EBUSY;
+	fake_dfl_move(fake.released ? RELEASED : FAKE_PORT, fake.released ? FAKE_PORT : RELEASED);
+	if (fake.released && fake.forgets_driver)
+		fake_dfl_remove(FAKE_PORT "/driver");
 	fake.released = !fake.released;
 	return 0;
 }

@@ -26,13 +26,23 @@ struct fake_dfl {
 	bool together;	 /* plain memory happens to lie together */
 	bool read_only;	 /* the driver has maps that the device can only read */
 	int node_errno;	 /* opening a port's node fails with that; 0: it does not */
+	bool forgets_driver; /* a port that was released gets none when it is assigned */
 	uint32_t region_flags; /* of the accelerator's */
 	uint32_t busy_looks;   /* so many openings find the node busy */
 	unsigned long fail_request; /* this ioctl fails with fail_errno; 0: none */
 	int fail_errno;
 	int bound[FAKE_VECTORS], bound_error; /* eventfds; -1: none */
 	unsigned int resets, maps, released; /* maps: of the port's DMA, now */
-	char order[64]; /* r: a reset, m, u: DMA mapped, unmapped; c: a port's node closed */
+	/* r: a reset, m, u: DMA mapped, unmapped; c: a port's node closed; P: a reconfiguration; e, k:
+	 * errors/errors or userclk/frequency opened to be written */
+	char order[64];
+	int clear_errno;  /* errors/errors cannot be written */
+	int afu_id_errno; /* afu_id cannot be read */
+	struct {
+		uint32_t port, size;
+		const void *at;
+		bool alone; /* the port's node was open alone */
+	} pr; /* the last reconfiguration's */
 };
 
 extern struct fake_dfl fake;
@@ -47,7 +57,8 @@ void fake_dfl_remove(const char *path);
 void fake_dfl_folder(const char *path);
 void fake_dfl_move(const char *from, const char *to);
 /*
- * How often the file was opened since fake_dfl_forget_opens(), at most: of all files the most, with its path.
+ * How often the file was opened since fake_dfl_forget_opens(), at most: of all files the most, with its
+ * path.
  */
 unsigned int fake_dfl_most_opens(char *path, size_t len);
 void fake_dfl_forget_opens(void);

@@ -28,7 +28,7 @@ const char *fake_tree_root(void)
 
 void fake_tree_folder(const char *path)
 {
-	char at[256];
+	char at[1024];
 
 	snprintf(at, sizeof(at), "%s%s", root, path);
 	for (char *p = at + strlen(root) + 1; *p; p++)

@@ -47,6 +47,8 @@ FAILING(lstat, int, (const char *p, struct stat *st), (p, st))
 FAILING(list, int, (const char *d, char **r), (d, r))
 FAILING(access, int, (const char *p, int m), (p, m))
 FAILING(dup_over, int, (int from, int fd), (from, fd))
+FAILING(read, ssize_t, (int fd, void *b, size_t l), (fd, b, l))
+FAILING(perf_open, int, (struct perf_event_attr *a, pid_t p, int c, int g, unsigned long f), (a, p, c, g, f))
 FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
 
 void seam_over(const struct sys_ops *ops)
@@ -79,6 +81,8 @@ const struct sys_ops *seam_table(void)
 	ops.sendmsg = failing_sendmsg;
 	ops.recvmsg = failing_recvmsg;
 	ops.poll = failing_poll;
+	ops.read = failing_read;
+	ops.perf_open = failing_perf_open;
 	ops.mremap_to = failing_mremap_to;
 	return &ops;
 }

@@ -219,9 +219,13 @@ static void an_attribute_is_written(void **state)
 	assert_int_equal(set(0, 100), FPGA_OK);
 	numbers_written(v);
 	assert_memory_equal(v, agilex, sizeof(agilex));
-	assert_int_equal(local_set_clock(&port, 800, 800), FPGA_OK);
+	assert_int_equal(local_set_clock(&port, 800, 800, "a call"), FPGA_OK);
 	numbers_written(v);
 	assert_int_equal(v[0], 800000);
+	assert_int_equal(local_check_clock(&port, 200, 100, "a call"), FPGA_OK); /* and nothing is set */
+	numbers_written(v);
+	assert_int_equal(v[0], 800000);
+	fails(local_check_clock(&port, 2000, 100, "a call"), FPGA_INVALID_PARAM, "a call: ");
 }
 
 static void an_attribute_with_odd_neighbours(void **state)

@@ -22,6 +22,7 @@ static unsigned int holds, releases;
 static unsigned int replaced_port;
 static const struct block_ops *replaced;
 static int replace_result;
+static struct card_traffic traffic[BOARD_MAX_PORTS];
 static struct block fme, port;
 static uint64_t fme_regs[0x8000 / 8], port_regs[0x10000 / 8];
 
@@ -52,6 +53,13 @@ int card_replace_afu(struct card *c, unsigned int n, const struct block_ops *ops
 	return replace_result;
 }
 
+void card_traffic(const struct card *c, unsigned int n, struct card_traffic *out)
+{
+	(void)c;
+	assert_true(n < board->num_ports);
+	*out = traffic[n];
+}
+
 static void init_board(const char *name)
 {
 	board = board_find(name);
@@ -79,6 +87,7 @@ static int up(void **state)
 {
 	(void)state;
 	memset(&inject, 0, sizeof(inject));
+	memset(traffic, 0, sizeof(traffic));
 	init_board("a10");
 	return 0;
 }
@@ -117,7 +126,7 @@ static void list_of(const struct block *b, unsigned int *ids, uint64_t *end)
 
 static void lists(void **state)
 {
-	static const unsigned int of_fme[] = { 0, 1, 2, 4, 5, 0x15, 0xfff };
+	static const unsigned int of_fme[] = { 0, 1, 2, 3, 4, 5, 0x15, 0xfff };
 	static const unsigned int of_port[] = { 1, 0x10, 0x12, 0x13, 0xfff };
 	static const unsigned int with_bridge[] = { 1, 0x10, 0x12, 0x13, 0x14, 0xff0, 0xfff };
 	unsigned int ids[17];
@@ -176,6 +185,93 @@ static void heat_and_power(void **state)
 	assert_int_equal(block_get64(&fme, 0x2008) & 0x3ffff, 7);
 	put_in(&fme, 0x1010, 1);
 	assert_int_equal(block_get64(&fme, 0x1010) & 0x7f, 99); /* only read */
+}
+
+#define HEAT_REACHED(v) ((v) >> 32 & 3)
+#define POWER_REACHED(v) ((v) >> 16 & 3)
+
+static void heat_that_comes_and_goes(void **state)
+{
+	(void)state;
+	assert_int_equal(block_get64(&fme, 0x1008), 90 | 1 << 7 | 93 << 8 | 1 << 15 | 100 << 24);
+	inject.heat = 91;
+	block_fme.raise(&fme);
+	assert_int_equal(block_get64(&fme, 0x1010), 91);
+	assert_int_equal(HEAT_REACHED(block_get64(&fme, 0x1008)), 1);
+	put_in(&fme, 0x1008, 80 | 1 << 7 | 91 << 8 | 1 << 15);
+	assert_int_equal(HEAT_REACHED(block_get64(&fme, 0x1008)), 3);
+	put_in(&fme, 0x1008, 80 | 91 << 8 | 3ull << 32); /* not in force; what is reached cannot be written */
+	assert_int_equal(HEAT_REACHED(block_get64(&fme, 0x1008)), 0);
+	put_in(&fme, 0x1008, 80 | 1 << 7);
+	block_fme.raise(&fme);
+	assert_int_equal(block_get64(&fme, 0x1010), 45);
+	assert_int_equal(HEAT_REACHED(block_get64(&fme, 0x1008)), 0);
+}
+
+static void power_that_comes_and_goes(void **state)
+{
+	(void)state;
+	assert_int_equal(block_get64(&fme, 0x2010), 75 | 100 << 8);
+	inject.surge = 100;
+	block_fme.raise(&fme);
+	assert_int_equal(block_get64(&fme, 0x2008), 100);
+	assert_int_equal(POWER_REACHED(block_get64(&fme, 0x2010)), 3);
+	assert_int_equal(block_get64(&fme, 0x1010), 45); /* it has no heat to it */
+	put_in(&fme, 0x2010, 101 | 0 << 8); /* 0 is no threshold */
+	assert_int_equal(POWER_REACHED(block_get64(&fme, 0x2010)), 0);
+	put_in(&fme, 0x2010, 50);
+	assert_int_equal(POWER_REACHED(block_get64(&fme, 0x2010)), 1);
+	block_fme.raise(&fme);
+	assert_int_equal(block_get64(&fme, 0x2008), 23);
+	assert_int_equal(POWER_REACHED(block_get64(&fme, 0x2010)), 0);
+}
+
+/* As the driver reads a counter: the event is put in, and the counter's register says whose it is. */
+static uint64_t counted(uint64_t ctrl_at, uint64_t ctrl, unsigned int bits)
+{
+	uint64_t v, at = ctrl_at + 8;
+
+	put_in(&fme, ctrl_at, ctrl);
+	assert_int_equal(block_get64(&fme, ctrl_at), ctrl);
+	block_fme.reading(&fme, at, 8);
+	v = block_get64(&fme, at);
+	assert_int_equal(v >> 60, ctrl >> 16 & 0xf);
+	return v & ((1ull << bits) - 1);
+}
+
+static void counters(void **state)
+{
+	uint64_t clock;
+
+	(void)state;
+	init_board("n6000");
+	traffic[0] = (struct card_traffic){ .dma_reads = 2, .dma_writes = 3, .read_lines = 40,
+					    .write_lines = 50, .mmio_reads = 6, .mmio_writes = 7 };
+	traffic[1] = (struct card_traffic){ .dma_reads = 1, .dma_writes = 1, .read_lines = 400,
+					    .write_lines = 500, .mmio_reads = 60,
+					    .mmio_writes = 1ull << 60 };
+	assert_int_equal(counted(0x2820, 0ull << 16, 60), 440); /* of the card */
+	assert_int_equal(counted(0x2820, 1ull << 16, 60), 550);
+	assert_int_equal(counted(0x2820, 6ull << 16, 60), 66);
+	assert_int_equal(counted(0x2820, 7ull << 16, 60), 7); /* wrapped */
+	assert_int_equal(counted(0x2820, 4ull << 16, 60), 0);
+	assert_int_equal(counted(0x2820, 1ull << 16 | 1ull << 20 | 1ull << 23, 60), 500); /* of a port */
+	assert_int_equal(counted(0x2820, 1ull << 16 | 3ull << 20 | 1ull << 23, 60), 0);
+	assert_int_equal(counted(0x2838, 0ull << 16, 48), 2);
+	assert_int_equal(counted(0x2838, 1ull << 16, 48), 3);
+	assert_int_equal(counted(0x2838, 8ull << 16, 48), 1); /* the second port's writes */
+	assert_int_equal(counted(0x2838, 2ull << 16, 48), 0);
+	assert_int_equal(counted(0x2838, 15ull << 16, 48), 0);
+	assert_int_equal(counted(0x2808, 10ull << 16 | 1ull << 20, 48), 0);
+	assert_int_equal(block_get64(&fme, 0x2818) >> 60, 10);
+	assert_int_equal(counted(0x2848, 11ull << 16, 48), 0);
+	clock = block_get64(&fme, 0x2830);
+	assert_true(clock);
+	put_in(&fme, 0x2830, 0);
+	block_fme.reading(&fme, 0x2830, 8);
+	assert_true(block_get64(&fme, 0x2830) >= clock);
+	put_in(&fme, 0x2820, UINT64_MAX); /* bits that are none */
+	assert_int_equal(block_get64(&fme, 0x2820), 0xffull << 16);
 }
 
 static void errors_clear_with_ones(void **state)
@@ -349,7 +445,7 @@ static void faults_are_parsed(void **state)
 {
 	static const char *const bad[] = { "nonsense", "delay", "delay=", "delay=0", "delay=-1",
 					   "delay=10001", "delay=1x", "gone=1", ",", "delay=1,,gone",
-					   "temperature=128", "pr-error=0x20" };
+					   "temperature=128", "heat=128", "surge=0x40000", "pr-error=0x20" };
 	struct inject i;
 	char why[160];
 
@@ -390,6 +486,9 @@ int main(void)
 		RIGGED(lists),
 		RIGGED(where_the_ports_are),
 		RIGGED(heat_and_power),
+		RIGGED(heat_that_comes_and_goes),
+		RIGGED(power_that_comes_and_goes),
+		RIGGED(counters),
 		RIGGED(errors_clear_with_ones),
 		RIGGED(injected_errors),
 		RIGGED(reconfiguration),

@@ -342,8 +342,39 @@ static void test_configuration(void **state)
 	assert_non_null(strstr(host_detail, "\"device\""));
 	assert_int_equal(opae_plugin_configure(&other, "[]"), FPGA_INVALID_PARAM);
 	assert_int_equal(opae_plugin_configure(&other, "{"), FPGA_INVALID_PARAM);
+	assert_int_equal(opae_plugin_configure(&other, "{\"devices\": \"8086:bcce\"}"), FPGA_INVALID_PARAM);
+	assert_int_equal(opae_plugin_configure(&other, "{\"devices\": [\"8086:bcce\", 1]}"),
+			 FPGA_INVALID_PARAM);
+	assert_non_null(strstr(host_detail, "\"devices\"[1]: 1"));
 	assert_true(t.supports_device(t.instance, "dfl"));
 	assert_false(t.supports_device(t.instance, "vfio"));
+}
+
+/* How many devices an instance lists that was told of some. */
+static uint32_t listed(const char *json)
+{
+	static opae_api_adapter_table kept[8]; /* an instance lasts as long as the process */
+	static unsigned int used;
+	opae_api_adapter_table *other = &kept[used++];
+	uint32_t n = 0;
+
+	assert_true(used <= COUNT(kept));
+	*other = t;
+	assert_int_equal(opae_plugin_configure(other, json), 0);
+	assert_int_equal(other->enumerate(other->instance, NULL, 0, NULL, 0, &n), FPGA_OK);
+	return n;
+}
+
+static void test_some_cards(void **state)
+{
+	(void)state;
+	assert_int_equal(listed("{}"), 2 * FAKE_CARDS);
+	assert_int_equal(listed("{\"devices\": []}"), 0);
+	assert_int_equal(listed("{\"devices\": [\"0000:b1:00.0\"]}"), 2);
+	assert_int_equal(listed("{\"devices\": [\"0000:b1:00.0\", \"b0:00.0\", \"0000:c7:00.0\"]}"), 4);
+	assert_int_equal(listed("{\"devices\": [\"8086:bcce\"]}"), 2 * FAKE_CARDS);
+	assert_int_equal(listed("{\"devices\": [\"8086:bcce:8086:ffff\"]}"), 2 * FAKE_CARDS);
+	assert_int_equal(listed("{\"devices\": [\"8086:09c4\"]}"), 0);
 }
 
 int main(void)
@@ -363,6 +394,7 @@ int main(void)
 		RIGGED(test_card_that_comes_back),
 		RIGGED(test_calls_to_the_kernel_that_fail),
 		RIGGED(test_configuration),
+		cmocka_unit_test_setup_teardown(test_some_cards, up_full, down),
 	};
 
 	return RUN(tests);

@@ -176,6 +176,10 @@ static void test_port_assign(void **state)
 	assert_int_equal(t.fpgaAssignPortToInterface(fme, 1, 0, 0), FPGA_OK);
 	assert_int_equal(t.fpgaAssignPortToInterface(fme, 1, 0, 0), FPGA_INVALID_PARAM);
 	assert_int_equal(t.fpgaAssignPortToInterface(fme, 0, 0, 0), FPGA_OK);
+	fake.forgets_driver = true;
+	assert_int_equal(t.fpgaAssignPortToInterface(fme, 1, 0, 0), FPGA_OK);
+	assert_int_equal(t.fpgaAssignPortToInterface(fme, 0, 0, 0), FPGA_NO_DRIVER);
+	assert_non_null(strstr(host_detail, "anew"));
 	assert_int_equal(t.fpgaClose(fme), FPGA_OK);
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The end-to-end programs, tests and samples, on the emulated cards by way of the kernel's vfio-pci.
+"""The end-to-end programs, tests and samples, on the emulated cards by way of the kernel's vfio-pci, and of
+its FPGA driver.
 
 The same test programs run without a machine by vfio-user (tests/card, tests/cxx). What they skip here is
 listed, and each says why: docs/testing.md has the table."""
@@ -11,7 +12,11 @@ import pytest
 from rig import BUILD, USER
 
 KERNEL = os.environ.get("OPAEX_VM_KERNEL", "stock")
-WAYS = ["group", "iommufd"] if KERNEL == "iommufd" else ["group"]
+WAYS = ["group", "iommufd"] if KERNEL == "iommufd" else ["group", "dfl"]
+PLUGINS = {"dfl": "plugins/local/libxfpga.so"}
+PLUGIN = "plugins/vfio/libv-opae.so"
+# Boards that have a port; the kernel's FPGA driver takes no others.
+WITH_PORT = {"port", "a10", "n6000", "multi"}
 LIMITS = {"memlock": 512 << 20}  # two of the largest buffers and their copies
 
 
@@ -47,28 +52,50 @@ PROGRAMS = {
     "polling": ("engines", {}),
     "order": ("engines", {}),
 }
+# What else is skipped by way of the kernel's FPGA driver.
+BY_DRIVER = {
+    "card": {"preallocated": 2, "quiesce_stops_dma_and_reset_allows_it": 2},
+    "dfl": {"quiesce_is_the_ports_own": 1, "a_port_that_never_acknowledges": 1,
+            "a_token_of_what_is_no_more": 1},
+    "children": {"preallocated_memory": 1},
+    "errors": {"without_error_registers": 1},
+    "life": {"a_fork_is_told": 1},
+    "handover": {"a_child_of_fork": 1},
+    "cxx_card": {"attached_memory_stays_the_callers": 1, "what_is_not_there_is_not_supported": 1},
+    "order": {"order_of_messages": 2},
+}
 EXERCISERS = [("lpbk", "he-lb-trap"), ("mem", "he-mem-map")]
 TOOL = BUILD / "tools/opae"
 
 
-def devices(m):
-    """What tests/card/machine.c reads."""
+def skipped(program, way):
+    return Counter(PROGRAMS[program][1]) + Counter(BY_DRIVER.get(program, {}) if way == "dfl" else {})
+
+
+def for_driver(card):
+    """A card like it that the kernel's FPGA driver takes: a virtual function that has a port."""
+    return card if card["board"] in WITH_PORT else {**card, "board": "port", "afu": card["board"]}
+
+
+def devices(m, cards):
+    """What tests/card/machine.c reads: the cards as tests ask for them."""
     return " ".join(";".join([m.address(name), name, c["board"], c.get("mmio", "trap"), c.get("afu", ""),
-                              c.get("faults", "")]) for name, c in m.cards.items())
+                              c.get("faults", "")]) for name, c in cards.items())
 
 
-def programs(m, names, way):
+def programs(m, names, cards, way):
     env = {"CMOCKA_MESSAGE_OUTPUT": "TAP", "OPAE_EXPLICIT_INITIALIZE": "1",
-           "OPAE_TEST_DEVICES": devices(m), "OPAE_TEST_KERNEL": way}
+           "OPAE_TEST_DEVICES": devices(m, cards), "OPAE_TEST_KERNEL": way}
     for name in names:
         path = BUILD / ("tests/cxx" if name.startswith("cxx") else "tests/card") / f"test_{name}"
         m.add(name, [path], uid=USER, env=env, limit_s=60, limits=LIMITS)
 
 
 def samples(m, way):
-    """The programs of a user, with no more than the kernel's way in their configuration."""
-    m.image.text("/etc/opae-way.cfg", json.dumps({"plugins": ["vfio"], "configurations": {"vfio": {
-        "enabled": True, "plugin": "libv-opae.so", "configuration": {"kernel": way}}}}))
+    """The programs of a user, with no more than the plugin and the kernel's way in their configuration."""
+    entry = {"enabled": True, "plugin": "libxfpga.so", "configuration": {}} if way == "dfl" else \
+        {"enabled": True, "plugin": "libv-opae.so", "configuration": {"kernel": way}}
+    m.image.text("/etc/opae-way.cfg", json.dumps({"plugins": ["cards"], "configurations": {"cards": entry}}))
     env = {"LIBOPAE_CFGFILE": "/etc/opae-way.cfg", "OPAEX_INVENTORY_DIR": "/tmp/inventory"}
 
     def add(name, *argv):
@@ -82,7 +109,8 @@ def samples(m, way):
         add("list", TOOL, "list", "--json")
         add("info", TOOL, "info", "--json", m.address("n6000"))
         add("read", TOOL, "mmio", "read", "8", "-d", m.address("nlb0-trap"))
-        add("walk", TOOL, "mmio", "walk", "--json", "-d", m.address("n6000"), "-t", "device")
+        if way != "dfl":  # which keeps an FPGA_DEVICE's registers
+            add("walk", TOOL, "mmio", "walk", "--json", "-d", m.address("n6000"), "-t", "device")
         add("dump", TOOL, "mmio", "dump", "-c", "4", "-d", m.address("bench"))
         add("doctor", TOOL, "doctor", "--json", m.address("nlb0-map"))
     else:
@@ -92,20 +120,24 @@ def samples(m, way):
 
 
 @pytest.fixture(scope="module")
-def guest(vm):
+def guest(request, vm):
     """The results of a machine by a way; it is booted when one of them is first asked for."""
     done = {}
 
     def boot(machine, way):
-        m = vm(cards=MACHINES[machine], hugepages=64)
+        driver = way == "dfl"
+        cards = MACHINES[machine]
+        m = vm(cards={n: for_driver(c) if driver else c for n, c in cards.items()}, hugepages=64, dfl=driver)
         for card in m.cards:
-            m.bind(card, owner=USER)
-        m.include(BUILD / "lib/opae", BUILD / "plugins/vfio/libv-opae.so", BUILD / "lib/libopae-c.so.2")
+            m.bind(card, driver="dfl-pci" if driver else "vfio-pci", owner=USER)
+        m.include(BUILD / "lib/opae", BUILD / PLUGINS.get(way, PLUGIN), BUILD / "lib/libopae-c.so.2")
         samples(m, way)
-        programs(m, [p for p, (where, _) in PROGRAMS.items() if where == machine], way)
+        programs(m, [p for p, (where, _) in PROGRAMS.items() if where == machine], cards, way)
         return m, m.run(deadline_s=240)
 
     def get(machine, way):
+        if way == "dfl":
+            request.getfixturevalue("dfl_vm")
         if (machine, way) not in done:
             done[machine, way] = boot(machine, way)
         return done[machine, way]
@@ -116,16 +148,16 @@ def guest(vm):
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("way", WAYS)
 def test_program(guest, way, program, record_property):
-    machine, skips = PROGRAMS[program]
-    result = guest(machine, way)[1][program]
+    skips = skipped(program, way)
+    result = guest(PROGRAMS[program][0], way)[1][program]
     passed = result.tap()
     record_property("passed", passed)
     print(f"{program} by {way}: {passed} passed, {sum(skips.values())} skipped, {result.seconds:.1f} s")
     assert Counter(name for name, _ in result.skipped()) == skips
 
 
-@pytest.mark.parametrize("program,case", [(p, c) for p, (_, skips) in PROGRAMS.items() for c in skips])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way,program,case",
+                         [(way, p, c) for way in WAYS for p in PROGRAMS for c in skipped(p, way)])
 def test_skipped(guest, way, program, case):
     """Nothing but the reason, so that the count of what was skipped has it."""
     reasons = dict(guest(PROGRAMS[program][0], way)[1][program].skipped())
@@ -163,7 +195,8 @@ def test_tool(guest, way):
     info = json.loads(results["info"].good())["devices"]
     assert len(info) == 3 and all(d["address"] == m.address("n6000") for d in info)
     assert "0xf89e433683f9040b" in results["read"].good()
-    assert "bfaf2ae9-4a52-46e3-82fe-38f0f9e17764" in results["walk"].good()  # the management engine's
+    if way != "dfl":
+        assert "bfaf2ae9-4a52-46e3-82fe-38f0f9e17764" in results["walk"].good()  # the management engine's
     assert "bc0de1f23345" in results["dump"].good()
 
 

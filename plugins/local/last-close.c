@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plugins/local/last-close.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define PATIENCE_NS NS_PER_S
+#define STACK 65536u
+
+struct child {
+	int fd;
+	int ends[2]; /* of a pipe: it begins when nobody else holds the second one */
+};
+
+/*
+ * Runs in a process that has this one's memory, for what the node's buffers had locked is this memory's, and
+ * descriptors of its own. It has no thread of the C library's: nothing but bare calls is made here.
+ */
+__attribute__((no_sanitize("address", "thread"))) static int run_child(void *arg)
+{
+	const struct child *c = arg;
+	char none;
+
+	syscall(SYS_close, c->ends[1]);
+	if (syscall(SYS_read, c->ends[0], &none, 1) == 0)
+		syscall(SYS_close, c->fd);
+	syscall(SYS_exit_group, 0);
+	return 0;
+}
+
+/* False: it hangs in the kernel, and is left to it. */
+static bool await(pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = NS_PER_MS / 4 };
+	int64_t until = clock_now_ns() + PATIENCE_NS;
+
+	while (waitpid(pid, NULL, __WALL | WNOHANG) == 0) {
+		if (clock_now_ns() >= until)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+int last_close(int fd)
+{
+	CLEANUP_CLOSE int nothing = sys_open("/dev/null", O_RDWR, 0);
+	struct child c = { .fd = fd };
+	void *stack;
+	pid_t pid;
+	int rc = nothing < 0 ? nothing :
+			       sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+					0,
+					&stack);
+
+	if (rc)
+		return rc;
+	rc = pipe2(c.ends, O_CLOEXEC) ? -errno : 0;
+	if (rc) {
+		sys_munmap(stack, STACK);
+		return rc;
+	}
+	/* No signal tells of its end. */
+	pid = clone(run_child, (char *)stack + STACK, CLONE_VM, &c);
+	rc = pid < 0 ? -errno : sys_dup_over(nothing, fd);
+	close(c.ends[0]);
+	close(c.ends[1]);
+	if (pid < 0 || await(pid))
+		sys_munmap(stack, STACK);
+	return rc < 0 ? rc : 0;
+}
