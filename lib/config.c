@@ -31,8 +31,9 @@
 #define PLUGINS_MAX 256u
 
 static const char default_text[] =
-	"{\"plugins\": [\"vfio\"], \"configurations\": {\"vfio\": {\"enabled\": true, "
-	"\"plugin\": \"libv-opae.so\", \"configuration\": {}}}}";
+	"{\"plugins\": [\"xfpga\", \"vfio\"], \"configurations\": {"
+	"\"xfpga\": {\"enabled\": true, \"plugin\": \"libxfpga.so\", \"configuration\": {}}, "
+	"\"vfio\": {\"enabled\": true, \"plugin\": \"libv-opae.so\", \"configuration\": {}}}}";
 
 static char *text_of(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static char *text_of(const char *fmt, ...)

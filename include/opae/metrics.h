@@ -17,8 +17,9 @@ extern "C" {
  *
  * What a handle has is listed at the first call and stays: an index is a metric's metric_num. An
  * FPGA_DEVICE has its card's sensors (Celsius, Watts, Volts, Amps) and, for who may open them,
- * performance counters, which begin at 0 when the first of them is read on the handle. An
- * FPGA_ACCELERATOR has what a metrics feature in its registers counts, if there is one.
+ * performance counters, which begin at 0 when the first of them is read on the handle. (Kernels before 6.15
+ * crash when a card's driver is unbound while somebody counts: close the handle first.) An FPGA_ACCELERATOR
+ * has what a metrics feature in its registers counts, if there is one.
  */
 
 /** How many there are. */

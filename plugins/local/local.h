@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "dev/dfl.h"
+#include "dev/forks.h"
 #include "dev/pci-rule.h"
 #include "plugins/local/alarm.h"
 #include "plugins/local/buffer.h"
@@ -31,6 +32,7 @@ struct instance {
 
 	pthread_mutex_t lock;	/* guards the rest */
 	struct handle *handles; /* that are open */
+	struct fork_watch forks; /* its lock is set at the first open */
 	struct watch *watch;	/* looks whether their devices stay; NULL: none was opened yet */
 };
 
@@ -68,6 +70,8 @@ struct handle {
 	struct token token; /* a copy: what was opened */
 	bool shared;
 	int fd;		  /* of the node */
+	pid_t pid;	  /* of the process that opened it */
+	bool forked;	  /* and that is not this one; the handle is dead */
 	atomic_bool dead; /* the device went away or lost its driver; mmio reads as all-ones */
 	uint64_t identity; /* of the device, as dfl_identity() */
 	struct mmio mmio[MAX_MMIO];

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/sys.h"
+#include "plugins/local/forked.h"
 #include "plugins/local/mmio.h"
 #include "plugins/local/snapshot.h"
 #include "plugins/local/watch.h"
@@ -90,6 +92,7 @@ static struct handle *handle_new(const struct token *t, bool shared)
 	atomic_init(&h->token.told, true);
 	h->shared = shared;
 	h->fd = -1;
+	h->pid = getpid();
 	atomic_init(&h->dead, false);
 	buffers_init(&h->buffers);
 	events_init(&h->events);
@@ -157,6 +160,7 @@ static fpga_result open_handle(fpga_token token, fpga_handle *handle, int flags)
 	h = handle_new(t, flags & FPGA_OPEN_SHARED);
 	if (!h)
 		return say(FPGA_NO_MEMORY, "fpgaOpen: no memory");
+	forked_prepare(h->inst);
 	r = open_node(h);
 	if (r == FPGA_OK)
 		r = learn(h);
@@ -188,7 +192,7 @@ static fpga_result close_handle(fpga_handle handle)
 
 	watch_look(h->inst); /* what has gone just now is not to be closed as what is there */
 	watch_leave(h);
-	r = alive(h, "fpgaClose: closed, but");
+	r = h->forked ? FPGA_OK : alive(h, "fpgaClose: closed, but");
 	events_done(h);
 	if (!is_fme(h) && !h->shared)
 		handle_ioctl(h, DFL_FPGA_PORT_RESET, NULL);

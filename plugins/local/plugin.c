@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/sys.h"
+#include "plugins/local/forked.h"
 #include "plugins/local/local.h"
 #include "plugins/local/watch.h"
 
@@ -62,6 +63,10 @@ fpga_result alive(const struct handle *h, const char *call)
 {
 	if (!atomic_load_explicit(&h->dead, memory_order_relaxed))
 		return FPGA_OK;
+	if (h->forked)
+		return say(FPGA_EXCEPTION,
+			   "%s: %s was opened by process %d, of which this one was forked; open it here as "
+			   "well", call, dfl_name(&h->token.dev), (int)h->pid);
 	return say(FPGA_EXCEPTION,
 		   "%s: %s is gone: the card (%s) was removed, its port released, or its driver unbound; "
 		   "close the handle and enumerate again", call, dfl_name(&h->token.dev),
@@ -94,6 +99,7 @@ static int initialize(void *instance)
 /* What is still open goes on being watched. */
 static int finalize(void *instance)
 {
+	forked_rest(instance);
 	watch_rest(instance);
 	return 0;
 }

@@ -63,7 +63,7 @@ static fpga_result check_slot(const struct work *w, const struct snapshot *fme)
 	return FPGA_OK;
 }
 
-/* A bitstream that does not say which interface it is for is the caller's responsibility, as it is OPAE's. */
+/* As in OPAE, a bitstream without metadata is taken at its caller's word. */
 static fpga_result check_interface(const struct work *w, const struct snapshot *fme)
 {
 	char has[UUID_STR_LEN], wants[UUID_STR_LEN];

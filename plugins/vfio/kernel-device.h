@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-#include "plugins/vfio/forks.h"
+#include "dev/forks.h"
 #include "plugins/vfio/vfio.h"
 
 #define REGIONS 9u

@@ -213,7 +213,6 @@ static const struct {
 	[CARD_NO_PORT] = { true, "the kernel's FPGA driver takes no card without a port" },
 	[CARD_STUCK_PORT] = { true, "the kernel's FPGA driver takes no port that does not acknowledge" },
 	[CARD_FME_REGISTERS] = { true, "the kernel's FPGA driver keeps an FPGA_DEVICE's registers" },
-	[CARD_OWN_HANDLES] = { true, "what the kernel's FPGA driver gave to a process its children have" },
 };
 
 bool card_by_driver(void)

@@ -32,7 +32,6 @@ enum card_need {
 	CARD_NO_PORT,	    /* an accelerator without a port, and so without error registers */
 	CARD_STUCK_PORT,    /* a port that does not acknowledge its reset */
 	CARD_FME_REGISTERS, /* the registers of an FPGA_DEVICE */
-	CARD_OWN_HANDLES,   /* a child of fork has none */
 };
 /* Skips the test where that is not there; what it has opened is closed. */
 void card_needs(enum card_need need);

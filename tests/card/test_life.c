@@ -181,7 +181,6 @@ static void a_fork_is_told(void **state)
 	pid_t pid;
 
 	(void)state;
-	card_needs(CARD_OWN_HANDLES);
 	pid = fork();
 	if (!pid)
 		_exit(fpgaReadMMIO64(h, 0, 8, &v) == FPGA_EXCEPTION &&

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -350,6 +351,25 @@ static void test_configuration(void **state)
 	assert_false(t.supports_device(t.instance, "vfio"));
 }
 
+/* By what a child of fork inherits it would keep the port from who opens it after its parent. */
+static void test_child_of_fork(void **state)
+{
+	fpga_handle h = open_one(FPGA_ACCELERATOR, 0);
+	int status = 0;
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid)
+		_exit(t.fpgaReset(h) == FPGA_EXCEPTION && strstr(host_detail, "forked") &&
+				      t.fpgaClose(h) == FPGA_OK ?
+			      0 :
+			      1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(t.fpgaReset(h), FPGA_OK);
+	assert_int_equal(t.fpgaClose(h), FPGA_OK);
+}
+
 /* How many devices an instance lists that was told of some. */
 static uint32_t listed(const char *json)
 {
@@ -393,6 +413,7 @@ int main(void)
 		RIGGED(test_card_that_goes),
 		RIGGED(test_card_that_comes_back),
 		RIGGED(test_calls_to_the_kernel_that_fail),
+		RIGGED(test_child_of_fork),
 		RIGGED(test_configuration),
 		cmocka_unit_test_setup_teardown(test_some_cards, up_full, down),
 	};

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""opae list, opae doctor where the kernel's DFL driver has the card: each step is spoiled in turn,
-and what the doctor proposes mends it."""
+"""opae list and opae doctor where the kernel's DFL driver has the card: each step is spoiled in turn, and
+what the doctor proposes mends it."""
 import json
 import re
 

@@ -59,8 +59,6 @@ BY_DRIVER = {
             "a_token_of_what_is_no_more": 1},
     "children": {"preallocated_memory": 1},
     "errors": {"without_error_registers": 1},
-    "life": {"a_fork_is_told": 1},
-    "handover": {"a_child_of_fork": 1},
     "cxx_card": {"attached_memory_stays_the_callers": 1, "what_is_not_there_is_not_supported": 1},
     "order": {"order_of_messages": 2},
 }

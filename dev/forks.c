@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "plugins/vfio/forks.h"
+#include "dev/forks.h"
 
-#include <pthread.h>
 #include <stddef.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -11,10 +10,21 @@ static struct fork_watch *first;
 static void before(void)
 {
 	pthread_mutex_lock(&lock);
+	for (struct fork_watch *w = first; w; w = w->next)
+		if (w->lock)
+			pthread_mutex_lock(w->lock);
+}
+
+static void unlock_all(void)
+{
+	for (struct fork_watch *w = first; w; w = w->next)
+		if (w->lock)
+			pthread_mutex_unlock(w->lock);
 }
 
 static void in_parent(void)
 {
+	unlock_all();
 	pthread_mutex_unlock(&lock);
 }
 
@@ -22,6 +32,7 @@ static void in_child(void)
 {
 	for (struct fork_watch *w = first; w; w = w->next)
 		w->in_child(w);
+	unlock_all();
 	pthread_mutex_unlock(&lock);
 }
 
