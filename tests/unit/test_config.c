@@ -228,7 +228,7 @@ static void search_and_default(void **state)
 	assert_int_equal(config_load(path, &c), 0); /* named, but not there */
 	assert_non_null(c.problem);
 	assert_non_null(strstr(c.problem, path));
-	assert_int_equal(c.num_plugins, 1);
+	assert_int_equal(c.num_plugins, 2);
 	config_done(&c);
 	rmdir(home);
 }
