@@ -42,6 +42,28 @@ struct user_clock {
 };
 
 static pthread_mutex_t clock_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fork_watch forks;
+
+/* Who had the lock is not in this process. It is not waited for before a fork: it may be held for seconds. */
+static void in_child(struct fork_watch *w)
+{
+	(void)w;
+	pthread_mutex_init(&clock_lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	forks_watch(&forks, in_child);
+}
+
+/* The first use is before the first lock. */
+static pthread_mutex_t *the_lock(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch_forks);
+	return &clock_lock;
+}
 
 /* ---- why not ---- */
 
@@ -282,7 +304,7 @@ static fpga_result get_clock(const struct dfl_device *port, uint64_t *high_hz, u
 {
 	struct user_clock c = { .call = "fpgaGetUserClock", .port = port };
 	uint64_t high = 0, low = 0;
-	SCOPED_LOCK(&clock_lock);
+	SCOPED_LOCK(the_lock());
 	fpga_result r = open_face(&c);
 
 	if (r == FPGA_OK)
@@ -440,7 +462,7 @@ static fpga_result set_clock(const struct dfl_device *port, uint64_t high_mhz, u
 	struct user_clock c = { .call = call, .port = port };
 	struct wanted w = { 0 };
 	struct way way = { 0 };
-	SCOPED_LOCK(&clock_lock);
+	SCOPED_LOCK(the_lock());
 	fpga_result r = check_range(&c, high_mhz, low_mhz, &w);
 
 	if (r == FPGA_OK)
