@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "plugins/local/local.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fake-dfl.h"
 #include "tests/unit/local-rig.h"
@@ -370,6 +371,61 @@ static void test_child_of_fork(void **state)
 	assert_int_equal(t.fpgaClose(h), FPGA_OK);
 }
 
+/* Another thread was in the middle of a call when the process forked: its locks are nobody's in the child. */
+static void test_child_of_fork_in_a_call(void **state)
+{
+	fpga_handle h = open_one(FPGA_ACCELERATOR, 0);
+	struct handle *in = h;
+	int status = 0;
+	uint64_t n;
+	pid_t pid;
+
+	(void)state;
+	pthread_mutex_lock(&in->metrics.lock);
+	pthread_mutex_lock(&in->alarms.calls);
+	pid = fork();
+	if (!pid) {
+		alarm(30);
+		_exit(t.fpgaGetNumMetrics(h, &n) == FPGA_EXCEPTION && !pthread_mutex_trylock(&in->alarms.calls) &&
+				      t.fpgaClose(h) == FPGA_OK ?
+			      0 :
+			      1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	pthread_mutex_unlock(&in->alarms.calls);
+	pthread_mutex_unlock(&in->metrics.lock);
+	assert_int_equal(t.fpgaClose(h), FPGA_OK);
+}
+
+static int open_anew(fpga_handle h, int fds)
+{
+	bool closed = t.fpgaClose(h) == FPGA_OK;
+
+	h = open_one(FPGA_ACCELERATOR, 0);
+	closed &= t.fpgaClose(h) == FPGA_OK && !t.finalize(t.instance);
+	return closed && seam_count_fds() == fds ? 0 : 1;
+}
+
+/* A child that opens a device itself keeps nothing of its parent's. */
+static void test_child_of_fork_that_opens(void **state)
+{
+	fpga_handle h;
+	int status = 0, fds;
+	pid_t pid;
+
+	(void)state;
+	use_all(); /* what stays open for good is open now */
+	fds = seam_count_fds();
+	h = open_one(FPGA_ACCELERATOR, FPGA_OPEN_SHARED);
+	pid = fork();
+	if (!pid)
+		_exit(open_anew(h, fds));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(t.fpgaClose(h), FPGA_OK);
+}
+
 /* How many devices an instance lists that was told of some. */
 static uint32_t listed(const char *json)
 {
@@ -414,6 +470,8 @@ int main(void)
 		RIGGED(test_card_that_comes_back),
 		RIGGED(test_calls_to_the_kernel_that_fail),
 		RIGGED(test_child_of_fork),
+		RIGGED(test_child_of_fork_in_a_call),
+		RIGGED(test_child_of_fork_that_opens),
 		RIGGED(test_configuration),
 		cmocka_unit_test_setup_teardown(test_some_cards, up_full, down),
 	};
