@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -38,6 +39,21 @@ __attribute__((no_sanitize("address", "thread"))) static int run_child(void *arg
 	return 0;
 }
 
+/* Its pid or a negative errno. No handler of the program's may run in it: that would be in this memory. */
+static pid_t start(struct child *c, void *stack)
+{
+	sigset_t all, before;
+	pid_t pid;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid = clone(run_child, (char *)stack + STACK, CLONE_VM, c); /* no signal tells of its end */
+	rc = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return pid < 0 ? -rc : pid;
+}
+
 /* False: it hangs in the kernel, and is left to it. */
 static bool await(pid_t pid)
 {
@@ -70,9 +86,8 @@ int last_close(int fd)
 		sys_munmap(stack, STACK);
 		return rc;
 	}
-	/* No signal tells of its end. */
-	pid = clone(run_child, (char *)stack + STACK, CLONE_VM, &c);
-	rc = pid < 0 ? -errno : sys_dup_over(nothing, fd);
+	pid = start(&c, stack);
+	rc = pid < 0 ? pid : sys_dup_over(nothing, fd);
 	close(c.ends[0]);
 	close(c.ends[1]);
 	if (pid < 0 || await(pid))
