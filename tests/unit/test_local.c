@@ -149,6 +149,31 @@ static void test_numbers_that_cannot_be(void **state)
 	}
 }
 
+/* All at once: each has a reason all the same. */
+static void test_nothing_can_be_read(void **state)
+{
+	static const char *const files[] = {
+		FAKE_PORT "/afu_id",   FAKE_PORT "/id",	 FAKE_PORT "/errors",
+		FAKE_FME "/ports_num", FAKE_COMPAT_ID,	 FAKE_FME "/bitstream_id",
+		FAKE_FME "/errors",    "/sys/bus/pci/devices/0000:b0:00.0/vendor",
+	};
+	static const uint32_t both[] = { OPAE_PROP_GUID, OPAE_PROP_VENDOR_ID, OPAE_PROP_NUM_ERRORS };
+	struct host_props f, a;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(files); i++)
+		fake_dfl_remove(files[i]);
+	fake.node_errno = EACCES;
+	f = look(FPGA_DEVICE);
+	a = look(FPGA_ACCELERATOR);
+	for (size_t i = 0; i < COUNT(both); i++) {
+		assert_int_equal((f.v.valid | a.v.valid) & both[i], 0);
+		assert_true(*props_host_why(&f, both[i]) && *props_host_why(&a, both[i]));
+	}
+	assert_true(*props_host_why(&f, OPAE_PROP_NUM_SLOTS) && *props_host_why(&f, OPAE_PROP_BBS_ID));
+	assert_true(*props_host_why(&a, OPAE_PROP_OBJECT_ID) && *props_host_why(&a, OPAE_PROP_STATE));
+}
+
 /* A card that another program must not open is listed, with the reason. */
 static void test_no_permission(void **state)
 {
@@ -496,6 +521,7 @@ int main(void)
 		RIGGED(test_properties_are_of_now),
 		RIGGED(test_broken_attributes),
 		RIGGED(test_numbers_that_cannot_be),
+		RIGGED(test_nothing_can_be_read),
 		RIGGED(test_no_permission),
 		RIGGED(test_no_driver),
 		RIGGED(test_parent),
