@@ -48,24 +48,34 @@ static int up_full(void **state)
 	return local_up(FAKE_CARDS);
 }
 
-static void test_no_file_is_read_twice(void **state)
+static void read_all_once(const opae_api_adapter_table *of)
 {
 	fpga_token all[2 * FAKE_CARDS];
 	char path[160];
 	uint32_t n = 0;
 
-	(void)state;
 	fake_dfl_forget_opens();
-	assert_int_equal(t.enumerate(t.instance, NULL, 0, all, COUNT(all), &n), FPGA_OK);
+	assert_int_equal(of->enumerate(of->instance, NULL, 0, all, COUNT(all), &n), FPGA_OK);
 	assert_int_equal(n, 2 * FAKE_CARDS);
 	for (uint32_t i = 0; i < n; i++) {
 		struct host_props p;
 
-		assert_int_equal(t.fpgaUpdateProperties(all[i], &p), FPGA_OK);
-		t.fpgaDestroyToken(&all[i]);
+		assert_int_equal(of->fpgaUpdateProperties(all[i], &p), FPGA_OK);
+		of->fpgaDestroyToken(&all[i]);
 	}
 	if (fake_dfl_most_opens(path, sizeof(path)) != 1)
 		fail_msg("%s was opened more than once", path);
+}
+
+static void test_no_file_is_read_twice(void **state)
+{
+	static opae_api_adapter_table other; /* an instance lasts as long as the process */
+
+	(void)state;
+	read_all_once(&t);
+	other = t;
+	assert_int_equal(opae_plugin_configure(&other, "{\"devices\": [\"8086:bcce\"]}"), 0);
+	read_all_once(&other);
 }
 
 /* What is asked for later is read anew. */
@@ -489,7 +499,7 @@ static void test_child_of_fork_that_opens(void **state)
 /* How many devices an instance lists that was told of some. */
 static uint32_t listed(const char *json)
 {
-	static opae_api_adapter_table kept[8]; /* an instance lasts as long as the process */
+	static opae_api_adapter_table kept[16]; /* an instance lasts as long as the process */
 	static unsigned int used;
 	opae_api_adapter_table *other = &kept[used++];
 	uint32_t n = 0;
@@ -511,6 +521,9 @@ static void test_some_cards(void **state)
 	assert_int_equal(listed("{\"devices\": [\"8086:bcce\"]}"), 2 * FAKE_CARDS);
 	assert_int_equal(listed("{\"devices\": [\"8086:bcce:8086:ffff\"]}"), 2 * FAKE_CARDS);
 	assert_int_equal(listed("{\"devices\": [\"8086:09c4\"]}"), 0);
+	fake_dfl_put("/sys/bus/pci/devices/0000:b1:00.0/vendor", "", 0);
+	assert_int_equal(listed("{\"devices\": [\"0000:b1:00.0\"]}"), 2);
+	assert_int_equal(listed("{\"devices\": [\"8086:bcce\"]}"), 2 * FAKE_CARDS - 2);
 }
 
 int main(void)
