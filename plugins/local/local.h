@@ -31,6 +31,9 @@ struct instance {
 	struct pci_rule *rules;
 	size_t num_rules;
 
+	/* Guards the events of all handles: one may take an interrupt from another. Taken before `lock`. */
+	pthread_mutex_t events_lock;
+
 	pthread_mutex_t lock;	/* guards the rest */
 	struct handle *handles; /* that are open */
 	struct fork_watch forks; /* its lock is set at the first open */

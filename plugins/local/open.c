@@ -95,7 +95,6 @@ static struct handle *handle_new(const struct token *t, bool shared)
 	h->pid = getpid();
 	atomic_init(&h->dead, false);
 	buffers_init(&h->buffers);
-	events_init(&h->events);
 	alarms_init(&h->alarms);
 	metrics_init(&h->metrics);
 	return h;
