@@ -19,6 +19,7 @@
 /* Who only looks has the node open for some microseconds, and closing it then resets the port, for which the
  * kernel's driver takes a millisecond at most. */
 #define LOOK_NS (10 * NS_PER_MS)
+#define LOOK_TRIES 8 /* at least: this thread itself may not run for longer than that */
 #define LOOK_AGAIN_NS (NS_PER_MS / 4)
 
 const char *dfl_name(const struct dfl_device *d)
@@ -32,9 +33,9 @@ int node_open(const struct dfl_device *d, bool exclusive)
 	int64_t until = clock_now_ns() + LOOK_NS;
 	int fd;
 
-	for (;;) {
+	for (int tries = 1;; tries++) {
 		fd = sys_open(d->node, O_RDWR | (exclusive ? O_EXCL : 0), 0);
-		if (fd != -EBUSY || clock_now_ns() >= until)
+		if (fd != -EBUSY || (tries >= LOOK_TRIES && clock_now_ns() >= until))
 			return fd;
 		nanosleep(&pause, NULL);
 	}

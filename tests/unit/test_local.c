@@ -257,7 +257,7 @@ static void test_a_look_makes_nothing_busy(void **state)
 	fpga_handle h;
 
 	(void)state;
-	fake.busy_looks = 3;
+	fake.busy_looks = 7;
 	assert_int_equal(t.fpgaOpen(token, &h, 0), FPGA_OK);
 	assert_int_equal(t.fpgaClose(h), FPGA_OK);
 	t.fpgaDestroyToken(&token);
