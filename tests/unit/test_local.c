@@ -279,13 +279,21 @@ static void test_order_of_close(void **state)
 
 /* ---- what goes wrong ---- */
 
-static void wait_until_dead(const volatile unsigned char *dead)
+/* It is dead first, and then its registers read so. Both are seen without a lock, as a program sees them. */
+__attribute__((no_sanitize_thread)) static bool is_covered(const struct opae_mmio_window *w)
+{
+	const volatile uint64_t *regs = (const volatile uint64_t *)(const volatile void *)w->at;
+
+	return *w->dead && regs[0] == UINT64_MAX && regs[FAKE_AFU_SIZE / 8 - 1] == UINT64_MAX;
+}
+
+static void wait_until_covered(const struct opae_mmio_window *w)
 {
 	int64_t until = clock_now_ns() + 30 * NS_PER_S;
 
-	while (!*dead && clock_now_ns() < until)
+	while (!is_covered(w) && clock_now_ns() < until)
 		usleep(1000);
-	assert_true(*dead);
+	assert_true(is_covered(w));
 }
 
 static void test_card_that_goes(void **state)
@@ -303,8 +311,8 @@ static void test_card_that_goes(void **state)
 	assert_int_equal(t.fpgaMapMMIO(h, 0, &regs), FPGA_OK);
 	assert_int_equal(t.mmio_window(h, 0, &w), FPGA_OK);
 	fake_dfl_remove("/sys/devices/pci0000:b0/0000:b0:00.0/fpga_region");
-	wait_until_dead(w.dead);
-	assert_true(regs[0] == UINT64_MAX && regs[FAKE_AFU_SIZE / 8 - 1] == UINT64_MAX);
+	assert_ptr_equal(w.at, regs);
+	wait_until_covered(&w);
 	assert_int_equal(t.fpgaReadMMIO64(h, 0, 0, &v), FPGA_EXCEPTION);
 	assert_true(v == UINT64_MAX);
 	assert_int_equal(w.gone(h), FPGA_EXCEPTION);
@@ -485,6 +493,9 @@ static void test_child_of_fork_that_opens(void **state)
 	pid_t pid;
 
 	(void)state;
+#ifdef __SANITIZE_THREAD__
+	skip(); /* TSan ends a child of several threads that starts one */
+#endif
 	use_all(); /* what stays open for good is open now */
 	fds = seam_count_fds();
 	h = open_one(FPGA_ACCELERATOR, FPGA_OPEN_SHARED);
