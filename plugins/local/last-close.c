@@ -16,7 +16,7 @@
 #include "base/clock.h"
 
 #ifdef __SANITIZE_THREAD__
-/* TSan takes the child of clone() for one with memory of its own, and then no longer sees the parent's locks. */
+/* TSan takes clone()'s child for one with memory of its own, and then no longer sees the parent's locks. */
 extern int __clone(int (*fn)(void *arg), void *stack, int flags, void *arg, ...);
 #define clone __clone
 #endif
