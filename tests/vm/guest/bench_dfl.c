@@ -63,7 +63,8 @@ static void subject_open(struct subject *s)
 	check(fpgaGetProperties(NULL, &filter) == FPGA_OK, "fpgaGetProperties");
 	fpgaPropertiesSetObjectType(filter, FPGA_ACCELERATOR);
 	fpgaPropertiesSetInterface(filter, s->interface);
-	check(fpgaEnumerate((const fpga_properties *)&filter, 1, &token, 1, &n) == FPGA_OK && n == 1, s->name);
+	check(fpgaEnumerate((const fpga_properties *)&filter, 1, &token, 1, &n) == FPGA_OK && n == 1,
+	      s->name);
 	check(fpgaOpen(token, &s->h, 0) == FPGA_OK, "fpgaOpen");
 	check(fpgaMapMMIO(s->h, 0, &map) == FPGA_OK, "fpgaMapMMIO");
 	s->at = (volatile uint32_t *)map + SCRATCH / 4;
@@ -126,7 +127,8 @@ int main(void)
 		for (int k = 0; k < 2; k++) {
 			double ours = median(s[k].ns[kind]), bare = median(s[k].ns[kind + 1]);
 
-			printf("%-5s by %-15s %10.1f %10.1f %12.1f\n", kind ? "write" : "read", s[k].name, ours,
+			printf("%-5s by %-15s %10.1f %10.1f %12.1f\n", kind ? "write" : "read", s[k].name,
+			       ours,
 			       bare, ours - bare);
 		}
 	for (int k = 0; k < 2; k++)
