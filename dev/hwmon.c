@@ -247,24 +247,41 @@ static int by_number(const void *a, const void *b)
 	return m == n ? strcmp(*x, *y) : m < n ? -1 : 1;
 }
 
-/* The names of a folder that begin so, in order: an array into *names. */
-static size_t sorted(const char *dir, const char *prefix, char **names, const char ***ret)
-{
-	size_t n = 0;
+/* The names of a folder that begin so, in order. */
+struct names {
+	char *text;
+	const char **list; /* into the text */
+	size_t num;
+};
 
-	*ret = NULL;
-	if (sysfs_list(names, "%s", dir))
+static void names_free(struct names *n)
+{
+	free(n->text);
+	free(n->list);
+}
+
+#define CLEANUP_NAMES __attribute__((cleanup(names_free)))
+
+/* 0, also when the folder is not there; -ENOMEM. */
+static int names_read(struct names *n, const char *dir, const char *prefix)
+{
+	int rc = sysfs_list(&n->text, "%s", dir);
+	size_t room = 0;
+
+	if (rc)
+		return rc == -ENOMEM ? rc : 0;
+	for (const char *at = n->text; *at; at += strlen(at) + 1)
+		room++;
+	if (!room)
 		return 0;
-	for (const char *at = *names; *at; at += strlen(at) + 1)
-		n += !strncmp(at, prefix, strlen(prefix));
-	*ret = n ? calloc(n, sizeof(**ret)) : NULL;
-	n = 0;
-	for (const char *at = *names; *ret && *at; at += strlen(at) + 1)
+	n->list = calloc(room, sizeof(*n->list));
+	if (!n->list)
+		return -ENOMEM;
+	for (const char *at = n->text; *at; at += strlen(at) + 1)
 		if (!strncmp(at, prefix, strlen(prefix)))
-			(*ret)[n++] = at;
-	if (n)
-		qsort(*ret, n, sizeof(**ret), by_number);
-	return n;
+			n->list[n->num++] = at;
+	qsort(n->list, n->num, sizeof(*n->list), by_number);
+	return 0;
 }
 
 /* Links lead to the bus, to the driver and back up: only what is a folder itself is below. */
@@ -278,15 +295,13 @@ static bool is_folder(const char *dir)
 
 static int add_chips(struct list *l, const char *dir)
 {
-	CLEANUP_FREE const char **chips = NULL;
-	CLEANUP_FREE char *names = NULL;
-	size_t n = sorted(dir, "hwmon", &names, &chips);
-	int rc = 0;
+	CLEANUP_NAMES struct names chips = { 0 };
+	int rc = names_read(&chips, dir, "hwmon");
 
-	for (size_t i = 0; i < n && !rc; i++) {
+	for (size_t i = 0; i < chips.num && !rc; i++) {
 		char chip[DEV_PATH_MAX];
 
-		if (snprintf(chip, sizeof(chip), "%s/%s", dir, chips[i]) < (int)sizeof(chip) &&
+		if (snprintf(chip, sizeof(chip), "%s/%s", dir, chips.list[i]) < (int)sizeof(chip) &&
 		    is_folder(chip))
 			rc = add_chip(l, chip);
 	}
@@ -296,19 +311,17 @@ static int add_chips(struct list *l, const char *dir)
 /* The folders of dir whose names begin so, and all that is below them. */
 static int walk(struct list *l, const char *dir, const char *prefix, unsigned int depth)
 {
-	CLEANUP_FREE const char **folders = NULL;
-	CLEANUP_FREE char *names = NULL;
-	size_t n = depth < MAX_DEPTH ? sorted(dir, prefix, &names, &folders) : 0;
-	int rc = 0;
+	CLEANUP_NAMES struct names folders = { 0 };
+	int rc = depth < MAX_DEPTH ? names_read(&folders, dir, prefix) : 0;
 
-	for (size_t i = 0; i < n && !rc && l->folders < MAX_FOLDERS; i++) {
+	for (size_t i = 0; i < folders.num && !rc && l->folders < MAX_FOLDERS; i++) {
 		char below[DEV_PATH_MAX];
 
-		if (snprintf(below, sizeof(below), "%s/%s", dir, folders[i]) >= (int)sizeof(below) ||
+		if (snprintf(below, sizeof(below), "%s/%s", dir, folders.list[i]) >= (int)sizeof(below) ||
 		    !is_folder(below))
 			continue;
 		l->folders++;
-		rc = strcmp(folders[i], "hwmon") ? walk(l, below, "", depth + 1) : add_chips(l, below);
+		rc = strcmp(folders.list[i], "hwmon") ? walk(l, below, "", depth + 1) : add_chips(l, below);
 	}
 	return rc;
 }

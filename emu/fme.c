@@ -74,7 +74,7 @@ enum { ID_THERMAL = 1, ID_POWER = 2, ID_ERRORS = 4, ID_PR = 5, ID_ETHERNET = 0x1
 #define INJECT_NONFATAL UINT64_C(4)
 /* Where an injected error shows. */
 #define CATFATAL_INJECTED (UINT64_C(1) << 11)
-#define CATFATAL_INJECTED_FATAL (UINT64_C(1) << 9)
+#define CATFATAL_INJECTED_FATAL (UINT64_C(1) << 8)
 #define NONFATAL_INJECTED (UINT64_C(1) << 6)
 
 #define PR_RESET UINT64_C(0x1)

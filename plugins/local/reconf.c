@@ -82,13 +82,12 @@ static fpga_result check_interface(const struct work *w, const struct snapshot *
 static fpga_result check_device(struct work *w)
 {
 	struct snapshot *fme = calloc(1, sizeof(*fme));
-	struct card card = { .address = "" };
 	fpga_result r = alive(w->h, CALL);
 
 	if (!fme)
 		return say(FPGA_NO_MEMORY, CALL ": no memory");
 	if (r == FPGA_OK) {
-		snapshot_read(w->h->inst, &w->h->token.dev, &card, fme);
+		snapshot_read_slots(&w->h->token.dev, fme);
 		r = check_slot(w, fme);
 	}
 	if (r == FPGA_OK)

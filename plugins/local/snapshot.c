@@ -180,6 +180,15 @@ static fpga_version bitstream_version(uint64_t id)
 	return (fpga_version){ .major = id >> 56 & 0xf, .minor = id >> 52 & 0xf, .patch = id >> 48 & 0xf };
 }
 
+static void read_slots(struct snapshot *s, const struct dfl_device *d)
+{
+	uint64_t v;
+
+	if (number(s, OPAE_PROP_NUM_SLOTS, d, "ports_num", &v))
+		s->props.num_slots = (uint32_t)v;
+	interface_id(s, d);
+}
+
 static void read_fme(struct snapshot *s, const struct dfl_device *d)
 {
 	uint64_t v;
@@ -191,9 +200,7 @@ static void read_fme(struct snapshot *s, const struct dfl_device *d)
 		s->props.bbs_id = v;
 		s->props.bbs_version = bitstream_version(v);
 	}
-	if (number(s, OPAE_PROP_NUM_SLOTS, d, "ports_num", &v))
-		s->props.num_slots = (uint32_t)v;
-	interface_id(s, d);
+	read_slots(s, d);
 }
 
 /* ---- the port ---- */
@@ -301,6 +308,13 @@ void snapshot_read(struct instance *inst, const struct dfl_device *d, struct car
 		ret->props.num_errors = errors;
 		ret->props.valid |= OPAE_PROP_NUM_ERRORS;
 	}
+	ret->read_at = clock_now_ns();
+}
+
+void snapshot_read_slots(const struct dfl_device *fme, struct snapshot *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	read_slots(ret, fme);
 	ret->read_at = clock_now_ns();
 }
 

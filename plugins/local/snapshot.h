@@ -16,6 +16,8 @@ struct card {
 /* Reads all of a device. A card of another address than the device's is read anew. */
 void snapshot_read(struct instance *inst, const struct dfl_device *d, struct card *card,
 		   struct snapshot *ret);
+/* Of an FME no more than how many slots it has, and what a bitstream for them must have been made for. */
+void snapshot_read_slots(const struct dfl_device *fme, struct snapshot *ret);
 /* Into a properties object. */
 fpga_result snapshot_write(const struct snapshot *s, fpga_properties prop);
 /* Stable across runs: made of the card's address and which of its devices it is. */

@@ -29,7 +29,7 @@ def test_boards_and_accelerators():
 def test_faults():
     names = re.findall(r"^  ([a-z-]+)(?:=[A-Z]+)?  +", emu("--help"), re.M)
     names = [n for n in names if not n.startswith("--")]
-    assert len(names) == 10
+    assert len(names) == 12
     for name in names:
         assert re.search(rf"`{name}[=`]", PAGE), name
 

@@ -200,7 +200,9 @@ static void search_and_default(void **state)
 	unsetenv("LIBOPAE_CFGFILE");
 	assert_int_equal(config_load(NULL, &c), 0);
 	assert_string_equal(c.path, ""); /* built in, unless the machine has one */
-	assert_string_equal(c.plugins[0].module, "libv-opae.so");
+	assert_int_equal(c.num_plugins, 2);
+	assert_string_equal(c.plugins[0].module, "libxfpga.so");
+	assert_string_equal(c.plugins[1].module, "libv-opae.so");
 	config_done(&c);
 
 	snprintf(path, sizeof(path), "%s/own.cfg", home);
@@ -226,7 +228,7 @@ static void search_and_default(void **state)
 	assert_int_equal(config_load(path, &c), 0); /* named, but not there */
 	assert_non_null(c.problem);
 	assert_non_null(strstr(c.problem, path));
-	assert_int_equal(c.num_plugins, 1);
+	assert_int_equal(c.num_plugins, 2);
 	config_done(&c);
 	rmdir(home);
 }

@@ -11,6 +11,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/fake-tree.h"
 #include "tests/unit/objects-rig.h"
+#include "tests/unit/seam.h"
 
 #define up objects_up
 #define down objects_down
@@ -337,6 +338,76 @@ static void gone_while_it_is_looked_for(void **state)
 	destroy(o);
 }
 
+/* ---- each call to the kernel fails ---- */
+
+/* A code that is not FPGA_OK has a reason. */
+static bool good(fpga_result r)
+{
+	if (r != FPGA_OK)
+		assert_string_not_equal(said, "");
+	memset(said, 0, sizeof(said));
+	return r == FPGA_OK;
+}
+
+static void use_one(fpga_object o)
+{
+	fpga_object inner = NULL;
+	uint32_t n = 0;
+	uint64_t v;
+
+	if (good(table.fpgaObjectGetSize(o, &n, 0)) && n && good(table.fpgaObjectGetObjectAt(o, 0, &inner)))
+		destroy(inner);
+	if (good(table.fpgaObjectGetObject(o, "hwmon0/temp1_input", &inner, 0))) {
+		good(table.fpgaObjectRead64(inner, &v, FPGA_OBJECT_SYNC));
+		good(table.fpgaObjectWrite64(inner, 45000, 0));
+		destroy(inner);
+	}
+	destroy(o);
+}
+
+static void use_all(void)
+{
+	static const struct {
+		const char *name;
+		int flags;
+	} ways[] = { { "hwmon", FPGA_OBJECT_RECURSE_ALL },
+		     { "hwmon", 0 },
+		     { "hwmon/*/temp*", FPGA_OBJECT_GLOB },
+		     { "**/*_input", FPGA_OBJECT_GLOB } };
+	fpga_object o;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (good(table.fpgaHandleGetObject(&handle, ways[i].name, &o, ways[i].flags)))
+			use_one(o);
+		if (good(table.fpgaTokenGetObject(&token, ways[i].name, &o, ways[i].flags)))
+			destroy(o);
+	}
+}
+
+static void the_nth_call_fails(void **state)
+{
+	static const int errors[] = { ENOMEM, EACCES, EIO, ENOENT, ENODEV, EMFILE };
+	int fds = seam_count_fds();
+	int calls = 0;
+
+	(void)state;
+	sys_set(seam_table());
+	for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++)
+		for (int n = 1;; n++) {
+			atomic_store(&handle.dead, false);
+			seam_arm(n, errors[e], false);
+			use_all();
+			seam_disarm();
+			if (!seam_failed())
+				break;
+			assert_int_equal(seam_count_fds(), fds);
+			calls++;
+		}
+	assert_in_range(calls, 100, 100000);
+	atomic_store(&handle.dead, false);
+	is_text(from_handle("hwmon/hwmon0/temp2_input", 0), "-5000\n"); /* and nothing is left of it */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +421,7 @@ int main(void)
 		RIGGED(made_for_one_way),
 		RIGGED(gone),
 		RIGGED(gone_while_it_is_looked_for),
+		RIGGED(the_nth_call_fails),
 	};
 
 	return RUN(tests);

@@ -32,7 +32,7 @@ def guest(dfl_vm):
 
 
 def test_metrics_and_alarms(guest):
-    assert guest[1]["metrics"].tap() == 6
+    assert guest[1]["metrics"].tap() == 7
 
 
 def test_counters_need_permission(guest):

@@ -30,7 +30,7 @@ def guest(dfl_vm):
     m.add("user", [PROGRAM, "user"], env=tests, uid=USER)
     m.add("errors", [opae, "errors"], env=tools, uid=USER)
     m.add("refused", [opae, "errors", "--clear"], env=tools, uid=USER)
-    for words in ("errors all", "fme", "port", "temp", "power", "mac", "errors all -c"):
+    for words in ("errors all", "fme", "port", "temp", "power", "bmc", "mac", "errors all -c"):
         m.add("fpgainfo:" + words.replace(" ", "-"), [fpgainfo, *words.split()], env=tools)
     m.sh("again", RAISE.format("port.*/errors/errors"))
     m.add("clear", [opae, "errors", "--clear"], env=tools)
@@ -76,4 +76,12 @@ def test_fpgainfo(guest):
     assert value("errors all", "Fme Errors") == "0x20" and value("errors all", "Errors") == "0x10"
     assert "\nbit 5 error:access" in guest["fpgainfo:errors-all"].output
     assert value("errors all -c", "Fme Errors") == "0x0" and value("errors all -c", "Errors") == "0x0"
+    for what, head, sensors in (("temp", "TEMP", [r"( 1) temperature {39} : 45.00 Celsius"]),
+                                ("power", "POWER", [r"( 1) consumed {42} : 23.00 Watts"]),
+                                ("bmc", "BMC SENSORS", [r"( 1) temperature {39} : 45.00 Celsius",
+                                                        r"( 2) consumed {42} : 23.00 Watts"])):
+        out = guest[f"fpgainfo:{what}"].good()
+        assert out.startswith(f"//****** {head} ******//\nInterface")
+        for line in sensors:
+            assert re.search(f"^{re.escape(line[:4])}{line[4:]}$", out, re.M), line
     assert "mac info is not supported" in guest["fpgainfo:mac"].good()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Partial reconfiguration by the kernel's DFL driver: fpgaReconfigureSlot, `opae load`, fpgaconf."""
+import json
 import re
 import subprocess
 import uuid
@@ -83,7 +84,8 @@ def tools(dfl_vm, files):
     add("fpgaconf-wrong", FPGACONF, files["other"])
     load("slot-1", "clock", "--slot", "1", "--skip-clock", n6000)
     add("slots", TOOL, "list", n6000)
-    load("clock", "clock", n6000, uid=0)
+    load("clock", "clock", n6000, uid=0)  # the clock's UIO device is root's
+    add("clocks", TOOL, "clock", "--json", n6000, uid=0)
     add("fpgaconf", FPGACONF, "-V", "--skip-usrclk", "-B", f"0x{n6000[5:7]}", files["clock"])
     return {"results": m.run(deadline_s=300), "a10": a10, "broken": broken, "n6000": n6000}
 
@@ -150,8 +152,10 @@ def test_the_slot_that_was_named(tools):
 
 
 def test_with_a_clock(tools):
-    r = tools["results"]["clock"]
-    assert "high 200 MHz, low 100 MHz" in r.good() and HELLO in r.output
+    r = tools["results"]
+    assert "high 200 MHz, low 100 MHz" in r["clock"].good() and HELLO in r["clock"].output
+    assert [200000000, 100000000] in [[c.get("high_hz"), c.get("low_hz")]
+                                      for c in json.loads(r["clocks"].good())["clocks"]]
 
 
 def test_fpgaconf(tools):

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/card/card.h"
 #include "tests/vm/guest/dfl.h"
@@ -226,6 +228,33 @@ static void an_alarm(void **state)
 	expect(fpgaClose(h), FPGA_OK, NULL);
 }
 
+/* It has the parent's descriptors, and not its threads: it can close, and the parent goes on. */
+static void a_child_of_fork(void **state)
+{
+	fpga_event_handle e = watch(fme);
+	int status;
+	pid_t child;
+
+	(void)state;
+	count("clock");
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		alarm(SOON_MS / 1000); /* one that waits for the thread is ended */
+		fpgaUnregisterEvent(fme, FPGA_EVENT_POWER_THERMAL, e);
+		fpgaClose(fme);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	signal_card();
+	assert_true(arrives(e, SOON_MS));
+	assert_true(count("clock") > 0);
+	signal_card();
+	until_temperature(45);
+	unwatch(fme, e);
+}
+
 /* The card's driver is taken away while all of this is in use. */
 static void the_card_goes(void **state)
 {
@@ -267,6 +296,7 @@ int main(void)
 		RIGGED(an_accelerator_has_none),
 		RIGGED(counters),
 		RIGGED(an_alarm),
+		RIGGED(a_child_of_fork),
 		RIGGED(the_card_goes),
 	};
 
