@@ -216,14 +216,12 @@ static fpga_result start(struct handle *h)
 	return say_errno(h, rc, "fpgaRegisterEvent");
 }
 
-/* A child of fork has neither the thread nor whoever may have held the lock. */
+/* A child of fork does not have the thread. */
 static void stop(struct alarms *a)
 {
 	if (a->owner == getpid()) {
 		eventfd_write(a->stop, 1);
 		pthread_join(a->thread, NULL);
-	} else if (a->owner) {
-		pthread_mutex_init(&a->lock, NULL);
 	}
 	forget(a);
 }

@@ -198,11 +198,13 @@ static void release_memory(struct buffer_slot *s)
 	s->ours = false;
 }
 
-/* The kinds that fit, one after the other, until the driver takes one. The last refusal is told, but "no huge
- * pages" only if nothing else was refused. */
+/*
+ * The kinds that fit, one after the other, until the driver takes one. -EINVAL: there is none that lies
+ * together; every other error is the driver's own, and not for want of such memory.
+ */
 static int make_and_map(struct handle *h, uint64_t len, bool read_only, struct buffer_slot *s)
 {
-	int rc = -ENOMEM;
+	int rc = len > PAGE ? -EINVAL : -ENOMEM;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		int one;
@@ -270,7 +272,7 @@ static fpga_result refused(struct handle *h, int rc, uint64_t len, bool theirs)
 	if (rc == -ENOTSUP)
 		return say(FPGA_NOT_SUPPORTED, "fpgaPrepareBuffer: FPGA_BUF_READ_ONLY: this kernel's driver "
 			   "has no maps that the device can only read");
-	if (rc == -EINVAL || (rc == -ENOMEM && !theirs && len > PAGE))
+	if (rc == -EINVAL)
 		return no_contiguous(len, theirs);
 	if (rc == -EFAULT)
 		return say(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: not all of the %llu bytes at that address "

@@ -35,12 +35,35 @@ struct user_clock {
 	enum face face;
 	char feature[NAME_LEN]; /* "dfl_dev.3"; "": none */
 	char node[NAME_LEN];	/* "/dev/uio0" */
-	uint8_t *regs;		/* of the UIO device */
+	uint8_t *pages;		/* of the UIO device */
 	size_t len;
+	uint8_t *regs; /* in the pages */
 	struct iopll_io io;
 };
 
 static pthread_mutex_t clock_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fork_watch forks;
+
+/* Who had the lock is not in this process. It is not waited for before a fork: it may be held for seconds. */
+static void in_child(struct fork_watch *w)
+{
+	(void)w;
+	pthread_mutex_init(&clock_lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	forks_watch(&forks, in_child);
+}
+
+/* The first use is before the first lock. */
+static pthread_mutex_t *the_lock(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch_forks);
+	return &clock_lock;
+}
 
 /* ---- why not ---- */
 
@@ -116,16 +139,27 @@ static int uio_write(void *at, enum iopll_reg reg, uint64_t value)
 	return 0;
 }
 
+/* A number of the device's map. What is no number is the kernel's fault, and not the caller's. */
+static int uio_number(const struct user_clock *c, const char *name, uint64_t *ret)
+{
+	int rc = sysfs_number(ret, "%s/%s/uio/%s/maps/map0/%s", c->port->dir, c->feature,
+			      c->node + strlen("/dev/"), name);
+
+	return rc == -EINVAL || rc == -ENAMETOOLONG ? -EBADMSG : rc;
+}
+
+/* Whole pages are mapped, of which the registers are a part: "offset" says where they begin. */
 static int uio_map(struct user_clock *c)
 {
 	CLEANUP_CLOSE int fd = -1;
 	char path[DEV_PATH_MAX];
-	uint64_t size;
+	uint64_t size, offset;
 	void *at;
-	int rc = sysfs_number(&size, "%s/%s/uio/%s/maps/map0/size", c->port->dir, c->feature,
-			      c->node + strlen("/dev/"));
+	int rc = uio_number(c, "size", &size);
 
-	if (!rc && (size < REGISTERS || size > UIO_MAX))
+	if (!rc)
+		rc = uio_number(c, "offset", &offset);
+	if (!rc && (size < REGISTERS || size > UIO_MAX || offset > size - REGISTERS || offset % 8))
 		rc = -EBADMSG;
 	if (!rc)
 		rc = dev_path(path, "%s", c->node);
@@ -137,8 +171,9 @@ static int uio_map(struct user_clock *c)
 	rc = sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, &at);
 	if (rc)
 		return rc;
-	c->regs = at;
+	c->pages = at;
 	c->len = size;
+	c->regs = c->pages + offset;
 	return 0;
 }
 
@@ -220,8 +255,8 @@ static fpga_result open_face(struct user_clock *c)
 
 static void close_face(struct user_clock *c)
 {
-	if (c->regs)
-		sys_munmap(c->regs, c->len);
+	if (c->pages)
+		sys_munmap(c->pages, c->len);
 }
 
 /* ---- getting ---- */
@@ -269,7 +304,7 @@ static fpga_result get_clock(const struct dfl_device *port, uint64_t *high_hz, u
 {
 	struct user_clock c = { .call = "fpgaGetUserClock", .port = port };
 	uint64_t high = 0, low = 0;
-	SCOPED_LOCK(&clock_lock);
+	SCOPED_LOCK(the_lock());
 	fpga_result r = open_face(&c);
 
 	if (r == FPGA_OK)
@@ -427,7 +462,7 @@ static fpga_result set_clock(const struct dfl_device *port, uint64_t high_mhz, u
 	struct user_clock c = { .call = call, .port = port };
 	struct wanted w = { 0 };
 	struct way way = { 0 };
-	SCOPED_LOCK(&clock_lock);
+	SCOPED_LOCK(the_lock());
 	fpga_result r = check_range(&c, high_mhz, low_mhz, &w);
 
 	if (r == FPGA_OK)

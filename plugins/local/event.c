@@ -57,23 +57,21 @@ static fpga_result event_fd(const fpga_event_handle eh, int *fd)
 
 /* ---- the driver's interrupts ---- */
 
-/* A port without the feature for it does not know the question. */
-static int ask_vectors(int fd, unsigned long request, uint32_t *n)
+/* A device without the feature for it does not know the question. */
+static bool is_unknown(int rc)
 {
-	int rc;
-
-	*n = 0;
-	rc = sys_ioctl(fd, request, n);
-	if (rc == -EINVAL || rc == -ENOTTY || rc == -ENODEV)
-		rc = 0;
-	if (*n > MAX_VECTORS)
-		*n = MAX_VECTORS;
-	return rc < 0 ? rc : 0;
+	return rc == -EINVAL || rc == -ENOTTY;
 }
 
 int port_vectors(int fd, uint32_t *n)
 {
-	return ask_vectors(fd, DFL_FPGA_PORT_UINT_GET_IRQ_NUM, n);
+	int rc;
+
+	*n = 0;
+	rc = sys_ioctl(fd, DFL_FPGA_PORT_UINT_GET_IRQ_NUM, n);
+	if (*n > MAX_VECTORS)
+		*n = MAX_VECTORS;
+	return rc < 0 && !is_unknown(rc) && rc != -ENODEV ? rc : 0;
 }
 
 /* fd -1: nobody is told any more. */
@@ -105,13 +103,14 @@ static fpga_result check_interrupt(const struct handle *h, uint32_t vector, cons
 	return FPGA_OK;
 }
 
-static fpga_result check_error(const struct handle *h, const char *call)
+/* One that has gone does not know the question either: handle_ioctl() tells the two apart. */
+static fpga_result check_error(struct handle *h, const char *call)
 {
-	uint32_t n;
-	int rc = ask_vectors(h->fd, is_fme(h) ? DFL_FPGA_FME_ERR_GET_IRQ_NUM : DFL_FPGA_PORT_ERR_GET_IRQ_NUM,
-			     &n);
+	uint32_t n = 0;
+	unsigned long request = is_fme(h) ? DFL_FPGA_FME_ERR_GET_IRQ_NUM : DFL_FPGA_PORT_ERR_GET_IRQ_NUM;
+	int rc = handle_ioctl(h, request, &n);
 
-	if (rc)
+	if (rc < 0 && !is_unknown(rc))
 		return say_errno(h, rc, call);
 	if (!n)
 		return say(FPGA_NOT_SUPPORTED, "%s: %s has no interrupt for errors", call,
@@ -119,7 +118,7 @@ static fpga_result check_error(const struct handle *h, const char *call)
 	return FPGA_OK;
 }
 
-static fpga_result check_type(const struct handle *h, fpga_event_type type, uint32_t flags, const char *call)
+static fpga_result check_type(struct handle *h, fpga_event_type type, uint32_t flags, const char *call)
 {
 	fpga_result r = alive(h, call);
 

@@ -12,6 +12,9 @@ static void let_go(struct handle *h)
 {
 	pthread_mutex_init(&h->events.lock, NULL);
 	pthread_mutex_init(&h->buffers.lock, NULL);
+	pthread_mutex_init(&h->alarms.calls, NULL);
+	pthread_mutex_init(&h->alarms.lock, NULL);
+	pthread_mutex_init(&h->metrics.lock, NULL);
 	h->forked = true;
 	atomic_store(&h->dead, true);
 	mmio_cover(h);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -38,22 +39,8 @@ __attribute__((no_sanitize("address", "thread"))) static int run_child(void *arg
 	return 0;
 }
 
-/* False: it hangs in the kernel, and is left to it. */
-static bool await(pid_t pid)
-{
-	const struct timespec pause = { .tv_nsec = NS_PER_MS / 4 };
-	int64_t until = clock_now_ns() + PATIENCE_NS;
-
-	while (waitpid(pid, NULL, __WALL | WNOHANG) == 0) {
-		if (clock_now_ns() >= until)
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
 /* No signal tells of its end. */
-static pid_t start(struct child *c, char *stack_end)
+static pid_t clone_child(struct child *c, char *stack_end)
 {
 #if defined(__SANITIZE_THREAD__)
 	/* Which takes clone() for a fork, and would write down in the memory they share that it is one. */
@@ -68,6 +55,35 @@ static pid_t start(struct child *c, char *stack_end)
 #endif
 }
 
+/* Its pid or a negative errno. No handler of the program's may run in it: that would be in this memory. */
+static pid_t start(struct child *c, char *stack_end)
+{
+	sigset_t all, before;
+	pid_t pid;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid = clone_child(c, stack_end);
+	rc = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return pid < 0 ? -rc : pid;
+}
+
+/* False: it hangs in the kernel, and is left to it. */
+static bool await(pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = NS_PER_MS / 4 };
+	int64_t until = clock_now_ns() + PATIENCE_NS;
+
+	while (waitpid(pid, NULL, __WALL | WNOHANG) == 0) {
+		if (clock_now_ns() >= until)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 int last_close(int fd)
 {
 	CLEANUP_CLOSE int nothing = sys_open("/dev/null", O_RDWR, 0);
@@ -76,8 +92,7 @@ int last_close(int fd)
 	pid_t pid;
 	int rc = nothing < 0 ? nothing :
 			       sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-					0,
-					&stack);
+					0, &stack);
 
 	if (rc)
 		return rc;
@@ -87,7 +102,7 @@ int last_close(int fd)
 		return rc;
 	}
 	pid = start(&c, (char *)stack + STACK);
-	rc = pid < 0 ? -errno : sys_dup_over(nothing, fd);
+	rc = pid < 0 ? pid : sys_dup_over(nothing, fd);
 	close(c.ends[0]);
 	close(c.ends[1]);
 	if (pid < 0 || await(pid))

@@ -19,6 +19,7 @@
 #include "plugins/local/errors.h"
 #include "plugins/local/event.h"
 
+#define MAX_PORTS INT32_MAX /* of the kernel's: an int; -1 is none */
 #define NO_SOCKET 0xff /* as v-opae's: no NUMA node is near, or it is not known */
 
 uint64_t snapshot_object_id(const struct dfl_device *d, uint32_t port)
@@ -55,10 +56,12 @@ static void note_attribute(struct snapshot *s, uint32_t bits, const struct dfl_d
 }
 
 static bool number(struct snapshot *s, uint32_t bits, const struct dfl_device *d, const char *attribute,
-		   uint64_t *ret)
+		   uint64_t max, uint64_t *ret)
 {
 	int rc = sysfs_number(ret, "%s/%s", d->dir, attribute);
 
+	if (!rc && *ret > max)
+		rc = -EINVAL;
 	if (rc)
 		note_attribute(s, bits, d, attribute, rc);
 	else
@@ -184,7 +187,7 @@ static void read_slots(struct snapshot *s, const struct dfl_device *d)
 {
 	uint64_t v;
 
-	if (number(s, OPAE_PROP_NUM_SLOTS, d, "ports_num", &v))
+	if (number(s, OPAE_PROP_NUM_SLOTS, d, "ports_num", MAX_PORTS, &v))
 		s->props.num_slots = (uint32_t)v;
 	interface_id(s, d);
 }
@@ -196,7 +199,7 @@ static void read_fme(struct snapshot *s, const struct dfl_device *d)
 	s->props.objtype = FPGA_DEVICE;
 	s->props.object_id = snapshot_object_id(d, 0);
 	s->props.valid |= OPAE_PROP_OBJECT_ID;
-	if (number(s, OPAE_PROP_BBS_ID | OPAE_PROP_BBS_VERSION, d, "bitstream_id", &v)) {
+	if (number(s, OPAE_PROP_BBS_ID | OPAE_PROP_BBS_VERSION, d, "bitstream_id", UINT64_MAX, &v)) {
 		s->props.bbs_id = v;
 		s->props.bbs_version = bitstream_version(v);
 	}
@@ -279,7 +282,7 @@ static void read_port(struct instance *inst, struct snapshot *s, const struct df
 	uint64_t id;
 
 	s->props.objtype = FPGA_ACCELERATOR;
-	if (number(s, OPAE_PROP_OBJECT_ID, d, "id", &id))
+	if (number(s, OPAE_PROP_OBJECT_ID, d, "id", MAX_PORTS, &id))
 		s->props.object_id = snapshot_object_id(d, (uint32_t)id);
 	guid(s, d, "afu_id");
 	look_at_node(inst, s, d);

@@ -167,14 +167,23 @@ static int watch_new(struct instance *inst, struct watch **ret)
 	return 0;
 }
 
+/* A child of fork has the parent's watch, and not its thread. Lock held. */
+static void forget_parents(struct instance *inst)
+{
+	if (!inst->watch || inst->watch->pid == getpid())
+		return;
+	watch_free(inst->watch);
+	inst->watch = NULL;
+}
+
 int watch_enter(struct handle *h)
 {
 	struct instance *inst = h->inst;
 	int rc = 0;
 	SCOPED_LOCK(&inst->lock);
 
-	/* A child of fork has the parent's watch, and not its thread. */
-	if (!inst->watch || inst->watch->pid != getpid())
+	forget_parents(inst);
+	if (!inst->watch)
 		rc = watch_new(inst, &inst->watch);
 	if (rc)
 		return rc;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -268,8 +269,11 @@ static void port_attributes_are_read(void **state)
 
 /* ---- a UIO device ---- */
 
+#define UIO_OFFSET 0x800u /* of the registers in their page */
+
 static struct {
 	pthread_t thread;
+	uint8_t *page;
 	uint64_t *regs;
 	atomic_bool stop;
 } counter;
@@ -295,11 +299,12 @@ static void make_uio(const char *size)
 	fake_tree_folder(FEATURE "/uio/uio0/maps/map0");
 	fake_tree_file(FEATURE, "feature_id", "0x14\n");
 	fake_tree_file(FEATURE "/uio/uio0/maps/map0", "size", size);
+	fake_tree_file(FEATURE "/uio/uio0/maps/map0", "offset", "0x800\n");
 	fake_tree_folder("/dev");
 	fake_tree_file("/dev", "uio0", "");
 }
 
-static void start_counter(void)
+static void map_registers(void)
 {
 	CLEANUP_CLOSE int fd = -1;
 	char path[128];
@@ -308,9 +313,15 @@ static void start_counter(void)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, 4096), 0);
-	counter.regs = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_ptr_not_equal(counter.regs, MAP_FAILED);
+	counter.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(counter.page, MAP_FAILED);
+	counter.regs = (uint64_t *)(void *)(counter.page + UIO_OFFSET);
 	counter.regs[3] = UINT64_C(1) << 60; /* it is locked */
+}
+
+static void start_counter(void)
+{
+	map_registers();
 	counter.stop = false;
 	assert_int_equal(pthread_create(&counter.thread, NULL, count, NULL), 0);
 }
@@ -340,7 +351,43 @@ static void a_uio_device(void **state)
 	memset(counter.regs, 0xff, 64);
 	get_fails(FPGA_EXCEPTION, "is gone");
 	fails(set(200, 100), FPGA_EXCEPTION, "is gone");
-	munmap(counter.regs, 4096);
+	for (unsigned int i = 0; i < UIO_OFFSET; i++) /* what lies before them is somebody else's */
+		assert_int_equal(counter.page[i], 0);
+	munmap(counter.page, 4096);
+}
+
+static void *get_in_vain(void *arg)
+{
+	uint64_t high, low;
+
+	get(&high, &low);
+	return arg;
+}
+
+/* A fork while another thread measures: the child can measure as well. */
+static void a_child_of_fork(void **state)
+{
+	pthread_t thread;
+	uint64_t high, low;
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	make_uio("0x1000\n");
+	map_registers();
+	counter.regs[2] = 7;
+	assert_int_equal(pthread_create(&thread, NULL, get_in_vain, NULL), 0);
+	while (__atomic_load_n(&counter.regs[2], __ATOMIC_ACQUIRE) == 7) /* until it has the lock */
+		usleep(100);
+	pid = fork();
+	if (!pid) {
+		alarm(30);
+		_exit(get(&high, &low) == FPGA_EXCEPTION ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	pthread_join(thread, NULL);
+	munmap(counter.page, 4096);
 }
 
 static void a_uio_device_that_is_none(void **state)
@@ -349,8 +396,13 @@ static void a_uio_device_that_is_none(void **state)
 	make_uio("0x20\n");
 	get_fails(FPGA_EXCEPTION, "no such number");
 	make_uio("much\n");
-	get_fails(FPGA_INVALID_PARAM, "uio0");
+	get_fails(FPGA_EXCEPTION, "no such number");
 	make_uio("0xffffffff000\n");
+	get_fails(FPGA_EXCEPTION, "no such number");
+	make_uio("0x820\n"); /* the registers would not end in it */
+	get_fails(FPGA_EXCEPTION, "no such number");
+	make_uio("0x1000\n");
+	fake_tree_file(FEATURE "/uio/uio0/maps/map0", "offset", "0xffffffffffffffff\n");
 	get_fails(FPGA_EXCEPTION, "no such number");
 	make_uio("0x1000\n");
 	remove_path("/dev/uio0");
@@ -375,6 +427,7 @@ int main(void)
 		RIGGED(an_attribute_with_odd_neighbours),
 		RIGGED(port_attributes_are_read),
 		RIGGED(a_uio_device),
+		RIGGED(a_child_of_fork),
 		RIGGED(a_uio_device_that_is_none),
 	};
 

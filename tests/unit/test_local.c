@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The local plugin on a kernel that is made up: what it finds, who may open it, what odd answers do. */
 #include <errno.h>
+#include <linux/fpga-dfl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "plugins/local/local.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fake-dfl.h"
 #include "tests/unit/local-rig.h"
@@ -129,6 +131,22 @@ static void test_broken_attributes(void **state)
 		up(NULL);
 	}
 	free(huge);
+}
+
+/* What fits in 64 bits is not yet a number of slots, or of a port. */
+static void test_numbers_that_cannot_be(void **state)
+{
+	static const char *const texts[] = { "-1\n", "4294967297\n", "0x80000000\n" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		fake_dfl_put(FAKE_FME "/ports_num", texts[i], strlen(texts[i]));
+		fake_dfl_put(FAKE_PORT "/id", texts[i], strlen(texts[i]));
+		check_broken(&(struct broken){ FAKE_FME "/ports_num", FPGA_DEVICE, OPAE_PROP_NUM_SLOTS },
+			     texts[i]);
+		check_broken(&(struct broken){ FAKE_PORT "/id", FPGA_ACCELERATOR, OPAE_PROP_OBJECT_ID },
+			     texts[i]);
+	}
 }
 
 /* A card that another program must not open is listed, with the reason. */
@@ -288,6 +306,23 @@ static void test_card_that_comes_back(void **state)
 	assert_string_equal(fake.order, "c");
 }
 
+/* Nobody has looked since: it has gone, and is not one without an interrupt. */
+static void test_event_of_a_card_that_went(void **state)
+{
+	fpga_handle h = open_one(FPGA_ACCELERATOR, 0);
+	fpga_event_handle e;
+
+	(void)state;
+	assert_int_equal(t.create_event(t.instance, &e), FPGA_OK);
+	fake_dfl_remove(FAKE_PORT);
+	fake.fail_request = DFL_FPGA_PORT_ERR_GET_IRQ_NUM;
+	fake.fail_errno = EINVAL;
+	assert_int_equal(t.fpgaRegisterEvent(h, FPGA_EVENT_ERROR, e, 0), FPGA_EXCEPTION);
+	assert_non_null(strstr(host_detail, "is gone"));
+	assert_int_equal(t.fpgaClose(h), FPGA_EXCEPTION);
+	assert_int_equal(t.fpgaDestroyEventHandle(&e), FPGA_OK);
+}
+
 static void use_all(void)
 {
 	fpga_token all[2] = { 0 };
@@ -376,6 +411,62 @@ static void test_child_of_fork(void **state)
 	assert_int_equal(t.fpgaClose(h), FPGA_OK);
 }
 
+/* Another thread was in the middle of a call when the process forked: its locks are nobody's in the child. */
+static void test_child_of_fork_in_a_call(void **state)
+{
+	fpga_handle h = open_one(FPGA_ACCELERATOR, 0);
+	struct handle *in = h;
+	int status = 0;
+	uint64_t n;
+	pid_t pid;
+
+	(void)state;
+	pthread_mutex_lock(&in->metrics.lock);
+	pthread_mutex_lock(&in->alarms.calls);
+	pid = fork();
+	if (!pid) {
+		alarm(30);
+		_exit(t.fpgaGetNumMetrics(h, &n) == FPGA_EXCEPTION &&
+				      !pthread_mutex_trylock(&in->alarms.calls) &&
+				      t.fpgaClose(h) == FPGA_OK ?
+			      0 :
+			      1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	pthread_mutex_unlock(&in->alarms.calls);
+	pthread_mutex_unlock(&in->metrics.lock);
+	assert_int_equal(t.fpgaClose(h), FPGA_OK);
+}
+
+static int open_anew(fpga_handle h, int fds)
+{
+	bool closed = t.fpgaClose(h) == FPGA_OK;
+
+	h = open_one(FPGA_ACCELERATOR, 0);
+	closed &= t.fpgaClose(h) == FPGA_OK && !t.finalize(t.instance);
+	return closed && seam_count_fds() == fds ? 0 : 1;
+}
+
+/* A child that opens a device itself keeps nothing of its parent's. */
+static void test_child_of_fork_that_opens(void **state)
+{
+	fpga_handle h;
+	int status = 0, fds;
+	pid_t pid;
+
+	(void)state;
+	use_all(); /* what stays open for good is open now */
+	fds = seam_count_fds();
+	h = open_one(FPGA_ACCELERATOR, FPGA_OPEN_SHARED);
+	pid = fork();
+	if (!pid)
+		_exit(open_anew(h, fds));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(t.fpgaClose(h), FPGA_OK);
+}
+
 /* How many devices an instance lists that was told of some. */
 static uint32_t listed(const char *json)
 {
@@ -410,6 +501,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_file_is_read_twice, up_full, down),
 		RIGGED(test_properties_are_of_now),
 		RIGGED(test_broken_attributes),
+		RIGGED(test_numbers_that_cannot_be),
 		RIGGED(test_no_permission),
 		RIGGED(test_no_driver),
 		RIGGED(test_parent),
@@ -418,8 +510,11 @@ int main(void)
 		RIGGED(test_order_of_close),
 		RIGGED(test_card_that_goes),
 		RIGGED(test_card_that_comes_back),
+		RIGGED(test_event_of_a_card_that_went),
 		RIGGED(test_calls_to_the_kernel_that_fail),
 		RIGGED(test_child_of_fork),
+		RIGGED(test_child_of_fork_in_a_call),
+		RIGGED(test_child_of_fork_that_opens),
 		RIGGED(test_configuration),
 		cmocka_unit_test_setup_teardown(test_some_cards, up_full, down),
 	};

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/fpga-dfl.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tests/unit/check.h"
 #include "tests/unit/fake-dfl.h"
@@ -115,6 +116,28 @@ static void test_buffers_of_the_program(void **state)
 	assert_int_equal(t.fpgaClose(h), FPGA_OK);
 }
 
+/* A limit that is reached is told as such, also where a huge page was there. */
+static void test_buffers_beyond_the_limit(void **state)
+{
+	fpga_handle h = open_one(FPGA_ACCELERATOR, 0);
+	struct rlimit before, limit;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+	limit = before;
+	limit.rlim_cur = 64 * 1024;
+	assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	fake.huge = true;
+	fake.fail_request = DFL_FPGA_PORT_DMA_MAP;
+	fake.fail_errno = ENOMEM;
+	assert_int_equal(prepare(h, 4096, 0), FPGA_NO_MEMORY);
+	assert_non_null(strstr(host_detail, "65536 (ulimit -l)"));
+	assert_int_equal(prepare(h, 2 * MIB, 0), FPGA_NO_MEMORY);
+	assert_non_null(strstr(host_detail, "65536 (ulimit -l)"));
+	assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
+	assert_int_equal(t.fpgaClose(h), FPGA_OK);
+}
+
 /* Never a map that the device can write, when one was asked for that it cannot. */
 static void test_read_only(void **state)
 {
@@ -190,6 +213,7 @@ int main(void)
 		RIGGED(test_region_that_cannot_be_mapped),
 		RIGGED(test_buffers),
 		RIGGED(test_buffers_of_the_program),
+		RIGGED(test_buffers_beyond_the_limit),
 		RIGGED(test_read_only),
 		RIGGED(test_events),
 		RIGGED(test_port_assign),
