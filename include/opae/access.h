@@ -15,7 +15,8 @@ extern "C" {
  * @param handle receives the handle; give it back to fpgaClose()
  * @param flags  0 or FPGA_OPEN_SHARED
  * @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_BUSY: somebody holds it; FPGA_NO_ACCESS;
- *         FPGA_NO_DRIVER; FPGA_NOT_FOUND: it is gone; FPGA_NO_MEMORY; FPGA_EXCEPTION
+ *         FPGA_NO_DRIVER; FPGA_NOT_FOUND: it is gone; FPGA_NO_MEMORY; FPGA_NOT_SUPPORTED: the driver is of
+ *         a kind that is not known; FPGA_EXCEPTION
  */
 fpga_result fpgaOpen(fpga_token token, fpga_handle *handle, int flags);
 
@@ -37,7 +38,7 @@ fpga_result fpgaGetChildren(fpga_handle handle, uint32_t max_children, fpga_hand
  * came from it become invalid. Waits for calls of other threads that are under way on it.
  *
  * @return FPGA_OK; FPGA_INVALID_PARAM: not an open handle; FPGA_EXCEPTION: closed, but the device
- *         did not answer
+ *         did not answer, or has gone
  */
 fpga_result fpgaClose(fpga_handle handle);
 

@@ -14,14 +14,19 @@ extern "C" {
  * Memory of the library's own is zeroed. Preallocated memory may be of any kind; during this call
  * nobody else may write to it.
  *
+ * By the kernel's FPGA driver (libxfpga) the memory must lie together: a page of 4096 bytes, or inside one
+ * huge page. So a longer buffer needs huge pages, and preallocated memory begins and ends at a page;
+ * FPGA_BUF_READ_ONLY is FPGA_NOT_SUPPORTED where that driver has no maps that the device can only read.
+ *
  * @param handle   an open accelerator
  * @param len      bytes, not 0; the device can reach no further than its last page (4096 bytes)
  * @param buf_addr receives the address; with FPGA_BUF_PREALLOCATED it holds the caller's memory.
  *                 NULL, with len 0 and FPGA_BUF_PREALLOCATED: only asks whether that is supported
  * @param wsid     receives the id of the buffer for the calls below
  * @param flags    of enum fpga_buffer_flags
- * @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NO_MEMORY: memory, addresses or the limit on locked
- *         memory; FPGA_NOT_SUPPORTED; FPGA_EXCEPTION
+ * @return FPGA_OK; FPGA_INVALID_PARAM: also preallocated memory that the driver cannot map;
+ *         FPGA_NO_MEMORY: memory, huge pages, addresses or the limit on locked memory;
+ *         FPGA_NOT_SUPPORTED; FPGA_EXCEPTION
  */
 fpga_result fpgaPrepareBuffer(fpga_handle handle, uint64_t len, void **buf_addr, uint64_t *wsid,
 			      int flags);

@@ -9,11 +9,14 @@ extern "C" {
 #endif
 
 /**
- * Gives a port to the physical function (interface_num 0) or frees it for a virtual function (1).
+ * Gives a port to the physical function (interface_num 0) or frees it for a virtual function (1). A port
+ * that is freed is not listed any more, and comes back when it is given.
  * @param fpga     an open FPGA_DEVICE
  * @param slot_num the port
  * @param flags    0
- * @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_SUPPORTED; FPGA_BUSY; FPGA_EXCEPTION
+ * @return FPGA_OK; FPGA_INVALID_PARAM: also a port that is there already, or freed; FPGA_NOT_SUPPORTED;
+ *         FPGA_BUSY: somebody has it open, or the card has virtual functions; FPGA_NO_DRIVER: it was given,
+ *         but the kernel has no driver for it before the card is bound anew; FPGA_EXCEPTION
  */
 fpga_result fpgaAssignPortToInterface(fpga_handle fpga, uint32_t interface_num, uint32_t slot_num,
 				      int flags);

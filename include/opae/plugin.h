@@ -120,7 +120,7 @@ struct opae_props {
 	char hostname[OPAEX_HOSTNAME_MAX];
 };
 
-#define OPAE_PROPS_REASONS 4u
+#define OPAE_PROPS_REASONS 6u
 #define OPAE_PROPS_REASON_MAX 120u
 
 /** What the host offers to a plugin. Valid from configure until the process ends. */

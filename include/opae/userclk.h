@@ -15,8 +15,8 @@ extern "C" {
  * @param low_clk  megahertz, from 10, and at most high_clk; 0: half of high_clk
  * @param flags    0
  * @return FPGA_OK; FPGA_INVALID_PARAM: out of range, or the handle is a device's; FPGA_NOT_SUPPORTED: by this
- *         plugin, or the kernel shows no way to set it; FPGA_NO_ACCESS; FPGA_BUSY: the PLL did not lock;
- *         FPGA_EXCEPTION
+ *         plugin, or the kernel shows no way to set it; FPGA_NO_ACCESS; FPGA_NOT_FOUND: what
+ *         the kernel shows of it is not whole; FPGA_BUSY: the PLL did not lock; FPGA_EXCEPTION
  */
 fpga_result fpgaSetUserClock(fpga_handle handle, uint64_t high_clk, uint64_t low_clk, int flags);
 /**

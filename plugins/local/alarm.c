@@ -236,6 +236,15 @@ static bool is_on(const struct alarms *a)
 	return false;
 }
 
+/* By `calls` alone the events do not change. */
+static bool is_added(const struct alarms *a, const struct event *e)
+{
+	for (uint32_t i = 0; i < a->num_events; i++)
+		if (a->events[i] == e)
+			return true;
+	return false;
+}
+
 static int append(struct alarms *a, struct event *e)
 {
 	SCOPED_LOCK(&a->lock);
@@ -261,6 +270,8 @@ fpga_result alarm_add(struct handle *h, struct event *e)
 	if (r == FPGA_OK && a->owner && a->owner != getpid())
 		return say(FPGA_EXCEPTION, "fpgaRegisterEvent: %s: the handle is of the process that this "
 			   "one was forked from", dfl_name(&h->token.dev));
+	if (r == FPGA_OK && is_added(a, e))
+		return FPGA_OK;
 	if (r == FPGA_OK && !a->owner)
 		r = start(h);
 	if (r != FPGA_OK)
@@ -281,10 +292,11 @@ static void take_out(struct alarms *a, uint32_t i)
 	event_unref(e);
 }
 
-void alarm_remove(struct handle *h, struct event *e)
+bool alarm_remove(struct handle *h, struct event *e)
 {
 	struct alarms *a = &h->alarms;
 	SCOPED_LOCK(&a->calls);
+	bool added = is_added(a, e);
 
 	if (a->owner && a->owner != getpid())
 		stop(a);
@@ -295,6 +307,7 @@ void alarm_remove(struct handle *h, struct event *e)
 	pthread_mutex_unlock(&a->lock);
 	if (a->owner && !a->num_events)
 		stop(a);
+	return added;
 }
 
 void alarms_done(struct handle *h)

@@ -10,6 +10,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,14 +42,14 @@ void alarms_done(struct handle *h);
 
 /*
  * Has the event's descriptor written to whenever an alarm of the handle's FME goes on (of an
- * accelerator's handle, that of the FME of its card), and at once when one is on now. An event may be
- * added once only; the caller sees to that. The event is held until alarm_remove() or alarms_done().
+ * accelerator's handle, that of the FME of its card), and at once when one is on now. The event is
+ * held until alarm_remove() or alarms_done(); to add it again changes nothing.
  *
  * FPGA_NOT_SUPPORTED: no sensor has an alarm, or the card's FME is not to be seen; FPGA_NO_MEMORY;
  * FPGA_EXCEPTION: the device has gone, or there is no thread. The reason is set.
  */
 fpga_result alarm_add(struct handle *h, struct event *e);
-/* Returns when nothing will be written any more. An event that was not added is no harm. */
-void alarm_remove(struct handle *h, struct event *e);
+/* Returns when nothing will be written any more; false: it was not added. */
+bool alarm_remove(struct handle *h, struct event *e);
 
 #endif

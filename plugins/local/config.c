@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plugins/local/local.h"
+#include "plugins/local/snapshot.h"
 
 #define MAX_RULES 0x1000u
 
@@ -51,35 +52,17 @@ fpga_result config_read(struct instance *inst, const char *json)
 	return r;
 }
 
-static bool fits(const struct instance *inst, const char *address)
+bool config_has(const struct instance *inst, const struct card *card)
 {
 	struct pci_address a;
-	struct pci_id id;
-
-	if (!pci_parse(address, &a) || pci_read_id(address, &id))
-		return false; /* it went away meanwhile */
-	for (size_t i = 0; i < inst->num_rules; i++)
-		if (pci_rule_fits(&inst->rules[i], &a, &id))
-			return true;
-	return false;
-}
-
-/* They are listed by address, so that each card is looked at once. */
-size_t config_keep(const struct instance *inst, struct dfl_device *devices, size_t n)
-{
-	char last[PCI_ADDRESS_LEN] = "";
-	bool ours = false;
-	size_t kept = 0;
 
 	if (!inst->rules)
-		return n;
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(last, devices[i].address)) {
-			memcpy(last, devices[i].address, sizeof(last));
-			ours = fits(inst, last);
-		}
-		if (ours)
-			devices[kept++] = devices[i];
-	}
-	return kept;
+		return true;
+	if (!pci_parse(card->address, &a))
+		return false;
+	for (size_t i = 0; i < inst->num_rules; i++)
+		if ((inst->rules[i].by_address || !card->id_rc) &&
+		    pci_rule_fits(&inst->rules[i], &a, &card->id))
+			return true;
+	return false;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/fpga-dfl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "plugins/local/local.h"
@@ -130,37 +131,13 @@ static fpga_result check_type(struct handle *h, fpga_event_type type, uint32_t f
 	case FPGA_EVENT_ERROR:
 		return check_error(h, call);
 	case FPGA_EVENT_POWER_THERMAL:
-		return FPGA_OK; /* alarm_add() knows */
+		return FPGA_OK; /* alarm_add() looks whether there is any */
 	default:
 		return say(FPGA_INVALID_PARAM, "%s: there is no event type %d", call, (int)type);
 	}
 }
 
 /* ---- registering ---- */
-
-void events_init(struct events *e)
-{
-	pthread_mutex_init(&e->lock, NULL);
-	e->list = NULL;
-}
-
-static fpga_result begin(struct handle *h, const struct registration *r)
-{
-	int rc;
-
-	if (r->type == FPGA_EVENT_POWER_THERMAL)
-		return alarm_add(h, r->event);
-	rc = bind_vector(h, r->type, r->vector, r->event->fd);
-	return rc ? say_errno(h, rc, "fpgaRegisterEvent") : FPGA_OK;
-}
-
-static int end(struct handle *h, const struct registration *r)
-{
-	if (r->type != FPGA_EVENT_POWER_THERMAL)
-		return bind_vector(h, r->type, r->vector, -1);
-	alarm_remove(h, r->event);
-	return 0;
-}
 
 /* Lock held. */
 static void forget(struct registration **at)
@@ -173,19 +150,8 @@ static void forget(struct registration **at)
 }
 
 /* Lock held. */
-static bool is_registered(const struct events *events, fpga_event_type type, const struct event *e)
+static void forget_same(struct events *events, const struct registration *now)
 {
-	for (const struct registration *r = events->list; r; r = r->next)
-		if (r->type == type && r->event == e)
-			return true;
-	return false;
-}
-
-/* A vector tells one event: who comes later has it. An alarm tells all. Lock held. */
-static void forget_former(struct events *events, const struct registration *now)
-{
-	if (now->type == FPGA_EVENT_POWER_THERMAL)
-		return;
 	for (struct registration **at = &events->list; *at;)
 		if ((*at)->type == now->type && (*at)->vector == now->vector)
 			forget(at);
@@ -193,53 +159,81 @@ static void forget_former(struct events *events, const struct registration *now)
 			at = &(*at)->next;
 }
 
-static fpga_result register_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh,
-				  uint32_t flags)
+/*
+ * A vector tells one event: who comes later has it, by whichever handle on the device, and the end of the
+ * former one must not take it away. Lock held.
+ */
+static void forget_former(struct handle *h, const struct registration *now)
 {
-	struct handle *h = handle;
-	fpga_result r = check_type(h, type, flags, "fpgaRegisterEvent");
-	struct registration *new;
+	SCOPED_LOCK(&h->inst->lock);
 
-	if (r != FPGA_OK)
-		return r;
-	new = calloc(1, sizeof(*new));
+	for (struct handle *other = h->inst->handles; other; other = other->next)
+		if (other->identity == h->identity && !strcmp(other->token.dev.dir, h->token.dev.dir))
+			forget_same(&other->events, now);
+}
+
+static fpga_result register_vector(struct handle *h, fpga_event_type type, uint32_t vector, struct event *e)
+{
+	struct registration *new = calloc(1, sizeof(*new));
+	int rc;
+
 	if (!new)
 		return say(FPGA_NO_MEMORY, "fpgaRegisterEvent: no memory");
-	*new = (struct registration){ .type = type, .event = eh };
-	new->vector = type == FPGA_EVENT_INTERRUPT ? flags : 0;
-	SCOPED_LOCK(&h->events.lock);
-	if (type == FPGA_EVENT_POWER_THERMAL && is_registered(&h->events, type, eh)) {
+	*new = (struct registration){ .type = type, .vector = vector, .event = e };
+	SCOPED_LOCK(&h->inst->events_lock);
+	rc = bind_vector(h, type, vector, e->fd);
+	if (rc) {
 		free(new);
-		return FPGA_OK;
+		return say_errno(h, rc, "fpgaRegisterEvent");
 	}
-	r = begin(h, new);
-	if (r != FPGA_OK) {
-		free(new);
-		return r;
-	}
-	event_ref(new->event);
-	forget_former(&h->events, new);
+	event_ref(e);
+	forget_former(h, new);
 	new->next = h->events.list;
 	h->events.list = new;
 	return FPGA_OK;
 }
 
-static fpga_result unregister_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh)
+static fpga_result register_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh,
+				  uint32_t flags)
 {
 	struct handle *h = handle;
+	fpga_result r = check_type(h, type, flags, "fpgaRegisterEvent");
+
+	if (r != FPGA_OK)
+		return r;
+	if (type == FPGA_EVENT_POWER_THERMAL)
+		return alarm_add(h, eh);
+	return register_vector(h, type, type == FPGA_EVENT_INTERRUPT ? flags : 0, eh);
+}
+
+/* False: it has none. The last failure is *ret. */
+static bool unregister_vectors(struct handle *h, fpga_event_type type, const struct event *e, int *ret)
+{
 	bool found = false;
-	int rc = 0;
-	SCOPED_LOCK(&h->events.lock);
+	SCOPED_LOCK(&h->inst->events_lock);
 
 	for (struct registration **at = &h->events.list; *at;) {
-		if ((*at)->type != type || (*at)->event != eh) {
+		int rc;
+
+		if ((*at)->type != type || (*at)->event != e) {
 			at = &(*at)->next;
 			continue;
 		}
 		found = true;
-		rc = end(h, *at);
+		rc = bind_vector(h, type, (*at)->vector, -1);
+		*ret = rc ? rc : *ret;
 		forget(at);
 	}
+	return found;
+}
+
+static fpga_result unregister_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh)
+{
+	struct handle *h = handle;
+	int rc = 0;
+	bool found = type == FPGA_EVENT_POWER_THERMAL ? alarm_remove(h, eh) :
+							unregister_vectors(h, type, eh, &rc);
+
 	if (!found)
 		return say(FPGA_INVALID_PARAM,
 			   "fpgaUnregisterEvent: the event is not registered with this handle");
@@ -248,10 +242,10 @@ static fpga_result unregister_event(fpga_handle handle, fpga_event_type type, fp
 
 void events_done(struct handle *h)
 {
-	SCOPED_LOCK(&h->events.lock);
+	SCOPED_LOCK(&h->inst->events_lock);
 
 	while (h->events.list) {
-		end(h, h->events.list);
+		bind_vector(h, h->events.list->type, h->events.list->vector, -1);
 		forget(&h->events.list);
 	}
 }

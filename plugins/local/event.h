@@ -6,7 +6,6 @@
 #ifndef PLUGINS_LOCAL_EVENT_H
 #define PLUGINS_LOCAL_EVENT_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +18,7 @@ struct event {
 	_Atomic unsigned int refs;
 };
 
-/* An event that a handle has registered. */
+/* An event that a handle has registered for an interrupt; those of alarms are in struct alarms. */
 struct registration {
 	fpga_event_type type;
 	uint32_t vector; /* of FPGA_EVENT_INTERRUPT */
@@ -28,14 +27,12 @@ struct registration {
 };
 
 struct events {
-	pthread_mutex_t lock; /* guards the rest */
-	struct registration *list;
+	struct registration *list; /* the instance's events_lock guards it */
 };
 
 /* How many vectors for FPGA_EVENT_INTERRUPT the port with this node has. 0 or a negative errno. */
 int port_vectors(int fd, uint32_t *n);
-void events_init(struct events *e);
-/* Unregisters all; the device may have gone. */
+/* Unregisters all interrupts; the device may have gone. */
 void events_done(struct handle *h);
 /* For who holds an eventfd for longer than a call. */
 void event_ref(struct event *e);

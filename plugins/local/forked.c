@@ -10,7 +10,6 @@
 /* Who had the handle's locks is not in this process. */
 static void let_go(struct handle *h)
 {
-	pthread_mutex_init(&h->events.lock, NULL);
 	pthread_mutex_init(&h->buffers.lock, NULL);
 	pthread_mutex_init(&h->alarms.calls, NULL);
 	pthread_mutex_init(&h->alarms.lock, NULL);
@@ -27,6 +26,7 @@ static void in_child(struct fork_watch *w)
 {
 	struct instance *inst = (struct instance *)((char *)w - offsetof(struct instance, forks));
 
+	pthread_mutex_init(&inst->events_lock, NULL);
 	for (struct handle *h = inst->handles; h; h = h->next)
 		let_go(h);
 	inst->handles = NULL;

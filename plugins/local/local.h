@@ -22,6 +22,7 @@
 #define MAX_VECTORS 2048u
 #define MAX_NOTES OPAE_PROPS_REASONS
 
+struct card;
 struct handle;
 struct watch;
 
@@ -29,6 +30,9 @@ struct instance {
 	/* Constant after configure: whose devices are listed; NULL: all that the driver has. */
 	struct pci_rule *rules;
 	size_t num_rules;
+
+	/* Guards the events of all handles: one may take an interrupt from another. Taken before `lock`. */
+	pthread_mutex_t events_lock;
 
 	pthread_mutex_t lock;	/* guards the rest */
 	struct handle *handles; /* that are open */
@@ -101,8 +105,8 @@ fpga_result alive(const struct handle *h, const char *call);
 
 /* Says what is wrong. Rules that were read are the instance's in any case. */
 fpga_result config_read(struct instance *inst, const char *json);
-/* Keeps those of a list of dfl_list() that are the instance's; how many. */
-size_t config_keep(const struct instance *inst, struct dfl_device *devices, size_t n);
+/* Is this card the instance's? One whose ids cannot be read can be named by its address alone. */
+bool config_has(const struct instance *inst, const struct card *card);
 
 /* ---- open.c ---- */
 

@@ -21,6 +21,7 @@
  * for which the kernel's driver takes a millisecond at most. Where many look on a busy machine it is more.
  */
 #define LOOK_NS (200 * NS_PER_MS)
+#define LOOK_TRIES 8 /* at least: this thread itself may not run for longer than that */
 #define LOOK_AGAIN_NS (NS_PER_MS / 4)
 
 const char *dfl_name(const struct dfl_device *d)
@@ -43,12 +44,12 @@ int node_open(const struct dfl_device *d, bool exclusive)
 	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
 	int64_t until = 0;
 
-	for (;;) {
+	for (int tries = 1;; tries++) {
 		int fd = sys_open(d->node, O_RDWR | (exclusive ? O_EXCL : 0), 0);
 
 		if (fd != -EBUSY || !exclusive)
 			return fd;
-		if (until ? clock_now_ns() >= until : held_alone(d))
+		if (until ? tries >= LOOK_TRIES && clock_now_ns() >= until : held_alone(d))
 			return fd;
 		if (!until)
 			until = clock_now_ns() + LOOK_NS;
@@ -111,7 +112,6 @@ static struct handle *handle_new(const struct token *t, bool shared)
 	h->pid = getpid();
 	atomic_init(&h->dead, false);
 	buffers_init(&h->buffers);
-	events_init(&h->events);
 	alarms_init(&h->alarms);
 	metrics_init(&h->metrics);
 	return h;

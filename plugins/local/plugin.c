@@ -140,6 +140,7 @@ VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *jso
 		free(inst);
 		return (int)r;
 	}
+	pthread_mutex_init(&inst->events_lock, NULL);
 	pthread_mutex_init(&inst->lock, NULL);
 	table->instance = inst;
 	fill(table);

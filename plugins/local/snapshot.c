@@ -97,7 +97,7 @@ static void guid(struct snapshot *s, const struct dfl_device *d, const char *att
 
 /* ---- the card ---- */
 
-static void read_card(const struct dfl_device *d, struct card *c)
+void snapshot_read_card(const struct dfl_device *d, struct card *c)
 {
 	int node;
 
@@ -298,7 +298,7 @@ void snapshot_read(struct instance *inst, const struct dfl_device *d, struct car
 	memset(ret, 0, sizeof(*ret));
 	ret->props.valid = OPAE_PROP_OBJTYPE | OPAE_PROP_INTERFACE;
 	ret->props.interface = FPGA_IFC_DFL;
-	read_card(d, card);
+	snapshot_read_card(d, card);
 	take_card(ret, card);
 	if (d->kind == DFL_FME)
 		read_fme(ret, d);

@@ -13,6 +13,8 @@ struct card {
 	uint8_t socket_id;
 };
 
+/* Reads the card of a device, unless that is what was read last. */
+void snapshot_read_card(const struct dfl_device *d, struct card *card);
 /* Reads all of a device. A card of another address than the device's is read anew. */
 void snapshot_read(struct instance *inst, const struct dfl_device *d, struct card *card,
 		   struct snapshot *ret);

@@ -57,23 +57,42 @@ static fpga_result destroy_token(fpga_token *token)
 
 /* ---- enumeration ---- */
 
+static struct token *look(struct instance *inst, const struct dfl_device *d, struct card *card)
+{
+	struct token *t = token_new(inst, d);
+
+	if (!t)
+		return NULL;
+	snapshot_read(inst, &t->dev, card, &t->seen);
+	atomic_store(&t->told, false);
+	return t;
+}
+
+static bool is_ours(const struct instance *inst, const struct dfl_device *d, struct card *card)
+{
+	if (inst->rules)
+		snapshot_read_card(d, card);
+	return config_has(inst, card);
+}
+
+/* They are listed by address, so that each card is looked at once. */
 static fpga_result list_devices(struct instance *inst, const struct dfl_device *devices, size_t n,
-				fpga_token *tokens, uint32_t max)
+				fpga_token *tokens, uint32_t max, uint32_t *found)
 {
 	struct card card = { .address = "" };
+	uint32_t kept = 0;
 
-	for (size_t i = 0; i < n && i < max; i++) {
-		struct token *t = token_new(inst, &devices[i]);
-
-		if (!t) {
-			while (i-- > 0)
-				destroy_token(&tokens[i]);
-			return say(FPGA_NO_MEMORY, "fpgaEnumerate: no memory");
-		}
-		snapshot_read(inst, &t->dev, &card, &t->seen);
-		atomic_store(&t->told, false);
-		tokens[i] = t;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_ours(inst, &devices[i], &card) || kept++ >= max)
+			continue;
+		tokens[kept - 1] = look(inst, &devices[i], &card);
+		if (tokens[kept - 1])
+			continue;
+		while (--kept > 0)
+			destroy_token(&tokens[kept - 1]);
+		return say(FPGA_NO_MEMORY, "fpgaEnumerate: no memory");
 	}
+	*found = kept;
 	return FPGA_OK;
 }
 
@@ -91,11 +110,8 @@ static fpga_result enumerate(void *instance, const fpga_properties *filters, uin
 		return say(rc == -ENOMEM ? FPGA_NO_MEMORY : FPGA_EXCEPTION, "fpgaEnumerate: " DFL_CLASS ": "
 			   "%s",
 			   strerror(-rc));
-	n = config_keep(instance, devices, n);
-	r = list_devices(instance, devices, n, tokens, max_tokens);
+	r = list_devices(instance, devices, n, tokens, max_tokens, num_matches);
 	free(devices);
-	if (r == FPGA_OK)
-		*num_matches = (uint32_t)n;
 	return r;
 }
 

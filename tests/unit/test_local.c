@@ -48,24 +48,34 @@ static int up_full(void **state)
 	return local_up(FAKE_CARDS);
 }
 
-static void test_no_file_is_read_twice(void **state)
+static void read_all_once(const opae_api_adapter_table *of)
 {
 	fpga_token all[2 * FAKE_CARDS];
 	char path[160];
 	uint32_t n = 0;
 
-	(void)state;
 	fake_dfl_forget_opens();
-	assert_int_equal(t.enumerate(t.instance, NULL, 0, all, COUNT(all), &n), FPGA_OK);
+	assert_int_equal(of->enumerate(of->instance, NULL, 0, all, COUNT(all), &n), FPGA_OK);
 	assert_int_equal(n, 2 * FAKE_CARDS);
 	for (uint32_t i = 0; i < n; i++) {
 		struct host_props p;
 
-		assert_int_equal(t.fpgaUpdateProperties(all[i], &p), FPGA_OK);
-		t.fpgaDestroyToken(&all[i]);
+		assert_int_equal(of->fpgaUpdateProperties(all[i], &p), FPGA_OK);
+		of->fpgaDestroyToken(&all[i]);
 	}
 	if (fake_dfl_most_opens(path, sizeof(path)) != 1)
 		fail_msg("%s was opened more than once", path);
+}
+
+static void test_no_file_is_read_twice(void **state)
+{
+	static opae_api_adapter_table other; /* an instance lasts as long as the process */
+
+	(void)state;
+	read_all_once(&t);
+	other = t;
+	assert_int_equal(opae_plugin_configure(&other, "{\"devices\": [\"8086:bcce\"]}"), 0);
+	read_all_once(&other);
 }
 
 /* What is asked for later is read anew. */
@@ -149,6 +159,31 @@ static void test_numbers_that_cannot_be(void **state)
 	}
 }
 
+/* All at once: each has a reason all the same. */
+static void test_nothing_can_be_read(void **state)
+{
+	static const char *const files[] = {
+		FAKE_PORT "/afu_id",   FAKE_PORT "/id",	 FAKE_PORT "/errors",
+		FAKE_FME "/ports_num", FAKE_COMPAT_ID,	 FAKE_FME "/bitstream_id",
+		FAKE_FME "/errors",    "/sys/bus/pci/devices/0000:b0:00.0/vendor",
+	};
+	static const uint32_t both[] = { OPAE_PROP_GUID, OPAE_PROP_VENDOR_ID, OPAE_PROP_NUM_ERRORS };
+	struct host_props f, a;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(files); i++)
+		fake_dfl_remove(files[i]);
+	fake.node_errno = EACCES;
+	f = look(FPGA_DEVICE);
+	a = look(FPGA_ACCELERATOR);
+	for (size_t i = 0; i < COUNT(both); i++) {
+		assert_int_equal((f.v.valid | a.v.valid) & both[i], 0);
+		assert_true(*props_host_why(&f, both[i]) && *props_host_why(&a, both[i]));
+	}
+	assert_true(*props_host_why(&f, OPAE_PROP_NUM_SLOTS) && *props_host_why(&f, OPAE_PROP_BBS_ID));
+	assert_true(*props_host_why(&a, OPAE_PROP_OBJECT_ID) && *props_host_why(&a, OPAE_PROP_STATE));
+}
+
 /* A card that another program must not open is listed, with the reason. */
 static void test_no_permission(void **state)
 {
@@ -222,7 +257,7 @@ static void test_a_look_makes_nothing_busy(void **state)
 	fpga_handle h;
 
 	(void)state;
-	fake.busy_looks = 3;
+	fake.busy_looks = 7;
 	assert_int_equal(t.fpgaOpen(token, &h, 0), FPGA_OK);
 	assert_int_equal(t.fpgaClose(h), FPGA_OK);
 	t.fpgaDestroyToken(&token);
@@ -470,7 +505,7 @@ static void test_child_of_fork_that_opens(void **state)
 /* How many devices an instance lists that was told of some. */
 static uint32_t listed(const char *json)
 {
-	static opae_api_adapter_table kept[8]; /* an instance lasts as long as the process */
+	static opae_api_adapter_table kept[16]; /* an instance lasts as long as the process */
 	static unsigned int used;
 	opae_api_adapter_table *other = &kept[used++];
 	uint32_t n = 0;
@@ -492,6 +527,9 @@ static void test_some_cards(void **state)
 	assert_int_equal(listed("{\"devices\": [\"8086:bcce\"]}"), 2 * FAKE_CARDS);
 	assert_int_equal(listed("{\"devices\": [\"8086:bcce:8086:ffff\"]}"), 2 * FAKE_CARDS);
 	assert_int_equal(listed("{\"devices\": [\"8086:09c4\"]}"), 0);
+	fake_dfl_put("/sys/bus/pci/devices/0000:b1:00.0/vendor", "", 0);
+	assert_int_equal(listed("{\"devices\": [\"0000:b1:00.0\"]}"), 2);
+	assert_int_equal(listed("{\"devices\": [\"8086:bcce\"]}"), 2 * FAKE_CARDS - 2);
 }
 
 int main(void)
@@ -502,6 +540,7 @@ int main(void)
 		RIGGED(test_properties_are_of_now),
 		RIGGED(test_broken_attributes),
 		RIGGED(test_numbers_that_cannot_be),
+		RIGGED(test_nothing_can_be_read),
 		RIGGED(test_no_permission),
 		RIGGED(test_no_driver),
 		RIGGED(test_parent),

@@ -185,6 +185,34 @@ static void test_events(void **state)
 	t.fpgaDestroyEventHandle(&other);
 }
 
+/* Two handles on one accelerator: who comes later has the vector, and keeps it when the other is closed. */
+static void test_events_of_two_handles(void **state)
+{
+	fpga_handle one = open_one(FPGA_ACCELERATOR, FPGA_OPEN_SHARED);
+	fpga_handle two = open_one(FPGA_ACCELERATOR, FPGA_OPEN_SHARED);
+	fpga_event_handle e, other;
+	int fd;
+
+	(void)state;
+	assert_int_equal(t.create_event(t.instance, &e), FPGA_OK);
+	assert_int_equal(t.create_event(t.instance, &other), FPGA_OK);
+	assert_int_equal(t.fpgaGetOSObjectFromEventHandle(other, &fd), FPGA_OK);
+	assert_int_equal(t.fpgaRegisterEvent(one, FPGA_EVENT_INTERRUPT, e, 1), FPGA_OK);
+	assert_int_equal(t.fpgaRegisterEvent(one, FPGA_EVENT_INTERRUPT, e, 2), FPGA_OK);
+	assert_int_equal(t.fpgaRegisterEvent(one, FPGA_EVENT_ERROR, e, 0), FPGA_OK);
+	assert_int_equal(t.fpgaRegisterEvent(two, FPGA_EVENT_INTERRUPT, other, 2), FPGA_OK);
+	assert_int_equal(t.fpgaRegisterEvent(two, FPGA_EVENT_ERROR, other, 0), FPGA_OK);
+	assert_int_equal(t.fpgaUnregisterEvent(one, FPGA_EVENT_ERROR, e), FPGA_INVALID_PARAM);
+	assert_int_equal(t.fpgaClose(one), FPGA_OK);
+	assert_int_equal(fake.bound[1], -1);
+	assert_int_equal(fake.bound[2], fd);
+	assert_int_equal(fake.bound_error, fd);
+	assert_int_equal(t.fpgaClose(two), FPGA_OK);
+	assert_int_equal(fake.bound[2], -1);
+	t.fpgaDestroyEventHandle(&e);
+	t.fpgaDestroyEventHandle(&other);
+}
+
 static void test_port_assign(void **state)
 {
 	fpga_handle fme = open_one(FPGA_DEVICE, 0), port = open_one(FPGA_ACCELERATOR, 0);
@@ -216,6 +244,7 @@ int main(void)
 		RIGGED(test_buffers_beyond_the_limit),
 		RIGGED(test_read_only),
 		RIGGED(test_events),
+		RIGGED(test_events_of_two_handles),
 		RIGGED(test_port_assign),
 	};
 
