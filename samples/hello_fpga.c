@@ -3,7 +3,7 @@
  * Copies a buffer with the native loopback AFU (NLB0): find it, open it, prepare three buffers,
  * tell it where they are, start it, watch its status line in memory, compare.
  *
- *     hello_fpga [-s] [[ssss:]bb:dd.f]
+ *     hello_fpga [-s] [-S SEGMENT] [-B BUS] [-D DEVICE] [-F FUNCTION] [[ssss:]bb:dd.f]
  */
 #include <errno.h>
 #include <getopt.h>
@@ -67,8 +67,29 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
+/* Which card; what is -1 may be anything. */
+struct place {
+	int segment, bus, device, function;
+};
+
+/* 0x.. is hexadecimal, all else decimal. */
+static bool parse_number(const char *option, const char *text, int max, int *ret)
+{
+	bool hex = !strncmp(text, "0x", 2) || !strncmp(text, "0X", 2);
+	const char *digits = hex ? text + 2 : text;
+	size_t len = strspn(digits, hex ? "0123456789abcdefABCDEF" : "0123456789");
+	unsigned long v = strtoul(digits, NULL, hex ? 16 : 10);
+
+	if (!len || digits[len] || v > (unsigned long)max) {
+		fprintf(stderr, "%s '%s' is no number from 0 to 0x%x\n", option, text, (unsigned int)max);
+		return false;
+	}
+	*ret = (int)v;
+	return true;
+}
+
 /* [ssss:]bb:dd.f, as every OPAE tool takes it. */
-static bool filter_address(fpga_properties filter, const char *text)
+static bool parse_address(const char *text, struct place *ret)
 {
 	unsigned int s = 0, b = 0, d = 0, f = 0;
 	int used = 0;
@@ -84,13 +105,21 @@ static bool filter_address(fpga_properties filter, const char *text)
 		fprintf(stderr, "'%s' is no address; [ssss:]bb:dd.f is\n", text);
 		return false;
 	}
-	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)s), "segment") &&
-	       ok(fpgaPropertiesSetBus(filter, (uint8_t)b), "bus") &&
-	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)d), "device") &&
-	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)f), "function");
+	*ret = (struct place){ (int)s, (int)b, (int)d, (int)f };
+	return true;
 }
 
-static bool find(const char *address, fpga_token *token)
+static bool filter_place(fpga_properties filter, const struct place *p)
+{
+	return (p->segment < 0 ||
+		ok(fpgaPropertiesSetSegment(filter, (uint16_t)p->segment), "segment")) &&
+	       (p->bus < 0 || ok(fpgaPropertiesSetBus(filter, (uint8_t)p->bus), "bus")) &&
+	       (p->device < 0 || ok(fpgaPropertiesSetDevice(filter, (uint8_t)p->device), "device")) &&
+	       (p->function < 0 ||
+		ok(fpgaPropertiesSetFunction(filter, (uint8_t)p->function), "function"));
+}
+
+static bool find(const struct place *place, fpga_token *token)
 {
 	fpga_properties filter = NULL;
 	uint32_t matches = 0;
@@ -101,7 +130,7 @@ static bool find(const char *address, fpga_token *token)
 	found = ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties") &&
 		ok(fpgaPropertiesSetObjectType(filter, FPGA_ACCELERATOR), "type") &&
 		ok(fpgaPropertiesSetGUID(filter, guid), "guid") &&
-		(!address || filter_address(filter, address)) &&
+		filter_place(filter, place) &&
 		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "fpgaEnumerate");
 	if (filter)
 		fpgaDestroyProperties(&filter);
@@ -222,13 +251,6 @@ static bool run(fpga_token token, int flags)
 	return ok(fpgaClose(j.handle), "fpgaClose") && good;
 }
 
-static int usage(FILE *out, int code)
-{
-	fprintf(out, "usage: hello_fpga [-s] [[ssss:]bb:dd.f]\n"
-		     "  -s, --shared  open the accelerator shared\n");
-	return code;
-}
-
 /* A result that nobody could read is a failure as well. */
 static int finish(bool good)
 {
@@ -239,27 +261,75 @@ static int finish(bool good)
 	return EXIT_FAILURE;
 }
 
-int main(int argc, char *argv[])
-{
-	static const struct option longs[] = { { "shared", no_argument, NULL, 's' },
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
-	fpga_token token;
-	int c, flags = 0;
-	bool good;
+struct options {
+	struct place place;
+	int flags; /* of fpgaOpen */
+};
 
-	while ((c = getopt_long(argc, argv, "sh", longs, NULL)) != -1) {
+static int usage(FILE *out, int code)
+{
+	fprintf(out, "usage: hello_fpga [-s] [-S SEGMENT] [-B BUS] [-D DEVICE] [-F FUNCTION]\n"
+		     "                  [[ssss:]bb:dd.f]\n"
+		     "  -s, --shared    open the accelerator shared\n"
+		     "  -S, --segment, -B, --bus, -D, --device, -F, --function NUMBER, or an address:\n"
+		     "                  the card, when there are several; 0x10 is 16\n"
+		     "  -v, --version; -h, --help\n");
+	return code;
+}
+
+static int print_version(void)
+{
+	char version[32] = "";
+
+	fpgaGetOPAECVersionString(version, sizeof(version));
+	printf("hello_fpga %s\n", version);
+	return EXIT_SUCCESS;
+}
+
+/* -1: go on; else the exit code. */
+static int parse(int argc, char *argv[], struct options *o)
+{
+	static const struct option longs[] = {
+		{ "segment", required_argument, NULL, 'S' }, { "bus", required_argument, NULL, 'B' },
+		{ "device", required_argument, NULL, 'D' },  { "function", required_argument, NULL, 'F' },
+		{ "shared", no_argument, NULL, 's' },	     { "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },	     { 0 },
+	};
+	struct place *p = &o->place;
+	bool good = true;
+	int c;
+
+	while (good && (c = getopt_long(argc, argv, "S:B:D:F:svh", longs, NULL)) != -1) {
 		switch (c) {
-		case 's': flags = FPGA_OPEN_SHARED; break;
+		case 'S': good = parse_number("--segment", optarg, 0xffff, &p->segment); break;
+		case 'B': good = parse_number("--bus", optarg, 0xff, &p->bus); break;
+		case 'D': good = parse_number("--device", optarg, 0x1f, &p->device); break;
+		case 'F': good = parse_number("--function", optarg, 7, &p->function); break;
+		case 's': o->flags = FPGA_OPEN_SHARED; break;
+		case 'v': return print_version();
 		case 'h': return usage(stdout, EXIT_SUCCESS);
 		default: return usage(stderr, EXIT_BAD_USE);
 		}
 	}
-	if (argc - optind > 1)
+	if (good && argc - optind > 1)
 		return usage(stderr, EXIT_BAD_USE);
-	if (!find(argv[optind], &token))
+	if (good && argc - optind == 1)
+		good = parse_address(argv[optind], p);
+	return good ? -1 : EXIT_FAILURE;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options o = { .place = { -1, -1, -1, -1 } };
+	fpga_token token;
+	int rc = parse(argc, argv, &o);
+	bool good;
+
+	if (rc >= 0)
+		return rc;
+	if (!find(&o.place, &token))
 		return EXIT_FAILURE;
-	good = run(token, flags);
+	good = run(token, o.flags);
 	fpgaDestroyToken(&token);
 	return finish(good);
 }

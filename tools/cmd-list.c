@@ -41,20 +41,25 @@ static const char *interface_name(fpga_interface ifc)
 	return (unsigned int)ifc < sizeof(names) / sizeof(names[0]) ? names[ifc] : "?";
 }
 
+/* Why the property that was just asked for is not set. */
+static void read_why(char *out, size_t len)
+{
+	static const char before[] = "not set: ";
+	const char *why = strstr(opaex_error_detail(), before);
+
+	if (why)
+		snprintf(out, len, "%s", why + strlen(before));
+}
+
 /* An accelerator that this user may not look at is listed all the same. */
 static void read_state(fpga_properties p, struct token_row *row)
 {
-	static const char before[] = "not set: ";
 	fpga_accelerator_state state;
-	const char *why;
 
-	if (fpgaPropertiesGetAcceleratorState(p, &state) == FPGA_OK) {
+	if (fpgaPropertiesGetAcceleratorState(p, &state) == FPGA_OK)
 		row->state = state == FPGA_ACCELERATOR_ASSIGNED ? "in use" : "free";
-		return;
-	}
-	why = strstr(opaex_error_detail(), before);
-	if (why)
-		snprintf(row->why, sizeof(row->why), "%s", why + strlen(before));
+	else
+		read_why(row->why, sizeof(row->why));
 }
 
 void token_row_read(fpga_properties p, struct token_row *row)
@@ -77,6 +82,8 @@ void token_row_read(fpga_properties p, struct token_row *row)
 	fpgaPropertiesGetObjectID(p, &row->object_id);
 	if (fpgaPropertiesGetGUID(p, &guid) == FPGA_OK)
 		uuid_unparse_lower(guid, row->guid);
+	else if (row->type == FPGA_ACCELERATOR) /* a device may have none */
+		read_why(row->guid_why, sizeof(row->guid_why));
 	if (fpgaPropertiesGetInterface(p, &ifc) == FPGA_OK)
 		row->interface = interface_name(ifc);
 	if (row->type == FPGA_ACCELERATOR)
@@ -110,6 +117,8 @@ static struct json_object *properties_json(fpga_properties p)
 	json_object_object_add(o, "address", json_object_new_string(row.address));
 	json_object_object_add(o, "type", json_object_new_string(type_name(row.type)));
 	json_object_object_add(o, "guid", json_object_new_string(row.guid));
+	if (*row.guid_why)
+		json_object_object_add(o, "guid_reason", json_object_new_string(row.guid_why));
 	json_object_object_add(o, "state", json_object_new_string(row.state));
 	if (*row.why)
 		json_object_object_add(o, "state_reason", json_object_new_string(row.why));
@@ -142,6 +151,8 @@ static void print_glance(fpga_properties p)
 	       row.interface, row.guid, *row.name ? "  " : "", row.name);
 	if (*row.why)
 		printf("%-14s %s\n", "", row.why);
+	if (*row.guid_why)
+		printf("%-14s %s\n", "", row.guid_why);
 }
 
 static void print_full(fpga_properties p)
@@ -171,13 +182,13 @@ static void say_what_failed(void)
 			fprintf(stderr, "The plugin \"%s\" failed: %s\n", p.name, p.reason);
 }
 
-/* One that is there, but of which nothing could be learned. */
+/* One that is there, but of which nothing could be learned, and nobody has said why. */
 static bool is_unknown(fpga_properties p)
 {
 	struct token_row row;
 
 	token_row_read(p, &row);
-	return row.type == FPGA_ACCELERATOR && !strcmp(row.guid, "-");
+	return row.type == FPGA_ACCELERATOR && !strcmp(row.guid, "-") && !*row.guid_why;
 }
 
 /* An emulated card is proposed where one can be started. */

@@ -160,8 +160,10 @@ static bool check_ports(struct subject *s, const struct doctor_pci *p, const str
 				 "%u of its %u ports %s released: fpgaAssignPortToInterface() gives one "
 				 "back",
 				 away, (unsigned int)ports, away == 1 ? "is" : "are");
-	step_wrong(s, "ports", "all of its %u ports are released, so there is no accelerator",
-		   (unsigned int)ports);
+	if (ports == 1)
+		step_wrong(s, "ports", "its port is released, so there is no accelerator");
+	else
+		step_wrong(s, "ports", "all of its %u ports are released, so there is no accelerator", away);
 	return fix(s,
 		   "echo %s | sudo tee /sys/bus/pci/drivers/dfl-pci/unbind /sys/bus/pci/drivers/dfl-pci/bind"
 		   "   # or give a port back with fpgaAssignPortToInterface()",

@@ -49,7 +49,10 @@ bool check_token(struct doctor *d, struct subject *s, const char *address)
 		if (strcmp(t->address, address))
 			continue;
 		shown = true;
-		if (t->type == FPGA_DEVICE)
+		if (*t->guid_why)
+			step_note(s, "token", "%s, accelerator whose GUID is not known: %s", address,
+				  t->guid_why);
+		else if (t->type == FPGA_DEVICE)
 			step_ok(s, "token", "%s, device", address);
 		else
 			step_ok(s, "token", "%s, accelerator %s%s%s, %s", address, t->guid,

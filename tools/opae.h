@@ -37,7 +37,8 @@ struct token_row {
 	char address[24], guid[UUID_STR_LEN], name[24]; /* "-": it has none */
 	fpga_objtype type;
 	const char *state, *interface;
-	char why[128]; /* the state of an accelerator is not known; "": it is, or nobody says */
+	/* Of an accelerator: why its state, or its GUID, is not known; "": it is, or nobody says. */
+	char why[128], guid_why[128];
 };
 
 void token_row_read(fpga_properties p, struct token_row *row);

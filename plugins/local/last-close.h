@@ -3,9 +3,9 @@
 #define PLUGINS_LOCAL_LAST_CLOSE_H
 
 /*
- * Lets go of the node of a port that is not there any more: the descriptor's number stays, and means
- * nothing. Whoever closes such a node last may be ended by the kernel: its driver (seen up to 6.1) then frees
- * interrupts that it has freed before. So a child that has nothing to lose does it; the program's own
+ * Lets go of a node whose device is not there any more: the descriptor's number stays, and means
+ * nothing. Whoever closes such a node last may be ended by the kernel: its driver (seen up to 6.12) then
+ * frees interrupts that it has freed before. So a child that has nothing to lose does it; the program's own
  * handlers and waits do not learn of that child. 0 or a negative errno, and then the node is still open.
  */
 int last_close(int fd);

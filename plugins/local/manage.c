@@ -35,8 +35,8 @@ static fpga_result check(const struct handle *h, uint32_t interface, uint32_t sl
 }
 
 /*
- * A port of the card that no driver has, so that not even its number is told: kernels since 5.0, up to 6.1 at
- * least, take a port that comes back for one that is about to go.
+ * A port of the card that no driver has, so that not even its number is told: kernels since 5.0, up to 6.12
+ * at least, take a port that comes back for one that is about to go.
  */
 static bool has_driverless(const struct handle *h)
 {

@@ -16,9 +16,11 @@
 #include "plugins/local/snapshot.h"
 #include "plugins/local/watch.h"
 
-/* Who only looks has the node open for some microseconds, and closing it then resets the port, for which the
- * kernel's driver takes a millisecond at most. */
-#define LOOK_NS (10 * NS_PER_MS)
+/*
+ * Who only looks has the node open with others for some microseconds, and closing it then resets the port,
+ * for which the kernel's driver takes a millisecond at most. Where many look on a busy machine it is more.
+ */
+#define LOOK_NS (200 * NS_PER_MS)
 #define LOOK_TRIES 8 /* at least: this thread itself may not run for longer than that */
 #define LOOK_AGAIN_NS (NS_PER_MS / 4)
 
@@ -27,16 +29,30 @@ const char *dfl_name(const struct dfl_device *d)
 	return strrchr(d->node, '/') + 1;
 }
 
+/* Nobody looks in that way. */
+static bool held_alone(const struct dfl_device *d)
+{
+	int fd = sys_open(d->node, O_RDWR, 0);
+
+	if (fd >= 0)
+		sys_close(fd);
+	return fd == -EBUSY;
+}
+
 int node_open(const struct dfl_device *d, bool exclusive)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
-	int64_t until = clock_now_ns() + LOOK_NS;
-	int fd;
+	int64_t until = 0;
 
 	for (int tries = 1;; tries++) {
-		fd = sys_open(d->node, O_RDWR | (exclusive ? O_EXCL : 0), 0);
-		if (fd != -EBUSY || (tries >= LOOK_TRIES && clock_now_ns() >= until))
+		int fd = sys_open(d->node, O_RDWR | (exclusive ? O_EXCL : 0), 0);
+
+		if (fd != -EBUSY || !exclusive)
 			return fd;
+		if (until ? tries >= LOOK_TRIES && clock_now_ns() >= until : held_alone(d))
+			return fd;
+		if (!until)
+			until = clock_now_ns() + LOOK_NS;
 		nanosleep(&pause, NULL);
 	}
 }

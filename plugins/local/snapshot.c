@@ -89,7 +89,10 @@ static void guid(struct snapshot *s, const struct dfl_device *d, const char *att
 
 	if (!rc)
 		rc = parse_id(text, s->props.guid);
-	if (rc)
+	if (rc == -EBUSY) /* what the driver answers while the port is disabled */
+		note(s, OPAE_PROP_GUID, dfl_name(d),
+		     "the driver holds it in reset; if a load has failed, bind the card to dfl-pci anew");
+	else if (rc)
 		note_attribute(s, OPAE_PROP_GUID, d, attribute, rc);
 	else
 		s->props.valid |= OPAE_PROP_GUID;

@@ -35,7 +35,7 @@ static void give_up(struct handle *h)
 
 	atomic_store(&h->dead, true);
 	mmio_cover(h);
-	rc = is_fme(h) ? 0 : last_close(h->fd);
+	rc = last_close(h->fd);
 	if (rc)
 		debug("%s stays open: %s", h->token.dev.node, strerror(-rc));
 	debug("%s (%s) is gone", dfl_name(&h->token.dev), h->token.dev.address);

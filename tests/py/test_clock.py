@@ -61,7 +61,7 @@ def userclk(machine, *args):
 def test_userclk_words(here):
     """Codes and output are those of OPAE's program."""
     done = userclk(here)
-    assert done.returncode == 1 and "userclk [PCI_ADDR] [-H HIGH] [-L LOW]" in done.stdout
+    assert done.returncode == 1 and "usage: userclk" in done.stdout
     for word in ("-h", "--help"):
         done = userclk(here, word)
         assert done.returncode == EXCEPTION and "-H,--freq-high" in done.stdout

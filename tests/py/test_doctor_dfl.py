@@ -163,6 +163,8 @@ def test_port_released(machine, dfl, shown):
     dfl.remove(f"{dfl.region}/{PORT}")
     s, _ = wrong(machine, CARD, "ports", "all of its 3 ports are released", "dfl-pci/bind", env=shown)
     assert f"echo {CARD} | sudo tee" in s["fix"]
+    dfl.write(f"{dfl.region}/{FME}/ports_num", "1\n")
+    wrong(machine, CARD, "ports", "its port is released", "dfl-pci/bind", env=shown)
     for text in ("", "many\n", "-1\n", "1000000\n"):
         dfl.write(f"{dfl.region}/{FME}/ports_num", text)
         assert "ports" not in right(machine, CARD, env=shown)

@@ -226,6 +226,27 @@ def test_hello_events_without_a_device(machine):
     assert done.returncode == 1 and "'nonsense' is no address" in done.stderr
 
 
+@pytest.mark.parametrize("program", ["hello_fpga", "hello_events"])
+def test_samples_take_the_options_of_opae(here, program):
+    """-S, -B, -D and -F choose a card; a number is hexadecimal with 0x and decimal without."""
+    here.start("card0", "a10")
+    for words in (["-S", "0x8000"], ["--segment=32768", "-B", "0", "-D0", "-F", "0x0"],
+                  ["-s", "--bus", "0", "--device", "0", "--function", "0"]):
+        assert "Test PASSED" in here.good(program, *words)
+    for words in (["-S", "0x8001"], ["-B", "1"], ["-D", "0x1f"], ["--function=7"]):
+        done = here.run(program, *words)
+        assert done.returncode == 1 and "was found" in done.stderr and done.stdout == ""
+    for words, reason in ((["-B", "0x100"], "--bus '0x100' is no number from 0 to 0xff"),
+                          (["-S", "99999999999999999999"], "from 0 to 0xffff"),
+                          (["-D", "1f"], "--device '1f'"), (["-F", "8"], "from 0 to 0x7"),
+                          (["-F", "-1"], "'-1'"), (["-B", "0x"], "'0x'"), (["-S", ""], "--segment ''")):
+        done = here.run(program, *words)
+        assert done.returncode == 1 and reason in done.stderr and done.stdout == "", words
+    done = here.run(program, "-B")
+    assert done.returncode == 2 and "requires an argument" in done.stderr
+    assert here.good(program, "--version").startswith(program + " 2.")
+
+
 def test_slow_cards_and_several_lookers(here):
     """Nothing is known and answers are late; each looks at both cards, and who waits gets its turn."""
     for name, board, delay in (("card0", "multi", 2), ("card1", "n6000", 3)):

@@ -16,7 +16,7 @@
  *     that is an access to a pointer that is none: the calling thread is ended by SIGSEGV, and where it is
  *     the process's end that closes, the process stays for good. Here a child does it that has nothing
  *     else to lose. The card can be bound again afterwards.
- *   - The last close() of an FME goes well.
+ *   - The last close() of an FME goes well as long as what it frees for a second time was not used again.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -229,7 +229,7 @@ static int may_open(unsigned int port, bool exclusive)
 {
 	if (fake.node_errno)
 		return -fake.node_errno;
-	if (fake.busy_looks) {
+	if (exclusive && fake.busy_looks) {
 		fake.busy_looks--;
 		return -EBUSY;
 	}
@@ -295,12 +295,23 @@ static int fake_open(const char *path, int flags, mode_t mode)
 	return fd;
 }
 
+static bool port_is_open(uint32_t port)
+{
+	for (int i = 0; i < MAX_FDS; i++)
+		if (nodes[i].kind == 'p' && nodes[i].number == port)
+			return true;
+	return false;
+}
+
+/* The last one who closes a port resets it. */
 static int fake_close(int fd)
 {
 	if (fd >= 0 && fd < MAX_FDS) {
-		if (nodes[fd].kind == 'p')
-			log_call('c');
+		char kind = nodes[fd].kind;
+
 		nodes[fd].kind = 0;
+		if (kind == 'p' && !port_is_open(nodes[fd].number))
+			log_call('c');
 	}
 	return sys_kernel.close(fd);
 }

@@ -28,13 +28,13 @@ struct fake_dfl {
 	int node_errno;	 /* opening a port's node fails with that; 0: it does not */
 	bool forgets_driver; /* a port that was released gets none when it is assigned */
 	uint32_t region_flags; /* of the accelerator's */
-	uint32_t busy_looks;   /* so many openings find the node busy */
+	uint32_t busy_looks;   /* so many openings for one alone find the node busy */
 	unsigned long fail_request; /* this ioctl fails with fail_errno; 0: none */
 	int fail_errno;
 	int bound[FAKE_VECTORS], bound_error; /* eventfds; -1: none */
 	unsigned int resets, maps, released; /* maps: of the port's DMA, now */
-	/* r: a reset, m, u: DMA mapped, unmapped; c: a port's node closed; P: a reconfiguration; e, k:
-	 * errors/errors or userclk/frequency opened to be written */
+	/* r: a reset, m, u: DMA mapped, unmapped; c: a port's node closed by the last; P: a reconfiguration;
+	 * e, k: errors/errors or userclk/frequency opened to be written */
 	char order[64];
 	int clear_errno;  /* errors/errors cannot be written */
 	int afu_id_errno; /* afu_id cannot be read */

@@ -109,6 +109,22 @@ static void check_broken(const struct broken *b, const char *what)
 	assert_true(p.v.valid & OPAE_PROP_NUM_ERRORS);
 }
 
+/* A reconfiguration that failed, or one that is going on. */
+static void test_a_port_that_is_held_in_reset(void **state)
+{
+	struct host_props p;
+
+	(void)state;
+	fake.afu_id_errno = EBUSY;
+	p = look(FPGA_ACCELERATOR);
+	assert_false(p.v.valid & OPAE_PROP_GUID);
+	assert_string_equal(props_host_why(&p, OPAE_PROP_GUID),
+			    "dfl-port.0: the driver holds it in reset; if a load has failed, bind the card "
+			    "to dfl-pci anew");
+	assert_true(p.v.valid & OPAE_PROP_STATE);
+	fake.afu_id_errno = 0;
+}
+
 static void test_broken_attributes(void **state)
 {
 	static const struct broken files[] = {
@@ -543,6 +559,7 @@ int main(void)
 		RIGGED(test_properties),
 		cmocka_unit_test_setup_teardown(test_no_file_is_read_twice, up_full, down),
 		RIGGED(test_properties_are_of_now),
+		RIGGED(test_a_port_that_is_held_in_reset),
 		RIGGED(test_broken_attributes),
 		RIGGED(test_numbers_that_cannot_be),
 		RIGGED(test_nothing_can_be_read),

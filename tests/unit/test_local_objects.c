@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The local plugin's sysobjects: what names and patterns stand for, and how much of it is loaded. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/sys.h"
 #include "plugins/local/object.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fake-tree.h"
@@ -152,55 +157,96 @@ static void deep_patterns(void **state)
 	assert_int_equal(try_name("hwmon/**", FPGA_OBJECT_GLOB), FPGA_OK);
 }
 
+/* Files NAME0, NAME1, ... with their numbers in them; or, with size, as large as that. */
+static void put_many(const char *folder, const char *name, int n, off_t size)
+{
+	fake_tree_folder(folder);
+	for (int i = 0; i < n; i++) {
+		char path[300];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s%s/%s%d", fake_tree_root(), folder, name, i);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		assert_true(fd >= 0);
+		if (size)
+			assert_int_equal(ftruncate(fd, size), 0);
+		else
+			assert_true(dprintf(fd, "%d", i) > 0);
+		close(fd);
+	}
+}
+
 static void thousand(void **state)
 {
 	fpga_object o;
 
 	(void)state;
-	for (int i = 0; i < 1000; i++) {
-		char path[200], text[16];
-
-		snprintf(path, sizeof(path), CARD_FME "/many/item%03d", (i * 7) % 1000);
-		snprintf(text, sizeof(text), "%d", (i * 7) % 1000);
-		put_text(path, text);
-	}
+	put_many(CARD_FME "/many", "item", 1000, 0);
 	o = from_token("many/item*", FPGA_OBJECT_GLOB);
 	assert_int_equal(size_of(o), 1000);
 	is_text(child(o, 0), "0");
+	is_text(child(o, 2), "10"); /* by name */
 	is_text(child(o, 999), "999");
 	destroy(o);
 	o = from_token("many", FPGA_OBJECT_RECURSE_ONE);
 	assert_int_equal(size_of(o), 1000);
-	is_text(child(o, 500), "500");
+	is_text(child(o, 3), "100");
 	destroy(o);
 }
 
-static void too_much(void **state)
+/* A folder of more than can be loaded, none of which can be read. */
+static int many_list(const char *dir, char **ret)
 {
-	char *big = calloc(1, OBJECT_MAX_ATTRIBUTE);
+	size_t used = 0;
+
+	if (!strstr(dir, "/many"))
+		return sys_kernel.list(dir, ret);
+	*ret = calloc(OBJECT_MAX_FOUND + 2, 8);
+	assert_non_null(*ret);
+	for (unsigned int i = 0; i <= OBJECT_MAX_FOUND; i++)
+		used += (size_t)snprintf(*ret + used, 8, "f%05u", i) + 1;
+	return 0;
+}
+
+static int many_lstat(const char *path, struct stat *st)
+{
+	if (!strstr(path, "/many/"))
+		return sys_kernel.lstat(path, st);
+	memset(st, 0, sizeof(*st));
+	st->st_mode = S_IFREG | 0644;
+	return 0;
+}
+
+static int many_open(const char *path, int flags, mode_t mode)
+{
+	return strstr(path, "/many/") ? -EIO : sys_kernel.open(path, flags, mode);
+}
+
+static void too_many(void **state)
+{
+	static struct sys_ops ops;
 
 	(void)state;
-	for (int i = 0; i <= (int)OBJECT_MAX_FOUND; i++) {
-		char path[200];
-
-		snprintf(path, sizeof(path), CARD_FME "/many/f%d/x", i);
-		put_text(path, "");
-	}
-	assert_int_equal(try_name("many/*/x", FPGA_OBJECT_GLOB), FPGA_INVALID_PARAM);
-	assert_non_null(strstr(said, "more than can be loaded at once"));
-	assert_int_equal(try_name("many", FPGA_OBJECT_RECURSE_ALL), FPGA_INVALID_PARAM);
-	assert_int_equal(try_name("many", 0), FPGA_OK);
-	take_away(CARD_FME "/many");
-	assert_non_null(big);
-	for (size_t i = 0; i <= OBJECT_MAX_BYTES / OBJECT_MAX_ATTRIBUTE; i++) {
-		char path[200];
-
-		snprintf(path, sizeof(path), CARD_FME "/many/b%zu", i);
-		put_bytes(path, big, OBJECT_MAX_ATTRIBUTE);
-	}
-	free(big);
+	fake_tree_folder(CARD_FME "/many");
+	ops = sys_kernel;
+	ops.list = many_list;
+	ops.lstat = many_lstat;
+	ops.open = many_open;
+	sys_set(&ops);
 	assert_int_equal(try_name("many/*", FPGA_OBJECT_GLOB), FPGA_INVALID_PARAM);
-	assert_int_equal(try_name("many/b0", 0), FPGA_OK);
+	assert_non_null(strstr(said, "more than can be loaded at once"));
+	assert_int_equal(try_name("many", FPGA_OBJECT_RECURSE_ONE), FPGA_INVALID_PARAM);
+	assert_int_equal(try_name("*", FPGA_OBJECT_GLOB | FPGA_OBJECT_RECURSE_ALL), FPGA_INVALID_PARAM);
+	assert_int_equal(try_name("many/f000*", FPGA_OBJECT_GLOB), FPGA_OK);
+	assert_int_equal(try_name("many", 0), FPGA_OK);
+}
+
+static void too_large(void **state)
+{
+	(void)state;
+	put_many(CARD_FME "/large", "b", OBJECT_MAX_BYTES / OBJECT_MAX_ATTRIBUTE + 1, OBJECT_MAX_ATTRIBUTE);
+	assert_int_equal(try_name("large/*", FPGA_OBJECT_GLOB), FPGA_INVALID_PARAM);
+	assert_int_equal(try_name("large/b0", 0), FPGA_OK);
 }
 
 /* ---- containers ---- */
@@ -301,7 +347,8 @@ int main(void)
 		RIGGED(patterns),
 		RIGGED(deep_patterns),
 		RIGGED(thousand),
-		RIGGED(too_much),
+		RIGGED(too_many),
+		RIGGED(too_large),
 		RIGGED(how_much_is_loaded),
 		RIGGED(empty_folders),
 		RIGGED(deep_trees),

@@ -80,6 +80,8 @@ def tools(dfl_vm, files):
     load("no-clock", "no-clock", a10)
     load("unknown", "unknown", a10)
     load("after", "hello", a10)
+    add("held", TOOL, "list", a10)
+    add("held-doctor", TOOL, "doctor", a10)
     load("broken", "hello", broken)
     add("fpgaconf-wrong", FPGACONF, files["other"])
     load("slot-1", "clock", "--slot", "1", "--skip-clock", n6000)
@@ -142,6 +144,11 @@ def test_what_the_card_does_not_take(tools, name, words):
 def test_a_slot_that_is_held_in_reset_is_told(tools):
     after = tools["results"]["after"]
     assert after.rc == 1 and "the bitstream is loaded, but the driver holds the slot in reset" in after.output
+    held = tools["results"]["held"].good()
+    assert re.search(r"accelerator +free +dfl +-\n +dfl-port\.0: the driver holds it in reset; ", held), held
+    assert "opae doctor" not in held
+    assert re.search(r"note +token .* whose GUID is not known: dfl-port\.0: the driver holds",
+                     tools["results"]["held-doctor"].output)
 
 
 def test_the_slot_that_was_named(tools):

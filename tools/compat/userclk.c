@@ -21,16 +21,14 @@ struct options {
 
 static void print_help(void)
 {
-	puts("\nuserclk\nAdjust AFU clock frequency\n");
-	puts("Usage:\n        userclk [PCI_ADDR] [-H HIGH] [-L LOW]\n");
-	puts("                -H,--freq-high      Set user clock high frequency, MHz\n"
-	     "                -L,--freq-low       Set user clock low frequency, MHz\n"
-	     "                -S,--segment        Set target segment number\n"
-	     "                -B,--bus            Set target bus number\n"
-	     "                -D,--device         Set target device number\n"
-	     "                -F,--function       Set target function number\n"
-	     "                -v,--version        Print version info and exit\n"
-	     "                -h,--help           Print this\n");
+	puts("usage: userclk [-hv] [-S SEGMENT] [-B BUS] [-D DEVICE] [-F FUNCTION] [PCI_ADDRESS]\n"
+	     "               [-H MHZ] [-L MHZ]\n");
+	puts("Measures the user clocks of an accelerator, after it has set them if it is told to.\n");
+	puts("  -H,--freq-high MHZ   the faster clock\n"
+	     "  -L,--freq-low MHZ    the slower one, half as fast\n"
+	     "  -S, --segment, -B, --bus, -D, --device, -F, --function NUMBER, or\n"
+	     "  PCI_ADDRESS, [ssss:]bb:dd.f   of which card\n"
+	     "  -v,--version; -h,--help");
 }
 
 static bool parse_mhz(const char *text, int *ret)
