@@ -84,7 +84,14 @@ static int add(struct list *l, const char *region, const char *name, const char 
 	return 0;
 }
 
-/* A card that goes away while it is listed is left out, and so is what is no link and no region. */
+/* Is it this process that can do no more? */
+static bool is_ours(int rc)
+{
+	return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE;
+}
+
+/* A card that goes away while it is listed, or of which sysfs tells nothing, costs the others nothing; and
+ * what is no link is no region. */
 static int add_region(struct list *l, const char *region)
 {
 	CLEANUP_FREE char *names = NULL;
@@ -94,7 +101,7 @@ static int add_region(struct list *l, const char *region)
 	if (!rc)
 		rc = sysfs_list(&names, DFL_CLASS "/%s", region);
 	if (rc)
-		return rc == -ENOENT || rc == -ENODEV || rc == -EINVAL ? 0 : rc;
+		return is_ours(rc) ? rc : 0;
 	for (const char *at = names; *at && !rc; at += strlen(at) + 1)
 		rc = add(l, region, at, address);
 	return rc;

@@ -11,6 +11,7 @@
 
 #include "base/sigbus.h"
 #include "base/sys.h"
+#include "dev/forks.h"
 
 #define PAGE 4096u
 #define FILE_BYTES (64u * PAGE) /* of ones; longer areas are covered piece by piece */
@@ -109,10 +110,26 @@ static int prepare(void)
 	return rc;
 }
 
+static struct fork_watch forks;
+
+/* Who had the lock is not in this process; what it guards is entered and taken out in an order that holds. */
+static void in_child(struct fork_watch *w)
+{
+	(void)w;
+	pthread_mutex_init(&lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	forks_watch(&forks, in_child);
+}
+
 int ones_prepare(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int rc;
 
+	pthread_once(&once, watch_forks);
 	pthread_mutex_lock(&lock);
 	rc = ones_fd < 0 ? prepare() : 0;
 	pthread_mutex_unlock(&lock);

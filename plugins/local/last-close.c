@@ -18,6 +18,7 @@
 #define PATIENCE_NS NS_PER_S
 #define STACK 65536u
 
+/* At the beginning of the child's stack, which grows from the end. */
 struct child {
 	int fd;
 	int ends[2]; /* of a pipe: it begins when nobody else holds the second one */
@@ -84,28 +85,44 @@ static bool await(pid_t pid)
 	return true;
 }
 
-int last_close(int fd)
+/* The child is told to go on by the pipe's end. */
+static int begin(struct child *c, int fd, int nothing, pid_t *ret)
 {
-	CLEANUP_CLOSE int nothing = sys_open("/dev/null", O_RDWR, 0);
-	struct child c = { .fd = fd };
-	void *stack;
+	int rc = pipe2(c->ends, O_CLOEXEC) ? -errno : 0;
 	pid_t pid;
-	int rc = nothing < 0 ? nothing :
-			       sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-					0, &stack);
 
 	if (rc)
 		return rc;
-	rc = pipe2(c.ends, O_CLOEXEC) ? -errno : 0;
-	if (rc) {
-		sys_munmap(stack, STACK);
-		return rc;
-	}
-	pid = start(&c, (char *)stack + STACK);
+	c->fd = fd;
+	pid = start(c, (char *)c + STACK);
 	rc = pid < 0 ? pid : sys_dup_over(nothing, fd);
-	close(c.ends[0]);
-	close(c.ends[1]);
-	if (pid < 0 || await(pid))
-		sys_munmap(stack, STACK);
+	close(c->ends[0]);
+	close(c->ends[1]);
+	if (pid > 0)
+		*ret = pid;
 	return rc < 0 ? rc : 0;
+}
+
+int last_close_begin(int fd, struct last_close *ret)
+{
+	CLEANUP_CLOSE int nothing = sys_open("/dev/null", O_RDWR, 0);
+	void *stack;
+	int rc;
+
+	*ret = (struct last_close){ 0 };
+	if (nothing < 0)
+		return nothing;
+	rc = sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &stack);
+	if (rc)
+		return rc;
+	rc = begin(stack, fd, nothing, &ret->pid);
+	ret->stack = stack;
+	return rc;
+}
+
+void last_close_end(struct last_close *c)
+{
+	if (c->stack && (!c->pid || await(c->pid)))
+		sys_munmap(c->stack, STACK);
+	c->stack = NULL;
 }

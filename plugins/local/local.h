@@ -110,6 +110,13 @@ bool config_has(const struct instance *inst, const struct card *card);
 
 /* ---- open.c ---- */
 
+/*
+ * Who only looks has the node open with others for some microseconds, and closing it then resets the port,
+ * for which the kernel's driver takes a millisecond at most. Where many look on a busy machine it is more.
+ */
+#define LOOK_NS (200 * NS_PER_MS)
+#define LOOK_AGAIN_NS (NS_PER_MS / 4)
+
 static inline bool is_fme(const struct handle *h)
 {
 	return h->token.dev.kind == DFL_FME;

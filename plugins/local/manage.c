@@ -4,7 +4,9 @@
 #include <linux/fpga-dfl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "dev/sysfs.h"
 #include "plugins/local/local.h"
 #include "plugins/local/watch.h"
@@ -89,6 +91,21 @@ static fpga_result refused(const struct handle *h, int rc, uint32_t interface, u
 	return say_errno(h, rc, call);
 }
 
+/* Who only looks has the port for a moment, and that is waited for. */
+static int release_port(struct handle *h, int port)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
+	int64_t until = clock_now_ns() + LOOK_NS;
+	int rc;
+
+	for (;;) {
+		rc = handle_ioctl(h, DFL_FPGA_FME_PORT_RELEASE, &port);
+		if (rc != -EBUSY || clock_now_ns() >= until || !is_here(h, (uint32_t)port))
+			return rc;
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* The port's node goes with its release, and comes back when it is assigned to the physical function. */
 static fpga_result assign_port(fpga_handle fpga, uint32_t interface, uint32_t slot, int flags)
 {
@@ -99,8 +116,8 @@ static fpga_result assign_port(fpga_handle fpga, uint32_t interface, uint32_t sl
 	(void)flags; /* OPAE has none */
 	if (r != FPGA_OK)
 		return r;
-	rc = handle_ioctl(h, interface == TO_PHYSICAL ? DFL_FPGA_FME_PORT_ASSIGN : DFL_FPGA_FME_PORT_RELEASE,
-			  &port);
+	rc = interface == TO_VIRTUAL ? release_port(h, port) :
+				       handle_ioctl(h, DFL_FPGA_FME_PORT_ASSIGN, &port);
 	if (rc < 0)
 		return refused(h, rc, interface, slot);
 	return interface == TO_PHYSICAL ? check_driver(h, slot) : FPGA_OK;

@@ -86,11 +86,16 @@ void mmio_close(struct handle *h)
 	}
 }
 
-void mmio_cover(struct handle *h)
+int mmio_cover(struct handle *h)
 {
-	for (uint32_t i = 0; i < MAX_MMIO; i++)
-		if (h->mmio[i].at)
-			ones_cover(h->mmio[i].at, h->mmio[i].size);
+	int rc = 0;
+
+	for (uint32_t i = 0; i < MAX_MMIO; i++) {
+		int one = h->mmio[i].at ? ones_cover(h->mmio[i].at, h->mmio[i].size) : 0;
+
+		rc = rc ? rc : one;
+	}
+	return rc;
 }
 
 /* ---- accesses ---- */

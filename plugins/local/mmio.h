@@ -12,6 +12,6 @@
 int mmio_open(struct handle *h);
 void mmio_close(struct handle *h);
 /* What is mapped reads as all-ones from now on, as a device does that is not there. */
-void mmio_cover(struct handle *h);
+int mmio_cover(struct handle *h);
 
 #endif

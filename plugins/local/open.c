@@ -16,13 +16,7 @@
 #include "plugins/local/snapshot.h"
 #include "plugins/local/watch.h"
 
-/*
- * Who only looks has the node open with others for some microseconds, and closing it then resets the port,
- * for which the kernel's driver takes a millisecond at most. Where many look on a busy machine it is more.
- */
-#define LOOK_NS (200 * NS_PER_MS)
 #define LOOK_TRIES 8 /* at least: this thread itself may not run for longer than that */
-#define LOOK_AGAIN_NS (NS_PER_MS / 4)
 
 const char *dfl_name(const struct dfl_device *d)
 {

@@ -28,34 +28,58 @@ struct watch {
 	int uevents; /* a netlink socket, or -1 */
 };
 
+/* The nodes that are being closed in one pass over the handles. They are waited for without the lock. */
+struct pass {
+	struct last_close closing[16];
+	unsigned int num;
+};
+
+static void pass_end(struct pass *p)
+{
+	while (p->num)
+		last_close_end(&p->closing[--p->num]);
+}
+
 /* Lock held. The mappings go first, for each of them keeps the node open, too. */
-static void give_up(struct handle *h)
+static void give_up(struct pass *p, struct handle *h)
 {
 	int rc;
 
+	if (p->num == sizeof(p->closing) / sizeof(p->closing[0]))
+		pass_end(p);
 	atomic_store(&h->dead, true);
-	mmio_cover(h);
-	rc = last_close(h->fd);
+	rc = mmio_cover(h);
+	if (!rc)
+		rc = last_close_begin(h->fd, &p->closing[p->num++]);
 	if (rc)
 		debug("%s stays open: %s", h->token.dev.node, strerror(-rc));
 	debug("%s (%s) is gone", dfl_name(&h->token.dev), h->token.dev.address);
 }
 
-void watch_look(struct instance *inst)
+/* Only what says so has gone: another failure is of this process. */
+static bool has_gone(const struct handle *h)
+{
+	uint64_t identity;
+	int rc = dfl_identity(&h->token.dev, &identity);
+
+	return rc == -ENOENT || rc == -ENODEV || (!rc && identity != h->identity);
+}
+
+static void look(struct instance *inst, struct pass *p)
 {
 	SCOPED_LOCK(&inst->lock);
 
-	for (struct handle *h = inst->handles; h; h = h->next) {
-		uint64_t identity;
-		int rc;
+	for (struct handle *h = inst->handles; h; h = h->next)
+		if (!atomic_load(&h->dead) && has_gone(h))
+			give_up(p, h);
+}
 
-		if (atomic_load(&h->dead))
-			continue;
-		rc = dfl_identity(&h->token.dev, &identity);
-		/* Only what says so has gone: another failure is of this process. */
-		if (rc == -ENOENT || rc == -ENODEV || (!rc && identity != h->identity))
-			give_up(h);
-	}
+void watch_look(struct instance *inst)
+{
+	struct pass p = { .num = 0 };
+
+	look(inst, &p);
+	pass_end(&p);
 }
 
 /* ---- what the kernel tells ---- */
@@ -75,22 +99,25 @@ static bool is_about(const struct handle *h, const char *device)
  * A device of a card is about to go, and its FME goes first of all. To wait until it has gone is to be late:
  * the kernel's driver then has freed what it needs when the port's node is closed (last-close.h).
  */
-static void foretold(struct instance *inst, const char *device)
+static void foretold(struct instance *inst, struct pass *p, const char *device)
 {
 	SCOPED_LOCK(&inst->lock);
 
 	for (struct handle *h = inst->handles; h; h = h->next)
 		if (!atomic_load(&h->dead) && is_about(h, device))
-			give_up(h);
+			give_up(p, h);
 }
 
 /* "remove@/devices/pci0000:b0/0000:b1:00.0/fpga_region/region0/dfl-fme.0", then what is not needed. */
 static void take_event(struct instance *inst, const char *text)
 {
 	const char *remove = "remove@";
+	struct pass p = { .num = 0 };
 
-	if (!strncmp(text, remove, strlen(remove)))
-		foretold(inst, text + strlen(remove));
+	if (strncmp(text, remove, strlen(remove)))
+		return;
+	foretold(inst, &p, text + strlen(remove));
+	pass_end(&p);
 }
 
 static void take_events(struct watch *w)
