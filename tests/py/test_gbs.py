@@ -233,7 +233,7 @@ def test_fpgaconf_exit_codes(device):
     bare = device.folder / "bare.gbs"
     bare.write_bytes(raw(None))
     for args, code, word in (
-            (["-n", good], 0, "would be loaded"),
+            (["-n", good], 0, "would be loaded into 8000:00:00.0"),
             (["-n", "-B", "0", "-D0x0", "--function=0", "--segment", "0x8000", good], 0, "would be loaded"),
             (["8000:00:00.0", "--dry-run", good], 0, "would be loaded"),
             (["-h"], 1, "usage"), (["-v"], 1, "0.1.0"), ([], 1, "missing"), ([good, "x"], 1, "'x'"),
