@@ -60,11 +60,11 @@ static bool find(const char *address, fpga_token *token)
 	bool found;
 
 	uuid_parse(HELLO_AFU_GUID, guid);
-	found = ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties") &&
+	found = ok(fpgaGetProperties(NULL, &filter), "properties") &&
 		ok(fpgaPropertiesSetObjectType(filter, FPGA_ACCELERATOR), "type") &&
 		ok(fpgaPropertiesSetGUID(filter, guid), "guid") &&
 		(!address || filter_address(filter, address)) &&
-		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "fpgaEnumerate");
+		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "enumerate");
 	if (filter)
 		fpgaDestroyProperties(&filter);
 	if (found && !matches)
@@ -87,7 +87,7 @@ static bool talk(fpga_handle h)
 {
 	uint64_t dfh = 0, low = 0, high = 0;
 
-	if (!ok(fpgaMapMMIO(h, 0, NULL), "fpgaMapMMIO") || !ok(fpgaReset(h), "fpgaReset") ||
+	if (!ok(fpgaMapMMIO(h, 0, NULL), "map the registers") || !ok(fpgaReset(h), "reset") ||
 	    !ok(fpgaReadMMIO64(h, 0, 0x00, &dfh), "DFH") ||
 	    !ok(fpgaReadMMIO64(h, 0, 0x08, &low), "id low") ||
 	    !ok(fpgaReadMMIO64(h, 0, 0x10, &high), "id high"))
@@ -101,11 +101,11 @@ static bool run(fpga_token token)
 	fpga_handle h;
 	bool good;
 
-	if (!ok(fpgaOpen(token, &h, 0), "fpgaOpen"))
+	if (!ok(fpgaOpen(token, &h, 0), "open"))
 		return false;
 	good = talk(h);
 	fpgaUnmapMMIO(h, 0);
-	return ok(fpgaClose(h), "fpgaClose") && good;
+	return ok(fpgaClose(h), "close") && good;
 }
 
 /* A result that nobody could read is a failure as well. */

@@ -86,10 +86,10 @@ static bool find(const struct place *place, fpga_token *token)
 {
 	fpga_properties filter = NULL;
 	uint32_t matches = 0;
-	bool good = ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties") &&
+	bool good = ok(fpgaGetProperties(NULL, &filter), "properties") &&
 		    ok(fpgaPropertiesSetObjectType(filter, FPGA_DEVICE), "type") &&
 		    filter_place(filter, place) &&
-		    ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "fpgaEnumerate");
+		    ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "enumerate");
 
 	if (filter)
 		fpgaDestroyProperties(&filter);
@@ -128,7 +128,7 @@ static bool print_errors(fpga_token token)
 {
 	fpga_properties p;
 	uint32_t n = 0;
-	bool good = ok(fpgaGetProperties(token, &p), "fpgaGetProperties");
+	bool good = ok(fpgaGetProperties(token, &p), "properties");
 
 	if (!good)
 		return false;
@@ -138,8 +138,8 @@ static bool print_errors(fpga_token token)
 		struct fpga_error_info info;
 		uint64_t v = 0;
 
-		good = ok(fpgaGetErrorInfo(token, i, &info), "fpgaGetErrorInfo") &&
-		       ok(fpgaReadError(token, i, &v), "fpgaReadError");
+		good = ok(fpgaGetErrorInfo(token, i, &info), "name of an error") &&
+		       ok(fpgaReadError(token, i, &v), "value of an error");
 		if (good && v)
 			printf("%-16s 0x%" PRIx64 "\n", info.name, v);
 	}
@@ -151,14 +151,14 @@ static bool run(fpga_token token, fpga_handle h, fpga_event_handle eh)
 	bool good;
 	int fd;
 
-	if (!ok(fpgaRegisterEvent(h, FPGA_EVENT_ERROR, eh, 0), "fpgaRegisterEvent"))
+	if (!ok(fpgaRegisterEvent(h, FPGA_EVENT_ERROR, eh, 0), "register for the event"))
 		return false;
 	good = ok(fpgaGetOSObjectFromEventHandle(eh, &fd), "event's descriptor");
 	if (good)
 		printf("injecting a nonfatal error\n");
 	good = good && inject(h, NONFATAL) && wait_for(fd) && print_errors(token) && inject(h, 0) &&
-	       ok(fpgaClearAllErrors(token), "fpgaClearAllErrors");
-	return ok(fpgaUnregisterEvent(h, FPGA_EVENT_ERROR, eh), "fpgaUnregisterEvent") && good;
+	       ok(fpgaClearAllErrors(token), "clear the errors");
+	return ok(fpgaUnregisterEvent(h, FPGA_EVENT_ERROR, eh), "unregister from the event") && good;
 }
 
 static bool with_device(fpga_token token, int flags)
@@ -167,14 +167,14 @@ static bool with_device(fpga_token token, int flags)
 	fpga_handle h;
 	bool good;
 
-	if (!ok(fpgaOpen(token, &h, flags), "fpgaOpen"))
+	if (!ok(fpgaOpen(token, &h, flags), "open"))
 		return false;
-	good = ok(fpgaCreateEventHandle(&eh), "fpgaCreateEventHandle");
+	good = ok(fpgaCreateEventHandle(&eh), "event handle");
 	if (good) {
 		good = run(token, h, eh);
 		fpgaDestroyEventHandle(&eh);
 	}
-	return ok(fpgaClose(h), "fpgaClose") && good;
+	return ok(fpgaClose(h), "close") && good;
 }
 
 /* A result that nobody could read is a failure as well. */

@@ -127,11 +127,11 @@ static bool find(const struct place *place, fpga_token *token)
 	bool found;
 
 	uuid_parse(NLB0_GUID, guid);
-	found = ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties") &&
+	found = ok(fpgaGetProperties(NULL, &filter), "properties") &&
 		ok(fpgaPropertiesSetObjectType(filter, FPGA_ACCELERATOR), "type") &&
 		ok(fpgaPropertiesSetGUID(filter, guid), "guid") &&
 		filter_place(filter, place) &&
-		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "fpgaEnumerate");
+		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "enumerate");
 	if (filter)
 		fpgaDestroyProperties(&filter);
 	if (found && !matches)
@@ -141,8 +141,8 @@ static bool find(const struct place *place, fpga_token *token)
 
 static bool prepare(fpga_handle h, struct buffer *b)
 {
-	return ok(fpgaPrepareBuffer(h, BUFFER_BYTES, &b->at, &b->wsid, 0), "fpgaPrepareBuffer") &&
-	       ok(fpgaGetIOAddress(h, b->wsid, &b->io), "fpgaGetIOAddress");
+	return ok(fpgaPrepareBuffer(h, BUFFER_BYTES, &b->at, &b->wsid, 0), "prepare a buffer") &&
+	       ok(fpgaGetIOAddress(h, b->wsid, &b->io), "address of a buffer");
 }
 
 static void release(fpga_handle h, struct buffer *b)
@@ -156,7 +156,7 @@ static bool set_up(const struct job *j)
 {
 	fpga_handle h = j->handle;
 
-	return ok(fpgaReset(h), "fpgaReset") &&
+	return ok(fpgaReset(h), "reset") &&
 	       ok(fpgaWriteMMIO64(h, 0, NLB_DSM_BASE, j->dsm.io), "DSM base") &&
 	       ok(fpgaWriteMMIO32(h, 0, NLB_CTL, 0), "control") &&
 	       ok(fpgaWriteMMIO32(h, 0, NLB_CTL, CTL_RUN), "control") &&
@@ -241,14 +241,14 @@ static bool run(fpga_token token, int flags)
 	struct job j = { 0 };
 	bool good;
 
-	if (!ok(fpgaOpen(token, &j.handle, flags), "fpgaOpen"))
+	if (!ok(fpgaOpen(token, &j.handle, flags), "open"))
 		return false;
-	good = ok(fpgaMapMMIO(j.handle, 0, NULL), "fpgaMapMMIO") && loopback(&j);
+	good = ok(fpgaMapMMIO(j.handle, 0, NULL), "map the registers") && loopback(&j);
 	release(j.handle, &j.out);
 	release(j.handle, &j.in);
 	release(j.handle, &j.dsm);
 	fpgaUnmapMMIO(j.handle, 0);
-	return ok(fpgaClose(j.handle), "fpgaClose") && good;
+	return ok(fpgaClose(j.handle), "close") && good;
 }
 
 /* A result that nobody could read is a failure as well. */

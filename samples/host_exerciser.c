@@ -141,11 +141,11 @@ static bool find(const struct options *o, fpga_token *token)
 	bool found;
 
 	uuid_parse(o->guid, guid);
-	found = ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties") &&
+	found = ok(fpgaGetProperties(NULL, &filter), "properties") &&
 		ok(fpgaPropertiesSetObjectType(filter, FPGA_ACCELERATOR), "type") &&
 		ok(fpgaPropertiesSetGUID(filter, guid), "guid") &&
 		(!o->address || filter_address(filter, o->address)) &&
-		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "fpgaEnumerate");
+		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "enumerate");
 	if (filter)
 		fpgaDestroyProperties(&filter);
 	if (found && !matches)
@@ -158,17 +158,17 @@ static bool find(const struct options *o, fpga_token *token)
 
 static bool write32(const struct job *j, uint64_t offset, uint32_t v)
 {
-	return ok(fpgaWriteMMIO32(j->handle, 0, offset, v), "fpgaWriteMMIO32");
+	return ok(fpgaWriteMMIO32(j->handle, 0, offset, v), "write a register");
 }
 
 static bool write64(const struct job *j, uint64_t offset, uint64_t v)
 {
-	return ok(fpgaWriteMMIO64(j->handle, 0, offset, v), "fpgaWriteMMIO64");
+	return ok(fpgaWriteMMIO64(j->handle, 0, offset, v), "write a register");
 }
 
 static bool read64(const struct job *j, uint64_t offset, uint64_t *v)
 {
-	return ok(fpgaReadMMIO64(j->handle, 0, offset, v), "fpgaReadMMIO64");
+	return ok(fpgaReadMMIO64(j->handle, 0, offset, v), "read a register");
 }
 
 /* Through reset; a millisecond lets what is under way end. */
@@ -391,10 +391,10 @@ static bool prepare(fpga_handle h, struct buffer *b, uint64_t bytes)
 {
 	void *at = NULL;
 
-	if (!ok(fpgaPrepareBuffer(h, bytes, &at, &b->wsid, 0), "fpgaPrepareBuffer"))
+	if (!ok(fpgaPrepareBuffer(h, bytes, &at, &b->wsid, 0), "prepare a buffer"))
 		return false;
 	b->at = at;
-	return ok(fpgaGetIOAddress(h, b->wsid, &b->io), "fpgaGetIOAddress");
+	return ok(fpgaGetIOAddress(h, b->wsid, &b->io), "address of a buffer");
 }
 
 static void release(fpga_handle h, struct buffer *b)
@@ -407,9 +407,9 @@ static bool prepare_event(struct job *j)
 {
 	if (j->options->vector < 0)
 		return true;
-	return ok(fpgaCreateEventHandle(&j->event), "fpgaCreateEventHandle") &&
+	return ok(fpgaCreateEventHandle(&j->event), "event handle") &&
 	       ok(fpgaRegisterEvent(j->handle, FPGA_EVENT_INTERRUPT, j->event,
-				    (uint32_t)j->options->vector), "fpgaRegisterEvent") &&
+				    (uint32_t)j->options->vector), "register for the event") &&
 	       ok(fpgaGetOSObjectFromEventHandle(j->event, &j->event_fd), "the event's descriptor");
 }
 
@@ -417,7 +417,7 @@ static bool exercise(struct job *j)
 {
 	uint64_t info = 0;
 
-	if (!ok(fpgaReset(j->handle), "fpgaReset") || !read64(j, HE_INFO, &info) ||
+	if (!ok(fpgaReset(j->handle), "reset") || !read64(j, HE_INFO, &info) ||
 	    !prepare(j->handle, &j->src, BUFFER_BYTES) || !prepare(j->handle, &j->dst, BUFFER_BYTES) ||
 	    !prepare(j->handle, &j->dsm, DSM_BYTES) || !prepare_event(j))
 		return false;
@@ -430,7 +430,7 @@ static bool run(const struct options *o, fpga_token token)
 	struct job j = { .options = o, .original = malloc(BUFFER_BYTES) };
 	bool good = false;
 
-	if (j.original && ok(fpgaOpen(token, &j.handle, o->open_flags), "fpgaOpen")) {
+	if (j.original && ok(fpgaOpen(token, &j.handle, o->open_flags), "open")) {
 		good = exercise(&j);
 		if (j.event) {
 			fpgaUnregisterEvent(j.handle, FPGA_EVENT_INTERRUPT, j.event);
@@ -439,7 +439,7 @@ static bool run(const struct options *o, fpga_token token)
 		release(j.handle, &j.dsm);
 		release(j.handle, &j.dst);
 		release(j.handle, &j.src);
-		good &= ok(fpgaClose(j.handle), "fpgaClose");
+		good &= ok(fpgaClose(j.handle), "close");
 	}
 	free(j.original);
 	return good;

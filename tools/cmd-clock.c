@@ -68,13 +68,13 @@ static fpga_result one(fpga_token token, const struct clock_args *a, const struc
 	fpga_handle h;
 	fpga_result r = opaex_open_alone(token, &h, FPGA_OPEN_SHARED);
 
-	if (!ok(r, row->address))
+	if (!ok_at(r, row->address, row))
 		return r;
 	if (a->high || a->low)
 		r = fpgaSetUserClock(h, a->high, a->low, 0);
 	if (r == FPGA_OK)
 		r = fpgaGetUserClock(h, &high, &low, 0);
-	if (ok(r, row->address)) {
+	if (ok_at(r, row->address, row)) {
 		if (array)
 			add(array, row, high, low);
 		else
@@ -124,7 +124,7 @@ int cmd_clock(int argc, char *argv[])
 		rc = EXIT_NOTHING_FOUND;
 	} else if (n > 1 && (a.high || a.low)) {
 		rc = usage_error("%u accelerators fit, and the clocks of one are set: name it by address, "
-				 "GUID or object id", n);
+				 "GUID and object id, which `opae info` prints", n);
 	} else {
 		rc = all(list, n, &a);
 	}

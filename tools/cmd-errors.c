@@ -34,12 +34,7 @@ static bool is_error(const struct reg *r)
 
 static void set_problem(struct reg *r, fpga_result code)
 {
-	const char *detail = opaex_error_detail(), *colon = strstr(detail, ": ");
-
-	/* The reason begins with the call's name. */
-	if (colon && !strncmp(detail, "fpga", 4))
-		detail = colon + 2;
-	snprintf(r->problem, sizeof(r->problem), "%s: %s", fpgaErrStr(code), detail);
+	snprintf(r->problem, sizeof(r->problem), "%s: %s", fpgaErrStr(code), error_reason());
 }
 
 static void read_register(fpga_token token, uint32_t index, struct reg *r)

@@ -156,8 +156,11 @@ static bool slot_is_there(const struct load *l)
 	fpgaDestroyProperties(&p);
 	if (r != FPGA_OK || l->args->slot < slots) /* what a plugin does not tell, its own check does */
 		return true;
-	fprintf(stderr, "opae: %s has no slot %" PRIu64 "; it has %u, from 0 on\n", l->row.address,
-		l->args->slot, slots);
+	fprintf(stderr, "opae: %s has no slot %" PRIu64 "; ", l->row.address, l->args->slot);
+	if (slots)
+		fprintf(stderr, "the last one is %u\n", slots - 1);
+	else
+		fprintf(stderr, "it has none\n");
 	return false;
 }
 
@@ -255,7 +258,7 @@ static int reconfigure(const struct load *l)
 	ticker_begin(&t, "loading");
 	r = fpgaReconfigureSlot(h, (uint32_t)l->args->slot, l->data, l->len, flags);
 	ns = ticker_end(&t);
-	if (ok(r, "load"))
+	if (ok_at(r, "load", &l->row))
 		printf("loaded in %.3f s\n", (double)ns / 1e9);
 	fpgaClose(h);
 	return r == FPGA_OK ? EXIT_OK : EXIT_FAILED;

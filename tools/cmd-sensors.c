@@ -192,7 +192,7 @@ struct query {
 	struct json_object *json; /* an array; NULL: for people */
 };
 
-static int show_card(const struct query *q, fpga_token token, const char *address)
+static int show_card(const struct query *q, fpga_token token, const struct token_row *row)
 {
 	struct sensors all = { 0 };
 	char why[512] = "";
@@ -203,15 +203,15 @@ static int show_card(const struct query *q, fpga_token token, const char *addres
 	if (opened)
 		r = read_sensors(h, q->type, &all);
 	if (r != FPGA_OK)
-		snprintf(why, sizeof(why), "%s: %s", fpgaErrStr(r), opaex_error_detail());
+		snprintf(why, sizeof(why), "%s: %s%s", fpgaErrStr(r), error_reason(), driver_hint(r, row));
 	else if (!all.num)
 		snprintf(why, sizeof(why), "the card has no sensor of %s", q->what);
 	if (q->json)
-		json_object_array_add(q->json, card_json(address, &all, *why ? why : NULL));
+		json_object_array_add(q->json, card_json(row->address, &all, *why ? why : NULL));
 	else if (*why)
-		fprintf(stderr, "opae: %s: %s\n", address, why);
+		fprintf(stderr, "opae: %s: %s\n", row->address, why);
 	else
-		print_table(address, &all);
+		print_table(row->address, &all);
 	free(all.list);
 	if (opened)
 		fpgaClose(h);
@@ -234,7 +234,7 @@ static int show_all(const struct query *q, fpga_token *list, uint32_t n)
 			return EXIT_FAILED;
 		token_row_read(p, &row);
 		fpgaDestroyProperties(&p);
-		rc = show_card(q, list[i], row.address);
+		rc = show_card(q, list[i], &row);
 		failed |= rc == EXIT_FAILED;
 		found |= rc == EXIT_OK;
 	}

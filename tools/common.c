@@ -9,18 +9,48 @@
 #include "dev/pci.h"
 #include "opae.h"
 
+static const char *command; /* NULL: none yet */
+
+void usage_is_of(const char *name)
+{
+	command = name;
+}
+
+const char *error_reason(void)
+{
+	const char *detail = opaex_error_detail(), *colon = strstr(detail, ": ");
+
+	if (!colon || strncmp(detail, "fpga", 4) || memchr(detail, ' ', (size_t)(colon - detail)))
+		return detail;
+	return colon + 2;
+}
+
+const char *driver_hint(fpga_result r, const struct token_row *row)
+{
+	bool other = r == FPGA_NOT_SUPPORTED && !strcmp(row->interface, "vfio");
+
+	return other ? "; a card that the kernel's FPGA driver has can do it: docs/binding.md" : "";
+}
+
 bool ok(fpga_result r, const char *what)
 {
-	const char *detail = opaex_error_detail();
+	const char *reason = error_reason();
 	size_t len = strlen(what);
 
 	if (r == FPGA_OK)
 		return true;
-	/* The reason names the call as well, for programs that print it alone. */
-	if (!strncmp(detail, what, len) && !strncmp(detail + len, ": ", 2))
-		detail += len + 2;
-	fprintf(stderr, "opae: %s: %s: %s\n", what, fpgaErrStr(r), detail);
+	if (!strncmp(reason, what, len) && !strncmp(reason + len, ": ", 2))
+		reason += len + 2;
+	fprintf(stderr, "opae: %s: %s%s%s\n", what, fpgaErrStr(r), *reason ? ": " : "", reason);
 	return false;
+}
+
+bool ok_at(fpga_result r, const char *what, const struct token_row *row)
+{
+	if (r != FPGA_OK)
+		fprintf(stderr, "opae: %s: %s: %s%s\n", what, fpgaErrStr(r), error_reason(),
+			driver_hint(r, row));
+	return r == FPGA_OK;
 }
 
 int usage_error(const char *fmt, ...)
@@ -31,7 +61,7 @@ int usage_error(const char *fmt, ...)
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fputs("; `opae --help` shows how\n", stderr);
+	fprintf(stderr, "; `opae %s%s--help` shows how\n", command ? command : "", command ? " " : "");
 	return EXIT_USAGE;
 }
 
@@ -63,12 +93,19 @@ int selector_add(struct selector *sel, const char *text)
 	const char **kind = strlen(text) == UUID_STR_LEN - 1 ? &sel->guid :
 			    number			     ? &sel->object :
 							       &sel->address;
+	char address[24];
+	fpga_guid guid;
 
 	if (*kind && strcmp(*kind, text))
 		return usage_error("nothing is both '%s' and '%s'", *kind, text);
 	*kind = text;
 	if (kind == &sel->object && !parse_u64(text, &sel->object_id))
 		return usage_error("'%s' is no object id", text);
+	if (kind == &sel->guid && uuid_parse(text, guid))
+		return usage_error("'%s' is no GUID", text);
+	if (kind == &sel->address && !address_normal(text, address, sizeof(address)))
+		return usage_error("'%s' is no PCI address ([ssss:]bb:dd.f), no GUID and no object id "
+				   "(0x...)", text);
 	return EXIT_OK;
 }
 
@@ -78,18 +115,15 @@ static bool filter_address(fpga_properties filter, const char *text)
 	char address[24];
 
 	if (!address_normal(text, address, sizeof(address)) ||
-	    sscanf(address, "%x:%x:%x.%x", &segment, &bus, &device, &function) != 4) {
-		fprintf(stderr, "opae: '%s' is no PCI address ([ssss:]bb:dd.f), no GUID and no object "
-				"id (0x...)\n", text);
+	    sscanf(address, "%x:%x:%x.%x", &segment, &bus, &device, &function) != 4)
 		return false;
-	}
 	return ok(fpgaPropertiesSetSegment(filter, (uint16_t)segment), "segment") &&
 	       ok(fpgaPropertiesSetBus(filter, (uint8_t)bus), "bus") &&
 	       ok(fpgaPropertiesSetDevice(filter, (uint8_t)device), "device") &&
 	       ok(fpgaPropertiesSetFunction(filter, (uint8_t)function), "function");
 }
 
-/* Fills the filter from the selector; complains about what it cannot read. */
+/* Fills the filter from the selector, whose words selector_add() has judged. */
 static bool select_filter(const struct selector *sel, fpga_properties filter)
 {
 	fpga_guid guid;
@@ -97,10 +131,8 @@ static bool select_filter(const struct selector *sel, fpga_properties filter)
 	if (sel->type >= 0 &&
 	    !ok(fpgaPropertiesSetObjectType(filter, (fpga_objtype)sel->type), "type"))
 		return false;
-	if (sel->guid && uuid_parse(sel->guid, guid)) {
-		fprintf(stderr, "opae: '%s' is no GUID\n", sel->guid);
+	if (sel->guid && uuid_parse(sel->guid, guid))
 		return false;
-	}
 	return (!sel->guid || ok(fpgaPropertiesSetGUID(filter, guid), "guid")) &&
 	       (!sel->object || ok(fpgaPropertiesSetObjectID(filter, sel->object_id), "object id")) &&
 	       (!sel->address || filter_address(filter, sel->address));

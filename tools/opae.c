@@ -45,8 +45,8 @@ static const struct command commands[] = {
 	{ "emu", "boards", "what BOARD, AFU and FAULT can be", cmd_emu },
 	{ "temp", "[--json] [ADDRESS] [GUID] [OBJECT]",
 	  "the temperatures of cards, with their limits and what has reached one", cmd_temp },
-	{ "power", "[--json] [ADDRESS] [GUID] [OBJECT]", "the same of power, voltages and currents",
-	  cmd_power },
+	{ "power", "[--json] [ADDRESS] [GUID] [OBJECT]",
+	  "the power, voltages and currents of cards, with their limits and what has reached one", cmd_power },
 	{ "load", "[--slot N] [--force] [--skip-clock] [--dry-run] [-y] FILE\n"
 		  "               [ADDRESS] [GUID] [OBJECT]",
 	  "loads a bitstream (GBS): into slot 0 of the device that it is for, unless told otherwise.\n"
@@ -70,6 +70,15 @@ static bool speaks_of(const struct command *c, const char *word)
 	return strstr(c->usage, word) || strstr(c->help, word);
 }
 
+/* The command's usage or help, or any when it is NULL. */
+static bool any_speaks_of(const char *command, const char *word)
+{
+	for (size_t i = 0; i < NUM_COMMANDS; i++)
+		if ((!command || !strcmp(command, commands[i].name)) && speaks_of(&commands[i], word))
+			return true;
+	return false;
+}
+
 /* Explains the words that stand in the usage, and no others. */
 static void print_words(FILE *out, const char *command)
 {
@@ -82,12 +91,8 @@ static void print_words(FILE *out, const char *command)
 	};
 
 	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
-		for (size_t i = 0; i < NUM_COMMANDS; i++)
-			if ((!command || !strcmp(command, commands[i].name)) &&
-			    speaks_of(&commands[i], words[w].word)) {
-				fprintf(out, "%s\n", words[w].is);
-				break;
-			}
+		if (any_speaks_of(command, words[w].word))
+			fprintf(out, "%s\n", words[w].is);
 }
 
 static void print_version(void)
@@ -108,9 +113,10 @@ static void print_usage(FILE *out, const char *command)
 				commands[i].usage, commands[i].help);
 	fprintf(out, "\n");
 	print_words(out, command);
-	fprintf(out, "--json prints {\"schema\": %d, ...}\n"
-		     "exit codes: 0 done; 1 it failed, was refused, or something is wrong; 2 the arguments "
-		     "are not understood;\n            3 nothing was found\n", OPAE_JSON_SCHEMA);
+	if (any_speaks_of(command, "--json"))
+		fprintf(out, "--json prints {\"schema\": %d, ...}\n", OPAE_JSON_SCHEMA);
+	fprintf(out, "exit codes: 0 done; 1 it failed, was refused, or something is wrong; 2 the arguments "
+		     "are not understood;\n            3 nothing was found\n");
 	if (!command)
 		fprintf(out, "`opae --version` tells the version\n");
 }
@@ -136,6 +142,7 @@ static int run(const struct command *c, int argc, char *argv[])
 			print_usage(stdout, c->name);
 			return EXIT_OK;
 		}
+	usage_is_of(c->name);
 	return c->run(argc, argv);
 }
 

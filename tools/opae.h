@@ -45,6 +45,12 @@ void token_row_read(fpga_properties p, struct token_row *row);
 const char *type_name(fpga_objtype t);
 
 bool ok(fpga_result r, const char *what); /* prints what failed and why */
+/* The same of a device, where another way to it could do what this one does not. */
+bool ok_at(fpga_result r, const char *what, const struct token_row *row);
+const char *driver_hint(fpga_result r, const struct token_row *row); /* "; ...", or "" */
+/* Why the last call failed, without its name, which is for programs that print the reason alone. */
+const char *error_reason(void);
+void usage_is_of(const char *command); /* whose help a usage error names */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Takes one more word that a person names a device by: EXIT_OK, or what usage_error returns. */
 int selector_add(struct selector *sel, const char *text);

@@ -45,10 +45,10 @@ fpga_result fpgaReleaseFromInterface(fpga_handle fpga, fpga_token accelerator);
  * @param flags         of enum fpga_reconf_flags
  * @return FPGA_OK; FPGA_INVALID_PARAM: also a bitstream that is damaged or for another interface;
  *         FPGA_BUSY: the accelerator is in use, or another reconfiguration is under way; FPGA_NOT_FOUND:
- *         the slot's port is released, and it can't be seen whether it is in use; FPGA_NO_ACCESS,
- *         FPGA_NO_DRIVER: it can't be opened; FPGA_RECONF_ERROR: the FPGA did not take the bitstream, and
+ *         the slot's port is released, and it cannot be seen whether it is in use; FPGA_NO_ACCESS,
+ *         FPGA_NO_DRIVER: it cannot be opened; FPGA_RECONF_ERROR: the FPGA did not take the bitstream, and
  *         the reason has what it says of that; or the slot is held in reset; FPGA_NOT_SUPPORTED: also a
- *         clock that can't be set; FPGA_NO_MEMORY; FPGA_EXCEPTION
+ *         clock that cannot be set; FPGA_NO_MEMORY; FPGA_EXCEPTION
  */
 fpga_result fpgaReconfigureSlot(fpga_handle fpga, uint32_t slot, const uint8_t *bitstream,
 				size_t bitstream_len, int flags);

@@ -36,7 +36,8 @@ def test_emulated_card_without_a_kernel(machine):
     for args in ([], ["--high", "200"], ["8000:00:00.0", "--low", "100", "--high", "200"]):
         done = opae(machine, *args)
         assert done.returncode == 1 and "not supported" in done.stderr and not done.stdout, done
-        assert "8000:00:00.0" in done.stderr
+        assert "8000:00:00.0" in done.stderr and "docs/binding.md" in done.stderr
+        assert "fpgaSetUserClock" not in done.stderr and "fpgaGetUserClock" not in done.stderr
     done = opae(machine, "--json")
     assert done.returncode == 1 and json.loads(done.stdout) == {"schema": 1, "clocks": []}
 

@@ -192,11 +192,11 @@ def test_load_needs_one_device(device):
 
 def test_load_says_what_is_wrong(device):
     path = make(device)
-    for args, code, word in (([], 2, "needs a file"), ([path, "x", "y"], 2, "both"),
+    for args, code, word in (([], 2, "needs a file"), ([path, "b1:00.0", "b2:00.0"], 2, "both"),
                              ([path, "--slot"], 2, "--slot"), ([path, "--slot", "x"], 2, "--slot"),
                              ([path, "--slot", "4294967296"], 2, "--slot"), ([path, "--fast"], 2, "--fast"),
-                             ([path, "x"], 1, "no PCI address"), ([device.folder], 1, "no regular file"),
-                             ([path, "--slot", "7"], 1, "no slot 7")):
+                             ([path, "x"], 2, "no PCI address"), ([device.folder], 1, "no regular file"),
+                             ([path, "--slot", "7"], 1, "no slot 7; the last one is 0")):
         done = device.run("opae", "load", *args)
         assert done.returncode == code and word in done.stderr, (args, done.stderr)
 
@@ -233,7 +233,7 @@ def test_fpgaconf_exit_codes(device):
     bare = device.folder / "bare.gbs"
     bare.write_bytes(raw(None))
     for args, code, word in (
-            (["-n", good], 0, "would be loaded"),
+            (["-n", good], 0, "would be loaded into 8000:00:00.0"),
             (["-n", "-B", "0", "-D0x0", "--function=0", "--segment", "0x8000", good], 0, "would be loaded"),
             (["8000:00:00.0", "--dry-run", good], 0, "would be loaded"),
             (["-h"], 1, "usage"), (["-v"], 1, "0.1.0"), ([], 1, "missing"), ([good, "x"], 1, "'x'"),

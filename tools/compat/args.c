@@ -35,14 +35,13 @@ void compat_complain(const char *fmt, ...)
 
 bool compat_ok(fpga_result r, const char *what)
 {
-	const char *detail = opaex_error_detail();
-	size_t len = strlen(what);
+	const char *detail = opaex_error_detail(), *colon = strstr(detail, ": ");
 
 	if (r == FPGA_OK)
 		return true;
-	/* The reason may name the call itself. */
-	if (!strncmp(detail, what, len) && !strncmp(detail + len, ": ", 2))
-		detail += len + 2;
+	/* The reason begins with the call's name. */
+	if (colon && !strncmp(detail, "fpga", 4) && !memchr(detail, ' ', (size_t)(colon - detail)))
+		detail = colon + 2;
 	compat_complain("%s: %s%s%s", what, fpgaErrStr(r), *detail ? ": " : "", detail);
 	return false;
 }

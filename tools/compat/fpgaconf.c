@@ -127,24 +127,32 @@ static bool interface_of(fpga_token token, fpga_guid ret)
 	return r == FPGA_OK;
 }
 
-static void print_device(fpga_token token)
+static void print_address(FILE *out, fpga_token token)
 {
-	char text[UUID_STR_LEN] = "-";
 	uint8_t bus = 0, device = 0, function = 0;
 	uint16_t segment = 0;
 	fpga_properties p;
+
+	if (fpgaGetProperties(token, &p) == FPGA_OK) {
+		fpgaPropertiesGetSegment(p, &segment);
+		fpgaPropertiesGetBus(p, &bus);
+		fpgaPropertiesGetDevice(p, &device);
+		fpgaPropertiesGetFunction(p, &function);
+		fpgaDestroyProperties(&p);
+	}
+	fprintf(out, "%04x:%02x:%02x.%x", segment, bus, device, function);
+}
+
+static void print_device(fpga_token token)
+{
+	char text[UUID_STR_LEN] = "-";
 	fpga_guid guid;
 
-	if (fpgaGetProperties(token, &p) != FPGA_OK)
-		return;
-	fpgaPropertiesGetSegment(p, &segment);
-	fpgaPropertiesGetBus(p, &bus);
-	fpgaPropertiesGetDevice(p, &device);
-	fpgaPropertiesGetFunction(p, &function);
-	fpgaDestroyProperties(&p);
 	if (interface_of(token, guid))
 		uuid_unparse_lower(guid, text);
-	fprintf(stderr, "  %04x:%02x:%02x.%x: interface %s\n", segment, bus, device, function, text);
+	fprintf(stderr, "  ");
+	print_address(stderr, token);
+	fprintf(stderr, ": interface %s\n", text);
 }
 
 /* Moves the tokens that the bitstream is for to the front; returns how many they are. */
@@ -187,7 +195,9 @@ static int choose(const struct options *o, const struct bitstream *b, fpga_token
 
 	uuid_unparse_lower(b->gbs.interface_id, want);
 	if (fit == 1 && o->dry_run) {
-		printf("%s would be loaded; with --dry-run nothing is\n", o->file);
+		printf("%s would be loaded into ", o->file);
+		print_address(stdout, list[0]);
+		printf("; with --dry-run nothing is\n");
 		return DONE;
 	}
 	if (fit == 1)

@@ -5,6 +5,7 @@
  */
 #include "fpgainfo.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,30 +48,30 @@ static const struct subcommand {
 	bool (*print)(fpga_token token, const struct info_options *o);
 	const char *letters;
 	const struct option *options;
-	const char *usage;
+	const char *usage, *help;
 } subcommands[] = {
 	{ "errors", OF_ALL, info_errors, "cfh", errors_options,
-	  "[all|fme|port] [-c|--clear] [--force]\n"
-	  "            prints the error registers; -c clears them before; --force tries that 64 times" },
-	{ "power", FPGA_DEVICE, info_power, "h", help_alone, "\n            sensors of power" },
-	{ "temp", FPGA_DEVICE, info_temp, "h", help_alone, "\n            sensors of temperature" },
-	{ "fme", FPGA_DEVICE, info_fme, "h", help_alone, "\n            the management engine" },
-	{ "port", FPGA_ACCELERATOR, info_port, "h", help_alone, "\n            the accelerators' ports" },
-	{ "bmc", FPGA_DEVICE, info_bmc, "h", help_alone, "\n            all sensors" },
-	{ "mac", FPGA_DEVICE, info_mac, "h", help_alone, "\n            MAC addresses" },
+	  " [all|fme|port] [-c|--clear] [--force]",
+	  "prints the error registers; -c clears them before; --force tries that 64 times" },
+	{ "power", FPGA_DEVICE, info_power, "h", help_alone, "", "sensors of power" },
+	{ "temp", FPGA_DEVICE, info_temp, "h", help_alone, "", "sensors of temperature" },
+	{ "fme", FPGA_DEVICE, info_fme, "h", help_alone, "", "the management engine" },
+	{ "port", FPGA_ACCELERATOR, info_port, "h", help_alone, "", "the accelerators' ports" },
+	{ "bmc", FPGA_DEVICE, info_bmc, "h", help_alone, "", "all sensors" },
+	{ "mac", FPGA_DEVICE, info_mac, "h", help_alone, "", "MAC addresses" },
 	{ "phy", FPGA_DEVICE, info_phy, "G:h", phy_options,
-	  "[-G|--group 0|1|all]\n            the PHYs of the network ports" },
-	{ "security", FPGA_DEVICE, info_security, "h", help_alone, "\n            keys and flash" },
+	  " [-G|--group 0|1|all]", "the PHYs of the network ports" },
+	{ "security", FPGA_DEVICE, info_security, "h", help_alone, "", "keys and flash" },
 	{ "events", FPGA_DEVICE, info_events, "lb:c:asih", events_options,
-	  "[-l|--list] [-b|--boot N] [-c|--count N] [-a|--all] [-s|--sensors] [-i|--bits]\n"
-	  "            the log of the board's management controller" },
+	  " [-l|--list] [-b|--boot N] [-c|--count N] [-a|--all] [-s|--sensors] [-i|--bits]",
+	  "the log of the board's management controller" },
 };
 
 #define NUM_SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
 
 static void print_subcommand(const struct subcommand *s)
 {
-	printf("  fpgainfo %s %s\n", s->name, s->usage);
+	printf("  fpgainfo %s%s\n            %s\n", s->name, s->usage, s->help);
 }
 
 static void print_usage(void)
@@ -182,7 +183,8 @@ static int parse_rest(const struct subcommand *s, int argc, char *argv[], struct
 {
 	int c;
 
-	optind = 0; /* getopt begins anew */
+	optind = 0; /* getopt begins anew, and names the program */
+	argv[0] = program_invocation_short_name;
 	o->fme = o->port = true;
 	while ((c = getopt_long(argc, argv, s->letters, s->options, NULL)) != -1) {
 		if (c == 'h') {
