@@ -30,7 +30,8 @@ fpga_result fpgaGetOSObjectFromEventHandle(const fpga_event_handle eh, int *fd);
 /**
  * Asks for an event: FPGA_EVENT_INTERRUPT of an accelerator; FPGA_EVENT_ERROR of a device or an
  * accelerator; FPGA_EVENT_POWER_THERMAL, which comes whenever an alarm of the card's sensors goes on, and at
- * once when one is on. Of those that ask for one interrupt the last has it.
+ * once when one is on. Of those that ask for one interrupt the last has it; behind the kernel's FPGA driver,
+ * of programs that share the accelerator as well, and there it is gone for all when one of them ends.
  * @param flags for FPGA_EVENT_INTERRUPT the number of the interrupt, from 0 to NumInterrupts - 1
  * @return FPGA_OK; FPGA_INVALID_PARAM: also an interrupt that there is not, or a type; FPGA_NOT_SUPPORTED:
  *         the plugin or the card has no such event; FPGA_NO_MEMORY; FPGA_EXCEPTION
