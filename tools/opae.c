@@ -46,7 +46,7 @@ static const struct command commands[] = {
 	{ "temp", "[--json] [ADDRESS] [GUID] [OBJECT]",
 	  "the temperatures of cards, with their limits and what has reached one", cmd_temp },
 	{ "power", "[--json] [ADDRESS] [GUID] [OBJECT]",
-	  "the power, voltages and currents of cards, with their limits and what has reached one", cmd_power },
+	  "the same of power, voltages and currents", cmd_power },
 	{ "load", "[--slot N] [--force] [--skip-clock] [--dry-run] [-y] FILE\n"
 		  "               [ADDRESS] [GUID] [OBJECT]",
 	  "loads a bitstream (GBS): into slot 0 of the device that it is for, unless told otherwise.\n"
