@@ -77,7 +77,7 @@ static fpga_result refused(const struct token *t, int rc)
 	case EACCES:
 	case EPERM:
 		return say(FPGA_NO_ACCESS, "fpgaOpen: %s: this user may not open it: it needs permission to "
-			   "read and to write", d->node);
+			   "read and to write; `opae doctor %s` names what gives it", d->node, d->address);
 	case ENXIO:
 	case ENODEV:
 		return say(FPGA_NO_DRIVER, "fpgaOpen: %s: the kernel has given it no driver, as happens when "

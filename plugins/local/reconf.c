@@ -217,7 +217,7 @@ static void read_status(const struct handle *h, char *out, size_t len)
  */
 #define HELD                                                                                       \
 	"the driver holds the slot in reset since a reconfiguration failed: unbind the card from "   \
-	"dfl-pci, and bind it again"
+	"dfl-pci, and bind it again (docs/binding.md)"
 
 static bool held(const struct work *w)
 {

@@ -215,6 +215,7 @@ static void test_no_permission(void **state)
 	assert_true(p.v.valid & OPAE_PROP_GUID);
 	token = find(FPGA_ACCELERATOR);
 	assert_int_equal(t.fpgaOpen(token, &h, 0), FPGA_NO_ACCESS);
+	assert_non_null(strstr(host_detail, "`opae doctor 0000:b0:00.0` names what gives it"));
 	assert_non_null(strstr(host_detail, "/dev/dfl-port.0"));
 	t.fpgaDestroyToken(&token);
 }
