@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One call: its frame is built on the caller's stack, sent, and its reply read by the waiting thread itself.
+ *
+ *	struct call c;
+ *	fpga_result r;
+ *
+ *	call_begin(&c, conn, WIRE_ERROR_READ, token_id);
+ *	wire_put_u32(&c.body, num);
+ *	r = call_run(&c);
+ *	if (r == FPGA_OK)
+ *		*value = wire_get_u64(&c.reply);
+ *	return call_end(&c, r);
+ *
+ * A failure has its reason set for opaex_error_detail(), with the host's name in front. *value may be written
+ * before call_end() says that the reply was too short; write to the program's memory behind it where that
+ * matters.
+ */
+#ifndef RPC_CLIENT_CALL_H
+#define RPC_CLIENT_CALL_H
+
+#include "rpc/client/internal.h"
+#include "wire/codec.h"
+#include "wire/ops.h"
+
+#define CALL_ROOM 1024u
+
+struct call {
+	struct conn *conn;
+	struct wire_head head;
+	struct wire_writer body;  /* of the request: CALL_ROOM bytes, or more by call_room() */
+	struct wire_reader reply; /* when call_run() gave FPGA_OK */
+	int64_t timeout_ns;	  /* the connection's, unless the caller sets another before call_run() */
+	/* Bytes behind the request's body, and where those at the end of a PULL's reply go. */
+	const void *data;
+	size_t data_len;
+	void *place;
+	size_t place_len;
+	/* A reply of several frames: called for each but the last, on whichever thread reads. May be NULL. */
+	void (*part)(void *ctx, struct wire_reader *reply);
+	void *part_ctx;
+
+	/* call.c's and conn.c's. */
+	struct call *next;
+	atomic_uint state;
+	fpga_result result;
+	uint32_t error;
+	unsigned char *more, *reply_more;
+	unsigned char room[CALL_ROOM];
+};
+
+void call_begin(struct call *c, struct conn *conn, enum wire_op op, uint64_t object);
+/* Room for a body of up to len bytes; without memory the body turns bad, and call_run() says so. */
+void call_room(struct call *c, size_t len);
+fpga_result call_run(struct call *c);
+/* Frees what the call has; FPGA_EXCEPTION when r is FPGA_OK and the reply was malformed. */
+fpga_result call_end(struct call *c, fpga_result r);
+
+/*
+ * The two halves of call_run(), for who has several under way (bulk): start may be called again after it for
+ * another call before the first is finished. After a start that gave FPGA_OK, finish must follow.
+ */
+fpga_result call_start(struct call *c);
+fpga_result call_finish(struct call *c);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The remote client core: an adapter table whose functions are calls of a server on another machine. The tcp
+ * and vsock plugins are this core and a configuration.
+ *
+ * Nothing is connected before the first enumeration that asks, and no thread is started before the first
+ * open.
+ */
+#ifndef RPC_CLIENT_CLIENT_H
+#define RPC_CLIENT_CLIENT_H
+
+#include <opae/plugin.h>
+
+#include "transport/address.h"
+
+struct rpc_host_config {
+	struct address address;
+	char name[OPAEX_HOSTNAME_MAX]; /* the hostname property of its devices */
+	/*
+	 * Added to the far side's segments (modulo 65536), so that a program can tell hosts apart by address.
+	 */
+	uint16_t segment;
+};
+
+struct rpc_client_config {
+	const char *plugin; /* for log lines: "tcp" */
+	struct rpc_host_config *hosts;
+	unsigned int num_hosts;
+	int64_t spin_ns;	 /* of a wait before it sleeps */
+	int64_t timeout_ns;	 /* of a call */
+	int64_t connect_ns;	 /* of a first enumeration: how long a host may take to answer */
+	bool mmio_write_sync;	 /* each register write is a call */
+	bool buffers_explicit;	 /* content travels by opaex_push() and opaex_pull() alone */
+};
+
+struct rpc_client;
+
+/* Takes the hosts over, also on failure. 0, -ENOMEM. */
+int rpc_client_new(const struct opae_host *host, const struct rpc_client_config *config,
+		   struct rpc_client **ret);
+void rpc_client_free(struct rpc_client *c); /* NULL is fine */
+/* Fills the table; its instance is the client. */
+void rpc_client_fill(opae_api_adapter_table *table, struct rpc_client *c);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Events: the far side's arrive as frames, and become counts of a local eventfd. */
+#ifndef RPC_CLIENT_EVENTS_H
+#define RPC_CLIENT_EVENTS_H
+
+#include "rpc/client/internal.h"
+
+/* An EVENT frame; on whichever thread reads. One for an event that has gone meanwhile is no fault. */
+void client_event_came(struct conn *conn, uint64_t event, uint64_t count);
+/* The connection is lost: whoever waits for an event of it is woken. */
+void client_events_lost(struct conn *conn);
+
+#endif

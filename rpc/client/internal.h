@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inside of the remote client, for the files of this folder. */
+#ifndef RPC_CLIENT_INTERNAL_H
+#define RPC_CLIENT_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "rpc/client/client.h"
+#include "rpc/link.h"
+#include "wire/codec.h"
+
+struct conn;	      /* a connection to a host: conn.h */
+struct remote_host;   /* host.h */
+struct handle_buffers; /* buffers.h */
+
+#define REMOTE_REGIONS 8u /* MMIO regions of an accelerator, at most */
+
+struct remote_token {
+	struct rpc_client *client;
+	struct remote_host *host;
+	uint64_t id; /* the far side's object id */
+};
+
+struct remote_handle {
+	struct rpc_client *client;
+	struct conn *conn; /* counted; a lost one stays until close */
+	struct remote_host *host;
+	uint64_t id;	 /* the far side's */
+	uint64_t token;	 /* object id */
+	uint32_t num_regions;
+	struct opaex_mmio_info regions[REMOTE_REGIONS];
+	struct handle_buffers *buffers; /* made with the handle */
+};
+
+/* Sets the thread's detail and returns r: `return say(FPGA_BUSY, "...")`. */
+fpga_result say(fpga_result r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same with the host's name in front. */
+fpga_result say_host(const struct conn *conn, fpga_result r, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const struct opae_host *client_host(void);
+const struct rpc_client_config *client_config(const struct rpc_client *c);
+
+/* Sends what waits of posted writes, with what the caller puts behind. See conn.h. */
+
+/* The table's functions, by file. */
+fpga_result client_enumerate(void *instance, const fpga_properties *filters, uint32_t num_filters,
+			     fpga_token *tokens, uint32_t max_tokens, uint32_t *num_matches);
+
+#endif

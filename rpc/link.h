@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Frames over a transport, for either end. Any thread may send; one at a time reads, and who reads is
+ * the user's business. A link that failed stays so: each later call gives the same errno.
+ */
+#ifndef RPC_LINK_H
+#define RPC_LINK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "transport/transport.h"
+#include "wire/frame.h"
+
+struct rpc_frame {
+	struct wire_head head;
+	const unsigned char *body; /* what of it is in the link's buffer; until the next read */
+	size_t body_len;
+	void *placed; /* where the bytes at its end went instead (see sink), or NULL */
+	size_t placed_len;
+};
+
+struct rpc_link {
+	struct transport *t; /* the link's own */
+	pthread_mutex_t send_lock;
+	uint32_t peer_max; /* bytes of a frame that the peer takes */
+	atomic_int broken; /* 0, or why nothing goes any more: a negative errno */
+	/*
+	 * Where the bytes of a bulk frame (PUSH, DATA, a reply of PULL) shall go, so that they are received
+	 * in place; NULL: nowhere special. `fixed` is the body up to and with the length of the bytes, which
+	 * is *len. The place must stay until the frame is whole or the link broken. By the reading thread;
+	 * may be NULL.
+	 */
+	void *(*sink)(void *ctx, const struct wire_head *head, const unsigned char *fixed, size_t fixed_len,
+		      size_t len);
+	void *sink_ctx;
+
+	/* The reader's. */
+	unsigned char *in; /* WIRE_FRAME_MAX bytes, and what came from start to end */
+	size_t start, end;
+	struct wire_head head; /* judged, when have_head */
+	bool have_head;
+	size_t fixed; /* bytes of the body before those that are placed */
+	unsigned char *place;
+	size_t place_len, placed;
+};
+
+/* Takes the transport over, also on failure. 0, -ENOMEM. */
+int rpc_link_init(struct rpc_link *l, struct transport *t);
+void rpc_link_done(struct rpc_link *l);
+/* Ends it: waiting threads wake. The first reason stays. Any thread. */
+void rpc_link_break(struct rpc_link *l, int rc);
+
+/* Largest body part that is sent as one piece with the header. */
+#define RPC_SHORT 512u
+
+/* One frame: body, then data; head->size is filled in. 0 or a negative errno. */
+int rpc_link_send(struct rpc_link *l, struct wire_head *head, const void *body, size_t body_len,
+		  const void *data, size_t data_len, int64_t deadline);
+/* Frames that are ready as they are. */
+int rpc_link_send_iov(struct rpc_link *l, struct iovec *iov, int iovs, int64_t deadline);
+
+/* 1: a frame; 0: none is whole yet; a negative errno: -EPIPE the peer has gone, -EPROTO, -EMSGSIZE ... */
+int rpc_link_read(struct rpc_link *l, struct rpc_frame *f);
+/*
+ * Waits for a frame: spins for spin_ns, then sleeps. 0; -ETIMEDOUT (the link is not broken by it); as above.
+ */
+int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline);
+
+#endif

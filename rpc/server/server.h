@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A session: what is served to one peer over one transport. The server serves an adapter table: in the
+ * daemon's worker the one made of libopae-c's public functions, in tests and fuzzers any plugin's or model's.
+ */
+#ifndef RPC_SERVER_SERVER_H
+#define RPC_SERVER_SERVER_H
+
+#include <opae/plugin.h>
+
+#include "transport/transport.h"
+
+/* What is served. Its functions are called from several threads. */
+struct rpc_served {
+	const opae_api_adapter_table *table; /* filled: no member that the server calls is NULL */
+	fpga_result (*props_new)(fpga_properties *ret);
+	fpga_result (*props_write)(fpga_properties prop, const struct opae_props *values);
+	fpga_result (*props_read)(fpga_properties prop, struct opae_props *values);
+	fpga_result (*props_destroy)(fpga_properties *prop);
+	/* Why one of the properties (a bit of enum opae_prop_bit) is not set; "" when there is no reason. */
+	const char *(*props_why)(fpga_properties prop, uint32_t bit);
+	/* Why the thread's last call failed. */
+	const char *(*detail)(void);
+};
+
+/* Of a session, for `opae sessions`. */
+struct rpc_session_info {
+	uint32_t id, handles;
+	char principal[128], peer[128], program[128];
+	uint64_t seconds, frames, pinned; /* since hello; received; bytes of buffers */
+};
+
+struct rpc_session_options {
+	int64_t spin_ns;    /* of a wait before it sleeps */
+	int64_t hello_ns;   /* a peer that has not said HELLO by then is left */
+	uint32_t max_handles, max_objects, max_calls;
+	uint64_t max_pinned; /* bytes of buffers */
+	const char *host;      /* name of this machine, for HELLO */
+	const char *principal; /* who the peer is */
+	void *ctx;	       /* of what follows */
+	/*
+	 * What the peer may do with an object of these properties: bits of enum wire_right, WIRE_RIGHT_SEE
+	 * among them; 0: for this peer it does not exist. NULL: everything.
+	 */
+	uint32_t (*rights)(void *ctx, const struct opae_props *props);
+	/* Rights that are about no object (ADMIN); NULL: none. */
+	uint32_t (*rights_here)(void *ctx);
+	/* An accelerator was opened, closed or reconfigured here: others may want to know. May be NULL. */
+	void (*changed)(void *ctx, uint64_t object_id);
+	/* Calls back for each session; and ends one. NULL: not supported. */
+	fpga_result (*sessions)(void *ctx, void (*each)(void *arg, const struct rpc_session_info *info),
+				void *arg);
+	fpga_result (*kick)(void *ctx, uint32_t id);
+};
+
+struct rpc_session;
+
+/* Takes the transport over, also on failure; `served` and the options' pointers stay the caller's. */
+int rpc_session_new(struct transport *t, const struct rpc_served *served,
+		    const struct rpc_session_options *options, struct rpc_session **ret);
+/*
+ * Serves on the calling thread until the peer goes, breaks the protocol, or rpc_session_stop(). 0: the peer
+ * went; a negative errno, and rpc_session_why() tells why.
+ */
+int rpc_session_run(struct rpc_session *s);
+/* Serves what is there, and returns: 0, or as rpc_session_run(). For fuzzers and the loop-back. */
+int rpc_session_step(struct rpc_session *s);
+const char *rpc_session_why(const struct rpc_session *s);
+/* Makes rpc_session_run() return. Any thread. */
+void rpc_session_stop(struct rpc_session *s);
+/* Somewhere else an accelerator was opened, closed or reconfigured: look anew. Any thread. */
+void rpc_session_look(struct rpc_session *s);
+void rpc_session_info(struct rpc_session *s, struct rpc_session_info *ret);
+/*
+ * Ends it: long calls are waited for, then each device is quiesced before its buffers are zeroed and given
+ * back, and its handles closed.
+ */
+void rpc_session_free(struct rpc_session *s);
+
+#endif

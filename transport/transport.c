@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "transport/transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+
+#define LOOK_ALIVE_NS NS_PER_S /* between two looks at whether the other end still takes anything */
+
+static void skip(struct iovec **iov, int *iovs, size_t n)
+{
+	while (*iovs && n >= (*iov)->iov_len) {
+		n -= (*iov)->iov_len;
+		(*iov)++;
+		(*iovs)--;
+	}
+	if (*iovs) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
+}
+
+static int await_room(struct transport *t, int64_t deadline)
+{
+	struct pollfd p = { .fd = t->ops->fd(t), .events = POLLOUT };
+	int64_t look = clock_deadline(LOOK_ALIVE_NS);
+	int left = clock_left_ms(deadline < look ? deadline : look);
+
+	if (!clock_left_ms(deadline))
+		return -ETIMEDOUT;
+	sys_poll(&p, 1, left);
+	return t->ops->alive ? t->ops->alive(t) : 0;
+}
+
+int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t deadline)
+{
+	skip(&iov, &iovs, 0);
+	while (iovs) {
+		ssize_t n = t->ops->send(t, iov, iovs);
+		int rc = n == -EAGAIN ? await_room(t, deadline) : n < 0 ? (int)n : 0;
+
+		if (rc)
+			return rc;
+		if (n > 0)
+			skip(&iov, &iovs, (size_t)n);
+	}
+	return 0;
+}
+
+int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline)
+{
+	struct pollfd p = { .fd = t->ops->fd(t), .events = POLLIN };
+
+	for (;;) {
+		int64_t now = clock_now_ns();
+		bool spin = now < spin_until;
+
+		if (sys_poll(&p, 1, spin ? 0 : clock_left_ms(deadline)) > 0)
+			return 0;
+		if (now >= deadline)
+			return -ETIMEDOUT;
+		if (spin)
+			sched_yield();
+	}
+}
+
+void transport_free(struct transport *t)
+{
+	if (t)
+		t->ops->free(t);
+}

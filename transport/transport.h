@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bytes between two ends, without knowledge of what they say: a stream that keeps order and loses nothing,
+ * or has ended. Every function returns 0 or a count, or a negative errno; none blocks but those that
+ * have a deadline. Sending and receiving may happen on two threads at a time; two threads that send, or two
+ * that receive, keep each other out themselves.
+ */
+#ifndef TRANSPORT_TRANSPORT_H
+#define TRANSPORT_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct transport;
+
+struct transport_ops {
+	/* Bytes taken, at least 1; -EAGAIN: no room now; -EPIPE: the other end has gone. */
+	ssize_t (*send)(struct transport *t, const struct iovec *iov, int iovs);
+	/* Bytes received, at least 1; -EAGAIN: nothing there; -EPIPE: the other end has gone. */
+	ssize_t (*recv)(struct transport *t, const struct iovec *iov, int iovs);
+	/* What to poll for: POLLIN when recv may have something, POLLOUT when send may. */
+	int (*fd)(const struct transport *t);
+	/*
+	 * Has the other end's kernel been heard of lately? Where nothing else finds out that a peer has
+	 * vanished while data waits to be taken by it. 0, or -ETIMEDOUT.
+	 */
+	int (*alive)(struct transport *t);
+	/* Ends both directions, so that who waits in poll wakes; the memory stays. Any thread. */
+	void (*shutdown)(struct transport *t);
+	void (*free)(struct transport *t);
+};
+
+#define TRANSPORT_NAME_MAX 160
+
+struct transport {
+	const struct transport_ops *ops;
+	char name[TRANSPORT_NAME_MAX]; /* of the other end, for people: "a:8447", "vsock 3:8447" */
+};
+
+/* Everything, or a negative errno: -ETIMEDOUT, -EPIPE, ... The iov is used up. */
+int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t deadline);
+/*
+ * Until recv may have something: spins until spin_until (on the clock of base/clock.h), offering its core,
+ * then sleeps. A byte that is there is left there. 0; -ETIMEDOUT.
+ */
+int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline);
+void transport_free(struct transport *t); /* NULL is fine */
+
+#endif

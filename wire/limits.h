@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every maximum of the wire protocol. What a peer may make grow is bounded by one of these. */
+#ifndef WIRE_LIMITS_H
+#define WIRE_LIMITS_H
+
+#define WIRE_HEAD 32u			  /* bytes of a frame's header */
+#define WIRE_HEAD_MAX 256u		  /* of one that has a tail we do not know */
+#define WIRE_BULK (64u * 1024)		  /* data bytes of one frame, at most */
+#define WIRE_FRAME_MIN (16u * 1024)	  /* a peer that takes less is refused */
+#define WIRE_FRAME_MAX (128u * 1024)	  /* bytes of a frame, header included: what we take */
+#define WIRE_CALLS_MAX 256u		  /* requests of a session that wait for their reply */
+#define WIRE_STRING_MAX 4096u		  /* bytes of a string */
+#define WIRE_REASON_MAX 512u		  /* bytes of a reason that we send */
+#define WIRE_WRITES_MAX 2048u		  /* bytes of posted register writes in one frame */
+
+#endif
