@@ -75,7 +75,14 @@ int request_more(struct rpc_session *s, struct request *q);
 #include "wire/ops.def"
 #undef OP
 
-/* Defined in session.h's files; for all others by these: */
+/* Objects (sysobjects) of the session: objects.c. */
+struct session_object *objects_find(struct rpc_session *s, uint64_t id);
+void objects_drop_handle(struct rpc_session *s, struct session_handle *h); /* before it is closed */
+void objects_drop_all(struct rpc_session *s);
+/* A word of each module's own, kept by the session: a list of objects, ... */
+void **session_objects(struct rpc_session *s);
+
+/* Of the session: session.c. */
 const struct rpc_served *session_served(const struct rpc_session *s);
 const struct rpc_session_options *session_options(const struct rpc_session *s);
 struct rpc_link *session_link(struct rpc_session *s);
