@@ -5,8 +5,8 @@
 #include <string.h>
 
 const struct wire_op_info wire_ops[] = {
-#define OP(number, name, on, kind, right, request, reply) \
-	{ number, WIRE_ON_##on, WIRE_KIND_##kind, WIRE_RIGHT_##right, #name, request, reply },
+#define OP(number, name, on, kind, right, req, rep) \
+	{ number, WIRE_ON_##on, WIRE_KIND_##kind, WIRE_RIGHT_##right, #name, req, rep },
 #include "wire/ops.def"
 #undef OP
 };
@@ -14,7 +14,7 @@ const unsigned int wire_num_ops = sizeof(wire_ops) / sizeof(wire_ops[0]);
 
 /* By number, for the way of every frame; 0: none. */
 static const uint8_t places[] = {
-#define OP(number, name, on, kind, right, request, reply) [number] = __COUNTER__ + 1,
+#define OP(number, name, on, kind, right, req, rep) [number] = __COUNTER__ + 1,
 #include "wire/ops.def"
 #undef OP
 };

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum wire_op {
-#define OP(number, name, on, kind, right, request, reply) WIRE_##name = (number),
+#define OP(number, name, on, kind, right, req, rep) WIRE_##name = (number),
 #include "wire/ops.def"
 #undef OP
 };

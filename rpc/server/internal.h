@@ -70,7 +70,7 @@ int request_more(struct rpc_session *s, struct request *q);
 /*
  * One handler for each message that a client sends, named after its row. Declared for all; the files define.
  */
-#define OP(number, name, on, kind, right, request, reply) \
+#define OP(number, name, on, kind, right, req, rep) \
 	fpga_result serve_##name(struct rpc_session *s, struct request *q);
 #include "wire/ops.def"
 #undef OP
