@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames over a transport: cut anywhere, several at once, placed, too big, from two threads, and to nobody. */
+/* Frames over a transport: cut anywhere, several at once, placed, too big, of two threads, and to nobody. */
 #include "rpc/link.h"
 
 #include <errno.h>
