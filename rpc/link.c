@@ -7,14 +7,12 @@
 #include "rpc/link.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/sys.h"
 #include "wire/bytes.h"
 #include "wire/ops.h"
 
@@ -238,19 +236,6 @@ int rpc_link_read(struct rpc_link *l, struct rpc_frame *f)
 	}
 }
 
-static int sleep_for_frame(struct rpc_link *l, int64_t deadline, int wake_fd)
-{
-	struct pollfd p[2] = { { .fd = l->t->ops->fd(l->t), .events = POLLIN },
-			       { .fd = wake_fd, .events = POLLIN } };
-	int left = clock_left_ms(deadline);
-
-	if (wake_fd < 0)
-		return transport_wait(l->t, 0, deadline);
-	if (sys_poll(p, 2, left) > 0)
-		return p[1].revents ? -EINTR : 0;
-	return left ? 0 : -ETIMEDOUT;
-}
-
 int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline)
 {
 	return rpc_link_next_or_wake(l, f, spin_ns, deadline, -1);
@@ -274,7 +259,9 @@ int rpc_link_next_or_wake(struct rpc_link *l, struct rpc_frame *f, int64_t spin_
 			sched_yield(); /* the other end may be waiting for this very core */
 			continue;
 		}
-		rc = sleep_for_frame(l, deadline, wake_fd);
+		rc = transport_wait_or_wake(l->t, 0, deadline, wake_fd);
+		if (rc && rc != -ETIMEDOUT && rc != -EINTR)
+			rpc_link_break(l, rc);
 		if (rc)
 			return rc;
 	}
