@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Frames over a transport, for either end. Any thread may send; one at a time reads, and who reads is
- * the user's business. A link that failed stays so: each later call gives the same errno.
+ * the user's business. A link that failed stays so: each later call gives the same errno, but frames that had
+ * come whole before are still read.
  */
 #ifndef RPC_LINK_H
 #define RPC_LINK_H
