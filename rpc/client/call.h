@@ -58,8 +58,8 @@ struct call {
 	unsigned char *more;   /* what `room` is too small for */
 	unsigned char *answer; /* a reply that it is too small for */
 	/*
-	 * The frame, its header first; and the body of the reply, which may come before the send of the frame has
-	 * returned.
+	 * The frame, its header first; and the body of the reply, which may come before the send of the frame
+	 * has returned.
 	 */
 	unsigned char room[WIRE_HEAD + CALL_ROOM], back[CALL_BACK];
 };

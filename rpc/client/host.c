@@ -102,7 +102,7 @@ void host_greet_begin(struct call *c, struct conn *n)
 fpga_result host_greet_end(struct call *c, fpga_result r)
 {
 	struct conn *n = c->conn;
-	uint32_t version, frame, calls;
+	uint32_t version, frame = 0, calls = 0;
 
 	if (r == FPGA_OK) {
 		version = wire_get_u16(&c->reply);
