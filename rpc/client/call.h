@@ -24,6 +24,7 @@
 #include "wire/ops.h"
 
 #define CALL_ROOM 1024u
+#define CALL_BACK (WIRE_REASON_MAX + 2u)
 
 struct call {
 	struct conn *conn;
@@ -56,8 +57,11 @@ struct call {
 	uint32_t error;	       /* errno of the far side, with a failure */
 	unsigned char *more;   /* what `room` is too small for */
 	unsigned char *answer; /* a reply that it is too small for */
-	/* The frame: its header, and the body behind it. Then the reply's body. */
-	unsigned char room[WIRE_HEAD + CALL_ROOM];
+	/*
+	 * The frame, its header first; and the body of the reply, which may come before the send of the frame
+	 * has returned.
+	 */
+	unsigned char room[WIRE_HEAD + CALL_ROOM], back[CALL_BACK];
 };
 
 void call_begin(struct call *c, struct conn *conn, enum wire_op op, uint64_t object);

@@ -41,6 +41,8 @@ fpga_result say(fpga_result r, const char *fmt, ...) __attribute__((format(print
 /* The same with the host's name in front. */
 fpga_result say_host(const struct conn *conn, fpga_result r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* What this thread said last. */
+const char *said(void);
 void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const struct opae_host *client_host(void);
 const struct rpc_client_config *client_config(const struct rpc_client *c);
