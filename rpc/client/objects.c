@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "rpc/client/call.h"
+#include "rpc/client/conn.h"
 #include "rpc/client/table.h"
 #include "wire/utf8.h"
 
