@@ -7,24 +7,19 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "tests/unit/fake-served.h"
 
 struct fake_manage fake_manage;
 
-static _Thread_local char detail[200];
-
 __attribute__((format(printf, 2, 3))) static fpga_result say(fpga_result r, const char *fmt, ...)
 {
+	char text[200];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(detail, sizeof(detail), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return r;
-}
-
-const char *fake_manage_detail(void)
-{
-	return detail;
+	return fake_say(r, text);
 }
 
 void fake_manage_reset(void)
@@ -320,10 +315,17 @@ static fpga_result assign_port(fpga_handle fpga, uint32_t interface, uint32_t sl
 	return FPGA_OK;
 }
 
+static uint32_t card_of(fpga_token token)
+{
+	const struct fake_token *t = token;
+
+	return t->accelerator ? t->card + 1 : 0;
+}
+
 static fpga_result assign(fpga_handle fpga, fpga_token accelerator, uint32_t interface, int flags)
 {
 	(void)fpga;
-	fake_manage.assigned = accelerator;
+	fake_manage.assigned = card_of(accelerator);
 	fake_manage.interface = interface;
 	fake_manage.flags = flags;
 	return FPGA_OK;
@@ -332,7 +334,7 @@ static fpga_result assign(fpga_handle fpga, fpga_token accelerator, uint32_t int
 static fpga_result unassign(fpga_handle fpga, fpga_token accelerator)
 {
 	(void)fpga;
-	fake_manage.released = accelerator;
+	fake_manage.released = card_of(accelerator);
 	return FPGA_OK;
 }
 

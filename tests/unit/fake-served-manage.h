@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * More of the model that tests serve: error registers, objects, metrics, slots and clocks, the same for each of
+ * More of the model of fake-served.h: error registers, objects, metrics, slots and clocks, the same for each of
  * its tokens and handles. What a test sets stands in fake_manage, and so does what the model was told.
  */
 #ifndef TESTS_UNIT_FAKE_SERVED_MANAGE_H
@@ -41,17 +41,15 @@ struct fake_manage {
 
 	/* What the last call of this kind was given. */
 	uint32_t interface, port;
-	fpga_token assigned, released;
+	uint32_t assigned, released; /* the accelerator's card + 1; 0: none yet, or no accelerator's */
 	uint64_t clock_high, clock_low;
 };
 
 extern struct fake_manage fake_manage;
 
-/* As after the start, what was loaded freed. */
+/* As in the beginning; what was loaded is freed. */
 void fake_manage_reset(void);
-/* Puts these functions into the model's table. */
+/* Puts these functions into the model's table, behind fake_up(). */
 void fake_manage_fill(opae_api_adapter_table *t);
-/* Why the thread's last call of one of them failed. */
-const char *fake_manage_detail(void);
 
 #endif
