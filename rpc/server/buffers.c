@@ -312,12 +312,11 @@ static fpga_result check(struct request *q, const struct session_buffer *buf, ui
 void *buffers_place(struct session_buffers *b, bool one_way, uint64_t wsid, uint64_t offset, size_t len)
 {
 	const struct session_buffer *buf = find(b, wsid);
-	const struct session_handle *h = b->h;
 	SCOPED_LOCK(&b->lock);
 
 	b->placing = NULL;
-	if (!buf || !inside(buf, offset, len) || h->posted != FPGA_OK || h->busy || h->queue)
-		return NULL; /* it will be refused, or waits for its turn */
+	if (!buf || !inside(buf, offset, len))
+		return NULL;
 	if (!buf->t.twin)
 		return buf->t.memory + offset;
 	if (one_way)

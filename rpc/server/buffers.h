@@ -27,7 +27,6 @@ void buffers_started(struct session_buffers *b);
 void *buffers_place(struct session_buffers *b, bool one_way, uint64_t wsid, uint64_t offset, size_t len);
 uint64_t buffers_pinned(const struct rpc_session *s); /* bytes of the session's */
 
-/* Of session.c: what buffers_pinned() tells, kept by buffers.c. */
-atomic_uint_fast64_t *session_pinned(struct rpc_session *s);
+atomic_uint_fast64_t *session_pinned(struct rpc_session *s); /* the same: of session.c, kept by buffers.c */
 
 #endif

@@ -17,11 +17,13 @@
 #include "base/cleanup.h"
 #include "base/thread.h"
 #include "rpc/server/buffers-internal.h"
+#include "rpc/server/session.h"
 
 #define PART (256u * 1024)	   /* bytes of a look */
 #define AWAKE_NS (2 * NS_PER_MS)   /* without news, before it dozes */
 #define NAP_MIN (100 * NS_PER_US)
 #define NAP_MAX (50 * NS_PER_MS)
+#define SLICE (512u * 1024)	   /* bytes that are compared with the lock held */
 #define SEND_NS NS_PER_S	   /* a peer that takes nothing for so long is left */
 
 /* ---- looking; tell_lock held ---- */
@@ -36,8 +38,8 @@ static int send_found(struct session_buffers *b, struct news *n)
 }
 
 /* Gathers from [*from, end), but for what is being placed. True: up to the end. */
-static bool gather(struct session_buffers *b, const struct session_buffer *buf, struct news *n, size_t *from,
-		   size_t end)
+static bool gather_slice(struct session_buffers *b, const struct session_buffer *buf, struct news *n,
+			 size_t *from, size_t end)
 {
 	SCOPED_LOCK(&b->lock);
 
@@ -47,6 +49,15 @@ static bool gather(struct session_buffers *b, const struct session_buffer *buf, 
 		return false;
 	*from = b->placing_to < end ? b->placing_to : end;
 	return *from == end || news_gather(n, &buf->t, buf->wsid, from, end);
+}
+
+static bool gather(struct session_buffers *b, const struct session_buffer *buf, struct news *n, size_t *from,
+		   size_t end)
+{
+	while (*from < end)
+		if (!gather_slice(b, buf, n, from, end - *from < SLICE ? end : *from + SLICE))
+			return false;
+	return true;
 }
 
 static int look_at(struct session_buffers *b, const struct session_buffer *buf, struct news *n, size_t from,
@@ -223,8 +234,10 @@ void watch_wake(struct session_buffers *b)
 {
 	SCOPED_LOCK(&b->watch_lock);
 
-	if (!b->watch_runs) /* without memory for a thread, register reads still tell */
-		b->watch_runs = !b->watch_stop && !thread_start(&b->watch, NULL, watch_run, b);
+	if (!b->watch_runs && b->s->threads && !b->watch_stop) { /* without it register reads still tell */
+		b->watch_runs = !thread_start(&b->watch, NULL, watch_run, b);
+		atomic_store(&b->watch_sleeps, !b->watch_runs);
+	}
 	pthread_cond_signal(&b->watch_cond);
 }
 
