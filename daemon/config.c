@@ -69,9 +69,10 @@ static void read_tcp(struct problems *p, const char *where, const char *text, bo
 {
 	const char *why = "";
 
-	if (address_parse(text, &l->address, &why) || l->address.kind != ADDRESS_TCP) {
+	if (address_parse(text, &l->address, &why) || l->address.kind != ADDRESS_TCP ||
+	    !policy_address_ok(l->address.host)) {
 		problem(p, "%s: \"tcp\": \"%.80s\": %s; give an address and a port, as \"127.0.0.1:%u\"", where,
-			text, *why ? why : "it is no address of tcp", ADDRESS_PORT);
+			text, *why ? why : "it is no IPv4 or IPv6 address", ADDRESS_PORT);
 		return;
 	}
 	if (!clear)

@@ -50,7 +50,7 @@ static bool number(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text) && strtoul(text, NULL, 10) <= UINT32_MAX;
 }
 
-static bool literal(const char *text)
+bool policy_address_ok(const char *text)
 {
 	unsigned char at[16];
 
@@ -73,7 +73,7 @@ const char *policy_principal_problem(const char *text)
 	if (!strncmp(text, "vsock:", 6))
 		return number(text + 6) ? NULL : "behind vsock: is the number of a CID";
 	if (!strncmp(text, "tcp:", 4))
-		return literal(text + 4) ? NULL :
+		return policy_address_ok(text + 4) ? NULL :
 					   "behind tcp: is an IPv4 or IPv6 address, without port and brackets";
 	return "it is \"unix:UID\", \"vsock:CID\", \"tcp:ADDRESS\", a beginning of one with '*' behind, or "
 	       "\"*\"";

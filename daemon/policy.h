@@ -53,6 +53,8 @@ bool policy_see_parse(const char *text, struct policy_see *ret);
  * else what is wrong with it, to stand behind the text itself.
  */
 const char *policy_principal_problem(const char *text);
+/* Is it a literal IPv4 or IPv6 address, as behind "tcp:"? */
+bool policy_address_ok(const char *text);
 
 /* Bits of enum wire_right: WIRE_RIGHT_SEE and what is allowed, or 0 when the patterns do not show it. */
 uint32_t policy_rights(const struct policy_see *see, uint32_t num_see, uint32_t allow,

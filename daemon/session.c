@@ -410,7 +410,7 @@ static struct session *session_new(struct sessions *all, const struct peer *peer
 	s->id = new_id(all);
 	s->info.id = s->id;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
-	snprintf(s->info.peer, sizeof(s->info.peer), "%s", peer->text);
+	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
 	return s;
 }
 

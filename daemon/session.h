@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "daemon/config.h"
+#include "rpc/server/server.h"
 #include "transport/listen.h"
 
 struct session {
