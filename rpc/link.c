@@ -75,7 +75,7 @@ int rpc_link_send(struct rpc_link *l, struct wire_head *head, const void *body, 
 	struct iovec iov[3] = { { first, WIRE_HEAD } };
 	int iovs = 1;
 
-	if (body_len + data_len > l->peer_max - WIRE_HEAD)
+	if (data_len > l->peer_max - WIRE_HEAD || body_len > l->peer_max - WIRE_HEAD - data_len)
 		return -EMSGSIZE;
 	head->size = (uint32_t)(WIRE_HEAD + body_len + data_len);
 	wire_head_write(first, head);

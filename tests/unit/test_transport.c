@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Addresses, and bytes over tcp, unix, vsock and the loop-back. */
+/* Bytes over tcp, unix, vsock and the loop-back: they arrive, ends are told, and nothing stays open. */
 #include <errno.h>
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
@@ -24,89 +24,15 @@
 
 #define SOON clock_deadline(20 * NS_PER_S)
 
-/* ---- addresses ---- */
-
-static void addresses_are_read(void **state)
-{
-	static const struct {
-		const char *in, *out;
-		enum address_kind kind;
-		bool loopback;
-	} t[] = {
-		{ "a:1", "a:1", ADDRESS_TCP, false },
-		{ "a", "a:8447", ADDRESS_TCP, false },
-		{ "10.0.0.1:8447", "10.0.0.1:8447", ADDRESS_TCP, false },
-		{ "127.3.0.1", "127.3.0.1:8447", ADDRESS_TCP, true },
-		{ "[::1]:5", "[::1]:5", ADDRESS_TCP, true },
-		{ "[::1]", "[::1]:8447", ADDRESS_TCP, true },
-		{ "::1", "[::1]:8447", ADDRESS_TCP, true },
-		{ "::ffff:127.0.0.1", "[::ffff:127.0.0.1]:8447", ADDRESS_TCP, true },
-		{ "fe80::1%lo", "[fe80::1%lo]:8447", ADDRESS_TCP, false },
-		{ "[::]:0", "[::]:0", ADDRESS_TCP, false },
-		{ "unix:x", "unix:x", ADDRESS_UNIX, true },
-		{ "/run/x.sock", "unix:/run/x.sock", ADDRESS_UNIX, true },
-		{ "unix:/a:b", "unix:/a:b", ADDRESS_UNIX, true },
-		{ "vsock:3:77", "vsock:3:77", ADDRESS_VSOCK, false },
-		{ "vsock:1", "vsock:1:8447", ADDRESS_VSOCK, true },
-		{ "vsock:any:8447", "vsock:any:8447", ADDRESS_VSOCK, false },
-		{ "vsock:4294967294:4294967294", "vsock:4294967294:4294967294", ADDRESS_VSOCK, false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		char text[ADDRESS_TEXT_MAX];
-		const char *why = NULL;
-		struct address a, again;
-
-		assert_int_equal(address_parse(t[i].in, &a, &why), 0);
-		assert_int_equal(a.kind, t[i].kind);
-		assert_int_equal(address_is_loopback(&a), t[i].loopback);
-		address_text(&a, text, sizeof(text));
-		assert_string_equal(text, t[i].out);
-		assert_int_equal(address_parse(text, &again, &why), 0);
-		assert_memory_equal(&a, &again, sizeof(a));
-	}
-}
-
-static void what_is_no_address_is_told(void **state)
-{
-	static const char *const bad[] = {
-		"", ":8447", "a:", "a:x", "a:65536", "a:-1", "a:1 ", "a b:1", "[::1", "[::1]x", "[::1]8447", "[]:1",
-		"[a]:1", "1:2:3", "::1:8447:zz", "unix:", "vsock:", "vsock:x:1", "vsock:3:", "vsock:3:4294967295",
-		"vsock:4294967296:1", "vsock:99999999999999999999:1", "a:18446744073709551617",
-	};
-	char path[160], host[300];
-	const char *why;
-	struct address a;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		why = NULL;
-		if (address_parse(bad[i], &a, &why) != -EINVAL)
-			fail_msg("\"%s\" was taken", bad[i]);
-		assert_non_null(why);
-	}
-	memset(path, '/', 108);
-	path[108] = '\0';
-	assert_int_equal(address_parse(path, &a, &why), -EINVAL);
-	path[107] = '\0';
-	assert_int_equal(address_parse(path, &a, &why), 0);
-	memset(host, 'a', 256);
-	host[256] = '\0';
-	assert_int_equal(address_parse(host, &a, &why), -EINVAL);
-	host[255] = '\0';
-	assert_int_equal(address_parse(host, &a, &why), 0);
-}
-
 /* ---- sockets ---- */
 
-static char folder[] = "/tmp/opae-transport.XXXXXX";
+static char folder[32];
 static int fds_before;
 
 static int up(void **state)
 {
 	(void)state;
-	strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+	snprintf(folder, sizeof(folder), "/tmp/opae-transport.XXXXXX");
 	fds_before = seam_count_fds();
 	return mkdtemp(folder) ? 0 : -1;
 }
@@ -292,8 +218,7 @@ static void tcp_carries_over_ipv6(void **state)
 	assert_int_equal(sockaddr_make(&a, &at, &len), 0);
 	if (fd < 0 || sys_bind(fd, &at.any, len)) {
 		print_message("this machine has no IPv6 loopback: left out\n");
-		if (fd >= 0)
-			sys_close(fd);
+		sys_close(fd);
 		skip();
 	}
 	sys_close(fd);
@@ -399,9 +324,7 @@ static void unix_carries(void **state)
 	connected(&a, &here, &there, &peer);
 	assert_int_equal(peer.kind, ADDRESS_UNIX);
 	assert_int_equal(peer.uid, getuid());
-	assert_int_equal(peer.gid, getgid());
 	assert_int_equal(peer.pid, getpid());
-	assert_non_null(strstr(peer.text, "pid"));
 	carries_bytes(here, there);
 	carries_bytes(there, here);
 	ends(here, there);
@@ -492,10 +415,11 @@ static void shutdown_wakes(void **state)
 /* Every call of the kernel's that may fail, once each: an errno, and nothing is left open. */
 static void each_call_may_fail(void **state)
 {
-	struct address a = address("127.0.0.1:0"), local = unix_address();
+	struct address local = unix_address();
 
 	(void)state;
 	for (int n = 1; n < 40; n++) {
+		struct address a = address("127.0.0.1:0");
 		int one = -1, two = -1, fd = -1;
 		struct transport *t = NULL;
 		struct peer peer;
@@ -512,7 +436,6 @@ static void each_call_may_fail(void **state)
 			if (*p >= 0)
 				sys_close(*p);
 		assert_int_equal(seam_count_fds(), fds_before);
-		a = address("127.0.0.1:0");
 		unlink(local.path);
 	}
 }
@@ -540,6 +463,8 @@ static int told_getsockopt(int fd, int level, int name, void *value, socklen_t *
 
 static void a_silent_peer_is_found(void **state)
 {
+	const struct tcp_info silent = { .tcpi_unacked = 1, .tcpi_last_data_sent = 1,
+					 .tcpi_last_ack_recv = 3600000 };
 	struct address a = address("127.0.0.1:0");
 	struct sys_ops ops = sys_kernel;
 	struct transport *here, *there;
@@ -555,7 +480,7 @@ static void a_silent_peer_is_found(void **state)
 	waiting = 0;
 	assert_int_equal(here->ops->alive(here), 0); /* nothing under way, however long ago */
 	waiting = 100;
-	info = (struct tcp_info){ .tcpi_unacked = 1, .tcpi_last_data_sent = 1, .tcpi_last_ack_recv = 3600000 };
+	info = silent;
 	assert_int_equal(here->ops->alive(here), 1); /* an idle hour does not count */
 	info.tcpi_last_ack_recv = 0;
 	assert_int_equal(here->ops->alive(here), 1);
@@ -563,7 +488,7 @@ static void a_silent_peer_is_found(void **state)
 	info = (struct tcp_info){ .tcpi_last_data_sent = 3600000, .tcpi_last_ack_recv = 60000 };
 	assert_int_equal(here->ops->alive(here), 1);
 	/* Sent again and again without an answer: waits end by it, long before their deadlines. */
-	info = (struct tcp_info){ .tcpi_unacked = 1, .tcpi_last_data_sent = 1, .tcpi_last_ack_recv = 3600000 };
+	info = silent;
 	began = clock_now_ns();
 	rc = transport_wait(here, 0, clock_deadline(600 * NS_PER_S));
 	assert_int_equal(rc, -EHOSTDOWN);
@@ -651,8 +576,6 @@ static void the_loop_pumps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_are_read),
-		cmocka_unit_test(what_is_no_address_is_told),
 		RIGGED(tcp_carries),
 		RIGGED(tcp_carries_over_ipv6),
 		RIGGED(a_name_is_looked_up),

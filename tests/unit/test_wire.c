@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The codec, the frame's header, properties and UTF-8: what is put is what is got, and nothing else is taken. */
+/* The codec, the frame's header, properties, UTF-8: what is put is what is got, and nothing else is taken. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -399,14 +399,15 @@ static void every_flipped_bit_is_judged(void **state)
 		assert_int_equal(wire_head_read(at, WIRE_FRAME_MAX, &back), want);
 		refused += want != 0;
 		if (!want)
-			assert_int_equal(back.op | (uint32_t)back.head << 16, le32(at + 4) << 16 | le32(at + 4) >> 16);
+			assert_int_equal(back.head | (uint32_t)back.op << 16, le32(at + 4));
 	}
 	assert_true(refused > 100);
 }
 
 static void a_header_is_what_it_was(void **state)
 {
-	struct wire_head h = { .size = 99, .op = 84, .flags = WIRE_REPLY | WIRE_MORE | 1u << 20, .id = UINT32_MAX,
+	struct wire_head h = { .size = 99, .op = 84, .flags = WIRE_REPLY | WIRE_MORE | 1u << 20,
+			       .id = UINT32_MAX,
 			       .object = UINT64_MAX - 1, .budget = 7, .error = 71 };
 	unsigned char at[WIRE_HEAD];
 	struct wire_head back;
@@ -464,7 +465,8 @@ static const struct opae_props whole = {
 	.vendor_id = 0x8086, .device_id = 0xbcce, .subsystem_vendor_id = 5, .subsystem_device_id = 0x1771,
 	.guid = { 0xd8, 0x42, 0x4d }, .object_id = UINT64_C(0x1122334455667788), .num_errors = 6,
 	.interface = FPGA_IFC_UIO, .num_slots = 7, .bbs_version = { 8, 9, 10 }, .bbs_id = 11,
-	.state = FPGA_ACCELERATOR_UNASSIGNED, .num_mmio = 12, .num_interrupts = 13, .hostname = "b\xc3\xbc" "ro",
+	.state = FPGA_ACCELERATOR_UNASSIGNED, .num_mmio = 12, .num_interrupts = 13,
+	.hostname = "b\xc3\xbc" "ro",
 };
 
 static size_t put_props(unsigned char *out, size_t room, const struct opae_props *p)
