@@ -180,7 +180,7 @@ def test_usage(here):
 @pytest.mark.parametrize("path", RAW, ids=lambda p: p.stem)
 def test_raw_references_are_raw(path, tmp_path):
     text = path.read_text()
-    assert text.count("\n") <= 120
+    assert text.count("\n") <= 145
     assert not re.findall(r'#\s*include\s*"', text)
     assert all("opae" not in header for header in re.findall(r"#\s*include\s*<([^>]*)>", text))
     # Nothing of the project is needed to build it, either.
