@@ -156,12 +156,20 @@ bool program_line(struct program *p, char *line, size_t len, int64_t deadline)
 	return true;
 }
 
+bool program_go(struct program *p)
+{
+	return write(p->in, "go\n", 3) == 3 || bench_fail("%s ended without an answer", p->name);
+}
+
 bool program_ask(struct program *p, double *numbers, size_t n)
+{
+	return program_go(p) && program_answer(p, numbers, n);
+}
+
+bool program_answer(struct program *p, double *numbers, size_t n)
 {
 	char line[256], *at = line, *end;
 
-	if (write(p->in, "go\n", 3) != 3)
-		return bench_fail("%s ended without an answer", p->name);
 	if (!program_line(p, line, sizeof(line), clock_deadline(ANSWER_NS)))
 		return false;
 	for (size_t i = 0; i < n; i++) {

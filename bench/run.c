@@ -18,7 +18,7 @@
 
 /* ---- the private directory ---- */
 
-static const char config_text[] =
+const char run_local_config[] =
 	"{\"configurations\": {\"vfio\": {\"configuration\": {}, \"enabled\": true,"
 	" \"plugin\": \"libv-opae.so\"}}, \"plugins\": [\"vfio\"]}\n";
 
@@ -32,7 +32,7 @@ static bool write_config(struct run *r)
 	snprintf(path, sizeof(path), "%s/opae.cfg", r->root);
 	snprintf(r->config, sizeof(r->config), "LIBOPAE_CFGFILE=%s", path);
 	f = fopen(path, "we");
-	good = f && fputs(config_text, f) >= 0;
+	good = f && fputs(run_local_config, f) >= 0;
 	if (f && fclose(f))
 		good = false;
 	return good || bench_fail("%s: %s", path, strerror(errno));

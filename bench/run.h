@@ -49,6 +49,9 @@ struct limit {
 	double n;
 };
 
+/* The configuration of a library that has the cards itself: v-opae alone. */
+extern const char run_local_config[];
+
 /* What belongs together, and is measured unless `only` names nothing of it. */
 struct part {
 	const char *name; /* with it all its rows begin; NULL: measured always */

@@ -59,7 +59,9 @@ static const struct command commands[] = {
 		 "               [--power WATTS] [--platform NAME] --payload FILE OUT",
 	  "makes one of what the FPGA takes", cmd_gbs },
 	{ "gbs", "payload FILE OUT", "what the FPGA takes, without the metadata; OUT may be -", cmd_gbs },
-	{ "bench", "local [--json]", "how fast the local path is beside the bare machine",
+	{ "bench", "local [--json]", "how fast the local path is beside the bare machine", cmd_bench },
+	{ "bench", "remote [--transport unix|tcp|both] [--only ROW,...] [--json]",
+	  "how fast the path through opaed is beside bare sockets. ROW: a row's name, or how it begins",
 	  cmd_bench },
 };
 
