@@ -13,8 +13,8 @@ struct card_memory {
 };
 
 /*
- * Maps the memory of the card, which is that process, in which a register has the value `mark`. The register, good
- * until card_memory_free(); NULL: said on standard error.
+ * Maps the memory of the card, which is that process, in which a register has the value `mark`. The
+ * register, good until card_memory_free(); NULL: said on standard error.
  */
 const volatile uint64_t *card_memory_find(struct card_memory *m, pid_t card, uint64_t mark);
 void card_memory_free(struct card_memory *m);

@@ -36,8 +36,8 @@ static bool wants(const struct run *r, const struct names *n)
 }
 
 /*
- * Both sides with a server and its cards; ours on one CPU and they on the other, as the two halves of the raw one.
- * more: of the client's configuration.
+ * Both sides with a server and its cards; ours on one CPU and they on the other, as the two halves of
+ * the raw one. more: of the client's configuration.
  */
 static bool beside_raw(struct run *r, enum way way, const struct cards_kind *kind, const char *more,
 		       struct side *ours, struct side *raw)
@@ -303,7 +303,8 @@ static const struct part parts[] = {
 
 const char *bench_remote_names(void)
 {
-	return "mmio-read, mmio-write, last-write, event, push, pull, read-beside-push, enumerate, session, quiet";
+	return "mmio-read, mmio-write, last-write, event, push, pull, read-beside-push, enumerate, "
+	       "session, quiet";
 }
 
 /* Does each name begin with that of a part? */

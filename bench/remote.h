@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The benchmark of the remote path: what a job takes through the library, a socket and opaed, beside what the same
- * bytes take over the same kind of socket by themselves.
+ * The benchmark of the remote path: what a job takes through the library, a socket and opaed, beside
+ * what the same bytes take over the same kind of socket by themselves.
  */
 #ifndef BENCH_REMOTE_H
 #define BENCH_REMOTE_H

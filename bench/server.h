@@ -31,8 +31,8 @@ void server_address(const struct server *s, enum way way, char *text, size_t len
 unsigned int server_processes(const struct server *s, pid_t *pids, unsigned int max);
 
 /*
- * A client's configuration with one plugin: writes the file, and LIBOPAE_CFGFILE=... for a side. more: further
- * members of the plugin's configuration, or "". hosts: the members of its list.
+ * A client's configuration with one plugin: writes the file, and LIBOPAE_CFGFILE=... for a side. more:
+ * further members of the plugin's configuration, or "". hosts: the members of its list.
  */
 bool client_config(struct run *r, const char *hosts, const char *more, char *setting, size_t len);
 /* The one that leads to the server. */

@@ -10,7 +10,10 @@
 #include "bench/stats.h"
 #include "bench/subject.h"
 
-/* ---- hosts LIVE COUNT: milliseconds of a process's first enumeration, and of COUNT others the median ---- */
+/*
+ * ---- hosts LIVE COUNT: milliseconds of a process's first enumeration, and of COUNT others the median
+ * ----
+ */
 
 static fpga_properties filter;
 static uint32_t live;
@@ -66,8 +69,8 @@ const struct subject subject_hosts = { .name = "hosts",
 				       .num_answers = 2 };
 
 /*
- * ---- quiet MS: percent of a core that this process uses, in so many milliseconds, while it has an accelerator, a
- * buffer and an event, and does nothing; from 100 ms after it last did something. ----
+ * ---- quiet MS: percent of a core that this process uses, in so many milliseconds, while it has an
+ * accelerator, a buffer and an event, and does nothing; from 100 ms after it last did something. ----
  */
 
 #define BUFFER_BYTES (1024 * 1024)

@@ -92,8 +92,9 @@ const struct subject subject_move = { .name = "move",
 				      .num_answers = 1 };
 
 /*
- * ---- beside COUNT BYTES TIMES: microseconds of a register read on one handle, the 99th percentile of COUNT: while
- * BYTES are pushed TIMES times by another thread on another handle, and while nothing else goes on ----
+ * ---- beside COUNT BYTES TIMES: microseconds of a register read on one handle, the 99th percentile of
+ * COUNT: while BYTES are pushed TIMES times by another thread on another handle, and while nothing
+ * else goes on ----
  */
 
 static unsigned int times;

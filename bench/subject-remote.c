@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Register accesses and events of a remote accelerator. The boards are "bench", whose scratch registers are on a
- * page that the card maps, and "script", which can be told to raise an interrupt.
+ * Register accesses and events of a remote accelerator. The boards are "bench", whose scratch
+ * registers are on a page that the card maps, and "script", which can be told to raise an interrupt.
  */
 #include <opae/event.h>
 #include <poll.h>
@@ -130,9 +130,9 @@ const struct subject subject_post = { .name = "post",
 				      .num_answers = 1 };
 
 /*
- * ---- last COUNT PAUSE PID: microseconds from the last of eight writes, behind which nothing follows, until it is
- * in the memory of the card, which is that process; the median and the 99th percentile. Before them PAUSE
- * microseconds of silence, or when that is 0 a register read ----
+ * ---- last COUNT PAUSE PID: microseconds from the last of eight writes, behind which nothing follows,
+ * until it is in the memory of the card, which is that process; the median and the 99th percentile.
+ * Before them PAUSE microseconds of silence, or when that is 0 a register read ----
  */
 
 #define WRITES 8
@@ -155,12 +155,16 @@ static bool last_begin(char *args[])
 	return scratch;
 }
 
-/* It offers its core between two looks, as a program that has nothing else to do: our I/O thread may need it. */
+/*
+ * It offers its core between two looks, as a program that has nothing else to do: our I/O thread may
+ * need it.
+ */
 static bool await_arrival(uint64_t value, double from)
 {
 	while (scratch[WRITES - 1] != value) {
 		if (subject_now_ns() - from > ARRIVE_NS)
-			return bench_fail("a write did not come to the device within %.0f s", ARRIVE_NS / 1e9);
+			return bench_fail("a write did not come to the device within %.0f s",
+					  ARRIVE_NS / 1e9);
 		sched_yield();
 	}
 	return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * opae bench local and remote: the benchmarks of bench/, as a table or as JSON. `opae bench subject`, `hosts` and
- * `crowd` are how it starts itself for what is measured and what that meets; they are nobody else's commands.
+ * opae bench local and remote: the benchmarks of bench/, as a table or as JSON. `opae bench subject`,
+ * `hosts` and `crowd` are how it starts itself for what is measured and what that meets; they are
+ * nobody else's commands.
  */
 #include <stdio.h>
 #include <string.h>

@@ -98,7 +98,8 @@ static void serve(int fd)
 
 int main(int argc, char *argv[])
 {
-	long count = argc == 4 ? strtol(argv[2], NULL, 10) : 0, cpu = count > 0 ? strtol(argv[3], NULL, 10) : 0;
+	long count = argc == 4 ? strtol(argv[2], NULL, 10) : 0;
+	long cpu = argc == 4 ? strtol(argv[3], NULL, 10) : -1;
 	struct record out[PER_SEND];
 	cpu_set_t set;
 	char line[8];

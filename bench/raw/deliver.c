@@ -103,7 +103,8 @@ static double deliver(int fd, size_t bytes, long pause, const atomic_ullong *see
 int main(int argc, char *argv[])
 {
 	size_t bytes = argc == 6 ? strtoul(argv[2], NULL, 10) : 0;
-	long pause = argc == 6 ? strtol(argv[3], NULL, 10) : 0, count = argc == 6 ? strtol(argv[4], NULL, 10) : 0;
+	long pause = argc == 6 ? strtol(argv[3], NULL, 10) : 0;
+	long count = argc == 6 ? strtol(argv[4], NULL, 10) : 0;
 	long cpu = argc == 6 ? strtol(argv[5], NULL, 10) : -1;
 	double *us = count > 0 ? calloc((size_t)count, sizeof(*us)) : NULL;
 	atomic_ullong *seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -107,7 +107,8 @@ static void measure(double *us, long count)
 
 int main(int argc, char *argv[])
 {
-	long count = argc == 4 ? strtol(argv[2], NULL, 10) : 0, cpu = argc == 4 ? strtol(argv[3], NULL, 10) : -1;
+	long count = argc == 4 ? strtol(argv[2], NULL, 10) : 0;
+	long cpu = argc == 4 ? strtol(argv[3], NULL, 10) : -1;
 	double *us = count > 0 ? calloc((size_t)count, sizeof(*us)) : NULL;
 	pthread_t thread;
 	cpu_set_t set;
