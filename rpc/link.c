@@ -75,7 +75,7 @@ int rpc_link_send(struct rpc_link *l, struct wire_head *head, const void *body, 
 	struct iovec iov[3] = { { first, WIRE_HEAD } };
 	int iovs = 1;
 
-	if (body_len + data_len > l->peer_max - WIRE_HEAD)
+	if (data_len > l->peer_max - WIRE_HEAD || body_len > l->peer_max - WIRE_HEAD - data_len)
 		return -EMSGSIZE;
 	head->size = (uint32_t)(WIRE_HEAD + body_len + data_len);
 	wire_head_write(first, head);
@@ -238,6 +238,12 @@ int rpc_link_read(struct rpc_link *l, struct rpc_frame *f)
 
 int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline)
 {
+	return rpc_link_next_or_wake(l, f, spin_ns, deadline, -1);
+}
+
+int rpc_link_next_or_wake(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline,
+			  int wake_fd)
+{
 	bool spinning = spin_ns > 0;
 	int64_t spin_end = spinning ? clock_deadline(spin_ns) : 0;
 
@@ -253,8 +259,8 @@ int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int6
 			sched_yield(); /* the other end may be waiting for this very core */
 			continue;
 		}
-		rc = transport_wait(l->t, 0, deadline);
-		if (rc && rc != -ETIMEDOUT)
+		rc = transport_wait_or_wake(l->t, 0, deadline, wake_fd);
+		if (rc && rc != -ETIMEDOUT && rc != -EINTR)
 			rpc_link_break(l, rc);
 		if (rc)
 			return rc;

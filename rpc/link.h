@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Frames over a transport, for either end. Any thread may send; one at a time reads, and who reads is
- * the user's business. A link that failed stays so: each later call gives the same errno.
+ * the user's business. A link that failed stays so: each later call gives the same errno, but frames that had
+ * come whole before are still read.
  */
 #ifndef RPC_LINK_H
 #define RPC_LINK_H
@@ -66,5 +67,8 @@ int rpc_link_read(struct rpc_link *l, struct rpc_frame *f);
  * Waits for a frame: spins for spin_ns, then sleeps. 0; -ETIMEDOUT (the link is not broken by it); as above.
  */
 int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline);
+/* The same; and -EINTR when wake_fd has something to read and there is no frame; not seen while it spins. */
+int rpc_link_next_or_wake(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline,
+			  int wake_fd);
 
 #endif

@@ -71,7 +71,7 @@ static int try_address(struct connector *c, const union sockaddr_any *at, sockle
 		c->fd = sys_socket(at->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (c->fd < 0)
 		return c->fd;
-	rc = socket_prepare(c->fd, c->to.kind); /* before the connection: some options are told in its first packet */
+	rc = socket_prepare(c->fd, c->to.kind);
 	if (!rc)
 		rc = sys_connect(c->fd, &at->any, len);
 	if (!rc)

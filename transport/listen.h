@@ -27,7 +27,7 @@ struct peer {
 /* A connection, close-on-exec, prepared, not yet a transport. -EAGAIN: none waits. */
 int listen_accept(int fd, int *ret, struct peer *peer);
 /*
- * Options of an accepted or connected socket: no delay, keepalive (a peer that vanishes is found within 10 s),
+ * Options of a socket, connected or not yet: no delay, keepalive (a peer that vanishes is found within 10 s),
  * congestion control of our choice. Twice does no harm.
  */
 int socket_prepare(int fd, enum address_kind kind);

@@ -15,8 +15,9 @@
  */
 int loop_pair(size_t room, struct transport **a, struct transport **b);
 /*
- * What `t`, an end of loop_pair(), does before it says that there is nothing: e.g. dispatch on the other side.
- * NULL: nothing. Called on the thread that sends or receives, without a lock, and not while it runs already.
+ * What `t`, an end of loop_pair(), does before it says that there is nothing: e.g. dispatch on the other
+ * side. NULL: nothing. Called on the thread that sends or receives, without a lock, and not while it runs
+ * already.
  */
 void loop_set_pump(struct transport *t, void (*pump)(void *ctx), void *ctx);
 

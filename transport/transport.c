@@ -73,7 +73,13 @@ static int nap(struct transport *t, int64_t deadline)
 
 int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline)
 {
-	struct pollfd p = { .fd = t->ops->fd(t), .events = POLLIN };
+	return transport_wait_or_wake(t, spin_until, deadline, -1);
+}
+
+int transport_wait_or_wake(struct transport *t, int64_t spin_until, int64_t deadline, int wake_fd)
+{
+	struct pollfd p[2] = { { .fd = t->ops->fd(t), .events = POLLIN },
+			       { .fd = wake_fd, .events = POLLIN } };
 
 	for (;;) {
 		int64_t now = clock_now_ns();
@@ -82,8 +88,8 @@ int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline)
 
 		if (ms < 0)
 			return ms;
-		if (sys_poll(&p, 1, ms) > 0)
-			return 0;
+		if (sys_poll(p, 2, ms) > 0)
+			return p[0].revents ? 0 : -EINTR;
 		if (now >= deadline)
 			return -ETIMEDOUT;
 		if (spin)

@@ -52,6 +52,8 @@ int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t
  * then sleeps. A byte that is there is left there. 0; -ETIMEDOUT: the deadline; -EHOSTDOWN.
  */
 int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline);
+/* The same; and -EINTR when there is something to read at wake_fd (-1: none) and nothing to receive. */
+int transport_wait_or_wake(struct transport *t, int64_t spin_until, int64_t deadline, int wake_fd);
 void transport_free(struct transport *t); /* NULL is fine */
 
 #endif

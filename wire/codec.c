@@ -100,7 +100,7 @@ void wire_put_text(struct wire_writer *w, const char *s)
 	if (!at)
 		return;
 	bytes_put16(at, (uint16_t)len);
-	memcpy(at + 2, s, len);
+	utf8_clean((char *)at + 2, s, len);
 }
 
 void wire_put_bytes_len(struct wire_writer *w, size_t len)

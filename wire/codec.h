@@ -41,7 +41,7 @@ void wire_put_u16(struct wire_writer *w, uint16_t v);
 void wire_put_u32(struct wire_writer *w, uint32_t v);
 void wire_put_u64(struct wire_writer *w, uint64_t v);
 void wire_put_guid(struct wire_writer *w, const uint8_t guid[16]);
-/* cut at WIRE_STRING_MAX, and at no half character */
+/* Cut at WIRE_STRING_MAX, and at no half character; bytes that are no UTF-8 become question marks. */
 void wire_put_text(struct wire_writer *w, const char *s);
 void wire_put_bytes(struct wire_writer *w, const void *data, size_t len);
 /* The length alone: the bytes themselves follow the body on their own way. */

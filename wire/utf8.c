@@ -50,3 +50,17 @@ size_t utf8_fit(const char *s, size_t max)
 		len--;
 	return len;
 }
+
+void utf8_clean(char *out, const char *s, size_t len)
+{
+	const unsigned char *at = (const unsigned char *)s;
+
+	while (len) {
+		size_t n = character(at, len), step = n ? n : 1;
+
+		memcpy(out, n ? (const char *)at : "?", step);
+		out += step;
+		at += step;
+		len -= step;
+	}
+}

@@ -19,17 +19,26 @@ struct session_token {
 	fpga_token token;    /* the table's */
 	struct opae_props props;
 	uint32_t rights; /* bits of enum wire_right */
+	bool seen;	 /* by the enumeration that goes on */
+	struct session_token *next_retired;
 };
+
+struct deferred;
+struct work;
 
 struct session_handle {
 	uint64_t id; /* on the wire */
 	fpga_handle handle;
-	uint64_t token; /* object id */
+	uint64_t token, parent; /* object ids */
 	uint32_t rights;
+	bool shared;
 	/* The first posted frame that failed: told by the next call, which is not carried out. */
-	pthread_mutex_t posted_lock;
 	fpga_result posted;
 	char posted_why[WIRE_REASON_MAX];
+	/* What holds up later requests, which wait in the queue in their order. */
+	struct work *busy; /* a LONG call that is under way */
+	uint32_t polls;	   /* under way; hold up a CLOSE alone */
+	struct deferred *queue;
 	struct session_buffers *buffers; /* made with the handle */
 	/* A reconfiguration that is coming in. */
 	uint8_t *bitstream;
@@ -77,6 +86,8 @@ int request_more(struct rpc_session *s, struct request *q);
 
 /* Objects (sysobjects) of the session: objects.c. */
 struct session_object *objects_find(struct rpc_session *s, uint64_t id);
+/* What the peer may do with it: the rights of the token or handle that it came from. */
+uint32_t objects_rights(const struct session_object *o);
 void objects_drop_handle(struct rpc_session *s, struct session_handle *h); /* before it is closed */
 void objects_drop_all(struct rpc_session *s);
 /* A word of each module's own, kept by the session: a list of objects, ... */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The thread that enumerates, from the client's first ENUMERATE on: it serves these, and looks for changes
+ * when something is known to have happened and every LOOK_NS, and tells the client of them. So dispatch
+ * waits for neither. However often something changed between two looks, the client hears of it once.
+ */
+#include "rpc/server/session.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/thread.h"
+#include "wire/props.h"
+
+#define LOOK_NS (5 * NS_PER_S)
+#define CHANGE_MAX 1024u
+
+void changes_tell(struct rpc_session *s, const struct listing *l, unsigned int kinds)
+{
+	unsigned char body[CHANGE_MAX];
+	struct wire_writer w;
+
+	for (uint32_t i = 0; i < l->num; i++) {
+		const struct listed *o = &l->at[i];
+
+		if (!(kinds & 1u << o->what))
+			continue;
+		wire_writer_init(&w, body, sizeof(body), wire_op_info(WIRE_CHANGED)->reply);
+		wire_put_u32(&w, (uint32_t)o->what);
+		wire_put_u64(&w, o->parent);
+		wire_put_props(&w, &o->props);
+		if (session_push(s, WIRE_CHANGED, o->id, body, w.len, NULL, 0))
+			return; /* the link is broken */
+	}
+}
+
+static void look(struct rpc_session *s)
+{
+	struct listing l;
+
+	if (tokens_look(s, NULL, 0, &l) != FPGA_OK)
+		return;
+	changes_tell(s, &l, CHANGES_ALL);
+	free(l.at);
+}
+
+/* ---- the thread ---- */
+
+static void serve_listed(struct rpc_session *s, struct work *w)
+{
+	unsigned char out[WIRE_FRAME_MIN];
+	struct request q;
+	fpga_result r;
+
+	request_init(s, &q, &w->d->head, w->d->body, w->d->len, out, sizeof(out));
+	r = request_carry_out(s, &q);
+	session_finished(s, w);
+	request_reply(s, &q, r);
+}
+
+/* The next to serve; NULL and *stop false: a look is due. */
+static struct work *next_work(struct session_lister *l, int64_t due, bool *stop)
+{
+	struct work *w;
+	SCOPED_LOCK(&l->lock);
+
+	while (!l->stop && !l->queue && !l->look && clock_now_ns() < due)
+		session_cond_wait(&l->cond, &l->lock, due);
+	*stop = l->stop;
+	w = l->stop ? NULL : l->queue;
+	if (w)
+		l->queue = w->next;
+	else
+		l->look = false;
+	return w;
+}
+
+static void *run(void *arg)
+{
+	struct rpc_session *s = arg;
+	int64_t due = clock_deadline(LOOK_NS);
+	bool stop = false;
+
+	while (!stop) {
+		struct work *w = next_work(&s->lister, due, &stop);
+
+		if (stop)
+			break;
+		if (w) {
+			serve_listed(s, w);
+			continue;
+		}
+		look(s);
+		due = clock_deadline(LOOK_NS);
+	}
+	return NULL;
+}
+
+void lister_init(struct rpc_session *s)
+{
+	pthread_mutex_init(&s->lister.lock, NULL);
+	session_cond_init(&s->lister.cond);
+}
+
+/* Under the lock. */
+static fpga_result enqueue(struct rpc_session *s, struct work *w)
+{
+	struct session_lister *l = &s->lister;
+	struct work **end = &l->queue;
+
+	if (!l->started && thread_start(&l->thread, NULL, run, s))
+		return FPGA_NO_MEMORY;
+	l->started = true;
+	while (*end)
+		end = &(*end)->next;
+	*end = w;
+	pthread_cond_signal(&l->cond);
+	return FPGA_OK;
+}
+
+fpga_result lister_enqueue(struct rpc_session *s, struct request *q)
+{
+	struct work *w = work_new(s, q);
+	fpga_result r;
+
+	if (!w)
+		return request_fail(q, FPGA_NO_MEMORY, "no memory for a call");
+	pthread_mutex_lock(&s->lister.lock);
+	r = enqueue(s, w);
+	pthread_mutex_unlock(&s->lister.lock);
+	if (r != FPGA_OK) {
+		work_free(w);
+		return request_fail(q, r, "no thread to enumerate on");
+	}
+	s->under_way++;
+	return FPGA_OK;
+}
+
+void lister_look(struct rpc_session *s)
+{
+	SCOPED_LOCK(&s->lister.lock);
+
+	s->lister.look = true;
+	pthread_cond_signal(&s->lister.cond);
+}
+
+void lister_turn(struct rpc_session *s)
+{
+	bool due;
+
+	pthread_mutex_lock(&s->lister.lock);
+	due = s->lister.look;
+	s->lister.look = false;
+	pthread_mutex_unlock(&s->lister.lock);
+	if (due && s->listed)
+		look(s);
+}
+
+void lister_done(struct rpc_session *s)
+{
+	struct session_lister *l = &s->lister;
+
+	pthread_mutex_lock(&l->lock);
+	l->stop = true;
+	pthread_cond_signal(&l->cond);
+	pthread_mutex_unlock(&l->lock);
+	if (l->started)
+		pthread_join(l->thread, NULL);
+	while (l->queue) {
+		struct work *w = l->queue;
+
+		l->queue = w->next;
+		work_free(w);
+	}
+	pthread_cond_destroy(&l->cond);
+	pthread_mutex_destroy(&l->lock);
+}

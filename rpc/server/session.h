@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A session's own state and the way of a request through it; what the handlers of other parts need stands in
+ * internal.h.
+ *
+ * Threads. The *dispatch thread* is the one in rpc_session_run() or rpc_session_step(): it reads the link,
+ * judges each request, and carries out what is short. It alone touches handles and their queues. Beside it
+ * run, each from its first use on: a thread for each LONG call, one that polls registers (polls.c), and one
+ * that enumerates (changes.c). They send their replies themselves, and hand their piece of work back to
+ * the dispatch thread, which they wake. Under rpc_session_step() there are no such threads: all is done on
+ * the caller's.
+ */
+#ifndef RPC_SERVER_SESSION_H
+#define RPC_SERVER_SESSION_H
+
+#include "rpc/server/internal.h"
+
+#define REPLY_NS (5 * NS_PER_S) /* a peer that does not take a reply in this time is left */
+#define TOKENS_MAX 1024u	/* objects of one enumeration */
+#define REGIONS_MAX 8u		/* MMIO regions of an accelerator */
+
+/* A request that outlives its frame. */
+struct deferred {
+	struct deferred *next;
+	struct wire_head head;
+	size_t len;
+	unsigned char body[];
+};
+
+/* What is done off the dispatch thread. Handed back to it by session_finished(). */
+struct work {
+	struct work *next;
+	struct rpc_session *s;
+	struct deferred *d;
+	struct session_handle *h; /* NULL: of no handle */
+	bool is_long;		  /* has a thread of its own, and holds up its handle */
+	pthread_t thread;
+};
+
+/* What an enumeration found of one object, against what was known. */
+enum listed_what { LISTED_SAME = 0, LISTED_CHANGED = 1, LISTED_GONE = 2, LISTED_NEW = 3 };
+
+struct listed {
+	enum listed_what what;
+	uint64_t id, parent;
+	struct opae_props props;
+};
+
+struct listing {
+	struct listed *at; /* in the table's order, then those that are gone; the caller frees */
+	uint32_t num;
+};
+
+struct session_tokens {
+	pthread_mutex_t look_lock; /* one enumeration at a time; taken before `lock` */
+	pthread_mutex_t lock;	   /* guards the list */
+	struct session_token **list;
+	uint32_t num;
+	struct session_token *retired; /* replaced; some request may still use them */
+};
+
+/* The thread that enumerates. */
+struct session_lister {
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t cond;
+	pthread_t thread;
+	bool started, stop, look;
+	struct work *queue;
+};
+
+struct poll_job;
+
+/* The registers that are polled, by one thread. */
+struct session_polls {
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t cond;
+	pthread_t thread;
+	bool started, stop;
+	struct poll_job *list;
+	struct poll_job *current; /* being looked at, and not in the list */
+};
+
+struct rpc_session {
+	struct rpc_link link;
+	const struct rpc_served *served;
+	const opae_api_adapter_table *table; /* served's */
+	struct rpc_session_options options;  /* limits that were 0 have their defaults */
+
+	/* The dispatch thread's. */
+	bool threads; /* may have some: under rpc_session_run() */
+	bool greeted; /* HELLO was answered */
+	bool listed;  /* the client has enumerated: it is told of changes */
+	uint32_t max_calls, under_way;
+	uint32_t num_handles, next_generation;
+	struct session_handle **handles; /* options.max_handles places */
+	unsigned char *out;		 /* replies of the dispatch thread: WIRE_FRAME_MAX bytes */
+
+	struct session_tokens tokens;
+	struct session_lister lister;
+	struct session_polls polls;
+	struct session_events *events;
+	void *objects;
+
+	atomic_bool stopped, chores; /* chores: there is something for the dispatch thread to do */
+	pthread_mutex_t finished_lock;
+	struct work *finished; /* guarded by finished_lock */
+	int wake;	       /* eventfd: chores */
+
+	/* For rpc_session_info(). */
+	atomic_uint_fast64_t frames;
+	atomic_uint_fast32_t open_handles;
+	pthread_mutex_t info_lock; /* guards what follows */
+	int64_t since;		   /* HELLO; 0: not yet */
+	char program[128];
+	char why[200];
+};
+
+/* ---- session.c ---- */
+
+/* The session breaks off for this reason: returns rc. The first reason stays. */
+int session_break(struct rpc_session *s, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Hands a piece of work back to the dispatch thread, which frees it: nobody else touches it then. */
+void session_finished(struct rpc_session *s, struct work *w);
+/* The dispatch thread shall look for something to do. Any thread. */
+void session_wake(struct rpc_session *s);
+/* What other threads have left for this one. */
+void session_chores(struct rpc_session *s);
+/* Something about the object was changed by this session. Dispatch thread. */
+void session_changed(struct rpc_session *s, uint64_t object_id);
+/* A condition that waits on the clock of base/clock.h, and its wait: returns at the deadline, too. */
+void session_cond_init(pthread_cond_t *cond);
+void session_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline);
+
+/* ---- dispatch.c ---- */
+
+/* A frame that came: 0, or a negative errno when the session is over. */
+int session_dispatch(struct rpc_session *s, const struct rpc_frame *f);
+/* A request that is lawful. 0; a negative errno: its reply could not be sent. */
+int session_request(struct rpc_session *s, const struct rpc_frame *f);
+/* Makes `q` of a request and room for its reply. */
+void request_init(struct rpc_session *s, struct request *q, const struct wire_head *head, const void *body,
+		  size_t len, void *room, size_t room_len);
+fpga_result request_carry_out(struct rpc_session *s, struct request *q);
+/* The reply; of r != FPGA_OK the reason is its body. Any thread. */
+int request_reply(struct rpc_session *s, struct request *q, fpga_result r);
+/* The body was too short, or held what cannot be. */
+fpga_result request_bad(struct request *q);
+struct deferred *request_defer(const struct request *q);
+
+/* ---- hello.c ---- */
+
+/* The first frame of a session. */
+int session_hello(struct rpc_session *s, const struct rpc_frame *f);
+
+/* ---- tokens.c ---- */
+
+void tokens_init(struct rpc_session *s);
+void tokens_done(struct rpc_session *s);
+/*
+ * Enumerates and takes over what is found. Without filters what was not found is gone. The caller frees
+ * ret->at.
+ */
+fpga_result tokens_look(struct rpc_session *s, const fpga_properties *filters, uint32_t num_filters,
+			struct listing *ret);
+/* Frees what was replaced. Dispatch thread, when no request is under way that could use it. */
+void tokens_sweep(struct rpc_session *s);
+/* Values of a properties object, which it destroys. */
+fpga_result props_take(struct rpc_session *s, fpga_properties prop, struct opae_props *ret);
+/* The body of PROPERTIES and HANDLE_PROPERTIES; destroys `prop`. */
+fpga_result props_reply(struct rpc_session *s, struct request *q, uint64_t parent, fpga_properties prop);
+
+/* ---- changes.c ---- */
+
+void lister_init(struct rpc_session *s);
+void lister_done(struct rpc_session *s); /* waits for its thread */
+/* Lets its thread serve an ENUMERATE. */
+fpga_result lister_enqueue(struct rpc_session *s, struct request *q);
+/* Something may have changed: look anew, when the client has listed something. Any thread. */
+void lister_look(struct rpc_session *s);
+void lister_turn(struct rpc_session *s); /* for sessions without threads */
+/* Tells the client of what is in the listing and of one of these kinds, bits 1 << enum listed_what. */
+void changes_tell(struct rpc_session *s, const struct listing *l, unsigned int kinds);
+#define CHANGES_ALL (1u << LISTED_CHANGED | 1u << LISTED_GONE | 1u << LISTED_NEW)
+
+/* ---- handles.c ---- */
+
+/* Quiesces the devices of all, then drops what hangs on them, then closes them. */
+void handles_done(struct rpc_session *s);
+uint32_t handle_regions(struct rpc_session *s, fpga_handle h, const struct opae_props *props,
+			struct opaex_mmio_info regions[REGIONS_MAX]);
+
+/* ---- long.c ---- */
+
+/* Must the request wait until something else of its handle has ended? Then it cancels what it can. */
+bool handle_held_up(struct rpc_session *s, struct session_handle *h, uint16_t op);
+fpga_result handle_enqueue(struct rpc_session *s, struct request *q);
+/* Carries on with what waits for this handle, whether it still exists or not. */
+void handle_drain(struct rpc_session *s, struct session_handle *h);
+void deferred_free_all(struct deferred *list);
+/* Starts a LONG call on a thread of its own. */
+fpga_result long_start(struct rpc_session *s, struct request *q);
+/* What follows a LONG call that has ended; dispatch thread. */
+void long_ended(struct rpc_session *s, const struct session_handle *h, uint16_t op);
+/* For a request that goes on elsewhere; NULL: no memory. */
+struct work *work_new(struct rpc_session *s, const struct request *q);
+void work_free(struct work *w);
+
+/* ---- polls.c ---- */
+
+void polls_init(struct rpc_session *s);
+void polls_done(struct rpc_session *s); /* cancels all */
+/* FPGA_OK and *later false: answered in q->out; *later: it will be. */
+fpga_result polls_begin(struct rpc_session *s, struct request *q, bool *later);
+void polls_cancel(struct rpc_session *s, const struct session_handle *h);
+/* One look at each that is due; for sessions without threads. */
+void polls_turn(struct rpc_session *s);
+
+#endif
