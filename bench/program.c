@@ -62,6 +62,13 @@ bool program_move(struct program *p, int cpu)
 	       bench_fail("%s cannot be moved to CPU %d: %s", p->name, cpu, strerror(errno));
 }
 
+static bool log_to(const char *path)
+{
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+
+	return !path || (fd >= 0 && dup2(fd, 2) == 2);
+}
+
 static void become(int in, int out, pid_t parent, const char *path, const char *const *argv)
 {
 	char *const *args;
@@ -82,7 +89,7 @@ static void become(int in, int out, pid_t parent, const char *path, const char *
 }
 
 bool program_start(struct program *p, const char *name, const char *path, const char *const *argv,
-		   const char *const *settings, int cpu)
+		   const struct program_frame *frame)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
 	pid_t self = getpid();
@@ -98,8 +105,8 @@ bool program_start(struct program *p, const char *name, const char *path, const 
 	fflush(NULL);
 	p->pid = fork();
 	if (!p->pid) {
-		add_settings(settings);
-		if (cpu >= 0 && set_cpu(0, cpu))
+		add_settings(frame->settings);
+		if ((frame->cpu >= 0 && set_cpu(0, frame->cpu)) || !log_to(frame->log))
 			_exit(1);
 		become(in[0], out[1], self, path, argv);
 	}

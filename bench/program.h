@@ -25,12 +25,14 @@ struct program {
 /* "opae: bench: ..." on standard error; false. */
 bool bench_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/*
- * settings: "NAME=value", added to the environment, until NULL; NULL itself: none. cpu: where alone it
- * may run; negative: anywhere.
- */
+struct program_frame {
+	const char *const *settings; /* "NAME=value", added to the environment, until NULL; or none: NULL */
+	const char *log;	     /* file for its standard error; NULL: that of this process */
+	int cpu;		     /* where alone it may run; negative: anywhere */
+};
+
 bool program_start(struct program *p, const char *name, const char *path, const char *const *argv,
-		   const char *const *settings, int cpu);
+		   const struct program_frame *frame);
 /* From now on it runs there alone. */
 bool program_move(struct program *p, int cpu);
 /* The next line of its output, without its end. */

@@ -21,7 +21,7 @@ static bool start_role(struct program *p, const char *role, const char *arg, con
 {
 	const char *argv[] = { "opae", "bench", role, arg, number, NULL };
 
-	return program_start(p, role, "/proc/self/exe", argv, NULL, -1) &&
+	return program_start(p, role, "/proc/self/exe", argv, &(struct program_frame){ .cpu = -1 }) &&
 	       program_line(p, line, len, clock_deadline(START_NS));
 }
 

@@ -140,7 +140,8 @@ static bool start_raw(struct run *r, struct side *s)
 				  "seen from this program",
 				  s->raw, BENCH_RAW_DIR, s->raw);
 	memcpy(&argv[1], s->args, sizeof(s->args));
-	return program_start(&s->program, s->raw, path, argv, NULL, s->pinned ? r->cpu[0] : -1);
+	return program_start(&s->program, s->raw, path, argv,
+			     &(struct program_frame){ .cpu = s->pinned ? r->cpu[0] : -1 });
 }
 
 static bool start_subject(struct run *r, struct side *s)
@@ -161,8 +162,8 @@ static bool start_subject(struct run *r, struct side *s)
 	}
 	snprintf(emu, sizeof(emu), "OPAEX_EMU_DIR=%s", s->cards ? s->cards->dir : nothing);
 	memcpy(&argv[3], s->args, sizeof(s->args));
-	return program_start(&s->program, s->args[0], "/proc/self/exe", argv, settings,
-			     s->pinned ? r->cpu[0] : -1);
+	return program_start(&s->program, s->args[0], "/proc/self/exe", argv,
+			     &(struct program_frame){ settings, NULL, s->pinned ? r->cpu[0] : -1 });
 }
 
 static bool end_side(struct side *s)

@@ -12,8 +12,10 @@
 
 #include "base/beside.h"
 #include "base/clock.h"
+#include "bench/wait.h"
 
 #define START_NS (30 * NS_PER_S) /* on a machine that has other things to do */
+#define LOOK_NS (10 * NS_PER_MS) /* between two looks at its log */
 
 const char *const way_names[NUM_WAYS] = { "unix", "tcp" };
 
@@ -80,42 +82,74 @@ static bool write_daemon_config(const struct server *s, const char *path)
 			  s->unix_path, run_local_config);
 }
 
-/* It tells each place in a line, when connections are taken. */
-static bool await_listening(struct server *s)
+/* Its log tells each place in a line, when connections are taken. False: not both yet. */
+static bool find_port(struct server *s)
 {
-	int64_t deadline = clock_deadline(START_NS);
-	char line[256], *at;
+	char line[256];
+	FILE *f = fopen(s->log, "re");
+	unsigned int told = 0;
 
-	for (unsigned int told = 0; told < 2;) {
-		if (!program_line(&s->opaed, line, sizeof(line), deadline))
-			return false;
-		at = strstr(line, "listening on ");
-		if (!at)
+	while (f && fgets(line, sizeof(line), f)) {
+		char *at = strstr(line, "listening on ");
+
+		if (!at || !strchr(at, '\n'))
 			continue;
 		told++;
 		if (strstr(at, "127.0.0.1:"))
 			s->port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
 	}
-	return s->port || bench_fail("opaed does not tell its port");
+	if (f)
+		fclose(f);
+	return told == 2 && s->port;
+}
+
+static void show_log(const struct server *s)
+{
+	FILE *f = fopen(s->log, "re");
+	int c;
+
+	while (f && (c = fgetc(f)) != EOF)
+		fputc(c, stderr);
+	if (f)
+		fclose(f);
+}
+
+static bool await_listening(struct server *s)
+{
+	int64_t deadline = clock_deadline(START_NS);
+
+	while (!find_port(s)) {
+		struct pollfd ended = { .fd = s->opaed.out }; /* POLLHUP */
+
+		if (wait_for(&ended, 1, clock_deadline(LOOK_NS)) || clock_now_ns() >= deadline) {
+			show_log(s);
+			return bench_fail("opaed does not take connections");
+		}
+	}
+	return true;
 }
 
 static bool start_daemon(struct run *r, struct server *s, int cpu)
 {
 	static const char *const places[] = { ".", "../daemon" };
 	char dir[CARDS_DIR_MAX], config[CARDS_DIR_MAX + 24], path[PATH_MAX], emu[CONFIG_MAX];
+	char inventory[CONFIG_MAX];
 	const char *argv[] = { "opaed", "--config", config, NULL };
-	const char *settings[] = { emu, s->inventory, "LIBOPAE_LOG=0", "LIBOPAE_LOGFILE=", NULL };
+	const char *settings[] = { emu, inventory, "LIBOPAE_LOG=0", "LIBOPAE_LOGFILE=", NULL };
 
 	if (!beside_find(places, 2, "opaed", path, sizeof(path)))
 		return bench_fail("there is no opaed beside this program");
 	if (!run_directory(r, dir, sizeof(dir)))
 		return false;
 	snprintf(s->unix_path, sizeof(s->unix_path), "%s/opaed.sock", dir);
+	snprintf(s->log, sizeof(s->log), "%s/opaed.log", dir);
 	snprintf(config, sizeof(config), "%s/opaed.cfg", dir);
 	snprintf(emu, sizeof(emu), "OPAEX_EMU_DIR=%s", s->cards.dir);
-	snprintf(s->inventory, sizeof(s->inventory), "OPAEX_INVENTORY_DIR=%s", dir);
+	snprintf(inventory, sizeof(inventory), "OPAEX_INVENTORY_DIR=%s", dir);
 	return write_daemon_config(s, config) &&
-	       program_start(&s->opaed, "opaed", path, argv, settings, cpu) && await_listening(s);
+	       program_start(&s->opaed, "opaed", path, argv,
+			     &(struct program_frame){ settings, s->log, cpu }) &&
+	       await_listening(s);
 }
 
 bool server_start(struct run *r, struct server *s, const struct cards_kind *kind, unsigned int num,
@@ -132,7 +166,11 @@ bool server_end(struct server *s)
 
 	if (s->opaed.pid) {
 		kill(s->opaed.pid, SIGTERM);
-		good = program_end(&s->opaed) || bench_fail("opaed did not end well");
+		good = program_end(&s->opaed);
+		if (!good) {
+			show_log(s);
+			bench_fail("opaed did not end well");
+		}
 	}
 	return cards_end(&s->cards, NULL) && good;
 }

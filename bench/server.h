@@ -15,7 +15,7 @@ extern const char *const way_names[NUM_WAYS]; /* "unix", "tcp", as the raw refer
 struct server {
 	struct cards cards;
 	struct program opaed;
-	char inventory[CONFIG_MAX]; /* OPAEX_INVENTORY_DIR=..., the daemon's */
+	char log[CARDS_DIR_MAX + 24]; /* what the daemon says */
 	char unix_path[CARDS_DIR_MAX + 24];
 	unsigned int port; /* on 127.0.0.1 */
 };
