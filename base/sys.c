@@ -252,6 +252,46 @@ static int kernel_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, in
 	return lifted((int)syscall(SYS_perf_event_open, attr, pid, cpu, group, flags));
 }
 
+static int kernel_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	RESULT(setsockopt(fd, level, name, value, len));
+}
+
+static int kernel_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	RESULT(getsockopt(fd, level, name, value, len));
+}
+
+static int kernel_shutdown(int fd, int how)
+{
+	RESULT(shutdown(fd, how));
+}
+
+static int kernel_listen(int fd, int backlog)
+{
+	RESULT(listen(fd, backlog));
+}
+
+static int kernel_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return lifted(accept4(fd, addr, len, SOCK_CLOEXEC));
+}
+
+static int kernel_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	RESULT(getsockname(fd, addr, len));
+}
+
+static int kernel_fchmod(int fd, mode_t mode)
+{
+	RESULT(fchmod(fd, mode));
+}
+
+static int kernel_unlink(const char *path)
+{
+	RESULT(unlink(path));
+}
+
 const struct sys_ops sys_kernel = {
 	.size = sizeof(struct sys_ops),
 	.open = kernel_open,
@@ -279,6 +319,14 @@ const struct sys_ops sys_kernel = {
 	.bind = kernel_bind,
 	.read = kernel_read,
 	.perf_open = kernel_perf_open,
+	.setsockopt = kernel_setsockopt,
+	.getsockopt = kernel_getsockopt,
+	.shutdown = kernel_shutdown,
+	.listen = kernel_listen,
+	.accept = kernel_accept,
+	.getsockname = kernel_getsockname,
+	.fchmod = kernel_fchmod,
+	.unlink = kernel_unlink,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -411,4 +459,44 @@ ssize_t sys_read(int fd, void *buf, size_t len)
 int sys_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags)
 {
 	return in_force->perf_open(attr, pid, cpu, group, flags);
+}
+
+int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	return in_force->setsockopt(fd, level, name, value, len);
+}
+
+int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	return in_force->getsockopt(fd, level, name, value, len);
+}
+
+int sys_shutdown(int fd, int how)
+{
+	return in_force->shutdown(fd, how);
+}
+
+int sys_listen(int fd, int backlog)
+{
+	return in_force->listen(fd, backlog);
+}
+
+int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return in_force->accept(fd, addr, len);
+}
+
+int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return in_force->getsockname(fd, addr, len);
+}
+
+int sys_fchmod(int fd, mode_t mode)
+{
+	return in_force->fchmod(fd, mode);
+}
+
+int sys_unlink(const char *path)
+{
+	return in_force->unlink(path);
 }

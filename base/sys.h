@@ -55,6 +55,14 @@ struct sys_ops {
 	ssize_t (*read)(int fd, void *buf, size_t len);
 	/* perf_event_open(2); the C library has no function for it. */
 	int (*perf_open)(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags);
+	int (*setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
+	int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *len);
+	int (*shutdown)(int fd, int how);
+	int (*listen)(int fd, int backlog);
+	int (*accept)(int fd, struct sockaddr *addr, socklen_t *len);
+	int (*getsockname)(int fd, struct sockaddr *addr, socklen_t *len);
+	int (*fchmod)(int fd, mode_t mode);
+	int (*unlink)(const char *path);
 };
 
 /* The kernel itself. */
@@ -88,5 +96,13 @@ int sys_access(const char *path, int mode);
 int sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
 ssize_t sys_read(int fd, void *buf, size_t len);
 int sys_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags);
+int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int sys_shutdown(int fd, int how);
+int sys_listen(int fd, int backlog);
+int sys_accept(int fd, struct sockaddr *addr, socklen_t *len);
+int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
+int sys_fchmod(int fd, mode_t mode);
+int sys_unlink(const char *path);
 
 #endif

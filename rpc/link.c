@@ -254,6 +254,8 @@ int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int6
 			continue;
 		}
 		rc = transport_wait(l->t, 0, deadline);
+		if (rc && rc != -ETIMEDOUT)
+			rpc_link_break(l, rc);
 		if (rc)
 			return rc;
 	}

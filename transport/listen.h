@@ -8,7 +8,8 @@
 
 /*
  * A listening descriptor. A unix socket gets mode 0600; a dead one in its place (nobody listens) is replaced,
- * one that somebody listens on is -EADDRINUSE. A tcp port of 0 is any: address_of_socket() tells which.
+ * one that somebody listens on, and what is no socket, is -EADDRINUSE. A tcp host must be literal (else
+ * -EINVAL); [::] takes IPv6 alone. A port of 0 is any: address_of_socket() tells which.
  */
 int listen_open(const struct address *a, int *fd);
 /* The local address of a socket; a tcp host is literal. */
@@ -23,9 +24,12 @@ struct peer {
 	char text[ADDRESS_TEXT_MAX]; /* for people: "10.0.0.7:40122", "uid 1000, pid 77", "vsock:3:1025" */
 };
 
-/* A connection, close-on-exec, not yet a transport. -EAGAIN: none waits. */
+/* A connection, close-on-exec, prepared, not yet a transport. -EAGAIN: none waits. */
 int listen_accept(int fd, int *ret, struct peer *peer);
-/* Options of an accepted or connected socket: no delay, keepalive, congestion control of our choice. */
+/*
+ * Options of an accepted or connected socket: no delay, keepalive (a peer that vanishes is found within 10 s),
+ * congestion control of our choice. Twice does no harm.
+ */
 int socket_prepare(int fd, enum address_kind kind);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "transport/transport.h"
 
-/* Takes the socket over, which is connected or being connected; also on failure. Non-blocking from now on. */
+/* Takes the socket over, which is connected (see socket_prepare() in listen.h); also on failure. 0, -ENOMEM. */
 int stream_new(int fd, const char *name, struct transport **ret);
 
 #endif

@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/sys.h"
 
-#define LOOK_ALIVE_NS NS_PER_S /* between two looks at whether the other end still takes anything */
+/* Between two looks at whether the peer's machine is still there: while data is under way to it, and else. */
+#define LOOK_NS NS_PER_S
+#define LOOK_IDLE_NS (2 * NS_PER_S)
 
 static void skip(struct iovec **iov, int *iovs, size_t n)
 {
@@ -23,16 +25,21 @@ static void skip(struct iovec **iov, int *iovs, size_t n)
 	}
 }
 
+static int alive(struct transport *t)
+{
+	return t->ops->alive ? t->ops->alive(t) : 0;
+}
+
 static int await_room(struct transport *t, int64_t deadline)
 {
 	struct pollfd p = { .fd = t->ops->fd(t), .events = POLLOUT };
-	int64_t look = clock_deadline(LOOK_ALIVE_NS);
-	int left = clock_left_ms(deadline < look ? deadline : look);
+	int64_t look = clock_deadline(LOOK_NS);
+	int left = clock_left_ms(deadline < look ? deadline : look), rc;
 
 	if (!clock_left_ms(deadline))
 		return -ETIMEDOUT;
-	sys_poll(&p, 1, left);
-	return t->ops->alive ? t->ops->alive(t) : 0;
+	rc = sys_poll(&p, 1, left) > 0 ? 0 : alive(t);
+	return rc < 0 ? rc : 0;
 }
 
 int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t deadline)
@@ -50,6 +57,20 @@ int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t
 	return 0;
 }
 
+/* Milliseconds to sleep; a negative errno: the peer has vanished. */
+static int nap(struct transport *t, int64_t deadline)
+{
+	int rc = alive(t);
+	int64_t look;
+
+	if (rc < 0)
+		return rc;
+	if (!t->ops->alive)
+		return clock_left_ms(deadline);
+	look = clock_deadline(rc ? LOOK_NS : LOOK_IDLE_NS);
+	return clock_left_ms(look < deadline ? look : deadline);
+}
+
 int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline)
 {
 	struct pollfd p = { .fd = t->ops->fd(t), .events = POLLIN };
@@ -57,8 +78,11 @@ int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline)
 	for (;;) {
 		int64_t now = clock_now_ns();
 		bool spin = now < spin_until;
+		int ms = spin ? 0 : nap(t, deadline);
 
-		if (sys_poll(&p, 1, spin ? 0 : clock_left_ms(deadline)) > 0)
+		if (ms < 0)
+			return ms;
+		if (sys_poll(&p, 1, ms) > 0)
 			return 0;
 		if (now >= deadline)
 			return -ETIMEDOUT;

@@ -19,13 +19,18 @@ struct transport;
 struct transport_ops {
 	/* Bytes taken, at least 1; -EAGAIN: no room now; -EPIPE: the other end has gone. */
 	ssize_t (*send)(struct transport *t, const struct iovec *iov, int iovs);
-	/* Bytes received, at least 1; -EAGAIN: nothing there; -EPIPE: the other end has gone. */
+	/*
+	 * Bytes received, at least 1; -EAGAIN: nothing there; -EPIPE: the other end has gone; -EHOSTDOWN: its
+	 * machine has.
+	 */
 	ssize_t (*recv)(struct transport *t, const struct iovec *iov, int iovs);
 	/* What to poll for: POLLIN when recv may have something, POLLOUT when send may. */
 	int (*fd)(const struct transport *t);
 	/*
-	 * Has the other end's kernel been heard of lately? Where nothing else finds out that a peer has
-	 * vanished while data waits to be taken by it. 0, or -ETIMEDOUT.
+	 * Has the other end's machine been heard of lately? Where nothing else finds out that a peer has
+	 * vanished while data is under way to it. To be asked at least every 4 s while one waits. 0: nothing
+	 * is under way; 1: something is, and that is no reason to worry yet; -EHOSTDOWN: it has vanished.
+	 * Any thread; NULL: not needed.
 	 */
 	int (*alive)(struct transport *t);
 	/* Ends both directions, so that who waits in poll wakes; the memory stays. Any thread. */
@@ -40,11 +45,11 @@ struct transport {
 	char name[TRANSPORT_NAME_MAX]; /* of the other end, for people: "a:8447", "vsock 3:8447" */
 };
 
-/* Everything, or a negative errno: -ETIMEDOUT, -EPIPE, ... The iov is used up. */
+/* Everything, or a negative errno: -ETIMEDOUT, -EPIPE, -EHOSTDOWN, ... The iov is used up. */
 int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t deadline);
 /*
  * Until recv may have something: spins until spin_until (on the clock of base/clock.h), offering its core,
- * then sleeps. A byte that is there is left there. 0; -ETIMEDOUT.
+ * then sleeps. A byte that is there is left there. 0; -ETIMEDOUT: the deadline; -EHOSTDOWN.
  */
 int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline);
 void transport_free(struct transport *t); /* NULL is fine */

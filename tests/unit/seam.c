@@ -49,6 +49,13 @@ FAILING(access, int, (const char *p, int m), (p, m))
 FAILING(dup_over, int, (int from, int fd), (from, fd))
 FAILING(read, ssize_t, (int fd, void *b, size_t l), (fd, b, l))
 FAILING(perf_open, int, (struct perf_event_attr *a, pid_t p, int c, int g, unsigned long f), (a, p, c, g, f))
+FAILING(setsockopt, int, (int fd, int l, int n, const void *v, socklen_t s), (fd, l, n, v, s))
+FAILING(getsockopt, int, (int fd, int l, int n, void *v, socklen_t *s), (fd, l, n, v, s))
+FAILING(listen, int, (int fd, int b), (fd, b))
+FAILING(accept, int, (int fd, struct sockaddr *a, socklen_t *l), (fd, a, l))
+FAILING(getsockname, int, (int fd, struct sockaddr *a, socklen_t *l), (fd, a, l))
+FAILING(fchmod, int, (int fd, mode_t m), (fd, m))
+FAILING(unlink, int, (const char *p), (p))
 FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
 
 void seam_over(const struct sys_ops *ops)
@@ -84,6 +91,13 @@ const struct sys_ops *seam_table(void)
 	ops.read = failing_read;
 	ops.perf_open = failing_perf_open;
 	ops.mremap_to = failing_mremap_to;
+	ops.setsockopt = failing_setsockopt;
+	ops.getsockopt = failing_getsockopt;
+	ops.listen = failing_listen;
+	ops.accept = failing_accept;
+	ops.getsockname = failing_getsockname;
+	ops.fchmod = failing_fchmod;
+	ops.unlink = failing_unlink;
 	return &ops;
 }
 
