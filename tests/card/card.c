@@ -319,7 +319,8 @@ fpga_token nth_token(fpga_objtype type, const char *guid, uint32_t n)
 	}
 	assert_int_equal(fpgaEnumerate(&filter, 1, list, 16, &found), FPGA_OK);
 	fpgaDestroyProperties(&filter);
-	assert_true(found > n);
+	if (found <= n)
+		fail_msg("%u are listed: %s", found, opaex_error_detail());
 	for (uint32_t i = 0; i < found && i < 16; i++)
 		if (i == n)
 			t = list[i];
