@@ -24,6 +24,7 @@
 #include "wire/ops.h"
 
 #define CALL_ROOM 1024u
+#define CALL_BACK (WIRE_REASON_MAX + 2u)
 
 struct call {
 	struct conn *conn;
@@ -31,28 +32,51 @@ struct call {
 	struct wire_writer body;  /* of the request: CALL_ROOM bytes, or more by call_room() */
 	struct wire_reader reply; /* when call_run() gave FPGA_OK */
 	int64_t timeout_ns;	  /* the connection's, unless the caller sets another before call_run() */
-	/* Bytes behind the request's body, and where those at the end of a PULL's reply go. */
+	const _Atomic int64_t *alive_at; /* its time counts from there, if that is later; may be NULL */
+	/* Bytes behind the request's body: of a `b`, whose length wire_put_bytes_len() has put. */
 	const void *data;
 	size_t data_len;
+	/*
+	 * Where the bytes of a reply "b" (READ_BLOCK, PULL, OBJECT_READ) go, and how many there may be.
+	 * `placed` of them came; `reply` is empty then.
+	 */
 	void *place;
-	size_t place_len;
-	/* A reply of several frames: called for each but the last, on whichever thread reads. May be NULL. */
+	size_t place_len, placed;
+	/*
+	 * A reply of several frames: called for each but the last, on whichever thread reads; makes no calls.
+	 * May be NULL: such a reply is then malformed.
+	 */
 	void (*part)(void *ctx, struct wire_reader *reply);
 	void *part_ctx;
 
 	/* call.c's and conn.c's. */
-	struct call *next;
-	atomic_uint state;
+	struct call *next; /* of those whose threads wait for the reader's role */
+	atomic_uint state; /* enum call_state */
+	int wake;	   /* an eventfd to be written to, for who polls; -1: a thread waits on `state` */
+	int64_t deadline;
 	fpga_result result;
-	uint32_t error;
-	unsigned char *more, *reply_more;
-	unsigned char room[CALL_ROOM];
+	uint32_t error;	       /* errno of the far side, with a failure */
+	unsigned char *more;   /* what `room` is too small for */
+	unsigned char *answer; /* a reply that it is too small for */
+	/*
+	 * The frame, its header first; and the body of the reply, which may come before the send of the frame
+	 * has returned.
+	 */
+	unsigned char room[WIRE_HEAD + CALL_ROOM], back[CALL_BACK];
 };
 
 void call_begin(struct call *c, struct conn *conn, enum wire_op op, uint64_t object);
-/* Room for a body of up to len bytes; without memory the body turns bad, and call_run() says so. */
+/*
+ * Room for a body of up to len bytes, before the first put; without memory the body turns bad, and call_run()
+ * says so.
+ */
 void call_room(struct call *c, size_t len);
 fpga_result call_run(struct call *c);
+/*
+ * Sends it one-way (POST rows), behind what waits of posted writes; if it fails at the far side, the
+ * handle's next call says so. call_end() follows.
+ */
+fpga_result call_post(struct call *c);
 /* Frees what the call has; FPGA_EXCEPTION when r is FPGA_OK and the reply was malformed. */
 fpga_result call_end(struct call *c, fpga_result r);
 

@@ -10,8 +10,8 @@
 #include "rpc/link.h"
 #include "wire/codec.h"
 
-struct conn;	      /* a connection to a host: conn.h */
-struct remote_host;   /* host.h */
+struct conn;	       /* a connection to a host: conn.h */
+struct remote_host;    /* host.h */
 struct handle_buffers; /* buffers.h */
 
 #define REMOTE_REGIONS 8u /* MMIO regions of an accelerator, at most */
@@ -19,18 +19,22 @@ struct handle_buffers; /* buffers.h */
 struct remote_token {
 	struct rpc_client *client;
 	struct remote_host *host;
-	uint64_t id; /* the far side's object id */
+	uint64_t id;	    /* the far side's object id */
+	unsigned int forks; /* of the process that made it: client_forks() */
 };
 
 struct remote_handle {
 	struct rpc_client *client;
 	struct conn *conn; /* counted; a lost one stays until close */
 	struct remote_host *host;
-	uint64_t id;	 /* the far side's */
-	uint64_t token;	 /* object id */
+	uint64_t id;	/* the far side's */
+	uint64_t token; /* object id */
 	uint32_t num_regions;
 	struct opaex_mmio_info regions[REMOTE_REGIONS];
 	struct handle_buffers *buffers; /* made with the handle */
+	struct remote_handle *next;	/* of the connection's; conn.c's */
+	_Atomic int64_t progress_at;	/* when PROGRESS came last, on the clock of base/clock.h */
+	atomic_bool reconfigures;	/* a thread sends a bitstream by it */
 };
 
 /* Sets the thread's detail and returns r: `return say(FPGA_BUSY, "...")`. */
@@ -38,14 +42,25 @@ fpga_result say(fpga_result r, const char *fmt, ...) __attribute__((format(print
 /* The same with the host's name in front. */
 fpga_result say_host(const struct conn *conn, fpga_result r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* What this thread said last. */
+const char *said(void);
 void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const struct opae_host *client_host(void);
 const struct rpc_client_config *client_config(const struct rpc_client *c);
+/* How often this process is the child of a fork: what was made before the last one belongs to a parent. */
+unsigned int client_forks(void);
 
-/* Sends what waits of posted writes, with what the caller puts behind. See conn.h. */
+/*
+ * The connection for a call on a token, made anew when it was lost; counted: conn_put() when done. Sets the
+ * reason.
+ */
+fpga_result token_conn(const struct remote_token *t, struct conn **ret);
+void conn_put(struct conn *conn); /* NULL is fine */
 
-/* The table's functions, by file. */
-fpga_result client_enumerate(void *instance, const fpga_properties *filters, uint32_t num_filters,
-			     fpga_token *tokens, uint32_t max_tokens, uint32_t *num_matches);
+/* A handle's function that is no MMIO access, before anything else: is the handle this process's? */
+fpga_result handle_check(const struct remote_handle *h);
+
+/* The token of an object of the same host. */
+fpga_result token_new(struct rpc_client *c, struct remote_host *host, uint64_t id, fpga_token *ret);
 
 #endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A connection's I/O thread, from its first open on. It sends the posted writes that nothing else took
+ * along, and reads what comes by itself. While calls follow each other it stays off the socket, for each
+ * reply would wake it: only when none has waited for a while it comes back. Between bursts it sleeps.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/thread.h"
+#include "rpc/client/conn.h"
+
+#define QUIET_NS (2 * NS_PER_MS)	  /* no call has waited for so long: it reads */
+#define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events */
+#define CALM 16				  /* naps without a new write, until a burst is over */
+
+struct io {
+	struct conn *n;
+	uint32_t waits;	 /* as last seen */
+	uint32_t writes; /* as last seen */
+	unsigned int calm;
+};
+
+/* True: writes are being gathered, and it has napped. */
+static bool in_burst(struct io *io)
+{
+	struct conn *n = io->n;
+	int64_t now = clock_now_ns();
+	int64_t since = atomic_load_explicit(&n->posted_since, memory_order_relaxed);
+	uint32_t writes = atomic_load_explicit(&n->posted_count, memory_order_relaxed);
+	int64_t due = since && now - since >= POSTED_LINGER_NS ? post_flush(n, now) : 0;
+
+	if (writes != io->writes || since)
+		io->calm = 0;
+	else if (++io->calm > CALM)
+		return false;
+	io->writes = writes;
+	if (!due)
+		due = since && now - since < POSTED_LINGER_NS ? since + POSTED_LINGER_NS :
+								now + POSTED_LINGER_NS;
+	if (due > now)
+		clock_sleep_ns(due - now);
+	return true;
+}
+
+/* Unless a write was set aside meanwhile: from now on who does that wakes us. */
+static bool fall_asleep(struct conn *n)
+{
+	SCOPED_LOCK(&n->out_lock);
+
+	n->io_asleep = !atomic_load_explicit(&n->posted_since, memory_order_relaxed);
+	return n->io_asleep;
+}
+
+/* Do calls follow each other, so that their threads read? */
+static bool calls_wait(struct io *io)
+{
+	struct conn *n = io->n;
+	uint32_t waits = atomic_load_explicit(&n->waits, memory_order_relaxed);
+	bool more = waits != io->waits;
+
+	io->waits = waits;
+	return atomic_load_explicit(&n->waiters, memory_order_relaxed) ||
+	       (more && !atomic_load(&n->expecting));
+}
+
+static void sleep_away(struct io *io)
+{
+	struct conn *n = io->n;
+	struct pollfd p = { .fd = n->io_wake, .events = POLLIN };
+	struct timespec quiet = { .tv_nsec = atomic_load(&n->events) ? QUIET_EVENTS_NS : QUIET_NS };
+	eventfd_t rung;
+
+	if (ppoll(&p, 1, conn_lost(n) ? NULL : &quiet, NULL) > 0)
+		eventfd_read(p.fd, &rung);
+}
+
+static void sleep_at_socket(struct io *io)
+{
+	struct conn *n = io->n;
+	struct pollfd p[2] = { { .fd = n->io_wake, .events = POLLIN },
+			       { .fd = n->link.t->ops->fd(n->link.t), .events = POLLIN } };
+	eventfd_t rung;
+
+	atomic_store(&n->expecting, false);
+	atomic_store(&n->io_away, false);
+	ppoll(p, 2, NULL, NULL);
+	if (p[0].revents)
+		eventfd_read(p[0].fd, &rung);
+	if (p[1].revents && !calls_wait(io))
+		conn_drain(n);
+	atomic_store(&n->io_away, true); /* before the next look at what is expected */
+}
+
+static void sleep_until_something(struct io *io)
+{
+	if (conn_lost(io->n) || calls_wait(io))
+		sleep_away(io);
+	else
+		sleep_at_socket(io);
+}
+
+static void *run(void *arg)
+{
+	struct io io = { .n = arg };
+
+	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	while (!atomic_load(&io.n->io_stop)) {
+		if (in_burst(&io))
+			continue;
+		if (fall_asleep(io.n))
+			sleep_until_something(&io);
+	}
+	return NULL;
+}
+
+int io_start(struct conn *n)
+{
+	int rc;
+	SCOPED_LOCK(&n->handles_lock);
+
+	if (n->io_runs)
+		return 0;
+	if (n->io_wake < 0) {
+		rc = sys_eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (rc < 0)
+			return rc;
+		n->io_wake = rc;
+	}
+	rc = thread_start(&n->io, NULL, run, n);
+	n->io_runs = !rc;
+	return rc;
+}
+
+void io_kick(struct conn *n)
+{
+	int fd = n->io_wake;
+
+	if (fd >= 0)
+		eventfd_write(fd, 1);
+}
+
+void io_expect(struct conn *n)
+{
+	if (atomic_load_explicit(&n->expecting, memory_order_relaxed))
+		return;
+	atomic_store(&n->expecting, true);
+	if (atomic_load(&n->io_away))
+		io_kick(n);
+}
+
+void io_stop(struct conn *n)
+{
+	if (!n->io_runs)
+		return;
+	atomic_store(&n->io_stop, true);
+	io_kick(n);
+	pthread_join(n->io, NULL);
+	n->io_runs = false;
+}

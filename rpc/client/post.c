@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Posted writes. They are gathered as frames, ready to be sent: one for each run of writes of a handle. What
+ * finds the line idle is sent at once, by the caller; what follows soon is set aside, and leaves with the next
+ * frame of another kind, when there is enough of it, or by the I/O thread.
+ *
+ * Everything here is under out_lock, but for the flags that the I/O thread looks at without it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "rpc/client/conn.h"
+#include "wire/bytes.h"
+#include "wire/ops.h"
+
+#define WRITE_BYTES 24u	      /* of one in a WRITE frame */
+#define WRITE512_BYTES (16u + 64u)
+#define IDLE_NS (20 * NS_PER_US) /* nothing was sent for so long: the line is idle */
+#define SEND_NS (5 * NS_PER_S)	 /* who takes nothing for so long has gone */
+
+/* The growing frame grows no more: its header can be written. */
+static void end_run(struct conn *n)
+{
+	struct wire_head head = { .op = WIRE_WRITE, .flags = WIRE_ONE_WAY, .object = n->run_handle };
+
+	if (n->run == POSTED_ROOM)
+		return;
+	head.size = (uint32_t)(n->posted_len - n->run);
+	wire_head_write(n->posted + n->run, &head);
+	n->run = POSTED_ROOM;
+}
+
+int post_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline)
+{
+	struct iovec all[4] = { { n->posted, n->posted_len } };
+	int rc, first = n->posted_len ? 0 : 1;
+
+	end_run(n);
+	if (iovs)
+		memcpy(all + 1, iov, (size_t)iovs * sizeof(*iov));
+	rc = rpc_link_send_iov(&n->link, all + first, iovs + 1 - first, deadline);
+	n->posted_len = 0;
+	atomic_store_explicit(&n->posted_since, 0, memory_order_relaxed);
+	n->sent = clock_now_ns();
+	return rc;
+}
+
+/* Something was appended. Is it to be sent now? */
+static bool is_due(struct conn *n, bool first)
+{
+	int64_t now;
+
+	if (!first)
+		return n->posted_len >= POSTED_FULL;
+	now = clock_now_ns();
+	if (now - n->sent >= IDLE_NS)
+		return true;
+	atomic_store_explicit(&n->posted_since, now, memory_order_relaxed);
+	atomic_fetch_add_explicit(&n->posted_count, 1, memory_order_relaxed);
+	if (n->io_asleep) {
+		n->io_asleep = false;
+		io_kick(n);
+	}
+	return false;
+}
+
+static int appended(struct conn *n, bool first)
+{
+	int rc = is_due(n, first) ? post_send(n, NULL, 0, clock_deadline(SEND_NS)) : 0;
+
+	pthread_mutex_unlock(&n->out_lock);
+	if (rc)
+		conn_break(n, rc);
+	return rc;
+}
+
+int conn_write(struct conn *n, uint64_t handle, uint32_t region, uint32_t width, uint64_t offset,
+	       uint64_t value)
+{
+	unsigned char *at;
+	bool first;
+
+	pthread_mutex_lock(&n->out_lock);
+	first = !n->posted_len;
+	if (n->run == POSTED_ROOM || n->run_handle != handle) {
+		end_run(n);
+		n->run = n->posted_len;
+		n->run_handle = handle;
+		n->posted_len += WIRE_HEAD;
+	}
+	at = n->posted + n->posted_len;
+	bytes_put32(at, region);
+	bytes_put32(at + 4, width);
+	bytes_put64(at + 8, offset);
+	bytes_put64(at + 16, value);
+	n->posted_len += WRITE_BYTES;
+	return appended(n, first);
+}
+
+int conn_write512(struct conn *n, uint64_t handle, uint32_t region, uint64_t offset, const void *value)
+{
+	struct wire_head head = { .op = WIRE_WRITE512,
+				  .flags = WIRE_ONE_WAY,
+				  .object = handle,
+				  .size = WIRE_HEAD + WRITE512_BYTES };
+	unsigned char *at;
+	bool first;
+
+	pthread_mutex_lock(&n->out_lock);
+	first = !n->posted_len;
+	end_run(n);
+	at = n->posted + n->posted_len;
+	wire_head_write(at, &head);
+	bytes_put32(at + WIRE_HEAD, region);
+	bytes_put64(at + WIRE_HEAD + 4, offset);
+	bytes_put32(at + WIRE_HEAD + 12, 64);
+	memcpy(at + WIRE_HEAD + 16, value, 64);
+	n->posted_len += head.size;
+	return appended(n, first);
+}
+
+int64_t post_flush(struct conn *n, int64_t now)
+{
+	int64_t since;
+	int rc;
+
+	pthread_mutex_lock(&n->out_lock);
+	since = atomic_load_explicit(&n->posted_since, memory_order_relaxed);
+	if (!since || now - since < POSTED_LINGER_NS) {
+		pthread_mutex_unlock(&n->out_lock);
+		return since ? since + POSTED_LINGER_NS : 0;
+	}
+	rc = post_send(n, NULL, 0, clock_deadline(SEND_NS));
+	pthread_mutex_unlock(&n->out_lock);
+	if (rc)
+		conn_break(n, rc);
+	return 0;
+}
