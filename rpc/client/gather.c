@@ -339,23 +339,30 @@ static int64_t until(struct gather *g)
 	return end < longest ? end : longest;
 }
 
-static uint32_t fill_fds(const struct gather *g, struct pollfd *fds)
+static bool is_waited_for(const struct remote_host *h)
+{
+	return h->asked && is_open(h);
+}
+
+/* Descriptors, the eventfd first; and when a connector wants to go on by itself, if that is before *end. */
+static uint32_t fill_fds(const struct gather *g, struct pollfd *fds, int64_t *end)
 {
 	uint32_t n = 0;
 
 	fds[n++] = (struct pollfd){ .fd = g->client->wake, .events = POLLIN };
 	for (unsigned int i = 0; i < client_config(g->client)->num_hosts; i++) {
 		const struct remote_host *h = &g->client->hosts[i];
-		const struct transport *t;
+		const struct ask *a = h->ask;
 
-		if (!h->asked || !is_open(h))
+		if (!is_waited_for(h))
 			continue;
-		fds[n].events = POLLIN;
-		if (h->ask->state == ASK_CONNECTING) {
-			fds[n].fd = connector_fd(h->ask->connector, &fds[n].events);
+		fds[n] = (struct pollfd){ .events = POLLIN };
+		if (a->state == ASK_CONNECTING) {
+			fds[n].fd = connector_fd(a->connector, &fds[n].events);
+			if (connector_due(a->connector) < *end)
+				*end = connector_due(a->connector);
 		} else {
-			t = h->ask->conn->link.t;
-			fds[n].fd = t->ops->fd(t);
+			fds[n].fd = a->conn->link.t->ops->fd(a->conn->link.t);
 		}
 		n++;
 	}
@@ -365,20 +372,22 @@ static uint32_t fill_fds(const struct gather *g, struct pollfd *fds)
 /* Until something may go on. True: a descriptor says so, and not the eventfd alone. */
 static bool wait(const struct gather *g, struct pollfd *fds, int64_t end)
 {
-	uint32_t n = fill_fds(g, fds), next = 1;
+	uint32_t n = fill_fds(g, fds, &end), next = 1;
 	eventfd_t rung;
 	bool any = false;
+	int64_t now;
 
-	if (sys_poll(fds, n, clock_left_ms(end)) <= 0)
-		return false;
+	sys_poll(fds, n, clock_left_ms(end));
+	now = clock_now_ns();
 	if (fds[0].revents)
 		eventfd_read(fds[0].fd, &rung);
 	for (unsigned int i = 0; i < client_config(g->client)->num_hosts; i++) {
 		struct remote_host *h = &g->client->hosts[i];
 
-		if (!h->asked || !is_open(h))
+		if (!is_waited_for(h))
 			continue;
-		h->ask->ready = fds[0].revents || fds[next].revents;
+		h->ask->ready = fds[0].revents || fds[next].revents ||
+				(h->ask->state == ASK_CONNECTING && connector_due(h->ask->connector) <= now);
 		any |= fds[next++].revents != 0;
 	}
 	return any;
