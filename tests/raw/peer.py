@@ -12,9 +12,9 @@ import sys
 import threading
 import time
 
-from frames import (ACCELERATOR, BULK, BUSY, DEVICE, FRAME, FRAME_MIN, INVALID_PARAM, MAGIC, MESSAGES, MORE,
-                    NAMES, NOT_FOUND, NOT_SUPPORTED, OK, ONE_WAY, REPLY, VERSION, BadBody, Connection, Failed,
-                    Frame, Malformed, Properties, decode, encode)
+from frames import (ACCELERATOR, BULK, BUSY, DEVICE, EXCEPTION, FRAME, FRAME_MIN, INVALID_PARAM, MAGIC,
+                    MESSAGES, MORE, NAMES, NOT_FOUND, NOT_SUPPORTED, OK, ONE_WAY, REPLY, VERSION, BadBody,
+                    Connection, Failed, Frame, Malformed, Properties, decode, encode)
 
 
 def address(text):
@@ -82,7 +82,7 @@ class Client(Connection):
         while not frames or frames[-1].flags & MORE:
             self.take()
         del self.replies[ident]
-        last, name = frames[-1], NAMES[frames[-1].op]
+        last, name = frames[-1], NAMES.get(frames[-1].op, "what is not known")
         if last.word:
             raise Failed(name, last.word, last.error, decode("s", last.body)[0])
         form = MESSAGES[name][3]
@@ -121,7 +121,7 @@ class Client(Connection):
 
 class Card:
     """A device with one accelerator. Registers are words of 8 bytes; of these do something:
-    0x40 adds its value to each byte of every buffer, 0x48 makes as many interrupts."""
+    0x40 adds its value to each byte of every buffer, 0x48 makes as many interrupts, 0x50 cannot be read."""
     DEVICE_ID, ACCELERATOR_ID, REGION = 0x11, 0x22, 0x1000
 
     def __init__(self):
@@ -289,6 +289,8 @@ class Session(Connection):
 
     def READ64(self, handle, region, offset):
         value = self.card.registers[self.at(handle, region, offset, 8)]
+        if offset == 0x50:
+            raise Failed("READ64", EXCEPTION, 5, "a register that fails")
         self.tell()
         return [value]
 
@@ -354,24 +356,24 @@ class Session(Connection):
         self.buffers[self.next] = (bytearray(size), bytearray(size), handle, bool(flags & 3))
         return [self.next, self.next << 12]
 
-    def buffer(self, handle, wsid, offset, size):
+    def memory(self, handle, wsid, offset, size, missing=NOT_FOUND):
         self.handle(handle)
         if wsid not in self.buffers:
-            raise Failed("", INVALID_PARAM, 0, f"there is no buffer {wsid}")
+            raise Failed("", missing, 0, f"there is no buffer {wsid}")
         if size > BULK or offset + size > len(self.buffers[wsid][0]):
             raise Failed("", INVALID_PARAM, 0, f"{size} bytes at {offset:#x} are outside")
         return self.buffers[wsid]
 
     def RELEASE(self, handle, wsid):
-        self.buffer(handle, wsid, 0, 0)
+        self.memory(handle, wsid, 0, 0, INVALID_PARAM)
         del self.buffers[wsid]
 
     def PUSH(self, handle, wsid, offset, data):
-        memory, twin, *_ = self.buffer(handle, wsid, offset, len(data))
+        memory, twin, *_ = self.memory(handle, wsid, offset, len(data))
         memory[offset:offset + len(data)] = twin[offset:offset + len(data)] = data
 
     def PULL(self, handle, wsid, offset, size):
-        memory, twin, *_ = self.buffer(handle, wsid, offset, size)
+        memory, twin, *_ = self.memory(handle, wsid, offset, size)
         twin[offset:offset + size] = memory[offset:offset + size]
         return [bytes(memory[offset:offset + size])]
 

@@ -12,6 +12,7 @@
 
 #include "base/thread.h"
 #include "tests/unit/check.h"
+#include "tests/unit/fake-served-manage.h"
 #include "tests/unit/fake-served.h"
 #include "transport/listen.h"
 #include "transport/stream.h"
@@ -47,7 +48,8 @@ static int begin(int fd, const struct peer *peer)
 
 static int serve_all(int listening)
 {
-	struct pollfd p[2] = { { .fd = listening, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = listening, .events = POLLIN },
+			       { .fd = STDIN_FILENO, .events = POLLIN } };
 
 	while (poll(p, 2, -1) > 0 && !p[1].revents) {
 		struct peer peer;
@@ -70,6 +72,8 @@ int main(int argc, char *argv[])
 		return 2;
 	}
 	fake_up();
+	fake_manage_reset();
+	fake_manage_fill(&fake.table);
 	printf("ready\n");
 	fflush(stdout);
 	rc = serve_all(listening);
