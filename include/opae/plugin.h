@@ -12,7 +12,7 @@
  * The minor number grows with every appended member; the table begins with its size, so a plugin
  * that was built against a shorter or a longer table works with any host of the same major number.
  *
- * ABI history: 1.0 first version; 1.1 mmio_window; 1.2 the host's props_unset.
+ * ABI history: 1.0 first version; 1.1 mmio_window; 1.2 the host's props_unset; 1.3 known_properties.
  */
 #ifndef OPAE_PLUGIN_H
 #define OPAE_PLUGIN_H
@@ -31,7 +31,7 @@ extern "C" {
 
 #define OPAE_PLUGIN_MAGIC UINT64_C(0x6e6967756c504f41) /* "AOPlugin", little-endian */
 #define OPAE_PLUGIN_ABI_MAJOR 1
-#define OPAE_PLUGIN_ABI_MINOR 2 /* 1: mmio_window; 2: props_unset */
+#define OPAE_PLUGIN_ABI_MINOR 3 /* 1: mmio_window; 2: props_unset; 3: known_properties */
 /** A table larger than this is taken for garbage and refused. */
 #define OPAE_PLUGIN_TABLE_MAX 65536u
 
@@ -308,6 +308,14 @@ typedef struct _opae_api_adapter_table {
 	 * nothing, and each access is a call. Missing: the same. */
 	fpga_result (*mmio_window)(fpga_handle handle, uint32_t mmio_num,
 				   struct opae_mmio_window *window);
+	/**@}*/
+
+	/** @name Since ABI 1.3 */
+	/**@{*/
+	/** The properties as the plugin knows them, for fpgaGetProperties() and for what an enumeration
+	 * is matched with: a plugin that would have to ask another machine answers from memory here, and
+	 * asks in fpgaUpdateProperties. Missing: fpgaUpdateProperties. */
+	fpga_result (*known_properties)(fpga_token token, fpga_properties prop);
 	/**@}*/
 } opae_api_adapter_table;
 
