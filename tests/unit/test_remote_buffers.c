@@ -372,15 +372,16 @@ static void arguments(void **state)
 
 static void a_server_gives_no_more_than_its_limit(void **state)
 {
-	struct buffer b = prepare(512 * MIB, 0);
+	struct buffer b = prepare(MIB, 0);
+	uint64_t rest = 1024 * (uint64_t)MIB - b.len, w;
 	void *p = NULL;
-	uint64_t w;
 
 	(void)state;
-	assert_int_equal(rig.t.fpgaPrepareBuffer(h, 513 * MIB, &p, &w, 0), FPGA_NO_MEMORY);
-	assert_non_null(strstr(detail(), "more than this server gives to a session"));
+	assert_int_equal(rig.t.fpgaPrepareBuffer(h, rest + 1, &p, &w, 0), FPGA_NO_MEMORY);
+	assert_non_null(strstr(detail(), "more than this server gives to a session: 1048576 of 1073741824"));
 	release(&b);
-	b = prepare(513 * MIB, 0);
+	b = prepare(2 * MIB, 0);
+	assert_int_equal(rig.t.fpgaPrepareBuffer(h, rest, &p, &w, 0), FPGA_NO_MEMORY);
 	release(&b);
 	assert_int_equal(atomic_load(&fake.buffers), 0);
 }
