@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Events of a remote accelerator: a local eventfd counts what happens there, and no event comes before its data. */
+/*
+ * Events of a remote accelerator: a local eventfd counts what happens there, and no event comes before its
+ * data.
+ */
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
