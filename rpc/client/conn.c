@@ -107,7 +107,9 @@ static const char *words(int rc)
 	case -EMSGSIZE:
 		return "the server does not keep to the protocol";
 	case -ETIMEDOUT:
-		return "the server takes nothing any more, or is out of reach";
+		return "the server stopped in the middle of a message, or takes nothing any more";
+	case -EHOSTDOWN:
+		return "its machine does not answer any more";
 	case -ECANCELED:
 		return "this process has closed the connection";
 	default:
