@@ -31,6 +31,12 @@ static atomic_uint forks;
 
 /* ---- words ---- */
 
+void client_serve(const struct opae_host *host, const char *plugin)
+{
+	services = host;
+	plugin_name = plugin;
+}
+
 static _Thread_local char last_said[WIRE_REASON_MAX];
 
 static void tell_host(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -180,8 +186,7 @@ int rpc_client_new(const struct opae_host *host, const struct rpc_client_config 
 	struct rpc_client *c = calloc(1, sizeof(*c));
 	unsigned int n = config->num_hosts;
 
-	services = host;
-	plugin_name = config->plugin;
+	client_serve(host, config->plugin);
 	if (c)
 		c->hosts = calloc(n ? n : 1, sizeof(*c->hosts));
 	if (!c || !c->hosts) {

@@ -112,10 +112,37 @@ static void take_objects(void *ctx, struct wire_reader *r)
 
 		o.parent = wire_get_u64(r);
 		wire_get_props(r, &o.props);
-		if (r->bad)
-			return;
-		l->bad |= !o.id || !list_add(l, &o);
+		if (!r->bad && (!o.id || !list_add(l, &o)))
+			r->bad = l->bad = true;
 	}
+}
+
+static void begin_connecting(struct gather *g, struct remote_host *h)
+{
+	struct ask *a = h->ask;
+	char text[ASK_WHY_MAX];
+	int rc = connector_start(&h->config->address, &a->connector);
+
+	if (!rc) {
+		move(g, a, ASK_CONNECTING);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: %s", h->config->name, strerror(-rc));
+	failed(g, a, text);
+}
+
+/* A call failed. If on a connection that was there before: the server had gone, and may be there again. */
+static void call_failed(struct gather *g, struct remote_host *h)
+{
+	struct ask *a = h->ask;
+
+	failed(g, a, said());
+	if (!a->reused || !conn_lost(a->conn))
+		return;
+	a->reused = false;
+	conn_put(a->conn);
+	a->conn = NULL;
+	begin_connecting(g, h);
 }
 
 static void start(struct gather *g, struct remote_host *h, enum ask_state state)
@@ -127,7 +154,7 @@ static void start(struct gather *g, struct remote_host *h, enum ask_state state)
 	if (call_start(&a->call) == FPGA_OK)
 		return;
 	call_end(&a->call, FPGA_EXCEPTION);
-	failed(g, a, said());
+	call_failed(g, h);
 }
 
 static void begin_listing(struct gather *g, struct remote_host *h)
@@ -159,20 +186,6 @@ static void begin_greeting(struct gather *g, struct remote_host *h, struct trans
 	}
 	host_greet_begin(&a->call, a->conn);
 	start(g, h, ASK_GREETING);
-}
-
-static void begin_connecting(struct gather *g, struct remote_host *h)
-{
-	struct ask *a = h->ask;
-	char text[ASK_WHY_MAX];
-	int rc = connector_start(&h->config->address, &a->connector);
-
-	if (!rc) {
-		move(g, a, ASK_CONNECTING);
-		return;
-	}
-	snprintf(text, sizeof(text), "%s: %s", h->config->name, strerror(-rc));
-	failed(g, a, text);
 }
 
 static bool answered(struct ask *a)
@@ -219,19 +232,15 @@ static void step_listing(struct gather *g, struct remote_host *h)
 	if (r == FPGA_OK)
 		take_objects(&a->list, &a->call.reply);
 	r = call_end(&a->call, r);
-	if (r == FPGA_OK && a->list.bad)
+	if (a->list.bad) {
 		r = say_host(a->conn, FPGA_EXCEPTION, "its list of devices makes no sense, or is too long");
+		conn_break(a->conn, -EPROTO); /* more of it may be on its way */
+	}
 	if (r == FPGA_OK) {
 		move(g, a, ASK_DONE);
 		return;
 	}
-	failed(g, a, said());
-	if (!a->reused || !conn_lost(a->conn))
-		return;
-	a->reused = false; /* the server had gone, and may be there again */
-	conn_put(a->conn);
-	a->conn = NULL;
-	begin_connecting(g, h);
+	call_failed(g, h);
 }
 
 static void step(struct gather *g, struct remote_host *h)
@@ -339,23 +348,30 @@ static int64_t until(struct gather *g)
 	return end < longest ? end : longest;
 }
 
-static uint32_t fill_fds(const struct gather *g, struct pollfd *fds)
+static bool is_waited_for(const struct remote_host *h)
+{
+	return h->asked && is_open(h);
+}
+
+/* Descriptors, the eventfd first; and when a connector wants to go on by itself, if that is before *end. */
+static uint32_t fill_fds(const struct gather *g, struct pollfd *fds, int64_t *end)
 {
 	uint32_t n = 0;
 
 	fds[n++] = (struct pollfd){ .fd = g->client->wake, .events = POLLIN };
 	for (unsigned int i = 0; i < client_config(g->client)->num_hosts; i++) {
 		const struct remote_host *h = &g->client->hosts[i];
-		const struct transport *t;
+		const struct ask *a = h->ask;
 
-		if (!h->asked || !is_open(h))
+		if (!is_waited_for(h))
 			continue;
-		fds[n].events = POLLIN;
-		if (h->ask->state == ASK_CONNECTING) {
-			fds[n].fd = connector_fd(h->ask->connector, &fds[n].events);
+		fds[n] = (struct pollfd){ .events = POLLIN };
+		if (a->state == ASK_CONNECTING) {
+			fds[n].fd = connector_fd(a->connector, &fds[n].events);
+			if (connector_due(a->connector) < *end)
+				*end = connector_due(a->connector);
 		} else {
-			t = h->ask->conn->link.t;
-			fds[n].fd = t->ops->fd(t);
+			fds[n].fd = a->conn->link.t->ops->fd(a->conn->link.t);
 		}
 		n++;
 	}
@@ -365,20 +381,22 @@ static uint32_t fill_fds(const struct gather *g, struct pollfd *fds)
 /* Until something may go on. True: a descriptor says so, and not the eventfd alone. */
 static bool wait(const struct gather *g, struct pollfd *fds, int64_t end)
 {
-	uint32_t n = fill_fds(g, fds), next = 1;
+	uint32_t n = fill_fds(g, fds, &end), next = 1;
 	eventfd_t rung;
 	bool any = false;
+	int64_t now;
 
-	if (sys_poll(fds, n, clock_left_ms(end)) <= 0)
-		return false;
+	sys_poll(fds, n, clock_left_ms(end));
+	now = clock_now_ns();
 	if (fds[0].revents)
 		eventfd_read(fds[0].fd, &rung);
 	for (unsigned int i = 0; i < client_config(g->client)->num_hosts; i++) {
 		struct remote_host *h = &g->client->hosts[i];
 
-		if (!h->asked || !is_open(h))
+		if (!is_waited_for(h))
 			continue;
-		h->ask->ready = fds[0].revents || fds[next].revents;
+		h->ask->ready = fds[0].revents || fds[next].revents ||
+				(h->ask->state == ASK_CONNECTING && connector_due(h->ask->connector) <= now);
 		any |= fds[next++].revents != 0;
 	}
 	return any;

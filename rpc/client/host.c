@@ -15,7 +15,7 @@
 #include "base/hash.h"
 #include "rpc/client/conn.h"
 
-#define CALLS_MIN 16u /* a server that takes less at a time is of no use */
+#define CALLS_MIN 4u /* a server that takes less at a time is too slow for bulk */
 
 /* ---- lists ---- */
 

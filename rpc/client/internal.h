@@ -37,6 +37,8 @@ struct remote_handle {
 	atomic_bool reconfigures;	/* a thread sends a bitstream by it */
 };
 
+/* The host's services, for all of these; the same for every instance of a plugin. */
+void client_serve(const struct opae_host *host, const char *plugin);
 /* Sets the thread's detail and returns r: `return say(FPGA_BUSY, "...")`. */
 fpga_result say(fpga_result r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same with the host's name in front. */

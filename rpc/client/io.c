@@ -83,16 +83,17 @@ static void sleep_away(struct io *io)
 static void sleep_at_socket(struct io *io)
 {
 	struct conn *n = io->n;
-	struct pollfd p[2] = { { .fd = n->io_wake, .events = POLLIN },
-			       { .fd = n->link.t->ops->fd(n->link.t), .events = POLLIN } };
 	eventfd_t rung;
+	int rc;
 
 	atomic_store(&n->expecting, false);
 	atomic_store(&n->io_away, false);
-	ppoll(p, 2, NULL, NULL);
-	if (p[0].revents)
-		eventfd_read(p[0].fd, &rung);
-	if (p[1].revents && !calls_wait(io))
+	rc = transport_wait_or_wake(n->link.t, 0, INT64_MAX, n->io_wake);
+	if (rc == -EINTR)
+		eventfd_read(n->io_wake, &rung);
+	else if (rc < 0)
+		conn_break(n, rc);
+	else if (!calls_wait(io))
 		conn_drain(n);
 	atomic_store(&n->io_away, true); /* before the next look at what is expected */
 }

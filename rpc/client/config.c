@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "rpc/client/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "rpc/client/internal.h"
+
+#define HOSTS_MAX 1024u
+#define SPIN_US 50
+#define TIMEOUT_MS 5000
+#define CONNECT_MS 1000
+
+bool rpc_config_integer(struct json_object *value, int64_t min, int64_t max, int64_t *ret)
+{
+	if (!json_object_is_type(value, json_type_int))
+		return false;
+	*ret = json_object_get_int64(value);
+	return *ret >= min && *ret <= max;
+}
+
+/* ---- hosts ---- */
+
+static fpga_result read_name(struct rpc_host_config *h, struct json_object *value, size_t i)
+{
+	const char *name = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+
+	if (!*name || strlen(name) >= sizeof(h->name))
+		return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"name\" must be a string of 1 to %zu bytes", i,
+			   sizeof(h->name) - 1);
+	memcpy(h->name, name, strlen(name) + 1);
+	return FPGA_OK;
+}
+
+static fpga_result read_host_key(struct rpc_host_config *h, const struct rpc_config_kind *kind, size_t i,
+				 const char *key, struct json_object *value)
+{
+	const char *why = "";
+	int64_t n;
+	int rc;
+
+	if (!strcmp(key, "name"))
+		return read_name(h, value, i);
+	if (!strcmp(key, "segment")) {
+		if (!rpc_config_integer(value, 0, UINT16_MAX, &n))
+			return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"segment\" must be 0 to 65535", i);
+		h->segment = (uint16_t)n;
+		return FPGA_OK;
+	}
+	rc = kind->key(key, value, &h->address, &why);
+	if (rc > 0)
+		return FPGA_OK;
+	if (rc < 0)
+		return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\" must be %s", i, key, why);
+	return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\" is unknown; an entry is %s, with \"segment\" and "
+				       "\"name\" as you like", i, key, kind->example);
+}
+
+static fpga_result read_host(struct rpc_host_config *h, const struct rpc_config_kind *kind, size_t i,
+			     struct json_object *o)
+{
+	const char *why = "", *text = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
+	fpga_result r = FPGA_OK;
+
+	h->address.port = ADDRESS_PORT;
+	if (text) {
+		if (!kind->text(text, &h->address, &why))
+			return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\": %s; an entry is %s", i, text, why,
+				   kind->example);
+		return FPGA_OK;
+	}
+	if (!json_object_is_type(o, json_type_object))
+		return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: an entry is %s", i, kind->example);
+	json_object_object_foreach(o, key, value)
+	{
+		r = read_host_key(h, kind, i, key, value);
+		if (r != FPGA_OK)
+			return r;
+	}
+	return kind->complete(&h->address) ? FPGA_OK :
+					     say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: it says nothing of where "
+					         "that is; an entry is %s", i, kind->example);
+}
+
+static fpga_result same_twice(const struct rpc_client_config *c)
+{
+	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
+
+	for (unsigned int i = 0; i < c->num_hosts; i++) {
+		address_text(&c->hosts[i].address, a, sizeof(a));
+		for (unsigned int k = 0; k < i; k++) {
+			address_text(&c->hosts[k].address, b, sizeof(b));
+			if (!strcmp(a, b))
+				return say(FPGA_INVALID_PARAM, "\"hosts\": %s is there twice; leave one out", a);
+		}
+	}
+	return FPGA_OK;
+}
+
+static void fill_name(struct rpc_host_config *h)
+{
+	struct address plain = h->address;
+	char text[ADDRESS_TEXT_MAX];
+
+	if (*h->name)
+		return;
+	if (h->address.kind == ADDRESS_TCP && h->address.port == ADDRESS_PORT) {
+		snprintf(h->name, sizeof(h->name), "%s", plain.host);
+		return;
+	}
+	address_text(&plain, text, sizeof(text));
+	snprintf(h->name, sizeof(h->name), "%.*s", (int)sizeof(h->name) - 1, text);
+}
+
+static fpga_result read_hosts(struct rpc_client_config *c, const struct rpc_config_kind *kind,
+			      struct json_object *list)
+{
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	fpga_result r;
+
+	if (!json_object_is_type(list, json_type_array) || n > HOSTS_MAX)
+		return say(FPGA_INVALID_PARAM, "\"hosts\" must be an array of at most %u entries like %s",
+			   HOSTS_MAX, kind->example);
+	c->hosts = calloc(n ? n : 1, sizeof(*c->hosts));
+	if (!c->hosts)
+		return say(FPGA_NO_MEMORY, "no memory for %zu hosts", n);
+	c->num_hosts = (unsigned int)n;
+	for (size_t i = 0; i < n; i++) {
+		r = read_host(&c->hosts[i], kind, i, json_object_array_get_idx(list, i));
+		if (r != FPGA_OK)
+			return r;
+		fill_name(&c->hosts[i]);
+	}
+	return same_twice(c);
+}
+
+/* ---- the other keys ---- */
+
+static fpga_result read_time(struct json_object *value, const char *key, int64_t min, int64_t max, int64_t unit,
+			     int64_t *ret)
+{
+	int64_t n;
+
+	if (!rpc_config_integer(value, min, max, &n))
+		return say(FPGA_INVALID_PARAM, "\"%s\" must be %lld to %lld", key, (long long)min,
+			   (long long)max);
+	*ret = n * unit;
+	return FPGA_OK;
+}
+
+/* One of two words; *second: it is the second. */
+static fpga_result read_choice(struct json_object *value, const char *key, const char *a, const char *b,
+			       bool *second)
+{
+	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+
+	*second = !strcmp(text, b);
+	if (*second || !strcmp(text, a))
+		return FPGA_OK;
+	return say(FPGA_INVALID_PARAM, "\"%s\" must be \"%s\" or \"%s\"", key, a, b);
+}
+
+static fpga_result read_key(struct rpc_client_config *c, const struct rpc_config_kind *kind, const char *key,
+			    struct json_object *value)
+{
+	if (!strcmp(key, "hosts"))
+		return read_hosts(c, kind, value);
+	if (!strcmp(key, "spin_us"))
+		return read_time(value, key, 0, 1000000, NS_PER_US, &c->spin_ns);
+	if (!strcmp(key, "timeout_ms"))
+		return read_time(value, key, 1, 3600000, NS_PER_MS, &c->timeout_ns);
+	if (!strcmp(key, "connect_ms"))
+		return read_time(value, key, 1, 600000, NS_PER_MS, &c->connect_ns);
+	if (!strcmp(key, "mmio_write"))
+		return read_choice(value, key, "posted", "sync", &c->mmio_write_sync);
+	if (!strcmp(key, "buffers"))
+		return read_choice(value, key, "auto", "explicit", &c->buffers_explicit);
+	return say(FPGA_INVALID_PARAM, "\"%s\" is unknown; there are \"hosts\", \"spin_us\", \"timeout_ms\", "
+				       "\"connect_ms\", \"mmio_write\" and \"buffers\"", key);
+}
+
+static fpga_result read_all(struct rpc_client_config *c, const struct rpc_config_kind *kind,
+			    struct json_object *top)
+{
+	if (!json_object_is_type(top, json_type_object))
+		return say(FPGA_INVALID_PARAM, "\"configuration\" must be a JSON object");
+	json_object_object_foreach(top, key, value)
+	{
+		fpga_result r = read_key(c, kind, key, value);
+
+		if (r != FPGA_OK)
+			return r;
+	}
+	if (c->hosts)
+		return FPGA_OK;
+	return say(FPGA_INVALID_PARAM, "there is no host: \"configuration\" needs \"hosts\", an array of entries "
+				       "like %s", kind->example);
+}
+
+fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_config_kind *kind, const char *json,
+			    struct rpc_client_config *ret)
+{
+	struct json_object *top = json_tokener_parse(json && *json ? json : "{}");
+	struct rpc_client_config c = { .plugin = kind->plugin,
+				       .spin_ns = SPIN_US * NS_PER_US,
+				       .timeout_ns = TIMEOUT_MS * NS_PER_MS,
+				       .connect_ns = CONNECT_MS * NS_PER_MS };
+	fpga_result r;
+
+	client_serve(host, kind->plugin);
+	r = read_all(&c, kind, top);
+	json_object_put(top);
+	if (r != FPGA_OK) {
+		free(c.hosts);
+		return r;
+	}
+	*ret = c;
+	return FPGA_OK;
+}
