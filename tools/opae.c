@@ -60,8 +60,10 @@ static const struct command commands[] = {
 	  "makes one of what the FPGA takes", cmd_gbs },
 	{ "gbs", "payload FILE OUT", "what the FPGA takes, without the metadata; OUT may be -", cmd_gbs },
 	{ "sessions", "[--to DAEMON] [--json]",
-	  "who uses accelerators through opaed: this user's, or root's, unless told otherwise", cmd_sessions },
-	{ "kick", "ID [--to DAEMON]", "ends the session with this ID; its program's calls then fail", cmd_kick },
+	  "who uses accelerators through opaed: this user's, or root's, unless told otherwise",
+	  cmd_sessions },
+	{ "kick", "ID [--to DAEMON]", "ends the session with this ID; its program's calls then fail",
+	  cmd_kick },
 	{ "bench", "local [--json]", "how fast the local path is beside the bare machine",
 	  cmd_bench },
 };

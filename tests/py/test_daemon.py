@@ -421,7 +421,8 @@ print("open", flush=True)
 p.is_ended()
 """
     for _ in range(3):
-        with subprocess.Popen(["/usr/bin/python3", "-c", script], stdout=subprocess.PIPE, text=True) as client:
+        with subprocess.Popen(["/usr/bin/python3", "-c", script], stdout=subprocess.PIPE,
+                              text=True) as client:
             assert client.stdout.readline() == "open\n"
             assert witness.try_open(token)[0] == BUSY
             client.kill()
