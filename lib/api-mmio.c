@@ -232,27 +232,52 @@ static bool sleep_unless_closed(fpga_handle handle, int64_t until)
 	}
 }
 
-/* For plugins without a poll of their own. */
-static fpga_result poll_by_reads(fpga_handle handle, const struct wrapped_handle *w,
-				 uint32_t mmio_num, uint64_t offset, uint64_t mask,
-				 uint64_t expected, int64_t interval, int64_t deadline,
-				 uint64_t *value)
+/* Longest that a plugin polls in one call. */
+#define SLICE_NS (100 * NS_PER_MS)
+
+struct poll {
+	uint32_t mmio_num;
+	uint64_t offset, mask, expected;
+	int64_t interval, deadline;
+	bool by_plugin; /* in slices; what is read more seldom than that is read by us */
+};
+
+/* FPGA_BUSY: not equal so far. */
+static fpga_result poll_some(const struct wrapped_handle *w, const struct poll *p, uint64_t *value)
 {
+	int64_t left = p->deadline - clock_now_ns();
 	fpga_result r;
 
+	if (p->by_plugin) {
+		left = left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
+		return w->table->poll_mmio(w->plugin, p->mmio_num, p->offset, p->mask, p->expected,
+					   (uint64_t)(p->interval / NS_PER_US), (uint64_t)(left / NS_PER_US),
+					   value);
+	}
+	r = w->table->fpgaReadMMIO64(w->plugin, p->mmio_num, p->offset, value);
+	return r != FPGA_OK || (*value & p->mask) == p->expected ? r : FPGA_BUSY;
+}
+
+static fpga_result poll_to_the_end(fpga_handle handle, const struct wrapped_handle *w,
+				   const struct poll *p, uint64_t *value)
+{
 	for (;;) {
-		r = w->table->fpgaReadMMIO64(w->plugin, mmio_num, offset, value);
-		if (r != FPGA_OK || (*value & mask) == expected)
+		fpga_result r = poll_some(w, p, value);
+		int64_t next = clock_deadline(p->by_plugin ? 0 : p->interval);
+
+		if (r != FPGA_BUSY)
 			return r;
-		if (clock_now_ns() >= deadline)
+		if (clock_now_ns() >= p->deadline)
 			break;
-		if (sleep_unless_closed(handle, clock_deadline(interval))) {
+		detail_clear(); /* that it was not equal yet is no failure */
+		if (sleep_unless_closed(handle, next < p->deadline ? next : p->deadline)) {
 			detail_set("opaex_poll_mmio: the handle was closed meanwhile");
 			return FPGA_INVALID_PARAM;
 		}
 	}
-	detail_set("opaex_poll_mmio: offset 0x%llx still reads 0x%llx at the end of the time",
-		   (unsigned long long)offset, (unsigned long long)*value);
+	if (!p->by_plugin)
+		detail_set("opaex_poll_mmio: offset 0x%llx still reads 0x%llx at the end of the time",
+			   (unsigned long long)p->offset, (unsigned long long)*value);
 	return FPGA_BUSY;
 }
 
@@ -266,17 +291,15 @@ fpga_result opaex_poll_mmio(fpga_handle handle, uint32_t mmio_num, uint64_t offs
 			    uint64_t *value)
 {
 	struct wrapped_handle *w = handle_enter(handle);
+	struct poll p = { mmio_num, offset, mask, expected, us_to_ns(interval_us),
+			  clock_deadline(us_to_ns(timeout_us)), false };
 	uint64_t last = 0;
 	fpga_result r;
 
 	if (!w)
 		return handle_bad("opaex_poll_mmio");
-	if (w->table->poll_mmio)
-		r = w->table->poll_mmio(w->plugin, mmio_num, offset, mask, expected, interval_us,
-					timeout_us, &last);
-	else
-		r = poll_by_reads(handle, w, mmio_num, offset, mask, expected, us_to_ns(interval_us),
-				  clock_deadline(us_to_ns(timeout_us)), &last);
+	p.by_plugin = w->table->poll_mmio && p.interval <= SLICE_NS;
+	r = poll_to_the_end(handle, w, &p, &last);
 	if (value && (r == FPGA_OK || r == FPGA_BUSY))
 		*value = last;
 	return leave(r, w, "opaex_poll_mmio");

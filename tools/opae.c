@@ -64,7 +64,9 @@ static const struct command commands[] = {
 	  cmd_sessions },
 	{ "kick", "ID [--to DAEMON]", "ends the session with this ID; its program's calls then fail",
 	  cmd_kick },
-	{ "bench", "local [--json]", "how fast the local path is beside the bare machine",
+	{ "bench", "local [--json]", "how fast the local path is beside the bare machine", cmd_bench },
+	{ "bench", "remote [--transport unix|tcp|both] [--only ROW,...] [--json]",
+	  "how fast the path through opaed is beside bare sockets. ROW: a row's name, or how it begins",
 	  cmd_bench },
 };
 

@@ -3,6 +3,7 @@
 #define OPAE_EXT_H
 
 #include <opae/properties.h>
+#include <opae/remote.h>
 #include <opae/types.h>
 
 #ifdef __cplusplus
@@ -57,30 +58,27 @@ fpga_result opaex_mmio_info(fpga_handle handle, uint32_t mmio_num, struct opaex_
 #endif
 
 /**
- * Reads 64 bits until (value & mask) == expected. Over a network the far side does the polling.
- *
- * @param interval_us microseconds between two reads; 0: none
- * @param timeout_us  microseconds in all
- * @param value       receives the last value read; may be NULL
- * @return FPGA_OK; FPGA_BUSY: not equal within the time; as fpgaReadMMIO64()
- */
-fpga_result opaex_poll_mmio(fpga_handle handle, uint32_t mmio_num, uint64_t offset, uint64_t mask,
-			    uint64_t expected, uint64_t interval_us, uint64_t timeout_us,
-			    uint64_t *value);
-
-/**
- * Reads a run of registers by 64-bit accesses.
- * @param offset,len bytes, multiples of 8, inside the region
- * @return as fpgaReadMMIO64()
- */
-fpga_result opaex_read_mmio_block(fpga_handle handle, uint32_t mmio_num, uint64_t offset,
-				  void *buffer, size_t len);
-
-/**
  * Stops the device from reaching memory, until fpgaReset().
  * @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_SUPPORTED; FPGA_EXCEPTION
  */
 fpga_result opaex_quiesce(fpga_handle handle);
+
+/**
+ * Gives a buffer of another handle of this process to an accelerator as well, at the IO address that it has
+ * there: what fpgaPrepareBuffer() does by itself for the children of an accelerator with several ports. For
+ * who opens the children himself (opaex_open_alone()); he takes the buffer back from each before he releases
+ * it.
+ *
+ * @param buf    the buffer as fpgaPrepareBuffer() returned it
+ * @param len    bytes, as they were asked for
+ * @param ioaddr bytes, as fpgaGetIOAddress() tells
+ * @return FPGA_OK; FPGA_INVALID_PARAM: no such buffer, or not one that this accelerator can be given;
+ *         FPGA_BUSY: the address is in use there; FPGA_NO_MEMORY; FPGA_NOT_SUPPORTED; FPGA_EXCEPTION
+ */
+fpga_result opaex_pin_buffer(fpga_handle handle, void *buf, uint64_t len, uint64_t ioaddr);
+
+/** Takes it back. @return FPGA_OK; FPGA_INVALID_PARAM; FPGA_NOT_SUPPORTED; FPGA_EXCEPTION */
+fpga_result opaex_unpin_buffer(fpga_handle handle, void *buf, uint64_t len, uint64_t ioaddr);
 
 /** A plugin that the configuration names. The texts are good until the process ends. */
 struct opaex_plugin {

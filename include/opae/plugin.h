@@ -12,7 +12,7 @@
  * The minor number grows with every appended member; the table begins with its size, so a plugin
  * that was built against a shorter or a longer table works with any host of the same major number.
  *
- * ABI history: 1.0 first version; 1.1 mmio_window; 1.2 the host's props_unset.
+ * ABI history: 1.0 first version; 1.1 mmio_window; 1.2 the host's props_unset; 1.3 push_buffer, pull_buffer.
  */
 #ifndef OPAE_PLUGIN_H
 #define OPAE_PLUGIN_H
@@ -31,7 +31,7 @@ extern "C" {
 
 #define OPAE_PLUGIN_MAGIC UINT64_C(0x6e6967756c504f41) /* "AOPlugin", little-endian */
 #define OPAE_PLUGIN_ABI_MAJOR 1
-#define OPAE_PLUGIN_ABI_MINOR 2 /* 1: mmio_window; 2: props_unset */
+#define OPAE_PLUGIN_ABI_MINOR 3 /* 1: mmio_window; 2: props_unset; 3: push_buffer, pull_buffer */
 /** A table larger than this is taken for garbage and refused. */
 #define OPAE_PLUGIN_TABLE_MAX 65536u
 
@@ -219,7 +219,8 @@ typedef struct _opae_api_adapter_table {
 	fpga_result (*fpgaUnmapMMIO)(fpga_handle handle, uint32_t mmio_num);
 	fpga_result (*mmio_info)(fpga_handle handle, uint32_t mmio_num,
 				 struct opaex_mmio_info *info);
-	/** Missing: the shell reads in a loop. */
+	/** Missing: the shell reads in a loop. Called with timeouts of up to 100 ms, so that fpgaClose() by
+	 * another thread need not wait longer. */
 	fpga_result (*poll_mmio)(fpga_handle handle, uint32_t mmio_num, uint64_t offset,
 				 uint64_t mask, uint64_t expected, uint64_t interval_us,
 				 uint64_t timeout_us, uint64_t *value);
@@ -308,6 +309,14 @@ typedef struct _opae_api_adapter_table {
 	 * nothing, and each access is a call. Missing: the same. */
 	fpga_result (*mmio_window)(fpga_handle handle, uint32_t mmio_num,
 				   struct opae_mmio_window *window);
+	/**@}*/
+
+	/** @name Since ABI 1.3 */
+	/**@{*/
+	/** opaex_push(), opaex_pull(). Missing: the memory is the device's as well; the shell asks
+	 * get_ws_info whether there is such a part, and that is all. */
+	fpga_result (*push_buffer)(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len);
+	fpga_result (*pull_buffer)(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len);
 	/**@}*/
 } opae_api_adapter_table;
 

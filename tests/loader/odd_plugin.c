@@ -38,6 +38,7 @@
 #define EMPTY 19 /* fills in nothing */
 #define WINDOWS 20 /* a part of the registers is the shell's to access */
 #define BAD_WINDOWS 21 /* parts that no shell should believe in */
+#define FAR_AWAY 22 /* polls by itself, and its buffers are not the device's memory */
 
 #define REGS 65536u
 #define BUFFERS 16u
@@ -47,7 +48,7 @@ extern const struct opae_plugin_info opae_plugin_info;
 const struct opae_plugin_info opae_plugin_info = {
 	.magic = ODD == BAD_MAGIC ? 0x1234 : OPAE_PLUGIN_MAGIC,
 	.abi_major = ODD == WRONG_ABI ? 9 : OPAE_PLUGIN_ABI_MAJOR,
-	.abi_minor = OPAE_PLUGIN_ABI_MINOR,
+	.abi_minor = ODD == WRONG_ABI ? 2 : OPAE_PLUGIN_ABI_MINOR,
 	.table_size = ODD == BAD_SIZE ? 1u << 30 :
 		      ODD == TINY     ? 8 :
 		      ODD == SMALLER  ? offsetof(opae_api_adapter_table, fpgaReset) :
@@ -317,6 +318,47 @@ static fpga_result odd_window(fpga_handle handle, uint32_t num, struct opae_mmio
 	return FPGA_OK;
 }
 
+/* Its registers tell at ODD_ASKED what was asked for: the longest time, or the buffer's part. */
+static void tell(struct odd_handle *h, unsigned int i, uint64_t v)
+{
+	__atomic_store_n((uint64_t *)(void *)(h->regs + ODD_ASKED + 8 * i), v, __ATOMIC_RELAXED);
+}
+
+static fpga_result odd_poll(fpga_handle handle, uint32_t num, uint64_t offset, uint64_t mask,
+			    uint64_t expected, uint64_t interval_us, uint64_t timeout_us, uint64_t *value)
+{
+	struct odd_handle *h = handle;
+	uint64_t longest = 0;
+
+	(void)interval_us;
+	odd_read64(handle, 0, ODD_ASKED, &longest);
+	if (timeout_us > longest)
+		tell(h, 0, timeout_us);
+	for (uint64_t us = 0;; us += 1000) {
+		fpga_result r = odd_read64(handle, num, offset, value);
+
+		if (r != FPGA_OK || (*value & mask) == expected)
+			return r;
+		if (us >= timeout_us)
+			return FPGA_BUSY;
+		usleep(1000);
+	}
+}
+
+static fpga_result odd_push(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len)
+{
+	tell(handle, 1, wsid);
+	tell(handle, 2, offset);
+	tell(handle, 3, len);
+	return FPGA_OK;
+}
+
+static fpga_result odd_pull(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len)
+{
+	odd_push(handle, wsid, offset, len);
+	return FPGA_RECONF_ERROR; /* one that nobody else would answer with */
+}
+
 static fpga_result odd_info(fpga_handle handle, uint32_t num, struct opaex_mmio_info *info)
 {
 	(void)handle;
@@ -343,7 +385,7 @@ static fpga_result odd_prepare(fpga_handle handle, uint64_t len, void **buf, uin
 		return FPGA_INVALID_PARAM;
 	for (unsigned int i = 0; i < BUFFERS; i++)
 		if (!h->buffers[i]) {
-			h->buffers[i] = len > 1u << 20 ? NULL : malloc(len);
+			h->buffers[i] = len > ODD_BUFFER ? NULL : malloc(ODD_BUFFER);
 			*wsid = i + 1;
 			*buf = h->buffers[i];
 			return h->buffers[i] ? FPGA_OK : FPGA_NO_MEMORY;
@@ -369,6 +411,31 @@ static fpga_result odd_io_address(fpga_handle handle, uint64_t wsid, uint64_t *i
 	if (!wsid || wsid > BUFFERS || !h->buffers[wsid - 1])
 		return FPGA_NOT_FOUND;
 	*io = wsid << 20;
+	return FPGA_OK;
+}
+
+static fpga_result odd_ws_info(fpga_handle handle, uint64_t wsid, uint64_t *io, void **buf, uint64_t *len)
+{
+	fpga_result r = odd_io_address(handle, wsid, io);
+
+	if (r != FPGA_OK)
+		return r;
+	*buf = ((struct odd_handle *)handle)->buffers[wsid - 1];
+	*len = ODD_BUFFER;
+	return FPGA_OK;
+}
+
+static fpga_result odd_pin(fpga_handle handle, void *buf, uint64_t len, uint64_t ioaddr)
+{
+	(void)buf;
+	odd_push(handle, 0, len, ioaddr);
+	return FPGA_OK;
+}
+
+static fpga_result odd_unpin(fpga_handle handle, void *buf, uint64_t len, uint64_t ioaddr)
+{
+	(void)buf;
+	odd_push(handle, 1, len, ioaddr);
 	return FPGA_OK;
 }
 
@@ -442,6 +509,14 @@ static void fill(opae_api_adapter_table *t)
 	t->fpgaPrepareBuffer = odd_prepare;
 	t->fpgaReleaseBuffer = odd_release;
 	t->fpgaGetIOAddress = odd_io_address;
+	t->get_ws_info = odd_ws_info;
+	t->pin_buffer = odd_pin;
+	t->unpin_buffer = odd_unpin;
+	if (ODD == FAR_AWAY) {
+		t->poll_mmio = odd_poll;
+		t->push_buffer = odd_push;
+		t->pull_buffer = odd_pull;
+	}
 	t->create_event = odd_event;
 	t->fpgaDestroyEventHandle = odd_destroy_event;
 	t->fpgaGetOSObjectFromEventHandle = odd_event_fd;

@@ -9,6 +9,10 @@
 /* What the variants with windows add to each value that the plugin itself reads. */
 #define ODD_CALLED UINT64_C(0xca11ed0000000000)
 
+#define ODD_BUFFER (1u << 20) /* bytes of each of its buffers */
+/* Offset of the registers in which the variant far_away says what it was asked. */
+#define ODD_ASKED 0x8000u
+
 /* instances: "NAME:VARIANT:JSON" each, NULL-terminated; VARIANT names libodd-VARIANT.so. */
 void rig_start(const char *const *instances);
 void rig_stop(void);

@@ -137,6 +137,10 @@ static void bad_handles(void **state)
 	     REFUSES(opaex_mmio_info(h, 0, &out.mmio));
 	     REFUSES(opaex_poll_mmio(h, 0, 0, 0, 0, 0, 0, NULL));
 	     REFUSES(opaex_read_mmio_block(h, 0, 0, out.bytes, 8));
+	     REFUSES(opaex_push(h, 1, 0, 8));
+	     REFUSES(opaex_pull(h, 1, 0, 8));
+	     REFUSES(opaex_pin_buffer(h, out.bytes, 8, 0x1000));
+	     REFUSES(opaex_unpin_buffer(h, out.bytes, 8, 0x1000));
 	     REFUSES(opaex_quiesce(h));)
 	EACH(not_handles, h,
 	     REFUSES(fpgaRegisterEvent(h, FPGA_EVENT_INTERRUPT, event, 0));
@@ -266,6 +270,8 @@ static void null_pointers(void **state)
 	REFUSES(fpgaWriteMMIO512(handle, 0, 0, NULL));
 	REFUSES(opaex_mmio_info(handle, 0, NULL));
 	REFUSES(opaex_read_mmio_block(handle, 0, 0, NULL, 8));
+	REFUSES(opaex_pin_buffer(handle, NULL, 8, 0x1000));
+	REFUSES(opaex_unpin_buffer(handle, out.bytes, 0, 0x1000));
 	REFUSES(fpgaCreateEventHandle(NULL));
 	REFUSES(fpgaDestroyEventHandle(NULL));
 	REFUSES(fpgaGetOSObjectFromEventHandle(event, NULL));

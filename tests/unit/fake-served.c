@@ -311,6 +311,12 @@ static void copy(struct fake_card *c)
 		atomic_fetch_add(&c->regs[FAKE_DONE / 8], 1);
 }
 
+static void fire_all(const struct fake_handle *h, uint64_t count)
+{
+	for (unsigned int t = FPGA_EVENT_INTERRUPT; t <= FPGA_EVENT_POWER_THERMAL; t++)
+		fake_fire(h->of.card, (fpga_event_type)t, count);
+}
+
 static fpga_result read64(fpga_handle handle, uint32_t region, uint64_t offset, uint64_t *value)
 {
 	_Atomic uint64_t *reg = reg_at(handle, region, offset, 8);
@@ -336,9 +342,8 @@ static fpga_result write64(fpga_handle handle, uint32_t region, uint64_t offset,
 	atomic_store(reg, value);
 	if (!region && offset == FAKE_GO)
 		copy(card_of(handle));
-	for (unsigned int t = FPGA_EVENT_INTERRUPT; !region && offset == FAKE_FIRE && t <= FPGA_EVENT_POWER_THERMAL;
-	     t++)
-		fake_fire(((const struct fake_handle *)handle)->of.card, (fpga_event_type)t, value);
+	if (!region && offset == FAKE_FIRE)
+		fire_all(handle, value);
 	return FPGA_OK;
 }
 
