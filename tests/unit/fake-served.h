@@ -17,6 +17,7 @@
 #define FAKE_REGION1 0x1000u  /* of region 1; there are no others */
 #define FAKE_PAGE 4096u	      /* buffers are whole pages */
 #define FAKE_LOG 4096u
+#define FAKE_GHOST 0xe000u /* object id of the first ghost */
 
 /* Registers of region 0 that are not plain memory. */
 enum fake_register {
@@ -40,7 +41,7 @@ struct fake_card {
 };
 
 struct fake_token {
-	uint32_t card;
+	uint32_t card; /* from FAKE_CARDS on: a ghost */
 	bool accelerator;
 };
 
@@ -53,6 +54,7 @@ struct fake_event;
 
 struct fake {
 	uint32_t num_cards; /* that there are; those beyond are not found */
+	uint32_t ghosts;    /* devices that can be listed, and nothing else */
 	struct fake_card cards[FAKE_CARDS];
 	bool no_quiesce; /* FPGA_NOT_SUPPORTED */
 	atomic_bool hold, held; /* calls that wait do until hold is false; one does */
