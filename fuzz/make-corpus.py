@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the corpora of dfl, inventory, client, dev, gbs, frame and remote: what the layouts' own documents call
-right, and each thing in them that is most easily wrong. Run it after a target's input format has changed.
+"""Writes the corpora of dfl, inventory, client, dev, gbs, frame, remote and session: what the layouts' own documents
+call right, and each thing in them that is most easily wrong. Run it after an input format has changed.
 
     fuzz/make-corpus.py fuzz/corpus"""
 import json
-import re
 import struct
 import sys
 from pathlib import Path
+
+import corpus_frame
+import corpus_remote
+import corpus_session
 
 # ---- dfl: see the top of fuzz_dfl.c ----
 
@@ -207,123 +210,11 @@ GBS = {
     "older format": struct.pack("<I", 0x1d1f8680) + bytes(range(16)) + b"bits",
 }
 
-# ---- frame: see the top of fuzz_frame.c ----
-
-OPS_DEF = Path(__file__).resolve().parents[1] / "wire/ops.def"
-OPS = re.findall(r'^OP\((\d+), (\w+), \w+, (\w+), \w+, "([^"]*)", "([^"]*)"\)$',
-                 OPS_DEF.read_text(encoding="utf-8"), re.M)
-PROPS = struct.pack("<IIHBBBBHHHH16sQIIIBBHQIII", 0x77FFFF, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, b"g" * 16, 10,
-                    11, 1, 12, 13, 14, 15, 16, 1, 17, 18) + b"\x04\0host"
-VALUES = {"y": b"\1", "q": b"\2\0", "u": b"\3\0\0\0", "t": struct.pack("<Q", 4), "g": b"g" * 16,
-          "s": "\5\0caf\u00e9".encode(), "b": b"\4\0\0\0data", "p": struct.pack("<H", len(PROPS)) + PROPS}
-
-
-def body(form, groups=2):
-    plain, _, group = form.partition("(")
-    return b"".join(VALUES[x] for x in plain + group[:-1] * groups)
-
-
-def frame(op, content=b"", flags=0, ident=1, word=0, tail=b""):
-    head = 32 + len(tail)
-    return struct.pack("<IHHIIQII", head + len(content), head, op, flags, ident, 9, word, 0) + tail + content
-
-
-def bulk(op, flags, size, says=None):
-    fixed = b"" if op == 43 else struct.pack("<QQ", 2, 4096)
-    return frame(op, fixed + struct.pack("<I", size if says is None else says) + b"d" * size, flags)
-
-
-WHOLE = [frame(int(n), body(req)) for n, _, kind, req, _ in OPS if kind != "PUSH"]
-REPLIES = [frame(int(n), body(rep), 2 if kind == "PUSH" else 1) for n, _, kind, _, rep in OPS]
-FRAME = {
-    "requests": b"\x10" + b"".join(WHOLE),
-    "replies": b"\x20" + b"".join(REPLIES),
-    "failures": b"\x08" + b"".join(frame(30, VALUES["s"], 1, word=n) for n in range(1, 11)),
-    "cut": b"\x30" + b"".join(frame(int(n), body(rep)[:-1], 1) for n, _, _, _, rep in OPS),
-    "hello": b"\0" + frame(1, struct.pack("<IHHQII", 0x4541504F, 1, 1, 0, 131072, 64) + b"\4\0demo"),
-    "tails": b"\x10" + b"".join(frame(2, b"", tail=b"t" * n) for n in (0, 1, 100, 224, 225)),
-    "bulk": b"\x40" + bulk(42, 2, 3000) + bulk(44, 2, 2048) + frame(2),
-    "pulled": b"\x90" + bulk(43, 1, 5000) + frame(2),
-    "bulk that lies": b"\xa0" + bulk(42, 2, 3000, 3001) + bulk(42, 2, 3000, 2**32 - 1) + bulk(44, 2, 2100, 0),
-    "bulk cut": b"\xff" + bulk(42, 2, 6000)[:3000],
-    "flags": b"\x10" + frame(30, body("ut"), 1 << 16) + frame(30, b"", 4),
-    "oversize": b"\1" + struct.pack("<IHHIIQII", 131073, 32, 30, 0, 1, 9, 0, 0),
-    "no UTF-8": b"\x10" + b"".join(frame(70, struct.pack("<H", len(s)) + s + b"\0" * 4) for s in (
-        b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"a\0b", b"\xf4\x90\x80\x80", b"x" * 4097)),
-    "unknown": b"\x10" + frame(999, b"anything") + frame(0) + frame(65535, b"", 2),
-}
-
-# ---- remote: see the top of fuzz_remote.c ----
-
-
-def says(kind, body=b""):
-    return struct.pack("<BH", kind, len(body)) + body
-
-
-def ok(body=b""):
-    return says(0, body)
-
-
-def text(s):
-    return struct.pack("<H", len(s)) + s
-
-
-def data(b):
-    return struct.pack("<I", len(b)) + b
-
-
-def remote_props(objtype=1, hostname=b""):
-    block = struct.pack("<IIHBBBBHHHH16sQIIIBBHQIII", 0x300fff, objtype, 0, 1, 2, 3, 0, 0x8086, 1, 2, 3,
-                        bytes(range(16)), 7, 1, 1, 1, 1, 2, 3, 4, 1, 1, 4) + text(hostname)
-    return text(block)
-
-
-def thing(ident=7, parent=8, **kw):
-    return struct.pack("<QQ", ident, parent) + remote_props(**kw)
-
-
-WELCOME = ok(struct.pack("<HQII", 1, 0, 0x20000, 64) + text(b"opaed") + text(b"host") + text(b"you"))
-LISTED = WELCOME + ok(thing() + thing(8, 0, objtype=0))
-TOKEN = LISTED + ok(struct.pack("<Q", 8) + remote_props() + struct.pack("<I", 1 << 17) + text(b"no reason")) + \
-    ok(bytes(8)) + ok(text(b"errors") + b"\1")
-OPENED = TOKEN + ok(struct.pack("<QQ", 1, 8) + remote_props() + struct.pack("<QI", 4096, 14))
-REGISTERS = ok(bytes(8)) + ok(bytes(4)) + ok(data(bytes(128))) + ok(bytes(12)) + ok()
-PREPARED = OPENED + REGISTERS + ok(struct.pack("<QQ", 3, 0x1000))
-NEWS = says(3, b"\x2c\x01\0" + struct.pack("<QQ", 3, 64) + data(b"new" * 20))
-EVENT = says(3, b"\x34\x01\0" + struct.pack("<QQ", 1, 1))
-PULLED = PREPARED + NEWS + REGISTERS + ok() + ok(data(b"x" * 4096)) + ok()
-METRICS = ok(struct.pack("<Q16s", 0, b"g" * 16) + text(b"q") + text(b"g") + text(b"n") + text(b"u") + bytes(8)) + \
-    ok(struct.pack("<QQB", 0, 5, 1) + struct.pack("<QQB", 1, 6, 0)) + ok(bytes(16))
-OBJECT_CALLS = ok(struct.pack("<QI", 5, 2)) + ok(struct.pack("<I", 9)) + ok(data(b"text")) + ok(bytes(8)) + ok()
-REMOTE = {
-    "nobody": b"",
-    "junk": says(4, b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2),
-    "refused": says(1, b"\6" + text(b"another version")),
-    "no frames": ok(struct.pack("<HQII", 1, 0, 0, 64) + text(b"") * 3),
-    "listed": LISTED,
-    "parts": WELCOME + says(2, thing()) + says(2, thing(9)) + ok(thing(8, 0, objtype=0)),
-    "odd list": WELCOME + ok(thing(0) + thing(objtype=9)),
-    "changed": WELCOME + says(3, b"\x0c\x07\0" + struct.pack("<IQ", 2, 8) + remote_props()) + ok(thing()),
-    "long name": WELCOME + ok(thing(hostname=b"h" * 255)),
-    "token": TOKEN,
-    "opened": OPENED + REGISTERS,
-    "fails": OPENED + says(1, b"\3" + text(b"\x1b[31mno")) * 6,
-    "short": OPENED + ok(b"1234567") * 20,
-    "wrong block": OPENED + ok(bytes(8)) + ok(bytes(4)) + ok(data(bytes(256))) * 2,
-    "news": PREPARED + NEWS * 3 + REGISTERS,
-    "odd news": PREPARED + says(3, b"\x2c\x01\0" + struct.pack("<QQ", 3, 4090) + data(b"new" * 20)) + REGISTERS,
-    "pulled": PULLED,
-    "pulled too much": PREPARED + REGISTERS + ok() + ok(data(b"x" * 4100)) + ok(),
-    "events": PULLED + ok(remote_props()) + EVENT + ok() + EVENT * 2 + ok(),
-    "all": PULLED + ok(struct.pack("<Q", 8) + remote_props()) + ok() + EVENT + ok() + METRICS + OBJECT_CALLS +
-    ok() * 3,
-    "half a frame": LISTED + says(4, struct.pack("<IHH", 4000, 32, 11)),
-    "too long": LISTED + says(4, struct.pack("<IHHIIQII", 0xffffffff, 32, 11, 1, 258, 7, 0, 0)),
-}
-
 if __name__ == "__main__":
     for target, inputs in (("dfl", DFL), ("inventory", INVENTORY), ("client", CLIENT), ("dev", DEV),
-                           ("gbs", GBS), ("frame", FRAME), ("remote", REMOTE)):
+                           ("gbs", GBS),
+                           ("frame", corpus_frame.FRAME), ("remote", corpus_remote.REMOTE),
+                           ("session", corpus_session.SESSION)):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(exist_ok=True)
         for name, data in inputs.items():

@@ -23,6 +23,8 @@ struct fake_event {
 	fpga_event_type type;
 };
 
+#define FAKE_BUFFER_MAX (UINT64_C(4) << 30)
+
 static atomic_uint_fast64_t next_number = 1;
 
 /* ---- memory ---- */
@@ -44,7 +46,7 @@ static fpga_result prepare(fpga_handle handle, uint64_t len, void **at, uint64_t
 	uint64_t whole = (len + FAKE_PAGE - 1) / FAKE_PAGE * FAKE_PAGE;
 	struct fake_buffer *b;
 
-	if (!len || flags & FPGA_BUF_PREALLOCATED)
+	if (!len || len > FAKE_BUFFER_MAX || flags & FPGA_BUF_PREALLOCATED)
 		return fake_say(FPGA_INVALID_PARAM, "no such buffer");
 	*at = aligned_alloc(FAKE_PAGE, whole);
 	if (!*at)
@@ -246,6 +248,7 @@ void fake_fire(uint32_t card, fpga_event_type type, uint64_t count)
 
 void fake_memory_fill(opae_api_adapter_table *t)
 {
+	atomic_store(&next_number, 1);
 	t->fpgaPrepareBuffer = prepare;
 	t->fpgaReleaseBuffer = release;
 	t->fpgaGetIOAddress = io_address;

@@ -79,6 +79,8 @@ extern struct fake fake;
 void fake_up(void);
 /* Fails the test when something of the model's was not given back. */
 void fake_down(void);
+/* How many things of the model's were not given back. */
+uint32_t fake_left(void);
 uint64_t fake_device_id(uint32_t card);
 uint64_t fake_accelerator_id(uint32_t card);
 
