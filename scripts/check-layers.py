@@ -32,7 +32,7 @@ MAY_INCLUDE = {
     "plugins/vsock": {"base", "transport", "rpc/client"},
     "daemon": {"base", "wire", "transport", "rpc", "rpc/server"},
     "emu": {"base", "vfio-user"},
-    "bench": {"base"},
+    "bench": {"base", "emu", "wire", "transport", "rpc"},
     "bench/raw": set(),
     "tools": {"base", "bench", "dev", "gbs", "vfio-user", "wire", "transport", "rpc"},
     "samples": set(),
