@@ -70,7 +70,7 @@ int rpc_link_read(struct rpc_link *l, struct rpc_frame *f);
  * Waits for a frame: spins for spin_ns, then sleeps. 0; -ETIMEDOUT (the link is not broken by it); as above.
  */
 int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline);
-/* The same; and -EINTR when there is something to read at wake_fd and no frame; not looked at while it spins. */
+/* The same; and -EINTR when wake_fd has something to read and there is no frame; not seen while it spins. */
 int rpc_link_next_or_wake(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline,
 			  int wake_fd);
 

@@ -20,6 +20,7 @@ void call_begin(struct call *c, struct conn *conn, enum wire_op op, uint64_t obj
 	wire_writer_init(&c->body, c->room + WIRE_HEAD, CALL_ROOM, wire_op_info((uint16_t)op)->request);
 	wire_reader_init(&c->reply, NULL, 0, NULL);
 	c->timeout_ns = conn->timeout_ns;
+	c->alive_at = NULL;
 	c->data = NULL;
 	c->data_len = 0;
 	c->place = NULL;

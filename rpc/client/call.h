@@ -32,6 +32,7 @@ struct call {
 	struct wire_writer body;  /* of the request: CALL_ROOM bytes, or more by call_room() */
 	struct wire_reader reply; /* when call_run() gave FPGA_OK */
 	int64_t timeout_ns;	  /* the connection's, unless the caller sets another before call_run() */
+	const _Atomic int64_t *alive_at; /* its time counts from there, if that is later; may be NULL */
 	/* Bytes behind the request's body: of a `b`, whose length wire_put_bytes_len() has put. */
 	const void *data;
 	size_t data_len;

@@ -354,10 +354,8 @@ static bool pushed_handle(struct conn *n, const struct rpc_frame *f, struct wire
 		return false;
 	if (f->head.op == WIRE_EVENT)
 		client_event_came(n, a, b);
-	if (f->head.op == WIRE_PROGRESS) {
-		atomic_store(&h->progress, a);
-		atomic_store(&h->progress_of, b);
-	}
+	if (f->head.op == WIRE_PROGRESS)
+		atomic_store(&h->progress_at, clock_now_ns());
 	return true;
 }
 
@@ -431,6 +429,19 @@ static void read_until_done(struct conn *n, struct call *c)
 	}
 }
 
+/* Its time is up, and there was no sign of life by which it has more. */
+static bool is_late(struct call *c)
+{
+	int64_t now = clock_now_ns(), later;
+
+	if (now >= c->deadline && c->alive_at) {
+		later = atomic_load(c->alive_at) + c->timeout_ns;
+		if (later > c->deadline)
+			c->deadline = later;
+	}
+	return now >= c->deadline;
+}
+
 /* Its time is up. */
 static void give_up(struct conn *n, struct call *c, bool reader)
 {
@@ -462,7 +473,7 @@ void conn_await(struct conn *n, struct call *c)
 			read_until_done(n, c);
 		else
 			role_sleep(n, c);
-		if (!is_done(c) && clock_now_ns() >= c->deadline)
+		if (!is_done(c) && is_late(c))
 			give_up(n, c, reader);
 		if (reader)
 			role_leave(n);

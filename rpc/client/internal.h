@@ -33,7 +33,8 @@ struct remote_handle {
 	struct opaex_mmio_info regions[REMOTE_REGIONS];
 	struct handle_buffers *buffers; /* made with the handle */
 	struct remote_handle *next;	/* of the connection's; conn.c's */
-	_Atomic uint64_t progress, progress_of; /* what PROGRESS said last */
+	_Atomic int64_t progress_at;	/* when PROGRESS came last, on the clock of base/clock.h */
+	atomic_bool reconfigures;	/* a thread sends a bitstream by it */
 };
 
 /* The host's services, for all of these; the same for every instance of a plugin. */

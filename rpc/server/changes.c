@@ -47,12 +47,13 @@ static void look(struct rpc_session *s)
 
 /* ---- the thread ---- */
 
-static void serve_listed(struct rpc_session *s, struct work *w, unsigned char *out)
+static void serve_listed(struct rpc_session *s, struct work *w)
 {
+	unsigned char out[WIRE_FRAME_MIN];
 	struct request q;
 	fpga_result r;
 
-	request_init(s, &q, &w->d->head, w->d->body, w->d->len, out, WIRE_FRAME_MIN - WIRE_HEAD);
+	request_init(s, &q, &w->d->head, w->d->body, w->d->len, out, sizeof(out));
 	r = request_carry_out(s, &q);
 	session_finished(s, w);
 	request_reply(s, &q, r);
@@ -78,7 +79,6 @@ static struct work *next_work(struct session_lister *l, int64_t due, bool *stop)
 static void *run(void *arg)
 {
 	struct rpc_session *s = arg;
-	unsigned char *out = malloc(WIRE_FRAME_MIN);
 	int64_t due = clock_deadline(LOOK_NS);
 	bool stop = false;
 
@@ -88,13 +88,12 @@ static void *run(void *arg)
 		if (stop)
 			break;
 		if (w) {
-			serve_listed(s, w, out);
+			serve_listed(s, w);
 			continue;
 		}
 		look(s);
 		due = clock_deadline(LOOK_NS);
 	}
-	free(out);
 	return NULL;
 }
 

@@ -193,19 +193,11 @@ static fpga_result admit(struct rpc_session *s, struct request *q, const struct 
 {
 	uint32_t rights = 0;
 	fpga_result r = find(s, q, op, &rights);
-	struct session_handle *h = q->handle;
 
-	if (r != FPGA_OK)
-		return r;
-	if (op->right & ~rights)
+	if (r == FPGA_OK && op->right & ~rights)
 		return request_fail(q, FPGA_NO_ACCESS, "%s needs \"%s\", which the policy does not allow",
 				    op->name, wire_right_name(op->right));
-	if (h && h->posted && !(q->head.flags & WIRE_ONE_WAY) && op->number != WIRE_CLOSE) {
-		r = h->posted;
-		h->posted = FPGA_OK;
-		return request_fail(q, r, "%s", h->posted_why);
-	}
-	return FPGA_OK;
+	return r;
 }
 
 /* ---- carrying out ---- */
@@ -224,30 +216,54 @@ static void keep_posted(struct rpc_session *s, struct request *q, fpga_result r)
 		 detail ? detail : "");
 }
 
-/* Begins the request, or carries it out. *later: somebody else will reply. */
-static fpga_result begin(struct rpc_session *s, struct request *q, const struct wire_op_info *op, bool *later)
+/* A posted frame of this handle failed, and who asks next is told instead of being served. */
+static bool posted_failed(struct request *q, fpga_result *r)
 {
-	bool held_up = q->handle && handle_held_up(s, q->handle, op->number);
-	bool elsewhere = op->kind == WIRE_KIND_LONG || op->number == WIRE_ENUMERATE;
+	struct session_handle *h = q->handle;
+
+	if (!h || !h->posted || q->head.flags & WIRE_ONE_WAY || q->head.op == WIRE_CLOSE)
+		return false;
+	*r = request_fail(q, h->posted, "%s", h->posted_why);
+	h->posted = FPGA_OK;
+	return true;
+}
+
+/* Not at once, or not here. *later: somebody else will reply. */
+static fpga_result begin_apart(struct rpc_session *s, struct request *q, const struct wire_op_info *op,
+			       bool *later)
+{
 	fpga_result r;
 
-	if (!held_up && !elsewhere && op->kind != WIRE_KIND_WAIT)
-		return handlers[op->number](s, q);
-	if (s->under_way >= s->max_calls)
-		return request_fail(q, FPGA_BUSY, "%u calls are under way, and no more were agreed on",
-				    s->under_way);
-	*later = held_up || (elsewhere && s->threads);
-	if (held_up)
-		return handle_enqueue(s, q);
 	if (op->kind == WIRE_KIND_WAIT)
 		return polls_begin(s, q, later);
 	s->listed |= op->number == WIRE_ENUMERATE;
+	*later = s->threads;
 	if (s->threads)
 		return op->kind == WIRE_KIND_LONG ? long_start(s, q) : lister_enqueue(s, q);
 	r = handlers[op->number](s, q);
 	if (op->kind == WIRE_KIND_LONG)
 		long_ended(s, q->handle, op->number);
 	return r;
+}
+
+/* Begins the request, or carries it out. */
+static fpga_result begin(struct rpc_session *s, struct request *q, const struct wire_op_info *op, bool *later)
+{
+	bool held_up = q->handle && handle_held_up(s, q->handle, op->number);
+	bool apart = op->kind == WIRE_KIND_LONG || op->kind == WIRE_KIND_WAIT || op->number == WIRE_ENUMERATE;
+	fpga_result r;
+
+	if (!held_up && posted_failed(q, &r))
+		return r;
+	if (!held_up && !apart)
+		return handlers[op->number](s, q);
+	if (s->under_way >= s->max_calls)
+		return request_fail(q, FPGA_BUSY, "%u calls are under way, and no more were agreed on",
+				    s->under_way);
+	if (!held_up)
+		return begin_apart(s, q, op, later);
+	*later = true;
+	return handle_enqueue(s, q);
 }
 
 static int serve(struct rpc_session *s, struct request *q, const struct wire_op_info *op)

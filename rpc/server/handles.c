@@ -167,14 +167,19 @@ fpga_result serve_CLOSE(struct rpc_session *s, struct request *q)
 	return r;
 }
 
-/* Each step for all of them: one handle's device may write into another's buffers. */
+/*
+ * Each step for all of them: one handle's device may write into another's buffers. Here what is shared is
+ * stopped, too, when there are buffers that it might reach: its program can say nothing any more.
+ */
 void handles_done(struct rpc_session *s)
 {
+	bool pinned = buffers_pinned(s);
+
 	for (uint32_t i = 0; i < s->options.max_handles; i++)
 		if (s->handles[i] && s->handles[i]->busy)
 			pthread_join(s->handles[i]->busy->thread, NULL);
 	for (uint32_t i = 0; i < s->options.max_handles; i++)
-		if (s->handles[i])
+		if (s->handles[i] && (pinned || !s->handles[i]->shared))
 			quiet(s, s->handles[i]);
 	for (uint32_t i = 0; i < s->options.max_handles; i++)
 		if (s->handles[i])

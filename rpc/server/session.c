@@ -174,7 +174,9 @@ static void *place(void *ctx, const struct wire_head *head, const unsigned char 
 	struct wire_reader in;
 	uint64_t wsid, offset;
 
-	if (head->op != WIRE_PUSH || !h || !(h->rights & WIRE_RIGHT_DMA) || h->busy || h->queue || h->posted)
+	if (head->op != WIRE_PUSH || !h || !(h->rights & WIRE_RIGHT_DMA) || h->busy || h->queue)
+		return NULL;
+	if (h->posted && !(head->flags & WIRE_ONE_WAY)) /* it will not be carried out */
 		return NULL;
 	wire_reader_init(&in, fixed, fixed_len, NULL);
 	wsid = wire_get_u64(&in);
@@ -205,8 +207,10 @@ static int build(struct rpc_session *s, struct transport *t)
 		return s->wake;
 	s->handles = calloc(s->options.max_handles, sizeof(struct session_handle *));
 	s->out = malloc(WIRE_FRAME_MAX);
+	if (!s->handles || !s->out)
+		return -ENOMEM;
 	s->events = events_new(s);
-	return s->handles && s->out && s->events ? 0 : -ENOMEM;
+	return s->events ? 0 : -ENOMEM;
 }
 
 int rpc_session_new(struct transport *t, const struct rpc_served *served,

@@ -120,7 +120,7 @@ struct rpc_session {
 
 /* The session breaks off for this reason: returns rc. The first reason stays. */
 int session_break(struct rpc_session *s, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Hands a piece of work back to the dispatch thread, which frees it; it is not touched afterwards. Any thread. */
+/* Hands a piece of work back to the dispatch thread, which frees it: nobody else touches it then. */
 void session_finished(struct rpc_session *s, struct work *w);
 /* The dispatch thread shall look for something to do. Any thread. */
 void session_wake(struct rpc_session *s);

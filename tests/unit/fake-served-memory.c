@@ -129,7 +129,8 @@ static fpga_result unpin(fpga_handle handle, void *at, uint64_t len, uint64_t io
 	SCOPED_LOCK(&fake.lock);
 
 	(void)handle;
-	while (*place && ((*place)->owner || (*place)->at != at || (*place)->io != io || (*place)->len != len))
+	while (*place &&
+	       ((*place)->owner || (*place)->at != at || (*place)->io != io || (*place)->len != len))
 		place = &(*place)->next;
 	if (!*place)
 		return fake_say(FPGA_INVALID_PARAM, "no such memory");

@@ -107,7 +107,7 @@ static const char *props_why(fpga_properties prop, uint32_t bit)
 
 static void fill(const struct fake_token *t, struct opae_props *p)
 {
-	const struct fake_card *c = &fake.cards[t->card];
+	const struct fake_card *c = &fake.cards[t->card % FAKE_CARDS];
 
 	*p = (struct opae_props){ .valid = OPAE_PROP_OBJTYPE | OPAE_PROP_OBJECT_ID | OPAE_PROP_BUS |
 					   OPAE_PROP_GUID | OPAE_PROP_NUM_ERRORS,
@@ -115,7 +115,8 @@ static void fill(const struct fake_token *t, struct opae_props *p)
 				  .num_errors = 3 };
 	if (!t->accelerator) {
 		p->objtype = FPGA_DEVICE;
-		p->object_id = fake_device_id(t->card);
+		p->object_id = t->card < FAKE_CARDS ? fake_device_id(t->card)
+						    : FAKE_GHOST + t->card - FAKE_CARDS;
 		p->valid |= OPAE_PROP_NUM_SLOTS;
 		p->num_slots = 1;
 		p->guid[15] = 0xd0;
@@ -184,6 +185,9 @@ static fpga_result enumerate(void *instance, const fpga_properties *filters, uin
 			tokens[num] = token_new(t.card, t.accelerator);
 		num++;
 	}
+	for (uint32_t i = 0; i < fake.ghosts && !num_filters; i++, num++)
+		if (num < max_tokens)
+			tokens[num] = token_new(FAKE_CARDS + i, false);
 	*num_matches = num;
 	return FPGA_OK;
 }
@@ -208,7 +212,7 @@ static fpga_result get_properties(fpga_token token, fpga_properties *prop)
 {
 	const struct fake_token *t = token;
 
-	if (fake.cards[t->card].gone)
+	if (t->card < FAKE_CARDS && fake.cards[t->card].gone)
 		return fake_say(FPGA_NOT_FOUND, "the card is gone");
 	return props_of(t, prop);
 }
@@ -311,6 +315,12 @@ static void copy(struct fake_card *c)
 		atomic_fetch_add(&c->regs[FAKE_DONE / 8], 1);
 }
 
+static void fire_all(const struct fake_handle *h, uint64_t count)
+{
+	for (unsigned int t = FPGA_EVENT_INTERRUPT; t <= FPGA_EVENT_POWER_THERMAL; t++)
+		fake_fire(h->of.card, (fpga_event_type)t, count);
+}
+
 static fpga_result read64(fpga_handle handle, uint32_t region, uint64_t offset, uint64_t *value)
 {
 	_Atomic uint64_t *reg = reg_at(handle, region, offset, 8);
@@ -336,9 +346,8 @@ static fpga_result write64(fpga_handle handle, uint32_t region, uint64_t offset,
 	atomic_store(reg, value);
 	if (!region && offset == FAKE_GO)
 		copy(card_of(handle));
-	for (unsigned int t = FPGA_EVENT_INTERRUPT; !region && offset == FAKE_FIRE && t <= FPGA_EVENT_POWER_THERMAL;
-	     t++)
-		fake_fire(((const struct fake_handle *)handle)->of.card, (fpga_event_type)t, value);
+	if (!region && offset == FAKE_FIRE)
+		fire_all(handle, value);
 	return FPGA_OK;
 }
 
