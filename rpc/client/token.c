@@ -265,23 +265,32 @@ static void hear(struct remote_host *h)
 	conn_put(n);
 }
 
-static fpga_result get_properties(fpga_token token, fpga_properties *prop)
+/* *prop is made when it is NULL. */
+static fpga_result known(const struct remote_token *t, fpga_properties *prop)
 {
-	const struct remote_token *t = token;
 	struct remote_object o;
-	fpga_properties made = NULL;
 	fpga_result r = check(t);
 
 	if (r != FPGA_OK)
 		return r;
 	hear(t->host);
-	if (!host_object(t->host, t->id, &o)) {
-		r = ask(t, &made);
-	} else {
-		r = client_host()->props_new(&made);
-		if (r == FPGA_OK)
-			r = write_props(t->host, &o, NULL, made);
-	}
+	if (!host_object(t->host, t->id, &o))
+		return ask(t, prop);
+	if (!*prop)
+		r = client_host()->props_new(prop);
+	return r == FPGA_OK ? write_props(t->host, &o, NULL, *prop) : r;
+}
+
+static fpga_result known_properties(fpga_token token, fpga_properties prop)
+{
+	return known(token, &prop);
+}
+
+static fpga_result get_properties(fpga_token token, fpga_properties *prop)
+{
+	fpga_properties made = NULL;
+	fpga_result r = known(token, &made);
+
 	if (r == FPGA_OK)
 		*prop = made;
 	return r;
@@ -303,6 +312,7 @@ void client_fill_hosts(opae_api_adapter_table *t)
 	t->fpgaCloneToken = clone_token;
 	t->fpgaDestroyToken = destroy_token;
 	t->fpgaGetProperties = get_properties;
+	t->known_properties = known_properties;
 	t->fpgaUpdateProperties = update_properties;
 	t->parent_of = parent_of;
 	t->same_token = same_token;
