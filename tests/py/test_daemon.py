@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """opaed: its configuration, who is let in and sees what, limits, reload, and that nothing is left behind."""
+import ctypes
 import json
 import os
 import pwd
@@ -116,6 +117,12 @@ def test_tools_without_a_daemon(here):
                        (["sessions", "--to"], "--to"), (["sessions", "--to", "a:b:c"], "a:b:c")):
         done = here.run("opae", *args)
         assert done.returncode == 2 and word in done.stderr
+
+
+@pytest.mark.once
+def test_workers_find_the_library_by_themselves(opaed, here):
+    del here.env["LD_LIBRARY_PATH"]
+    opaed().peer().good(PING)
 
 
 # ---- who ----
@@ -343,6 +350,44 @@ def test_changes_are_told(opaed, here):
     soon(heard)
 
 
+# ---- workers that are not to be believed ----
+
+def channel_of(worker):
+    """A socket of ours that is the worker's channel to its monitor."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(worker)
+    fd = libc.syscall(438, pidfd, 3, 0)  # pidfd_getfd
+    os.close(pidfd)
+    if fd < 0:
+        pytest.skip(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=fd)
+
+
+@pytest.mark.parametrize("said", [b"x", b"\xff" * 16, b"\x01" + bytes(15), b"\x06" + bytes(64),
+                                  bytes(100000)])
+def test_a_worker_that_breaks_the_rules(opaed, said):
+    d = opaed()
+    p = d.peer()
+    [worker] = d.workers()
+    q = d.peer()
+    with channel_of(worker) as channel:
+        channel.send(said)
+    assert p.is_ended()
+    assert "broke the rules" in d.says("session 1: ended")
+    q.good(PING)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/dev/zero", "/sys/../etc/passwd", "/proc/1/mem"])
+def test_a_worker_that_asks_for_what_it_may_not_have(opaed, path):
+    d = opaed()
+    p = d.peer()
+    [worker] = d.workers()
+    with channel_of(worker) as channel:
+        channel.send(struct.pack("<IIqiI1024s", 6, 12345, 0, os.O_RDONLY, 0, path.encode()))
+    d.says(f"session 1: its worker may not have {path}")
+    p.good(PING)
+
+
 # ---- the end ----
 
 def test_sigterm(opaed, here):
@@ -397,7 +442,8 @@ def copy_for_ever(peer, handle):
     """The loopback accelerator copies one buffer to another until it is stopped."""
     dsm, src, dst = (peer.prepare(handle, n) for n in (4096, 1 << 20, 1 << 20))
     for offset, value, width in ((CTL, 0, 4), (CTL, 1, 4), (0x110, dsm, 8), (0x120, src // 64, 8),
-                                 (0x128, dst // 64, 8), (0x130, 1 << 14, 4), (0x140, 0x42002, 4), (CTL, 3, 4)):
+                                 (0x128, dst // 64, 8), (0x130, 1 << 14, 4), (0x140, 0x42002, 4),
+                                 (CTL, 3, 4)):
         peer.write(handle, offset, value, width)
     soon(lambda: peer.read(handle, STATUS0))
 
