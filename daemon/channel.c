@@ -140,7 +140,7 @@ int channel_receive(int channel, struct channel_message *m, int *fd)
 	if (fd)
 		got = passed(&msg);
 	if ((size_t)n < HEAD || (size_t)n != size_of(m->type, fd != NULL) ||
-	    (msg.msg_flags & (MSG_TRUNC | (fd ? 0 : MSG_CTRUNC)))) {
+	    (msg.msg_flags & MSG_TRUNC)) {
 		if (got >= 0)
 			sys_close(got);
 		return -EPROTO;

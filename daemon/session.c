@@ -488,18 +488,20 @@ static void drain(struct sessions *all, struct session *s)
 static void tell_of_end(const struct session *s, int status)
 {
 	const struct rpc_session_info *i = &s->info;
-	char how[64] = "";
+	char how[64] = "", program[sizeof(i->program) + 16] = "";
 
 	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "; its worker died of signal %d", WTERMSIG(status));
+		snprintf(how, sizeof(how), "its worker died of signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status))
-		snprintf(how, sizeof(how), "; its worker ended with code %d", WEXITSTATUS(status));
-	if (s->refused)
-		log_line("session %u: left%s", s->id, how);
-	else
-		log_line("session %u: ended: %s%s; program %s, %llu s, %llu frames", s->id,
-			 *s->ended ? s->ended : "without a reason", how, *i->program ? i->program : "unknown",
-			 (unsigned long long)i->seconds, (unsigned long long)i->frames);
+		snprintf(how, sizeof(how), "its worker ended with code %d", WEXITSTATUS(status));
+	else if (!*s->ended)
+		snprintf(how, sizeof(how), "its worker gave no reason");
+	if (*i->program)
+		snprintf(program, sizeof(program), "; program %s", i->program);
+	if (s->refused && !*how)
+		return;
+	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended, *s->ended && *how ? "; " : "",
+		 how, program, (unsigned long long)i->seconds, (unsigned long long)i->frames);
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)

@@ -7,6 +7,7 @@
 
 #include "rpc/client/buffers.h"
 #include "rpc/client/conn.h"
+#include "rpc/client/events.h"
 #include "rpc/client/host.h"
 #include "rpc/client/table.h"
 #include "rpc/client/token.h"
@@ -21,6 +22,7 @@ fpga_result handle_check(const struct remote_handle *h)
 
 static void handle_free(struct remote_handle *h)
 {
+	client_events_drop(h);
 	client_buffers_free(h->buffers);
 	conn_put(h->conn);
 	free(h);

@@ -3,7 +3,7 @@
  * The buffers of an open handle: pinned memory of the device, and of each a twin: what the client is known to
  * have. Bytes that differ from the twin are the device's doing, and the client is told of them (DATA) before
  * the reply of a call after which a program may look: a register read, an event. While the accelerator is
- * not idle a thread of the session looks, too.
+ * not idle a thread of the handle's looks, too.
  */
 #ifndef RPC_SERVER_BUFFERS_H
 #define RPC_SERVER_BUFFERS_H
@@ -14,14 +14,19 @@ struct session_buffers *buffers_new(struct rpc_session *s, struct session_handle
 /* The device is quiet: zeroes each, gives it back. NULL is fine. */
 void buffers_free(struct session_buffers *b);
 /*
- * Sends what the device changed. Called before the reply of a read, and before an event. 0 or a negative
- * errno.
+ * Sends what the device changed. Called before the reply of a read, and before an event. Any thread. 0 or a
+ * negative errno.
  */
 int buffers_tell(struct session_buffers *b);
 /* Something may have started the device: it counts as not idle from now on. */
 void buffers_started(struct session_buffers *b);
-/* Where the bytes of a PUSH go, for the link's sink; NULL: nowhere, the handler will say why. */
-void *buffers_place(struct session_buffers *b, uint64_t wsid, uint64_t offset, size_t len);
+/*
+ * Where the bytes of a PUSH go, for the link's sink; one_way: of a posted one. NULL: nowhere, the handler will
+ * have a look. Dispatch thread.
+ */
+void *buffers_place(struct session_buffers *b, bool one_way, uint64_t wsid, uint64_t offset, size_t len);
 uint64_t buffers_pinned(const struct rpc_session *s); /* bytes of the session's */
+
+atomic_uint_fast64_t *session_pinned(struct rpc_session *s); /* the same: of session.c, kept by buffers.c */
 
 #endif

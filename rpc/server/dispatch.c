@@ -44,6 +44,7 @@ void request_init(struct rpc_session *s, struct request *q, const struct wire_he
 	q->placed_len = 0;
 	q->data = NULL;
 	q->data_len = 0;
+	q->replied = false;
 	q->error = 0;
 	q->why[0] = '\0';
 }
@@ -275,7 +276,7 @@ static int serve(struct rpc_session *s, struct request *q, const struct wire_op_
 	if (r == FPGA_OK && later)
 		return 0;
 	if (!one_way)
-		return request_reply(s, q, r);
+		return q->replied ? 0 : request_reply(s, q, r);
 	if (r != FPGA_OK)
 		keep_posted(s, q, r);
 	return 0;

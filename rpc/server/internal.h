@@ -66,6 +66,7 @@ struct request {
 	 */
 	const void *data;
 	size_t data_len;
+	bool replied; /* by the handler itself, which had to do that under a lock of its own */
 	int error; /* errno of the reply, where there is one */
 	char why[WIRE_REASON_MAX]; /* set by request_fail(); else the table's detail is told */
 };

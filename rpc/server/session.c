@@ -53,6 +53,11 @@ void **session_objects(struct rpc_session *s)
 	return &s->objects;
 }
 
+atomic_uint_fast64_t *session_pinned(struct rpc_session *s)
+{
+	return &s->pinned;
+}
+
 void session_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;
@@ -176,7 +181,7 @@ static void *place(void *ctx, const struct wire_head *head, const unsigned char 
 	wire_reader_init(&in, fixed, fixed_len, NULL);
 	wsid = wire_get_u64(&in);
 	offset = wire_get_u64(&in);
-	return in.bad ? NULL : buffers_place(h->buffers, wsid, offset, len);
+	return in.bad ? NULL : buffers_place(h->buffers, head->flags & WIRE_ONE_WAY, wsid, offset, len);
 }
 
 static void fill_defaults(struct rpc_session_options *o)
@@ -314,6 +319,7 @@ int rpc_session_step(struct rpc_session *s)
 	if (rc < 0)
 		return ended(s, rc);
 	polls_turn(s);
+	events_turn(s->events);
 	lister_turn(s);
 	session_chores(s);
 	return 0;

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The inside of a handle's buffers, for buffers.c (the list, and the calls) and watch.c (looking for what the
+ * device did).
+ *
+ * tell_lock: one thread looks and tells at a time, so that what was read first is sent first. lock, taken
+ * inside it: the list, the twins, and what is being placed; never held while something is sent. The list changes
+ * under both, on the dispatch thread alone, which may therefore read it without a lock.
+ */
+#ifndef RPC_SERVER_BUFFERS_INTERNAL_H
+#define RPC_SERVER_BUFFERS_INTERNAL_H
+
+#include "rpc/news.h"
+#include "rpc/server/buffers.h"
+
+struct session_buffer {
+	uint64_t wsid;	 /* on the wire: generation and place in the list */
+	uint64_t far;	 /* the table's */
+	uint64_t ioaddr;
+	struct twin t;	 /* twin NULL: the client is told nothing by itself */
+};
+
+struct session_buffers {
+	struct rpc_session *s;
+	struct session_handle *h;
+	atomic_uint refs; /* the handle's, and those of children that use its buffers */
+	pthread_mutex_t tell_lock;
+	pthread_mutex_t lock;
+	struct session_buffer **list; /* with holes */
+	uint32_t num, room;
+	uint32_t generation;
+	atomic_uint watched; /* how many have twins */
+	/* A part whose bytes are coming in: not looked at. */
+	const struct session_buffer *placing;
+	size_t placing_from, placing_to;
+	struct session_buffers *owner; /* of buffers that this handle's device was given as well; counted */
+	atomic_uint owned;	       /* how many of them */
+
+	unsigned char *out; /* tell_lock: NEWS_ROOM bytes, from the first twin on */
+
+	/* The thread that looks (watch.c). */
+	pthread_mutex_t watch_lock; /* guards starting, stopping and sleeping */
+	pthread_cond_t watch_cond;
+	pthread_t watch;
+	bool watch_runs, watch_stop;
+	atomic_bool watch_sleeps, started;
+};
+
+/* A place in the list, and in that buffer. */
+struct look {
+	uint32_t index;
+	size_t from;
+};
+
+/*
+ * Tells what changed in the next `bytes` of the list from *at on, which moves on, and to 0 at the end of the
+ * list. *found: how many runs there were. 0 or a negative errno.
+ */
+int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found);
+
+void buffers_put(struct session_buffers *b); /* NULL is fine */
+
+void watch_init(struct session_buffers *b);
+void watch_wake(struct session_buffers *b); /* starts it unless it runs */
+void watch_done(struct session_buffers *b);
+
+#endif

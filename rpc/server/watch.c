@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Looking for what the device did. Who is to be told before a reply looks at everything (buffers_tell()); the
+ * watch is a thread that looks beside, for programs that poll memory. It is started by the first register
+ * write that finds buffers, and has three states:
+ *
+ *	looking --2 ms and a whole round without news--> dozing --news--> looking
+ *
+ * and the third is ended. Dozing, it looks at a part at a time, between sleeps that double up to NAP_MAX;
+ * a register write sets it looking again.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/thread.h"
+#include "rpc/server/buffers-internal.h"
+#include "rpc/server/session.h"
+
+#define PART (256u * 1024)	   /* bytes of a look */
+#define AWAKE_NS (2 * NS_PER_MS)   /* without news, before it dozes */
+#define NAP_MIN (100 * NS_PER_US)
+#define NAP_MAX (50 * NS_PER_MS)
+#define SLICE (512u * 1024)	   /* bytes that are compared with the lock held */
+#define SEND_NS NS_PER_S	   /* a peer that takes nothing for so long is left */
+
+/* ---- looking; tell_lock held ---- */
+
+static int send_found(struct session_buffers *b, struct news *n)
+{
+	struct iovec iov = { n->out, n->used };
+	int rc = n->used ? rpc_link_send_iov(session_link(b->s), &iov, 1, clock_deadline(SEND_NS)) : 0;
+
+	n->used = 0;
+	return rc;
+}
+
+/* Gathers from [*from, end), but for what is being placed. True: up to the end. */
+static bool gather_slice(struct session_buffers *b, const struct session_buffer *buf, struct news *n,
+			 size_t *from, size_t end)
+{
+	SCOPED_LOCK(&b->lock);
+
+	if (b->placing != buf || b->placing_to <= *from || b->placing_from >= end)
+		return news_gather(n, &buf->t, buf->wsid, from, end);
+	if (*from < b->placing_from && !news_gather(n, &buf->t, buf->wsid, from, b->placing_from))
+		return false;
+	*from = b->placing_to < end ? b->placing_to : end;
+	return *from == end || news_gather(n, &buf->t, buf->wsid, from, end);
+}
+
+static bool gather(struct session_buffers *b, const struct session_buffer *buf, struct news *n, size_t *from,
+		   size_t end)
+{
+	while (*from < end)
+		if (!gather_slice(b, buf, n, from, end - *from < SLICE ? end : *from + SLICE))
+			return false;
+	return true;
+}
+
+static int look_at(struct session_buffers *b, const struct session_buffer *buf, struct news *n, size_t from,
+		   size_t end)
+{
+	int rc = 0;
+
+	while (!rc && !gather(b, buf, n, &from, end))
+		rc = send_found(b, n);
+	return rc;
+}
+
+int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found)
+{
+	struct news n = { .op = WIRE_DATA };
+	int rc = 0;
+	SCOPED_LOCK(&b->tell_lock);
+
+	if (b->num)
+		n = (struct news){ .op = WIRE_DATA, .handle = b->h->id, .out = b->out,
+				   .bulk = news_bulk(session_link(b->s)->peer_max) };
+	while (!rc && bytes && at->index < b->num) {
+		const struct session_buffer *buf = b->list[at->index];
+		size_t len = buf && buf->t.twin ? buf->t.len : 0, end;
+
+		if (at->from >= len) {
+			*at = (struct look){ at->index + 1, 0 };
+			continue;
+		}
+		end = len - at->from < bytes ? len : at->from + bytes;
+		bytes -= end - at->from;
+		rc = look_at(b, buf, &n, at->from, end);
+		at->from = end;
+	}
+	if (!rc)
+		rc = send_found(b, &n);
+	if (at->index >= b->num)
+		*at = (struct look){ 0 };
+	*found = n.runs;
+	return rc;
+}
+
+static int tell_own(struct session_buffers *b)
+{
+	struct look at = { 0 };
+	unsigned int found;
+
+	return atomic_load_explicit(&b->watched, memory_order_acquire) ? buffers_look(b, &at, SIZE_MAX, &found) :
+									 0;
+}
+
+/* Counted: buffers_put(). */
+static struct session_buffers *owner_of(struct session_buffers *b)
+{
+	SCOPED_LOCK(&b->lock);
+
+	if (b->owner)
+		atomic_fetch_add(&b->owner->refs, 1);
+	return b->owner;
+}
+
+int buffers_tell(struct session_buffers *b)
+{
+	int rc = tell_own(b);
+	struct session_buffers *owner = atomic_load_explicit(&b->owned, memory_order_relaxed) ? owner_of(b) : NULL;
+
+	if (!rc && owner)
+		rc = tell_own(owner);
+	buffers_put(owner);
+	return rc;
+}
+
+static void started(struct session_buffers *b)
+{
+	if (!atomic_load_explicit(&b->watched, memory_order_relaxed))
+		return;
+	if (!atomic_load_explicit(&b->started, memory_order_relaxed))
+		atomic_store(&b->started, true);
+	if (atomic_load(&b->watch_sleeps))
+		watch_wake(b);
+}
+
+void buffers_started(struct session_buffers *b)
+{
+	struct session_buffers *owner = atomic_load_explicit(&b->owned, memory_order_relaxed) ? owner_of(b) : NULL;
+
+	started(b);
+	if (owner)
+		started(owner);
+	buffers_put(owner);
+}
+
+/* ---- the thread ---- */
+
+static bool stops(struct session_buffers *b)
+{
+	SCOPED_LOCK(&b->watch_lock);
+
+	return b->watch_stop;
+}
+
+/* True: a register was written meanwhile. */
+static bool doze(struct session_buffers *b, int64_t ns)
+{
+	int64_t until = clock_deadline(ns);
+	struct timespec ts = { .tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S };
+	int rc = 0;
+	SCOPED_LOCK(&b->watch_lock);
+
+	atomic_store(&b->watch_sleeps, true);
+	while (!rc && !b->watch_stop && !atomic_load(&b->started))
+		rc = pthread_cond_timedwait(&b->watch_cond, &b->watch_lock, &ts);
+	atomic_store(&b->watch_sleeps, false);
+	return atomic_load(&b->started);
+}
+
+/* A round without news, and the time without them. */
+static int look_while_news(struct session_buffers *b, struct look *at)
+{
+	int64_t until = clock_deadline(AWAKE_NS);
+	unsigned int found, in_round = 1;
+
+	while (!stops(b)) {
+		int rc = buffers_look(b, at, PART, &found);
+
+		if (rc)
+			return rc;
+		in_round += found;
+		if (found || atomic_exchange(&b->started, false))
+			until = clock_deadline(AWAKE_NS);
+		if (!at->index && !at->from) {
+			if (!in_round && clock_now_ns() >= until)
+				return 0;
+			in_round = 0;
+		}
+		sched_yield(); /* who asks for registers comes first */
+	}
+	return -ECANCELED;
+}
+
+static void *watch_run(void *arg)
+{
+	struct session_buffers *b = arg;
+	struct look at = { 0 };
+	int rc = look_while_news(b, &at);
+
+	while (!rc) {
+		unsigned int found = 0;
+		int64_t nap = NAP_MIN;
+
+		while (!rc && !found && !doze(b, nap) && !stops(b)) {
+			rc = buffers_look(b, &at, PART, &found);
+			nap = nap * 2 < NAP_MAX ? nap * 2 : NAP_MAX;
+		}
+		if (!rc)
+			rc = look_while_news(b, &at);
+	}
+	return NULL;
+}
+
+void watch_init(struct session_buffers *b)
+{
+	pthread_condattr_t attr;
+
+	atomic_init(&b->watch_sleeps, true); /* so the first to start it finds out that it does not run */
+	pthread_mutex_init(&b->watch_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->watch_cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void watch_wake(struct session_buffers *b)
+{
+	SCOPED_LOCK(&b->watch_lock);
+
+	if (!b->watch_runs && b->s->threads && !b->watch_stop) { /* without it register reads still tell */
+		b->watch_runs = !thread_start(&b->watch, NULL, watch_run, b);
+		atomic_store(&b->watch_sleeps, !b->watch_runs);
+	}
+	pthread_cond_signal(&b->watch_cond);
+}
+
+void watch_done(struct session_buffers *b)
+{
+	pthread_mutex_lock(&b->watch_lock);
+	b->watch_stop = true;
+	pthread_cond_signal(&b->watch_cond);
+	pthread_mutex_unlock(&b->watch_lock);
+	if (b->watch_runs)
+		pthread_join(b->watch, NULL);
+	b->watch_runs = false;
+}
