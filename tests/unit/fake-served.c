@@ -107,7 +107,7 @@ static const char *props_why(fpga_properties prop, uint32_t bit)
 
 static void fill(const struct fake_token *t, struct opae_props *p)
 {
-	const struct fake_card *c = &fake.cards[t->card];
+	const struct fake_card *c = &fake.cards[t->card % FAKE_CARDS];
 
 	*p = (struct opae_props){ .valid = OPAE_PROP_OBJTYPE | OPAE_PROP_OBJECT_ID | OPAE_PROP_BUS |
 					   OPAE_PROP_GUID | OPAE_PROP_NUM_ERRORS,
@@ -115,7 +115,8 @@ static void fill(const struct fake_token *t, struct opae_props *p)
 				  .num_errors = 3 };
 	if (!t->accelerator) {
 		p->objtype = FPGA_DEVICE;
-		p->object_id = fake_device_id(t->card);
+		p->object_id = t->card < FAKE_CARDS ? fake_device_id(t->card)
+						    : FAKE_GHOST + t->card - FAKE_CARDS;
 		p->valid |= OPAE_PROP_NUM_SLOTS;
 		p->num_slots = 1;
 		p->guid[15] = 0xd0;
@@ -184,6 +185,9 @@ static fpga_result enumerate(void *instance, const fpga_properties *filters, uin
 			tokens[num] = token_new(t.card, t.accelerator);
 		num++;
 	}
+	for (uint32_t i = 0; i < fake.ghosts && !num_filters; i++, num++)
+		if (num < max_tokens)
+			tokens[num] = token_new(FAKE_CARDS + i, false);
 	*num_matches = num;
 	return FPGA_OK;
 }
@@ -208,7 +212,7 @@ static fpga_result get_properties(fpga_token token, fpga_properties *prop)
 {
 	const struct fake_token *t = token;
 
-	if (fake.cards[t->card].gone)
+	if (t->card < FAKE_CARDS && fake.cards[t->card].gone)
 		return fake_say(FPGA_NOT_FOUND, "the card is gone");
 	return props_of(t, prop);
 }

@@ -17,6 +17,7 @@
 #define FAKE_REGION1 0x1000u  /* of region 1; there are no others */
 #define FAKE_PAGE 4096u	      /* buffers are whole pages */
 #define FAKE_LOG 4096u
+#define FAKE_GHOST 0xe000u /* object id of the first ghost */
 
 /* Registers of region 0 that are not plain memory. */
 enum fake_register {
@@ -32,15 +33,15 @@ enum fake_register {
 };
 
 struct fake_card {
-	bool gone;     /* enumeration does not find it */
-	uint8_t guid0; /* first byte of its accelerator's GUID: what is programmed */
+	atomic_bool gone;   /* enumeration does not find it */
+	atomic_uchar guid0; /* first byte of its accelerator's GUID: what is programmed */
 	atomic_uint opens[2], handles[2]; /* of the device and the accelerator: ever, and now */
 	_Atomic uint64_t regs[FAKE_REGION / 8], regs1[FAKE_REGION1 / 8];
 	atomic_uint resets, quiesced;
 };
 
 struct fake_token {
-	uint32_t card;
+	uint32_t card; /* from FAKE_CARDS on: a ghost */
 	bool accelerator;
 };
 
@@ -52,11 +53,12 @@ struct fake_buffer;
 struct fake_event;
 
 struct fake {
-	uint32_t num_cards; /* that there are; those beyond are not found */
+	atomic_uint num_cards; /* that there are; those beyond are not found */
+	atomic_uint ghosts;    /* devices that can be listed, and nothing else */
 	struct fake_card cards[FAKE_CARDS];
-	bool no_quiesce; /* FPGA_NOT_SUPPORTED */
+	atomic_bool no_quiesce; /* FPGA_NOT_SUPPORTED */
 	atomic_bool hold, held; /* calls that wait do until hold is false; one does */
-	fpga_result enumerate_result, open_result; /* FPGA_OK: as usual */
+	_Atomic fpga_result enumerate_result, open_result; /* FPGA_OK: as usual */
 	atomic_uint enumerations;
 	/* What there is now, for leaks. */
 	atomic_uint tokens, handles, props, buffers, events;
