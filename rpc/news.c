@@ -12,9 +12,32 @@ size_t news_bulk(uint32_t peer_max)
 	return room < WIRE_BULK ? room : WIRE_BULK;
 }
 
+/* Has some of it been put aside before? */
+static bool is_late(const struct news *n, uint64_t wsid, const struct twin_run *run)
+{
+	for (size_t at = 0; at < n->late_used; at += bytes_get32(n->late + at)) {
+		const unsigned char *body = n->late + at + WIRE_HEAD;
+		uint64_t from = bytes_get64(body + 8), to = from + bytes_get32(body + 16);
+
+		if (bytes_get64(body) == wsid && from < run->at + run->len && run->at < to)
+			return true;
+	}
+	return false;
+}
+
+/* Where it goes: a short one behind all others, as long as there is room. */
+static unsigned char *place(struct news *n, const struct twin_run *run)
+{
+	bool late = n->late && run->len <= NEWS_SHORT && NEWS_LATE_ROOM - n->late_used >= AHEAD + run->len;
+	unsigned char *at = late ? n->late + n->late_used : n->out + n->used;
+
+	*(late ? &n->late_used : &n->used) += AHEAD + run->len;
+	return at;
+}
+
 static void append(struct news *n, const struct twin *t, uint64_t wsid, const struct twin_run *run)
 {
-	unsigned char *at = n->out + n->used;
+	unsigned char *at = place(n, run);
 	struct wire_head head = { .size = (uint32_t)(AHEAD + run->len), .head = WIRE_HEAD,
 				  .op = (uint16_t)n->op, .flags = WIRE_ONE_WAY, .object = n->handle };
 
@@ -23,7 +46,6 @@ static void append(struct news *n, const struct twin *t, uint64_t wsid, const st
 	bytes_put64(at + WIRE_HEAD + 8, run->at);
 	bytes_put32(at + WIRE_HEAD + 16, (uint32_t)run->len);
 	twin_read(t, run, at + AHEAD);
-	n->used += head.size;
 	n->runs++;
 }
 
@@ -42,7 +64,8 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 			*from = end;
 			return true;
 		}
-		append(n, t, wsid, &run);
+		if (!is_late(n, wsid, &run))
+			append(n, t, wsid, &run);
 		*from = run.at + run.len;
 	}
 	return true;

@@ -20,6 +20,13 @@
  */
 #define NEWS_EXACT 256u
 
+/*
+ * Short runs may be flags that say that the rest is there: who may be polled meanwhile keeps them in a place of
+ * their own and sends them last.
+ */
+#define NEWS_SHORT 64u
+#define NEWS_LATE_ROOM (NEWS_EXACT * (WIRE_HEAD + NEWS_FIXED + NEWS_SHORT))
+
 struct news {
 	enum wire_op op;
 	uint64_t handle; /* on the wire */
@@ -27,13 +34,16 @@ struct news {
 	unsigned int runs; /* found so far */
 	unsigned char *out; /* NEWS_ROOM bytes, and how many of them are frames */
 	size_t used;
+	unsigned char *late; /* NEWS_LATE_ROOM bytes, or NULL: short runs are like others */
+	size_t late_used;
 };
 
 /* Data bytes of a frame for a peer that takes so long ones. */
 size_t news_bulk(uint32_t peer_max);
 /*
  * Appends what differs in [*from, end), and moves *from behind what was looked at. True: up to the end; false:
- * the room is full, and what is there is to be sent first.
+ * the room is full, and what is there is to be sent first. What is among the late ones already is passed over:
+ * it has changed again.
  */
 bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *from, size_t end);
 

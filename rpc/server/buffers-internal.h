@@ -36,7 +36,7 @@ struct session_buffers {
 	struct session_buffers *owner; /* of buffers that this handle's device was given as well; counted */
 	atomic_uint owned;	       /* how many of them */
 
-	unsigned char *out; /* tell_lock: NEWS_ROOM bytes, from the first twin on */
+	unsigned char *out; /* tell_lock: NEWS_ROOM and NEWS_LATE_ROOM bytes, from the first twin on */
 
 	/* The thread that looks (watch.c). */
 	pthread_mutex_t watch_lock; /* guards starting, stopping and sleeping */
@@ -53,8 +53,9 @@ struct look {
 };
 
 /*
- * Tells what changed in the next `bytes` of the list from *at on, which moves on, and to 0 at the end of the
- * list. *found: how many runs there were. 0 or a negative errno.
+ * Looks at the next `bytes` of the list from *at on, which moves on, and to 0 at the end of the list; when
+ * something has changed there, then at everything, and tells. *found: how many runs there were. 0 or a negative
+ * errno.
  */
 int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found);
 

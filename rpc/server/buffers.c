@@ -74,7 +74,7 @@ static int add(struct session_buffers *b, struct session_buffer *buf)
 	int rc = 0;
 
 	if (buf->t.twin && !b->out) {
-		b->out = malloc(NEWS_ROOM);
+		b->out = malloc(NEWS_ROOM + NEWS_LATE_ROOM);
 		rc = b->out ? 0 : -ENOMEM;
 	}
 	if (!rc)

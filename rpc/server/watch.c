@@ -8,6 +8,10 @@
  *
  * and the third is ended. Dozing, it looks at a part at a time, between sleeps that double up to NAP_MAX;
  * a register write sets it looking again.
+ *
+ * A program polls a flag and then reads what it stands for, elsewhere. So that no flag comes without its data,
+ * what is found is not told before everything was looked at once more and nothing was new, and short runs,
+ * which flags are, are told last. (Order between two short runs that change within one look is not kept.)
  */
 #include <errno.h>
 #include <sched.h>
@@ -23,6 +27,7 @@
 #define AWAKE_NS (2 * NS_PER_MS)   /* without news, before it dozes */
 #define NAP_MIN (100 * NS_PER_US)
 #define NAP_MAX (50 * NS_PER_MS)
+#define PASSES 6u		   /* over everything, while there is something new */
 #define SLICE (512u * 1024)	   /* bytes that are compared with the lock held */
 #define SEND_NS NS_PER_S	   /* a peer that takes nothing for so long is left */
 
@@ -70,15 +75,11 @@ static int look_at(struct session_buffers *b, const struct session_buffer *buf, 
 	return rc;
 }
 
-int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found)
+/* Looks at `bytes` of the list from *at on. */
+static int scan(struct session_buffers *b, struct news *n, struct look *at, size_t bytes)
 {
-	struct news n = { .op = WIRE_DATA };
 	int rc = 0;
-	SCOPED_LOCK(&b->tell_lock);
 
-	if (b->num)
-		n = (struct news){ .op = WIRE_DATA, .handle = b->h->id, .out = b->out,
-				   .bulk = news_bulk(session_link(b->s)->peer_max) };
 	while (!rc && bytes && at->index < b->num) {
 		const struct session_buffer *buf = b->list[at->index];
 		size_t len = buf && buf->t.twin ? buf->t.len : 0, end;
@@ -89,11 +90,61 @@ int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsig
 		}
 		end = len - at->from < bytes ? len : at->from + bytes;
 		bytes -= end - at->from;
-		rc = look_at(b, buf, &n, at->from, end);
+		rc = look_at(b, buf, n, at->from, end);
 		at->from = end;
 	}
+	return rc;
+}
+
+/*
+ * What was put aside in each pass, the last pass first: what a flag found in one pass stands for was written
+ * before, and was found by the next one at the latest.
+ */
+static int send_late(struct session_buffers *b, struct news *n, const size_t *ends, unsigned int passes)
+{
+	struct iovec iov[PASSES];
+	int iovs = 0;
+
+	while (passes--) {
+		size_t from = passes ? ends[passes - 1] : 0;
+
+		if (ends[passes] > from)
+			iov[iovs++] = (struct iovec){ n->late + from, ends[passes] - from };
+	}
+	return iovs ? rpc_link_send_iov(session_link(b->s), iov, iovs, clock_deadline(SEND_NS)) : 0;
+}
+
+static int look_until_quiet(struct session_buffers *b, struct news *n, struct look *at, size_t bytes)
+{
+	unsigned int passes = 0, before = 0;
+	size_t ends[PASSES];
+	int rc = scan(b, n, at, bytes);
+
+	ends[passes++] = n->late_used;
+	while (!rc && n->runs != before && passes < PASSES) {
+		struct look from_the_start = { 0 };
+
+		before = n->runs;
+		rc = scan(b, n, &from_the_start, SIZE_MAX);
+		ends[passes++] = n->late_used;
+	}
 	if (!rc)
-		rc = send_found(b, &n);
+		rc = send_found(b, n);
+	return rc ? rc : send_late(b, n, ends, passes);
+}
+
+int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found)
+{
+	struct news n = { .op = WIRE_DATA };
+	int rc = 0;
+	SCOPED_LOCK(&b->tell_lock);
+
+	if (b->num && b->out) {
+		n = (struct news){ .op = WIRE_DATA, .handle = b->h->id, .out = b->out,
+				   .bulk = news_bulk(session_link(b->s)->peer_max),
+				   .late = b->out + NEWS_ROOM };
+		rc = look_until_quiet(b, &n, at, bytes);
+	}
 	if (at->index >= b->num)
 		*at = (struct look){ 0 };
 	*found = n.runs;
