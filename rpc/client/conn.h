@@ -109,8 +109,8 @@ int conn_write(struct conn *n, uint64_t handle, uint32_t region, uint32_t width,
 int conn_write512(struct conn *n, uint64_t handle, uint32_t region, uint64_t offset, const void *value);
 /* With out_lock held: what waits, and what the caller puts behind it, at most 3 pieces. */
 int post_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline);
-/* Sends what has waited for long enough. When the next is due, or 0: nothing waits. */
-int64_t post_flush(struct conn *n, int64_t now);
+/* Sends what waits, if it has been waiting since `until` or longer. Since when something waits then; 0: nothing does. */
+int64_t post_flush(struct conn *n, int64_t until);
 
 /* The I/O thread: io.c. Starts it unless it runs. 0 or a negative errno. */
 int io_start(struct conn *n);
