@@ -207,6 +207,8 @@ static const opae_api_adapter_table table = {
 	.fpgaReleaseBuffer = fpgaReleaseBuffer,
 	.fpgaGetIOAddress = fpgaGetIOAddress,
 	.fpgaBindSVA = fpgaBindSVA,
+	.pin_buffer = opaex_pin_buffer,
+	.unpin_buffer = opaex_unpin_buffer,
 
 	.create_event = create_event,
 	.fpgaDestroyEventHandle = fpgaDestroyEventHandle,
