@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the corpora of dfl, inventory, client, dev, gbs and remote: what the layouts' own documents call right, and
-each thing in them that is most easily wrong. Run it after a target's input format has changed.
+"""Writes the corpora of dfl, inventory, client, dev, gbs and remote: what the layouts' own documents call
+right, and each thing in them that is most easily wrong. Run it after a target's input format has changed.
 
     fuzz/make-corpus.py fuzz/corpus"""
 import json
@@ -237,17 +237,19 @@ def thing(ident=7, parent=8, **kw):
 
 WELCOME = ok(struct.pack("<HQII", 1, 0, 0x20000, 64) + text(b"opaed") + text(b"host") + text(b"you"))
 LISTED = WELCOME + ok(thing() + thing(8, 0, objtype=0))
-TOKEN = LISTED + ok(struct.pack("<Q", 8) + remote_props() + struct.pack("<I", 1 << 17) + text(b"no reason")) + \
-    ok(bytes(8)) + ok(text(b"errors") + b"\1")
+WHY = struct.pack("<I", 1 << 17) + text(b"no reason")
+TOKEN = LISTED + ok(struct.pack("<Q", 8) + remote_props() + WHY) + ok(bytes(8)) + ok(text(b"errors") + b"\1")
 OPENED = TOKEN + ok(struct.pack("<QQ", 1, 8) + remote_props() + struct.pack("<QI", 4096, 14))
 REGISTERS = ok(bytes(8)) + ok(bytes(4)) + ok(data(bytes(128))) + ok(bytes(12)) + ok()
 PREPARED = OPENED + REGISTERS + ok(struct.pack("<QQ", 3, 0x1000))
 NEWS = says(3, b"\x2c\x01\0" + struct.pack("<QQ", 3, 64) + data(b"new" * 20))
 EVENT = says(3, b"\x34\x01\0" + struct.pack("<QQ", 1, 1))
 PULLED = PREPARED + NEWS + REGISTERS + ok() + ok(data(b"x" * 4096)) + ok()
-METRICS = ok(struct.pack("<Q16s", 0, b"g" * 16) + text(b"q") + text(b"g") + text(b"n") + text(b"u") + bytes(8)) + \
+METRIC = struct.pack("<Q16s", 0, b"g" * 16) + text(b"q") + text(b"g") + text(b"n") + text(b"u") + bytes(8)
+METRICS = ok(METRIC) + \
     ok(struct.pack("<QQB", 0, 5, 1) + struct.pack("<QQB", 1, 6, 0)) + ok(bytes(16))
-OBJECT_CALLS = ok(struct.pack("<QI", 5, 2)) + ok(struct.pack("<I", 9)) + ok(data(b"text")) + ok(bytes(8)) + ok()
+OBJECT_CALLS = ok(struct.pack("<QI", 5, 2)) + ok(struct.pack("<I", 9)) + ok(data(b"text")) + ok(bytes(8)) + \
+    ok()
 REMOTE = {
     "nobody": b"",
     "junk": says(4, b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2),
@@ -264,7 +266,8 @@ REMOTE = {
     "short": OPENED + ok(b"1234567") * 20,
     "wrong block": OPENED + ok(bytes(8)) + ok(bytes(4)) + ok(data(bytes(256))) * 2,
     "news": PREPARED + NEWS * 3 + REGISTERS,
-    "odd news": PREPARED + says(3, b"\x2c\x01\0" + struct.pack("<QQ", 3, 4090) + data(b"new" * 20)) + REGISTERS,
+    "odd news": PREPARED + says(3, b"\x2c\x01\0" + struct.pack("<QQ", 3, 4090) + data(b"new" * 20)) +
+    REGISTERS,
     "pulled": PULLED,
     "pulled too much": PREPARED + REGISTERS + ok() + ok(data(b"x" * 4100)) + ok(),
     "events": PULLED + ok(remote_props()) + EVENT + ok() + EVENT * 2 + ok(),

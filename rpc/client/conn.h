@@ -4,8 +4,8 @@
  *
  * Reading is a role that one thread has at a time: whoever waits for a reply and finds it free takes it,
  * reads until its own reply came, hands over those of others on the way, and leaves the role to one that
- * still waits. Nobody else stands between a reply and who waits for it. When no call waits for a while, the I/O
- * thread takes the role for what comes by itself.
+ * still waits. Nobody else stands between a reply and who waits for it. When no call waits for a while, the
+ * I/O thread takes the role for what comes by itself.
  *
  * Sending is under out_lock, so that what one thread posted and what it calls afterwards leave in this
  * order. out_lock and lock are never held together.
@@ -68,7 +68,7 @@ struct conn {
 	atomic_bool expecting; /* but it shall: something may come by itself soon */
 	atomic_uint waiters;	/* threads that wait for replies */
 	_Atomic uint32_t waits; /* how often one did */
-	atomic_uint events;	/* registered by the handles: the I/O thread comes back to the socket sooner */
+	atomic_uint events; /* registered by the handles: the I/O thread comes back to the socket sooner */
 };
 
 /* Takes the transport over, also on failure; one reference. NULL: no memory. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Enumeration, tokens and their properties. A token is a host and an object id of the far side, and all else is
- * in the host's snapshot: fpgaGetProperties() is answered from there, after a look at what the server has sent
- * meanwhile; fpgaUpdateProperties() asks.
+ * Enumeration, tokens and their properties. A token is a host and an object id of the far side, and all
+ * else is in the host's snapshot: fpgaGetProperties() is answered from there, after a look at what the
+ * server has sent meanwhile; fpgaUpdateProperties() asks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +73,10 @@ static fpga_result check(const struct remote_token *t)
 {
 	if (__builtin_expect(t->forks == client_forks(), 1))
 		return FPGA_OK;
-	return say(FPGA_EXCEPTION, "%s: the token is that of a parent process, which forked this one; enumerate "
-				   "here", t->host->config->name);
+	return say(FPGA_EXCEPTION,
+		   "%s: the token is that of a parent process, which forked this one; enumerate "
+		   "here",
+		   t->host->config->name);
 }
 
 fpga_result token_conn(const struct remote_token *t, struct conn **ret)

@@ -199,7 +199,8 @@ uint32_t rig_enumerate(int objtype, fpga_token *tokens, uint32_t max)
 	bool all = objtype < 0;
 	uint32_t n = 0;
 
-	assert_int_equal(rig.t.enumerate(rig.client, all ? NULL : filters, all ? 0 : 1, tokens, max, &n), FPGA_OK);
+	assert_int_equal(rig.t.enumerate(rig.client, all ? NULL : filters, all ? 0 : 1, tokens, max, &n),
+			 FPGA_OK);
 	return n;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Servers that do not keep to the protocol: each call ends with a reason, and nothing is read past its end. */
+/* Servers that do not keep to the protocol: each call ends with a reason, and nothing is read past an end. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +64,8 @@ static void serve(void (*first)(struct rpc_link *l, const struct wire_head *to))
 }
 
 /* One read fails for this reason; with `whole` the next one, which is answered well, does not. */
-static void check_read(void (*first)(struct rpc_link *l, const struct wire_head *to), const char *why, bool whole)
+static void check_read(void (*first)(struct rpc_link *l, const struct wire_head *to), const char *why,
+		       bool whole)
 {
 	fpga_handle h;
 	uint64_t v = 7;
@@ -520,7 +521,9 @@ static void endless(struct rpc_link *l)
 	if (!script_next(l, &f))
 		return;
 	for (;;) {
-		struct wire_head head = { .op = WIRE_ENUMERATE, .flags = WIRE_REPLY | WIRE_MORE, .id = f.head.id };
+		struct wire_head head = { .op = WIRE_ENUMERATE,
+					  .flags = WIRE_REPLY | WIRE_MORE,
+					  .id = f.head.id };
 
 		wire_writer_init(&w, body, sizeof(body) - WIRE_HEAD, NULL);
 		while (w.len < 60000)

@@ -268,8 +268,9 @@ static void *wait_held(void *arg)
 {
 	uint64_t v;
 
-	return rig.t.fpgaReadMMIO64(arg, 0, FAKE_WAITS, &v) == FPGA_EXCEPTION && strstr(detail(), "lost") ? NULL :
-													     arg;
+	return rig.t.fpgaReadMMIO64(arg, 0, FAKE_WAITS, &v) == FPGA_EXCEPTION && strstr(detail(), "lost")
+		   ? NULL
+		   : arg;
 }
 
 static void *wait_poll(void *arg)
