@@ -19,7 +19,8 @@ static bool start_one(struct program *p, const char *program, const char *socket
 
 	if (!kind->faults)
 		argv[7] = NULL;
-	return program_start(p, "the emulated card", program, argv, NULL, cpu);
+	return program_start(p, "the emulated card", program, argv,
+			     &(struct program_frame){ .cpu = cpu });
 }
 
 bool cards_start(struct cards *c, const char *program, const struct cards_kind *kind,

@@ -6,11 +6,8 @@
 #include <opae/fpga.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include "bench/run.h"
-#include "bench/wait.h"
 
 #define BUFFER_BYTES "67108864"
 #define LOOPBACK_BYTES "1048576"
@@ -150,7 +147,7 @@ static bool measure_cold(struct run *r, const struct cards_kind *kind, const cha
 	if (!good)
 		return false;
 	if (messages)
-		*messages /= run_rounds(r);
+		*messages /= r->rounds;
 	run_row(r, row, "us", many.median[0], num * single.median[0],
 		(struct limit){ TIMES, times });
 	return true;
@@ -173,7 +170,7 @@ static bool measure_warm(struct run *r, double cold_messages)
 	struct cards all = { .num = 0 };
 	struct side ours = { .args = { "again", num_text, count_text }, .cards = &all, .numbers = 1 };
 	struct side raw = { .raw = "list", .args = { all.dir, ".sock", count_text }, .numbers = 1 };
-	double messages = 0, enumerations = run_rounds(r) * count + 1;
+	double messages = 0, enumerations = r->rounds * count + 1;
 	bool good;
 
 	snprintf(num_text, sizeof(num_text), "%u", num);
@@ -238,55 +235,15 @@ static bool measure_memory(struct run *r)
 
 /* ---- all ---- */
 
-static void describe_machine(char *out, size_t len)
-{
-	char line[256], cpu[128] = "unknown processor";
-	FILE *f = fopen("/proc/cpuinfo", "re");
-	struct utsname u = { .sysname = "unknown kernel" };
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "model name : %127[^\n]", cpu) == 1)
-			break;
-	if (f)
-		fclose(f);
-	uname(&u);
-	snprintf(out, len, "%s, %ld cores, %.32s %.64s %.16s", cpu, sysconf(_SC_NPROCESSORS_ONLN),
-		 u.sysname, u.release, u.machine);
-}
-
-static bool measure_all(struct run *r)
-{
-	static const struct {
-		const char *what;
-		bool (*measure)(struct run *r);
-	} parts[] = { { "register accesses", measure_accesses },
-		      { "trapped accesses", measure_trapped },
-		      { "properties", measure_properties },
-		      { "enumeration", measure_enumeration },
-		      { "buffers and data", measure_memory },
-		      { "initialization", measure_initialize } };
-	bool good = true, tell = isatty(STDERR_FILENO);
-
-	for (size_t i = 0; good && i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (tell)
-			fprintf(stderr, "\r\033[Kmeasuring %s ...", parts[i].what);
-		good = parts[i].measure(r);
-	}
-	if (tell)
-		fputs("\r\033[K", stderr);
-	return good;
-}
-
 bool bench_local(bool quick, struct bench_report *report)
 {
+	static const struct part parts[] = { { NULL, "register accesses", measure_accesses },
+					     { NULL, "trapped accesses", measure_trapped },
+					     { NULL, "properties", measure_properties },
+					     { NULL, "enumeration", measure_enumeration },
+					     { NULL, "buffers and data", measure_memory },
+					     { NULL, "initialization", measure_initialize } };
 	struct run r = { .quick = quick, .report = report };
-	bool good;
 
-	memset(report, 0, sizeof(*report));
-	describe_machine(report->machine, sizeof(report->machine));
-	wait_begin();
-	good = run_begin(&r) && measure_all(&r);
-	run_end(&r);
-	wait_end();
-	return good;
+	return run_all(&r, parts, sizeof(parts) / sizeof(parts[0]));
 }

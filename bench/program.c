@@ -62,6 +62,13 @@ bool program_move(struct program *p, int cpu)
 	       bench_fail("%s cannot be moved to CPU %d: %s", p->name, cpu, strerror(errno));
 }
 
+static bool log_to(const char *path)
+{
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+
+	return !path || (fd >= 0 && dup2(fd, 2) == 2);
+}
+
 static void become(int in, int out, pid_t parent, const char *path, const char *const *argv)
 {
 	char *const *args;
@@ -82,7 +89,7 @@ static void become(int in, int out, pid_t parent, const char *path, const char *
 }
 
 bool program_start(struct program *p, const char *name, const char *path, const char *const *argv,
-		   const char *const *settings, int cpu)
+		   const struct program_frame *frame)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
 	pid_t self = getpid();
@@ -98,8 +105,8 @@ bool program_start(struct program *p, const char *name, const char *path, const 
 	fflush(NULL);
 	p->pid = fork();
 	if (!p->pid) {
-		add_settings(settings);
-		if (cpu >= 0 && set_cpu(0, cpu))
+		add_settings(frame->settings);
+		if ((frame->cpu >= 0 && set_cpu(0, frame->cpu)) || !log_to(frame->log))
 			_exit(1);
 		become(in[0], out[1], self, path, argv);
 	}
@@ -156,12 +163,20 @@ bool program_line(struct program *p, char *line, size_t len, int64_t deadline)
 	return true;
 }
 
+bool program_go(struct program *p)
+{
+	return write(p->in, "go\n", 3) == 3 || bench_fail("%s ended without an answer", p->name);
+}
+
 bool program_ask(struct program *p, double *numbers, size_t n)
+{
+	return program_go(p) && program_answer(p, numbers, n);
+}
+
+bool program_answer(struct program *p, double *numbers, size_t n)
 {
 	char line[256], *at = line, *end;
 
-	if (write(p->in, "go\n", 3) != 3)
-		return bench_fail("%s ended without an answer", p->name);
 	if (!program_line(p, line, sizeof(line), clock_deadline(ANSWER_NS)))
 		return false;
 	for (size_t i = 0; i < n; i++) {

@@ -9,14 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/beside.h"
 #include "bench/stats.h"
+#include "bench/wait.h"
 
 /* ---- the private directory ---- */
 
-static const char config_text[] =
+const char run_local_config[] =
 	"{\"configurations\": {\"vfio\": {\"configuration\": {}, \"enabled\": true,"
 	" \"plugin\": \"libv-opae.so\"}}, \"plugins\": [\"vfio\"]}\n";
 
@@ -30,7 +32,7 @@ static bool write_config(struct run *r)
 	snprintf(path, sizeof(path), "%s/opae.cfg", r->root);
 	snprintf(r->config, sizeof(r->config), "LIBOPAE_CFGFILE=%s", path);
 	f = fopen(path, "we");
-	good = f && fputs(config_text, f) >= 0;
+	good = f && fputs(run_local_config, f) >= 0;
 	if (f && fclose(f))
 		good = false;
 	return good || bench_fail("%s: %s", path, strerror(errno));
@@ -100,21 +102,16 @@ static void choose_cpus(struct run *r)
 			r->cpu[found++] = cpu;
 }
 
-bool run_begin(struct run *r)
+static bool begin(struct run *r)
 {
 	choose_cpus(r);
 	return keep_low_descriptors() && find_card_program(r) && make_root(r) && write_config(r);
 }
 
-void run_end(struct run *r)
+static void end(struct run *r)
 {
 	if (r->root[0])
 		nftw(r->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-unsigned int run_rounds(const struct run *r)
-{
-	return r->quick ? 1 : ROUNDS;
 }
 
 bool run_directory(struct run *r, char *path, size_t len)
@@ -143,7 +140,8 @@ static bool start_raw(struct run *r, struct side *s)
 				  "seen from this program",
 				  s->raw, BENCH_RAW_DIR, s->raw);
 	memcpy(&argv[1], s->args, sizeof(s->args));
-	return program_start(&s->program, s->raw, path, argv, NULL, s->pinned ? r->cpu[0] : -1);
+	return program_start(&s->program, s->raw, path, argv,
+			     &(struct program_frame){ .cpu = s->pinned ? r->cpu[0] : -1 });
 }
 
 static bool start_subject(struct run *r, struct side *s)
@@ -151,7 +149,7 @@ static bool start_subject(struct run *r, struct side *s)
 	const char *argv[SIDE_ARGS + 4] = { "opae", "bench", "subject" };
 	char emu[CARDS_DIR_MAX + 32], nothing[CARDS_DIR_MAX], dir[CARDS_DIR_MAX];
 	const char *settings[] = { "OPAE_EXPLICIT_INITIALIZE=1", "LIBOPAE_LOG=0",
-				   "LIBOPAE_LOGFILE=",           r->config,
+				   "LIBOPAE_LOGFILE=",           s->config ? s->config : r->config,
 				   emu,                          s->inventory,
 				   NULL };
 
@@ -164,8 +162,8 @@ static bool start_subject(struct run *r, struct side *s)
 	}
 	snprintf(emu, sizeof(emu), "OPAEX_EMU_DIR=%s", s->cards ? s->cards->dir : nothing);
 	memcpy(&argv[3], s->args, sizeof(s->args));
-	return program_start(&s->program, s->args[0], "/proc/self/exe", argv, settings,
-			     s->pinned ? r->cpu[0] : -1);
+	return program_start(&s->program, s->args[0], "/proc/self/exe", argv,
+			     &(struct program_frame){ settings, NULL, s->pinned ? r->cpu[0] : -1 });
 }
 
 static bool end_side(struct side *s)
@@ -188,9 +186,14 @@ static bool ask_on_each_cpu(struct run *r, struct side *s, double *numbers)
 	return true;
 }
 
+bool run_side_start(struct run *r, struct side *s)
+{
+	return s->program.pid || (s->raw ? start_raw(r, s) : start_subject(r, s));
+}
+
 static bool ask(struct run *r, struct side *s, double *numbers)
 {
-	if (!s->program.pid && !(s->raw ? start_raw(r, s) : start_subject(r, s)))
+	if (!run_side_start(r, s))
 		return false;
 	if (s->each_cpu && r->cpu[0] >= 0)
 		return ask_on_each_cpu(r, s, numbers);
@@ -204,30 +207,54 @@ bool run_side_once(struct run *r, struct side *s, double *numbers)
 	return good ? end_side(s) : (program_end(&s->program), false);
 }
 
+typedef double run_numbers[SIDE_NUMBERS][ROUNDS];
+
+static bool ask_round(struct run *r, struct side *s, run_numbers numbers, unsigned int round)
+{
+	double answer[SIDE_NUMBERS] = { 0 };
+
+	if (!ask(r, s, answer))
+		return false;
+	for (size_t i = 0; i < SIDE_NUMBERS; i++)
+		numbers[i][round] = answer[i];
+	return true;
+}
+
+/* good: all its rounds are there. */
+static bool finish_side(struct run *r, struct side *s, run_numbers numbers, bool good)
+{
+	if (!good)
+		program_end(&s->program);
+	else
+		good = end_side(s);
+	for (size_t i = 0; good && i < SIDE_NUMBERS; i++)
+		s->median[i] = stats_percentile(numbers[i], r->rounds, 50);
+	return good;
+}
+
 bool run_sides(struct run *r, struct side *a, struct side *b)
 {
-	double numbers[2][SIDE_NUMBERS][ROUNDS];
+	run_numbers numbers[2];
 	struct side *sides[] = { a, b };
-	unsigned int rounds = run_rounds(r);
 	bool good = true;
 
-	for (unsigned int turn = 0; good && turn < 2 * rounds; turn++) {
+	for (unsigned int turn = 0; good && turn < 2 * r->rounds; turn++) {
 		unsigned int which = (turn + turn / 2) % 2; /* a b, b a, a b ... */
-		double answer[SIDE_NUMBERS] = { 0 };
 
-		good = ask(r, sides[which], answer);
-		for (size_t i = 0; i < SIDE_NUMBERS; i++)
-			numbers[which][i][turn / 2] = answer[i];
+		good = ask_round(r, sides[which], numbers[which], turn / 2);
 	}
-	for (unsigned int which = 0; which < 2; which++) {
-		if (!good)
-			program_end(&sides[which]->program);
-		else
-			good = end_side(sides[which]);
-		for (size_t i = 0; good && i < SIDE_NUMBERS; i++)
-			sides[which]->median[i] = stats_percentile(numbers[which][i], rounds, 50);
-	}
-	return good;
+	good = finish_side(r, a, numbers[0], good);
+	return finish_side(r, b, numbers[1], good);
+}
+
+bool run_side(struct run *r, struct side *s)
+{
+	run_numbers numbers;
+	bool good = true;
+
+	for (unsigned int round = 0; good && round < r->rounds; round++)
+		good = ask_round(r, s, numbers, round);
+	return finish_side(r, s, numbers, good);
 }
 
 /* ---- rows ---- */
@@ -259,11 +286,30 @@ static void set_target(struct bench_row *row, struct limit l)
 	}
 }
 
+/* Is `name` the item, or does it begin with it and go on behind a dash? */
+static bool begins(const char *name, const char *item, size_t len)
+{
+	return !strncmp(name, item, len) && (!name[len] || name[len] == '-');
+}
+
+bool run_wants(const struct run *r, const char *name)
+{
+	const char *item = r->only;
+
+	for (; item; item = strchr(item, ',') ? strchr(item, ',') + 1 : NULL)
+		if (begins(name, item, strcspn(item, ",")))
+			return true;
+	return !r->only;
+}
+
 void run_row(struct run *r, const char *name, const char *unit, double value, double reference,
 	     struct limit limit)
 {
-	struct bench_row *row = &r->report->rows[r->report->num++];
+	struct bench_row *row = &r->report->rows[r->report->num];
 
+	if (!run_wants(r, name))
+		return;
+	r->report->num++;
 	*row = (struct bench_row){ .unit = unit,
 				   .value = thousandths(value),
 				   .reference = thousandths(reference) };
@@ -271,4 +317,65 @@ void run_row(struct run *r, const char *name, const char *unit, double value, do
 	row->ratio = row->reference > 0 ? row->value / row->reference : 0;
 	set_target(row, limit);
 	row->met = !row->has_target || row->value <= row->target;
+}
+
+/* ---- all ---- */
+
+static void describe_machine(char *out, size_t len)
+{
+	char line[256], cpu[128] = "unknown processor";
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	struct utsname u = { .sysname = "unknown kernel" };
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "model name : %127[^\n]", cpu) == 1)
+			break;
+	if (f)
+		fclose(f);
+	uname(&u);
+	snprintf(out, len, "%s, %ld cores, %.32s %.64s %.16s", cpu, sysconf(_SC_NPROCESSORS_ONLN),
+		 u.sysname, u.release, u.machine);
+}
+
+/* Is any of the part's rows named? */
+static bool wants_part(const struct run *r, const struct part *part)
+{
+	const char *item = r->only;
+
+	if (!item || !part->name)
+		return true;
+	for (; item; item = strchr(item, ',') ? strchr(item, ',') + 1 : NULL)
+		if (!strncmp(item, part->name, strlen(part->name)))
+			return true;
+	return false;
+}
+
+static bool measure(struct run *r, const struct part *parts, size_t num)
+{
+	bool good = true, tell = isatty(STDERR_FILENO);
+
+	for (size_t i = 0; good && i < num; i++) {
+		if (!wants_part(r, &parts[i]))
+			continue;
+		if (tell)
+			fprintf(stderr, "\r\033[Kmeasuring %s ...", parts[i].what);
+		r->rounds = r->quick ? 1 : ROUNDS;
+		good = parts[i].measure(r);
+	}
+	if (tell)
+		fputs("\r\033[K", stderr);
+	return good;
+}
+
+bool run_all(struct run *r, const struct part *parts, size_t num)
+{
+	bool good;
+
+	memset(r->report, 0, sizeof(*r->report));
+	describe_machine(r->report->machine, sizeof(r->report->machine));
+	wait_begin();
+	good = begin(r) && measure(r, parts, num);
+	end(r);
+	wait_end();
+	return good;
 }

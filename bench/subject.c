@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench/cards.h"
 #include "bench/program.h"
 
 #define MAX_SAMPLES 1000000u
@@ -15,7 +16,12 @@
 static const struct subject *const subjects[] = { &subject_initialize, &subject_enumerate,
 						  &subject_again,      &subject_access,
 						  &subject_trapped,    &subject_properties,
-						  &subject_buffer,     &subject_loopback };
+						  &subject_buffer,     &subject_loopback,
+						  &subject_call,       &subject_paced,
+						  &subject_post,       &subject_last,
+						  &subject_interrupt,  &subject_move,
+						  &subject_beside,     &subject_hosts,
+						  &subject_quiet };
 
 bool subject_ok(fpga_result r, const char *what)
 {
@@ -40,10 +46,39 @@ double *subject_room(const char *count, size_t *n)
 	return room;
 }
 
-bool subject_open(fpga_handle *handle)
+static uint64_t object_id(fpga_token token)
 {
+	fpga_properties p = NULL;
+	uint64_t id = 0;
+
+	if (fpgaGetProperties(token, &p) == FPGA_OK)
+		fpgaPropertiesGetObjectID(p, &id);
+	fpgaDestroyProperties(&p);
+	return id;
+}
+
+/* The token that has `which` others before it by object id: an order that all processes agree on. */
+static fpga_token nth_token(fpga_token *tokens, uint32_t num, uint32_t which)
+{
+	uint64_t ids[CARDS_MAX];
+
+	for (uint32_t i = 0; num > 1 && i < num; i++)
+		ids[i] = object_id(tokens[i]);
+	for (uint32_t i = 0; num > 1 && i < num; i++) {
+		uint32_t before = 0;
+
+		for (uint32_t j = 0; j < num; j++)
+			before += ids[j] < ids[i];
+		if (before == which)
+			return tokens[i];
+	}
+	return tokens[0];
+}
+
+bool subject_open_one(uint32_t which, uint32_t of, fpga_handle *handle)
+{
+	fpga_token tokens[CARDS_MAX];
 	fpga_properties filter;
-	fpga_token token;
 	uint32_t n = 0;
 	bool good;
 
@@ -51,14 +86,19 @@ bool subject_open(fpga_handle *handle)
 	    !subject_ok(fpgaGetProperties(NULL, &filter), "fpgaGetProperties"))
 		return false;
 	good = subject_ok(fpgaPropertiesSetObjectType(filter, FPGA_ACCELERATOR), "type") &&
-	       subject_ok(fpgaEnumerate(&filter, 1, &token, 1, &n), "fpgaEnumerate");
+	       subject_ok(fpgaEnumerate(&filter, 1, tokens, CARDS_MAX, &n), "fpgaEnumerate");
 	fpgaDestroyProperties(&filter);
-	if (good && n != 1)
-		return bench_fail("%u accelerators were found, not 1", n);
-	good = good && subject_ok(fpgaOpen(token, handle, 0), "fpgaOpen");
-	if (n)
-		fpgaDestroyToken(&token);
+	if (good && n != of)
+		good = bench_fail("%u accelerators were found, not %u", n, of);
+	good = good && subject_ok(fpgaOpen(nth_token(tokens, n, which), handle, 0), "fpgaOpen");
+	for (uint32_t i = 0; i < n && i < CARDS_MAX; i++)
+		fpgaDestroyToken(&tokens[i]);
 	return good;
+}
+
+bool subject_open(fpga_handle *handle)
+{
+	return subject_open_one(0, 1, handle);
 }
 
 void subject_close(fpga_handle handle)

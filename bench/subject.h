@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SUBJECT_ANSWERS 2
+#include "base/clock.h"
+
+#define SUBJECT_ANSWERS 3
+#define QUIET_AFTER_NS (100 * NS_PER_MS) /* a session is quiet when it has not done anything for so long */
 
 struct subject {
 	const char *name;
@@ -23,7 +26,9 @@ struct subject {
 };
 
 extern const struct subject subject_initialize, subject_enumerate, subject_again, subject_access,
-	subject_trapped, subject_properties, subject_buffer, subject_loopback;
+	subject_trapped, subject_properties, subject_buffer, subject_loopback, subject_call,
+	subject_paced, subject_post, subject_last, subject_interrupt, subject_move, subject_beside,
+	subject_hosts, subject_quiet;
 
 /* `opae bench subject NAME ...`: 0, or 1 with the reason on standard error. */
 int subject_main(int argc, char *argv[]);
@@ -32,7 +37,11 @@ int subject_main(int argc, char *argv[]);
 bool subject_ok(fpga_result r, const char *what);
 /* Initializes the library and opens the one accelerator there is. */
 bool subject_open(fpga_handle *handle);
+/* Of several accelerators one, counted from 0 in an order that is the same in each process. */
+bool subject_open_one(uint32_t which, uint32_t of, fpga_handle *handle);
 void subject_close(fpga_handle handle);
+/* Registers for the accelerator's first interrupt. */
+bool subject_event(fpga_handle h, fpga_event_handle *ret, int *fd);
 /* Room for n > 0 numbers, as the argument says; the caller frees. NULL: said. */
 double *subject_room(const char *count, size_t *n);
 double subject_now_ns(void);

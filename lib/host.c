@@ -2,8 +2,11 @@
 #include "lib/host.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <opae/seam.h>
 
 #include "base/sys.h"
 #include "lib/log.h"
@@ -59,10 +62,23 @@ const char *opaex_error_detail(void)
 	return detail;
 }
 
+/* What plugins reach the kernel by. */
+static const struct sys_ops *_Atomic seam = &sys_kernel;
+
+fpga_result opaex_set_seam(const struct sys_ops *ops, uint32_t version)
+{
+	if (version != SYS_OPS_VERSION || (ops && ops->size < sizeof(*ops)))
+		return fail(FPGA_NOT_SUPPORTED,
+			    "opaex_set_seam: the table is of another version of base/sys.h (%u) than this "
+			    "library (%u)", version, SYS_OPS_VERSION);
+	atomic_store(&seam, ops ? ops : &sys_kernel);
+	return FPGA_OK;
+}
+
 static const void *host_find(const char *name, uint32_t version)
 {
 	if (name && !strcmp(name, "sys") && version == SYS_OPS_VERSION)
-		return &sys_kernel;
+		return atomic_load(&seam);
 	return NULL;
 }
 

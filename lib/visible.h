@@ -10,6 +10,7 @@
 #pragma GCC visibility push(default)
 #include <opae/ext.h>
 #include <opae/fpga.h>
+#include <opae/seam.h>
 #pragma GCC visibility pop
 
 #endif

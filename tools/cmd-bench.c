@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * opae bench local: the benchmark of bench/, as a table or as JSON. `opae bench subject` is how it
- * starts itself for what is measured; it is nobody else's command.
+ * opae bench local and remote: the benchmarks of bench/, as a table or as JSON. `opae bench subject`,
+ * `hosts` and `crowd` are how it starts itself for what is measured and what that meets; they are
+ * nobody else's commands.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/crowd.h"
+#include "bench/hosts.h"
 #include "bench/local.h"
+#include "bench/remote.h"
 #include "bench/subject.h"
 #include "opae.h"
 
@@ -54,7 +58,7 @@ static int print_table(const struct bench_report *report)
 	printf("value: through OPAE; reference: the same job by the bare means of the machine, or "
 	       "ours by itself\n(see docs/benchmark.md); medians of rounds taken in turn; less is "
 	       "better\n\n");
-	printf("%-28s %11s %11s %8s %11s %-4s %-9s %s\n", "name", "value", "reference", "ratio",
+	printf("%-32s %11s %11s %8s %11s %-4s %-9s %s\n", "name", "value", "reference", "ratio",
 	       "target", "met", "unit", "target is");
 	for (size_t i = 0; i < report->num; i++) {
 		const struct bench_row *row = &report->rows[i];
@@ -62,7 +66,7 @@ static int print_table(const struct bench_report *report)
 
 		if (row->has_target)
 			snprintf(target, sizeof(target), "%.3f", row->target);
-		printf("%-28s %11.3f %11.3f %8.3f %11s %-4s %-9s %s\n", row->name, row->value,
+		printf("%-32s %11.3f %11.3f %8.3f %11s %-4s %-9s %s\n", row->name, row->value,
 		       row->reference, row->ratio, target,
 		       !row->has_target ? "-" :
 		       row->met         ? "yes" :
@@ -72,23 +76,60 @@ static int print_table(const struct bench_report *report)
 	return EXIT_OK;
 }
 
+struct options {
+	bool json, quick; /* quick is for tests */
+	const char *transport, *only;
+};
+
+/* What follows `bench local` or `bench remote`; 0, or an exit code. */
+static int parse(int argc, char *argv[], struct options *o)
+{
+	bool remote = !strcmp(argv[1], "remote");
+
+	for (int i = 2; i < argc; i++)
+		if (!strcmp(argv[i], "--json"))
+			o->json = true;
+		else if (!strcmp(argv[i], "--quick"))
+			o->quick = true;
+		else if (remote && !strcmp(argv[i], "--transport") && i + 1 < argc)
+			o->transport = argv[++i];
+		else if (remote && !strcmp(argv[i], "--only") && i + 1 < argc)
+			o->only = argv[++i];
+		else
+			return usage_error("bench %s has no argument '%s'", argv[1], argv[i]);
+	if (strcmp(o->transport, "unix") && strcmp(o->transport, "tcp") && strcmp(o->transport, "both"))
+		return usage_error("--transport is unix, tcp or both, not '%s'", o->transport);
+	return 0;
+}
+
+static bool measure(const char *what, const struct options *o, struct bench_report *report)
+{
+	struct bench_remote_options remote = { .quick = o->quick,
+					       .by_unix = strcmp(o->transport, "tcp"),
+					       .by_tcp = strcmp(o->transport, "unix"),
+					       .only = o->only };
+
+	return strcmp(what, "remote") ? bench_local(o->quick, report) : bench_remote(&remote, report);
+}
+
 int cmd_bench(int argc, char *argv[])
 {
 	static struct bench_report report;
-	bool json = false, quick = false;
+	struct options o = { .transport = "both" };
+	int rc;
 
 	if (argc > 1 && !strcmp(argv[1], "subject"))
 		return subject_main(argc - 1, argv + 1);
-	if (argc < 2 || strcmp(argv[1], "local"))
-		return usage_error("bench needs local");
-	for (int i = 2; i < argc; i++)
-		if (!strcmp(argv[i], "--json"))
-			json = true;
-		else if (!strcmp(argv[i], "--quick")) /* for tests */
-			quick = true;
-		else
-			return usage_error("bench local has no argument '%s'", argv[i]);
-	if (!bench_local(quick, &report))
+	if (argc > 1 && !strcmp(argv[1], "hosts"))
+		return hosts_main(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "crowd"))
+		return crowd_main(argc - 1, argv + 1);
+	if (argc < 2 || (strcmp(argv[1], "local") && strcmp(argv[1], "remote")))
+		return usage_error("bench needs local or remote");
+	rc = parse(argc, argv, &o);
+	if (rc)
+		return rc;
+	if (!measure(argv[1], &o, &report))
 		return EXIT_FAILED;
-	return json ? print_report_json(&report) : print_table(&report);
+	return o.json ? print_report_json(&report) : print_table(&report);
 }

@@ -59,7 +59,14 @@ static const struct command commands[] = {
 		 "               [--power WATTS] [--platform NAME] --payload FILE OUT",
 	  "makes one of what the FPGA takes", cmd_gbs },
 	{ "gbs", "payload FILE OUT", "what the FPGA takes, without the metadata; OUT may be -", cmd_gbs },
-	{ "bench", "local [--json]", "how fast the local path is beside the bare machine",
+	{ "sessions", "[--to DAEMON] [--json]",
+	  "who uses accelerators through opaed: this user's, or root's, unless told otherwise",
+	  cmd_sessions },
+	{ "kick", "ID [--to DAEMON]", "ends the session with this ID; its program's calls then fail",
+	  cmd_kick },
+	{ "bench", "local [--json]", "how fast the local path is beside the bare machine", cmd_bench },
+	{ "bench", "remote [--transport unix|tcp|both] [--only ROW,...] [--json]",
+	  "how fast the path through opaed is beside bare sockets. ROW: a row's name, or how it begins",
 	  cmd_bench },
 };
 
@@ -88,6 +95,7 @@ static void print_words(FILE *out, const char *command)
 		{ "ADDRESS", "ADDRESS is [ssss:]bb:dd.f" },
 		{ "OBJECT", "OBJECT is an object_id as `opae info` prints it, 0x..." },
 		{ "SOCKET", "SOCKET is the path of a card's socket" },
+		{ "DAEMON", "DAEMON is HOST[:PORT], the path of a unix socket, or vsock:CID[:PORT]" },
 	};
 
 	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)

@@ -81,5 +81,7 @@ int cmd_temp(int argc, char *argv[]);
 int cmd_power(int argc, char *argv[]);
 int cmd_gbs(int argc, char *argv[]);
 int cmd_load(int argc, char *argv[]);
+int cmd_sessions(int argc, char *argv[]);
+int cmd_kick(int argc, char *argv[]);
 
 #endif

@@ -2,6 +2,7 @@
 #include "wire/utf8.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Bytes of the character at s, of which len are there; 0: it is none. */
@@ -63,4 +64,39 @@ void utf8_clean(char *out, const char *s, size_t len)
 		at += step;
 		len -= step;
 	}
+}
+
+/* Bytes of the character at s that may be printed as they are; 0: none. */
+static size_t printable(const char *s)
+{
+	size_t n = 1;
+
+	if ((unsigned char)*s < 0x80)
+		return *s >= ' ' && *s != 0x7f && *s != '\\';
+	while (n < 4 && ((unsigned char)s[n] & 0xc0) == 0x80)
+		n++;
+	/* U+0080 to U+009f steer terminals as well */
+	if (!utf8_valid(s, n) || ((unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0))
+		return 0;
+	return n;
+}
+
+void utf8_escape(const char *text, char *out, size_t len)
+{
+	size_t used = 0;
+
+	while (*text) {
+		size_t n = printable(text), room = n ? n : 4;
+
+		if (used + room >= len)
+			break;
+		if (n)
+			memcpy(out + used, text, n);
+		else
+			snprintf(out + used, len - used, "\\x%02x", (unsigned char)*text);
+		used += room;
+		text += n ? n : 1;
+	}
+	if (len)
+		out[used] = 0;
 }

@@ -14,7 +14,7 @@
 #include "rpc/client/host.h"
 #include "rpc/client/table.h"
 
-#define SILENCE_NS (10 * NS_PER_S) /* of a far side that reconfigures, before it is given up */
+#define SILENCES 2 /* times a call's time: how long a far side that reconfigures may say nothing */
 
 /* ---- ports ---- */
 
@@ -92,7 +92,7 @@ static fpga_result send_piece(const struct remote_handle *h, uint64_t offset, co
 	struct call c;
 
 	call_begin(&c, h->conn, WIRE_RECONF_DATA, h->id);
-	c.timeout_ns = SILENCE_NS;
+	c.timeout_ns *= SILENCES;
 	wire_put_u64(&c.body, offset);
 	wire_put_bytes_len(&c.body, len);
 	c.data = data;
@@ -120,7 +120,7 @@ static fpga_result load(struct remote_handle *h)
 
 	atomic_store(&h->progress_at, clock_now_ns());
 	call_begin(&c, h->conn, WIRE_RECONF_RUN, h->id);
-	c.timeout_ns = SILENCE_NS;
+	c.timeout_ns *= SILENCES;
 	c.alive_at = &h->progress_at;
 	return call_end(&c, call_run(&c));
 }
@@ -134,8 +134,8 @@ static fpga_result reconfigure_slot(fpga_handle fpga, uint32_t slot, const uint8
 	if (r != FPGA_OK)
 		return r;
 	if (bitstream_len > WIRE_BITSTREAM_MAX)
-		return say(FPGA_INVALID_PARAM, "fpgaReconfigureSlot: a bitstream of %zu bytes; at most %u go to "
-			   "another host", bitstream_len, WIRE_BITSTREAM_MAX);
+		return say(FPGA_INVALID_PARAM, "fpgaReconfigureSlot: a bitstream of %zu bytes; at most %u go "
+			   "to another host", bitstream_len, WIRE_BITSTREAM_MAX);
 	if (atomic_exchange(&h->reconfigures, true))
 		return say_host(h->conn, FPGA_BUSY, "another thread reconfigures by this handle");
 	r = announce(h, slot, bitstream_len, flags);

@@ -41,16 +41,24 @@ static int map(uint64_t len, unsigned char **ret)
 	return 0;
 }
 
+/* Kernels before 5.14 do not; then the error is that of a mapping which does not allow it. */
+static bool kernel_populates(int advice)
+{
+	uintptr_t here = (uintptr_t)&advice & ~(uintptr_t)(PAGE - 1);
+
+	return !madvise((void *)here, PAGE, advice);
+}
+
 /* Is all of it memory that we may read, and write what the device does? Its pages are there afterwards. */
 static bool is_memory(unsigned char *at, uint64_t len, bool read_only)
 {
 	uintptr_t first = (uintptr_t)at & ~(uintptr_t)(PAGE - 1), end;
+	int advice = read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
 
 	if (__builtin_add_overflow((uintptr_t)at, len, &end) || end > UINTPTR_MAX - PAGE)
 		return false;
 	end = (end + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-	return !madvise((void *)first, end - first, read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE) ||
-	       errno == EINVAL; /* a kernel before 5.14 does not know */
+	return !madvise((void *)first, end - first, advice) || (errno == EINVAL && !kernel_populates(advice));
 }
 
 void buffer_free(struct client_buffer *buf)

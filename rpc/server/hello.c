@@ -132,10 +132,12 @@ fpga_result serve_SESSIONS(struct rpc_session *s, struct request *q)
 fpga_result serve_KICK(struct rpc_session *s, struct request *q)
 {
 	uint32_t id = wire_get_u32(&q->in);
+	fpga_result r;
 
 	if (q->in.bad)
 		return request_bad(q);
 	if (!s->options.kick)
 		return request_fail(q, FPGA_NOT_SUPPORTED, "this server knows of no other sessions");
-	return s->options.kick(s->options.ctx, id);
+	r = s->options.kick(s->options.ctx, id);
+	return r == FPGA_NOT_FOUND ? request_fail(q, r, "there is no session %u", id) : r;
 }

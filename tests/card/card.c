@@ -14,6 +14,7 @@
 #include <uuid/uuid.h>
 
 #include "tests/card/machine.h"
+#include "tests/card/remote.h"
 
 pid_t card;
 static char dir[64];
@@ -56,6 +57,8 @@ static void clean_up(void)
 {
 	if (under_way)
 		fpgaFinalize();
+	if (remote_is())
+		remote_stop(under_way);
 	if (machine_is())
 		machine_give_all_back();
 	else if (card)
@@ -89,6 +92,8 @@ static void run_case(void **state)
 	t->test_func(&own);
 	assert_int_equal(t->teardown_func ? t->teardown_func(&own) : 0, 0);
 	under_way = NULL;
+	if (remote_is())
+		remote_stop(false);
 }
 
 int card_run(const struct CMUnitTest *tests, size_t count)
@@ -236,7 +241,8 @@ unsigned int card_times(unsigned int n)
 	return machine_is() ? n / 4 : n;
 }
 
-void library_configure(const char *path, const char *configuration)
+/* The configuration of who has the cards on this machine. */
+static void configure_local(const char *path, const char *configuration)
 {
 	FILE *f = fopen(path, "we");
 
@@ -248,6 +254,20 @@ void library_configure(const char *path, const char *configuration)
 		fputs(configuration, f);
 	fprintf(f, ", \"enabled\": true, \"plugin\": \"%s\"}}, \"plugins\": [\"cards\"]}",
 		machine_has_driver() ? "libxfpga.so" : "libv-opae.so");
+	fclose(f);
+}
+
+void library_configure(const char *path, const char *configuration)
+{
+	FILE *f;
+
+	configure_local(path, configuration);
+	if (!remote_is())
+		return;
+	remote_start(card_dir(), path);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	remote_configure(f);
 	fclose(f);
 }
 

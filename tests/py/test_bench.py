@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`opae bench local`: its shape and its arithmetic, and that it leaves nothing behind. Never its times."""
+"""`opae bench`: its shape and its arithmetic, and that it leaves nothing behind. Never its times."""
 import json
 import os
 import re
@@ -20,6 +20,14 @@ NO_TARGET = {"mmio-read-trapped-p99", "loopback-1MiB-trapped"}
 TIMES = {"mmio-read-2-threads": 1.2, "mmio-write-2-threads": 1.2, "mmio-read-trapped": 1.25,
          "enumerate-N-cold": 0.7, "enumerate-N-cold-2ms": 0.05, "buffer-64MiB": 1.3,
          "loopback-1MiB": 2}
+REMOTE_ROWS = [name.replace("WAY", way) for way in ("unix", "tcp") for name in """mmio-read-WAY
+mmio-read-WAY-p99 mmio-write-WAY last-write-WAY last-write-WAY-p99 last-write-asleep-WAY
+last-write-asleep-WAY-p99 event-WAY event-WAY-p99 push-4KiB-WAY push-64KiB-WAY pull-4KiB-WAY pull-64KiB-WAY
+read-beside-push-WAY-p99 session-of-N-WAY-p99 session-idle-pss-WAY quiet-client-WAY
+quiet-server-WAY""".split()] + ["enumerate-N-first", "enumerate-N-later"]
+REMOTE_TIMES = {r"mmio-read-(unix|tcp)": 1.25, r"mmio-read-\w+-p99": 1.5, r"read-beside-push-.*": 3,
+                r"session-of-.*": 2}
+REMOTE_AT_MOST = {r"mmio-write-\w+": 125, r"last-write-(unix|tcp)": 50, r"session-idle-.*": 4, r"quiet-.*": 1}
 PLUS = {"mmio-read": 4, "mmio-write": 4}
 AT_MOST = {"properties": 60, "enumerate-N-warm-per-card": 5, "enumerate-N-warm-messages": 0,
            "initialize": 2000}
@@ -85,6 +93,51 @@ def test_json(bench):
     nothing_is_left(bench)
 
 
+def remote(bench, *args):
+    out = json.loads(bench.good("opae", "bench", "remote", "--quick", "--json", *args))
+    assert list(out) == ["schema", "machine", "rows"]
+    nothing_is_left(bench)
+    return out["rows"]
+
+
+def test_remote_json(bench):
+    rows = remote(bench)
+    names = [re.sub(r"\d+(?=-first|-later|-unix-p99|-tcp-p99)", "N", r["name"]) for r in rows]
+    assert sorted(names) == sorted(REMOTE_ROWS)
+    for row in rows:
+        assert list(row) == ["name", "unit", "value", "reference", "ratio", "target", "met"]
+        value, reference, target = row["value"], row["reference"], row["target"]
+        assert reference > 0 and value >= 0 and row["unit"] in ("ns", "us", "ms", "MiB", "%")
+        assert row["ratio"] == pytest.approx(value / reference, rel=1e-9)
+        assert row["met"] is (target is None or value <= target)
+        times = next((t for n, t in REMOTE_TIMES.items() if re.fullmatch(n, row["name"])), None)
+        most = next((t for n, t in REMOTE_AT_MOST.items() if re.fullmatch(n, row["name"])), None)
+        if times:
+            assert target == pytest.approx(reference * times, abs=0.001)
+        elif row["name"].endswith("-first"):
+            assert target == pytest.approx(max(reference, 1000) + 50, abs=0.001)
+        elif row["name"].endswith("-later"):
+            assert target == pytest.approx(1.2 * reference + 20, abs=0.01)
+        else:
+            assert target == most
+
+
+def test_some_remote_rows(bench):
+    names = [r["name"] for r in remote(bench, "--transport", "unix", "--only", "mmio-read,push-4KiB")]
+    assert names == ["mmio-read-unix", "mmio-read-unix-p99", "push-4KiB-unix"]
+    names = [r["name"] for r in remote(bench, "--transport", "tcp", "--only", "mmio-read-tcp-p99")]
+    assert names == ["mmio-read-tcp-p99"]
+
+
+@pytest.mark.parametrize("only, words", [
+    ("nothing", "there is no row 'nothing'"), ("mmio-read,,event", "there is no row ''"),
+    ("push-5KiB", "none of these rows exists: push-5KiB")])
+def test_no_such_remote_row(bench, only, words):
+    done = bench.run("opae", "bench", "remote", "--quick", "--only", only)
+    assert done.returncode == 1 and words in done.stderr and done.stdout == ""
+    nothing_is_left(bench)
+
+
 def test_table(bench):
     lines = bench.good("opae", "bench", "local", "--quick").splitlines()
     assert lines[0].startswith("machine: ") and lines[1].startswith("value: ")
@@ -144,10 +197,13 @@ def broken(installed, folder):
 @pytest.mark.parametrize("missing, words", [
     ("libexec/opae/bench/access", "the raw reference 'access' is missing"),
     ("libexec/opae/bench/copy", "the raw reference 'copy' is missing"),
-    ("bin/opae-emu", "there is no opae-emu beside this program")])
+    ("bin/opae-emu", "there is no opae-emu beside this program"),
+    ("libexec/opae/bench/exchange", "the raw reference 'exchange' is missing"),
+    ("bin/opaed", "there is no opaed beside this program")])
 def test_something_is_missing(broken, missing, words):
     (broken.prefix / missing).unlink()
-    done = broken.run("opae", "bench", "local", "--quick")
+    which = "remote" if missing.endswith(("exchange", "opaed")) else "local"
+    done = broken.run("opae", "bench", which, "--quick")
     assert done.returncode == 1 and words in done.stderr and done.stdout == ""
     nothing_is_left(broken)
 
@@ -172,7 +228,8 @@ def test_a_card_that_does_not_start(broken):
 
 
 def test_usage(here):
-    for args in ((), ("remote",), ("local", "--fast"), ("subject",)):
+    for args in ((), ("nothing",), ("local", "--fast"), ("local", "--only", "mmio-read"), ("subject",),
+                 ("hosts",), ("crowd",), ("remote", "--transport", "pipe"), ("remote", "--only")):
         assert here.run("opae", "bench", *args).returncode in (1, 2)
 
 
@@ -180,7 +237,7 @@ def test_usage(here):
 @pytest.mark.parametrize("path", RAW, ids=lambda p: p.stem)
 def test_raw_references_are_raw(path, tmp_path):
     text = path.read_text()
-    assert text.count("\n") <= 120
+    assert text.count("\n") <= 145
     assert not re.findall(r'#\s*include\s*"', text)
     assert all("opae" not in header for header in re.findall(r"#\s*include\s*<([^>]*)>", text))
     # Nothing of the project is needed to build it, either.

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import dfl  # noqa: E402
 import fetch  # noqa: E402
 import rig  # noqa: E402
+import vsock  # noqa: E402
 
 KERNEL = os.environ.get("OPAEX_VM_KERNEL", "stock")
 
@@ -41,4 +42,13 @@ def dfl_vm(vm):
     if KERNEL != "stock":
         pytest.skip(f"the DFL driver is built for Debian's kernel alone, not for {KERNEL}")
     need("no DFL driver", lambda: dfl.modules(fetch.stock_kernel()))
+    return vm
+
+
+@pytest.fixture(scope="session")
+def vsock_vm(vm):
+    """The same, if it can have a vsock with this machine: Machine(vsock=CID)."""
+    if KERNEL != "stock":
+        pytest.skip(f"vsock is tested with Debian's kernel alone, not with {KERNEL}")
+    need("no vsock", vsock.program)
     return vm

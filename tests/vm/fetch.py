@@ -24,7 +24,8 @@ HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "iommufd.config"
 SOURCE_PACKAGE = "linux-source-6.12"
 # What the guest's kernel loads, if it is a module there.
-MODULES = ["virtio_pci", "virtio_console", "vfio", "vfio_iommu_type1", "vfio_pci", "igb"]
+MODULES = ["virtio_pci", "virtio_console", "vfio", "vfio_iommu_type1", "vfio_pci", "igb", "vsock_loopback",
+           "vmw_vsock_virtio_transport"]
 FIRMWARE = ["bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "pvh.bin"]
 
 
@@ -98,7 +99,7 @@ def mirrors(codename, etc="/etc/apt"):
 class Apt:
     """apt in a root of its own for the given suites, of which `target` comes first."""
 
-    def __init__(self, root, lines, target=None):
+    def __init__(self, root, lines, target=None, extra=None):
         self.root = Path(root)
         for folder in ("lists/partial", "cache/archives/partial", "debs"):
             (self.root / folder).mkdir(parents=True)
@@ -114,7 +115,7 @@ class Apt:
                 "APT::Sandbox::User": "root", "Debug::NoLocking": "1", "Acquire::Retries": "2",
                 "APT::Architecture": "amd64", "APT::Install-Recommends": "0",
                 "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "0",
-                **({"APT::Default-Release": target} if target else {})}.items():
+                **({"APT::Default-Release": target} if target else {}), **(extra or {})}.items():
             self.options += ["-o", f"{key}={value}"]
         self.run("apt-get", "update", "-qq", "--error-on=any")
 

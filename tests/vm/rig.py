@@ -23,6 +23,7 @@ from pathlib import Path
 
 import dfl as dfl_driver
 import fetch
+import vsock as vsock_device
 from image import Image
 
 HERE = Path(__file__).resolve().parent
@@ -90,10 +91,11 @@ class Results(dict):
 class Machine:
     """One boot. cards: {name: options of opae-emu}; append: more of the kernel's command line.
 
-    dfl: the kernel's driver of FPGA cards is loaded, and takes the cards that `bind` gives it."""
+    dfl: the kernel's driver of FPGA cards is loaded, and takes the cards that `bind` gives it.
+    vsock: the guest's CID on a vsock with this machine, whose ends here are unix sockets: vsock.py."""
 
     def __init__(self, kernel=None, edu=False, cards=None, igb=False, dfl=False, hugepages=0,
-                 memory_mib=1024, cpus=2, append="", accel=None):
+                 memory_mib=1024, cpus=2, append="", accel=None, vsock=None):
         self.kernel_name = kernel or os.environ.get("OPAEX_VM_KERNEL", "stock")
         self.qemu = fetch.qemu()
         self.kernel = fetch.KERNELS[self.kernel_name]()
@@ -101,7 +103,8 @@ class Machine:
         self.accel = accel or os.environ.get("OPAEX_VM_ACCEL", "tcg")
         self.edu, self.cards, self.igb = edu, dict(cards or {}), igb
         self.hugepages, self.memory_mib, self.cpus = hugepages, memory_mib, cpus
-        self.append = append
+        self.append, self.vsock = append, vsock
+        self.beside = []
         self.image = Image()
         self.bound, self.commands, self.limits = {}, {}, {}
         self.shell = False
@@ -144,6 +147,10 @@ class Machine:
     def sh(self, name, script, **kw):
         self.add(name, ["/bin/sh", "-ec", script], **kw)
 
+    def with_process(self, start):
+        """start(folder) gives a process of this machine's; it is started before QEMU is, and ended after."""
+        self.beside.append(start)
+
     # ---- running it ----
 
     def run(self, deadline_s=150, grace_s=20):
@@ -158,18 +165,23 @@ class Machine:
             size = self._write_image(folder)
             for name, board in self.cards.items():
                 started.append(self._card(folder, name, board))
+            cards = list(started)
+            if self.vsock:
+                started.append(vsock_device.start(folder, self.vsock, LEASH))
+            for process in self.beside:
+                started.append(process(folder))
             qemu = self._start(folder)
-            started.insert(0, qemu)
-            self._wait(started, folder, start + deadline_s, grace_s)
+            started.append(qemu)
+            self._wait(qemu, cards, folder, start + deadline_s, grace_s)
             if self.shell:
                 return Results()
             results = self._results(folder, qemu)
             results.seconds, results.image_bytes = time.monotonic() - start, size
-            for p in started[1:]:
+            for p in cards:
                 self._end_card(p)
             return results
         finally:
-            for p in started:
+            for p in reversed(started):  # QEMU first, then what it is connected to
                 p.kill()
                 p.wait()
             shutil.rmtree(folder, ignore_errors=True)
@@ -260,6 +272,7 @@ class Machine:
                 f"hugepages={self.hugepages} {self.append}"]
         for device in self._devices(folder):
             args += ["-device", device]
+        args += vsock_device.arguments(folder) if self.vsock else []
         return [*LEASH, *(str(a) for a in args)]
 
     def _start(self, folder):
@@ -271,9 +284,9 @@ class Machine:
             return subprocess.Popen(self._arguments(folder), env=env, stdin=subprocess.DEVNULL, stdout=log,
                                     stderr=subprocess.STDOUT)
 
-    def _wait(self, started, folder, deadline, grace_s):
+    def _wait(self, qemu, cards, folder, deadline, grace_s):
         """Until QEMU ends, or has to be ended. Does meanwhile what the guest asks for by /rig/signal."""
-        qemu, cards = started[0], {p.name: p for p in started[1:]}
+        cards = {p.name: p for p in cards}
         port, seen, handled, last = folder / "results", 0, 0, deadline
         limits = list(self.limits.values()) + [10]
         while not self.shell and qemu.poll() is None:

@@ -15,11 +15,8 @@ LIBS = "usr/lib/x86_64-linux-gnu"
 LOADER = "ld-linux-x86-64.so.2"
 
 
-def qemu_bundle(root, out, firmware):
-    """bin/, lib/ with the loader, share/: a QEMU that runs in place, by its own loader."""
-    for folder in ("bin", "lib", "share", "modules"):
-        (out / folder).mkdir(parents=True)
-    program = root / "usr/bin/qemu-system-x86_64"
+def libraries(root, program, out):
+    """What a program of the packages links, and the loader, into a folder: it runs in place by that."""
     dirs = [p for p in (root / LIBS, root / "lib/x86_64-linux-gnu") if p.is_dir()]
     loader = next(p / LOADER for p in dirs if (p / LOADER).exists())
     path = ":".join(str(p) for p in dirs)
@@ -27,10 +24,26 @@ def qemu_bundle(root, out, firmware):
                              stdout=subprocess.PIPE).stdout
     for name, file in re.findall(r"^\s*(\S+) => (\S+)", listing, re.M):
         if not file.startswith(str(root)):
-            raise RuntimeError(f"QEMU's {name} is not in the packages")
-        shutil.copyfile(file, out / "lib" / Path(name).name)
-    shutil.copyfile(loader, out / "lib" / LOADER)
-    (out / "lib" / LOADER).chmod(0o755)
+            raise RuntimeError(f"{program.name}'s {name} is not in the packages")
+        shutil.copyfile(file, out / Path(name).name)
+    shutil.copyfile(loader, out / LOADER)
+    (out / LOADER).chmod(0o755)
+
+
+def program_bundle(root, program, out):
+    """bin/ and lib/ of one program of the packages."""
+    for folder in ("bin", "lib"):
+        (out / folder).mkdir(parents=True)
+    libraries(root, root / program, out / "lib")
+    shutil.copy(root / program, out / "bin")
+
+
+def qemu_bundle(root, out, firmware):
+    """bin/, lib/ with the loader, share/: a QEMU that runs in place, by its own loader."""
+    for folder in ("bin", "lib", "share", "modules"):
+        (out / folder).mkdir(parents=True)
+    program = root / "usr/bin/qemu-system-x86_64"
+    libraries(root, program, out / "lib")
     shutil.copy(program, out / "bin")
     shutil.copy(next(p for p in (root / "usr/bin/busybox", root / "bin/busybox") if p.exists()), out / "bin")
     for name in firmware:

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/server.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/beside.h"
+#include "base/clock.h"
+#include "bench/wait.h"
+
+#define START_NS (30 * NS_PER_S) /* on a machine that has other things to do */
+#define LOOK_NS (10 * NS_PER_MS) /* between two looks at its log */
+
+const char *const way_names[NUM_WAYS] = { "unix", "tcp" };
+
+/* ---- configurations ---- */
+
+static bool write_text(const char *path, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static bool write_text(const char *path, const char *fmt, ...)
+{
+	FILE *f = fopen(path, "we");
+	bool good;
+	va_list ap;
+
+	va_start(ap, fmt);
+	good = f && vfprintf(f, fmt, ap) >= 0;
+	va_end(ap);
+	if (f && fclose(f))
+		good = false;
+	return good || bench_fail("%s: %s", path, strerror(errno));
+}
+
+bool client_config(struct run *r, const char *hosts, const char *more, char *setting, size_t len)
+{
+	static const char name[] = "LIBOPAE_CFGFILE=";
+	char dir[CARDS_DIR_MAX];
+
+	if (!run_directory(r, dir, sizeof(dir)))
+		return false;
+	snprintf(setting, len, "%s%s/opae.cfg", name, dir);
+	return write_text(setting + strlen(name),
+			  "{\"configurations\": {\"far\": {\"configuration\": {\"hosts\": [%s]%s},"
+			  " \"enabled\": true, \"plugin\": \"libtcp-opae.so\"}}, \"plugins\": [\"far\"]}\n",
+			  hosts, more);
+}
+
+bool server_client_config(struct run *r, const struct server *s, enum way way, const char *more,
+			  char *setting, size_t len)
+{
+	char host[CARDS_DIR_MAX + 64];
+
+	if (way == WAY_UNIX)
+		snprintf(host, sizeof(host), "{\"unix\": \"%s\"}", s->unix_path);
+	else
+		snprintf(host, sizeof(host), "{\"host\": \"127.0.0.1\", \"port\": %u}", s->port);
+	return client_config(r, host, more, setting, len);
+}
+
+void server_address(const struct server *s, enum way way, char *text, size_t len)
+{
+	if (way == WAY_UNIX)
+		snprintf(text, len, "unix:%s", s->unix_path);
+	else
+		snprintf(text, len, "127.0.0.1:%u", s->port);
+}
+
+/* ---- the daemon ---- */
+
+static bool write_daemon_config(const struct server *s, const char *path)
+{
+	return write_text(path,
+			  "{\"listen\": [{\"unix\": \"%s\"}, {\"tcp\": \"127.0.0.1:0\", \"clear\": true}],\n"
+			  " \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}],\n"
+			  " \"plugins\": %s}\n",
+			  s->unix_path, run_local_config);
+}
+
+/* Its log tells each place in a line, when connections are taken. False: not both yet. */
+static bool find_port(struct server *s)
+{
+	char line[256];
+	FILE *f = fopen(s->log, "re");
+	unsigned int told = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *at = strstr(line, "listening on ");
+
+		if (!at || !strchr(at, '\n'))
+			continue;
+		told++;
+		if (strstr(at, "127.0.0.1:"))
+			s->port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return told == 2 && s->port;
+}
+
+static void show_log(const struct server *s)
+{
+	FILE *f = fopen(s->log, "re");
+	int c;
+
+	while (f && (c = fgetc(f)) != EOF)
+		fputc(c, stderr);
+	if (f)
+		fclose(f);
+}
+
+static bool await_listening(struct server *s)
+{
+	int64_t deadline = clock_deadline(START_NS);
+
+	while (!find_port(s)) {
+		struct pollfd ended = { .fd = s->opaed.out }; /* POLLHUP */
+
+		if (wait_for(&ended, 1, clock_deadline(LOOK_NS)) || clock_now_ns() >= deadline) {
+			show_log(s);
+			return bench_fail("opaed does not take connections");
+		}
+	}
+	return true;
+}
+
+static bool start_daemon(struct run *r, struct server *s, int cpu)
+{
+	static const char *const places[] = { ".", "../daemon" };
+	char dir[CARDS_DIR_MAX], config[CARDS_DIR_MAX + 24], path[PATH_MAX], emu[CONFIG_MAX];
+	char inventory[CONFIG_MAX];
+	const char *argv[] = { "opaed", "--config", config, NULL };
+	const char *settings[] = { emu, inventory, "LIBOPAE_LOG=0", "LIBOPAE_LOGFILE=", NULL };
+
+	if (!beside_find(places, 2, "opaed", path, sizeof(path)))
+		return bench_fail("there is no opaed beside this program");
+	if (!run_directory(r, dir, sizeof(dir)))
+		return false;
+	snprintf(s->unix_path, sizeof(s->unix_path), "%s/opaed.sock", dir);
+	snprintf(s->log, sizeof(s->log), "%s/opaed.log", dir);
+	snprintf(config, sizeof(config), "%s/opaed.cfg", dir);
+	snprintf(emu, sizeof(emu), "OPAEX_EMU_DIR=%s", s->cards.dir);
+	snprintf(inventory, sizeof(inventory), "OPAEX_INVENTORY_DIR=%s", dir);
+	return write_daemon_config(s, config) &&
+	       program_start(&s->opaed, "opaed", path, argv,
+			     &(struct program_frame){ settings, s->log, cpu }) &&
+	       await_listening(s);
+}
+
+bool server_start(struct run *r, struct server *s, const struct cards_kind *kind, unsigned int num,
+		  bool pinned)
+{
+	*s = (struct server){ .cards = { .num = 0 } };
+	return run_cards(r, &s->cards, kind, num, pinned) &&
+	       start_daemon(r, s, pinned ? r->cpu[1] : -1);
+}
+
+bool server_end(struct server *s)
+{
+	bool good = true;
+
+	if (s->opaed.pid) {
+		kill(s->opaed.pid, SIGTERM);
+		good = program_end(&s->opaed);
+		if (!good) {
+			show_log(s);
+			bench_fail("opaed did not end well");
+		}
+	}
+	return cards_end(&s->cards, NULL) && good;
+}
+
+/* 0: there is no such process (any more). */
+static pid_t parent_of(const char *pid)
+{
+	char path[64], line[512], *end;
+	int parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	end = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL; /* the name may have any character */
+	if (end && sscanf(end, ") %*c %d", &parent) != 1)
+		parent = 0;
+	fclose(f);
+	return parent;
+}
+
+unsigned int server_processes(const struct server *s, pid_t *pids, unsigned int max)
+{
+	DIR *proc = opendir("/proc");
+	unsigned int n = 0;
+	struct dirent *e;
+
+	if (max)
+		pids[n++] = s->opaed.pid;
+	while (proc && n < max && (e = readdir(proc)))
+		if (isdigit((unsigned char)e->d_name[0]) && parent_of(e->d_name) == s->opaed.pid)
+			pids[n++] = (pid_t)strtol(e->d_name, NULL, 10);
+	if (proc)
+		closedir(proc);
+	return n;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the monitor and a worker say to each other, over a socketpair that keeps messages apart
+ * (SOCK_SEQPACKET). Every message is a struct of a fixed size, told by its type; descriptors travel from the
+ * monitor to the worker alone. Both are of one build, so the structs travel as they are; but the monitor
+ * believes nothing that a worker sends: type, direction and length are judged here, and text is ended here.
+ */
+#ifndef DAEMON_CHANNEL_H
+#define DAEMON_CHANNEL_H
+
+#include <stdint.h>
+
+#include "daemon/policy.h"
+#include "rpc/server/server.h"
+
+#define CHANNEL_PATH_MAX 1024 /* of a path that a worker asks for, with the NUL */
+#define CHANNEL_WHY_MAX 256
+
+enum channel_type {
+	/* monitor to worker */
+	CHANNEL_START = 1, /* the first: struct channel_start */
+	CHANNEL_ANSWER,	   /* of OPEN, CONNECT, SESSIONS, KICK; maybe with a descriptor */
+	CHANNEL_LOOK,	   /* another worker changed something; LOOKED answers */
+	CHANNEL_ASK,	   /* INFO answers */
+	CHANNEL_STOP,	   /* end the session */
+	/* worker to monitor */
+	CHANNEL_OPEN,	  /* struct channel_path */
+	CHANNEL_CONNECT,  /* struct channel_path, of a unix socket */
+	CHANNEL_SESSIONS, /* the answer brings a file with an array of struct rpc_session_info */
+	CHANNEL_KICK,	  /* value: the session's id */
+	CHANNEL_CHANGED,
+	CHANNEL_LOOKED,
+	CHANNEL_INFO, /* struct rpc_session_info */
+	CHANNEL_END,  /* the last: struct channel_end */
+};
+
+/* All that a worker knows of its session. */
+struct channel_start {
+	uint32_t session; /* its number */
+	uint32_t kind;	  /* enum address_kind of its peer */
+	uint32_t max_handles, max_objects, max_calls;
+	uint32_t allow, num_see;
+	int64_t spin_ns, hello_ns;
+	uint64_t max_pinned;
+	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
+	char refuse[CHANNEL_WHY_MAX]; /* "": serve it; else why not, for the reply to HELLO */
+	struct policy_see see[POLICY_SEE_MAX];
+};
+
+struct channel_path {
+	int32_t flags; /* of open; of connect: SOCK_NONBLOCK or 0 */
+	uint32_t mode;
+	char path[CHANNEL_PATH_MAX];
+};
+
+struct channel_end {
+	int32_t rc; /* as of rpc_session_run() */
+	uint32_t reserved;
+	char why[CHANNEL_WHY_MAX];
+	struct rpc_session_info info;
+};
+
+struct channel_message {
+	uint32_t type; /* enum channel_type */
+	uint32_t id;   /* of a question, and in its answer; else 0 */
+	int64_t value; /* of an answer: 0 or a negative errno */
+	union {
+		struct channel_start start;
+		struct channel_path path;
+		struct rpc_session_info info;
+		struct channel_end end;
+	};
+};
+
+/* The monitor's end, and the worker's; close-on-exec. 0 or a negative errno. */
+int channel_pair(int *monitor, int *worker);
+/*
+ * Never waits. 0; -EAGAIN: the other end does not read; -EPIPE: it has gone. A descriptor (or -1) is
+ * duplicated.
+ */
+int channel_send(int fd, const struct channel_message *m, int pass);
+/*
+ * The next message that the monitor sends (fd is NULL: a worker sends). 1; 0: the other end has gone;
+ * -EAGAIN: none is there; -EPROTO: it makes no sense, and the other end is not to be believed any more. *fd
+ * is a descriptor that came with it, or -1.
+ */
+int channel_receive(int channel, struct channel_message *m, int *fd);
+
+#endif

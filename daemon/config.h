@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * opaed's configuration: JSON text becomes plain data, or lines that each name what is wrong and the fix.
+ * docs/daemon.md is the reference of the keys. Nothing is opened here but the file.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/policy.h"
+#include "transport/address.h"
+
+#define CONFIG_DEFAULT_FILE "/etc/opae/opaed.cfg"
+#define CONFIG_LISTEN_MAX 32
+#define CONFIG_FILE_MAX (1u << 20) /* bytes */
+
+struct config_listen {
+	struct address address;
+	char text[ADDRESS_TEXT_MAX]; /* for people */
+	char principal[POLICY_PRINCIPAL_MAX]; /* who all of its peers are; "": as the kernel says */
+	mode_t mode;			      /* unix */
+};
+
+struct config_limits {
+	uint32_t connections, per_principal;
+	uint32_t hello_ms;		  /* how long a peer may take to introduce itself */
+	uint32_t spin_us;		  /* of a wait of a session before it sleeps */
+	uint32_t handles, objects, calls; /* of a session */
+	uint64_t buffer_bytes;		  /* of a session */
+};
+
+struct daemon_config {
+	struct config_listen *listen;
+	size_t num_listen;
+	struct policy policy;
+	struct config_limits limits;
+	/* JSON text in opae.cfg's form for the workers. */
+	char *plugins;
+	/* Absolute paths that it names: sockets that a worker may connect to. Ends with NULL. */
+	char **paths;
+};
+
+/*
+ * 0; -EINVAL: *problems has one line for each mistake, "listen[1]: ...", each with its newline, and *ret is
+ * empty; -ENOMEM. The caller frees *problems.
+ */
+int config_parse_text(const char *text, size_t len, struct daemon_config *ret, char **problems);
+/* The same of a file; its name is in front of each problem. */
+int config_read_file(const char *path, struct daemon_config *ret, char **problems);
+/* Without a file: the unix socket of opaed_socket_path(), for this user alone. 0, -ENOMEM, -ENAMETOOLONG. */
+int config_default(struct daemon_config *ret);
+void config_done(struct daemon_config *c);
+
+#endif

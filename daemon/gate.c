@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The path is resolved, judged and opened, and then the descriptor's own name is compared: had a link been
+ * put on the way in between, it would not match.
+ */
+#include "daemon/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/cleanup.h"
+#include "base/emu-dir.h"
+#include "base/inventory-dir.h"
+
+#define ACCESS_FLAGS (O_ACCMODE | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_EXCL)
+
+static bool begins(const char *path, const char *with)
+{
+	return !strncmp(path, with, strlen(with));
+}
+
+/* Absolute, and no part of it is empty, "." or "..": as it stands it says where it leads. */
+static bool plain(const char *path)
+{
+	if (*path != '/')
+		return false;
+	while (*path) {
+		size_t n = strcspn(++path, "/");
+
+		if (!n || (n <= 2 && !strncmp(path, "..", n)))
+			return false;
+		path += n;
+	}
+	return true;
+}
+
+/* ---- the places ---- */
+
+static bool is_device(const char *real)
+{
+	return begins(real, "/dev/vfio/") || !strcmp(real, "/dev/iommu") || begins(real, "/dev/dfl-") ||
+	       begins(real, "/dev/uio") || !strcmp(real, "/dev/null");
+}
+
+/* Attributes of the kernel's FPGA driver: clearing errors, setting a clock, power limits. */
+static bool is_fpga_attribute(const char *real)
+{
+	return begins(real, "/sys/devices/") && strstr(real, "/fpga_region/");
+}
+
+/* What a worker reads of a machine: devices and drivers, and nothing else that root may read. */
+static bool is_readable(const char *real)
+{
+	return begins(real, "/sys/devices/") || begins(real, "/sys/bus/") || begins(real, "/sys/class/") ||
+	       begins(real, "/sys/kernel/iommu_groups/");
+}
+
+/* The name of a file in the inventory's folder, which is `dir`; NULL: the path is no such one. */
+static const char *in_inventory(const char *path, char *dir, size_t room)
+{
+	size_t len;
+
+	if (!inventory_dir_path(dir, room, NULL) || !emu_dir_trusted(dir))
+		return NULL;
+	len = strlen(dir);
+	if (strncmp(path, dir, len) != 0 || path[len] != '/' || strchr(path + len + 1, '/'))
+		return NULL;
+	return path + len + 1;
+}
+
+/* ---- opening ---- */
+
+static bool is_still(int fd, const char *real)
+{
+	char link[32], at[PATH_MAX];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return !sys_readlink(link, at, sizeof(at)) && !strcmp(at, real);
+}
+
+static int open_real(const char *real, int flags, mode_t type, mode_t mode)
+{
+	CLEANUP_CLOSE int fd = sys_open(real, flags | O_NOFOLLOW | O_NOCTTY, mode);
+	struct stat st;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = sys_fstat(fd, &st);
+	if (rc)
+		return rc;
+	return (st.st_mode & S_IFMT) == type && is_still(fd, real) ? fd_steal(&fd) : -EACCES;
+}
+
+/* Files that v-opae makes there. A pipe in their place must not keep the monitor waiting. */
+static int open_inventory(const char *dir, const char *name, int flags, mode_t mode)
+{
+	CLEANUP_FREE char *folder = realpath(dir, NULL);
+	char real[PATH_MAX];
+
+	if ((flags & ~(ACCESS_FLAGS | O_CREAT)) || (mode & ~(mode_t)0600) || !folder ||
+	    snprintf(real, sizeof(real), "%s/%s", folder, name) >= (int)sizeof(real))
+		return -EACCES;
+	return open_real(real, flags | O_NONBLOCK, S_IFREG, mode);
+}
+
+int gate_open(const char *path, int flags, mode_t mode)
+{
+	CLEANUP_FREE char *real = NULL;
+	bool reading = (flags & O_ACCMODE) == O_RDONLY;
+	char dir[INVENTORY_DIR_MAX];
+	const char *name;
+
+	if (!plain(path))
+		return -EACCES;
+	name = in_inventory(path, dir, sizeof(dir));
+	if (name)
+		return open_inventory(dir, name, flags, mode);
+	if (flags & ~ACCESS_FLAGS)
+		return -EACCES;
+	if (!begins(path, "/dev/") && !begins(path, "/sys/"))
+		return -EACCES;
+	real = realpath(path, NULL);
+	if (!real)
+		return -errno;
+	if (is_device(real))
+		return open_real(real, flags, S_IFCHR, 0);
+	if (is_fpga_attribute(real) || (reading && is_readable(real)))
+		return open_real(real, flags, S_IFREG, 0);
+	return -EACCES;
+}
+
+/* ---- sockets ---- */
+
+static bool may_connect(const char *path, const char *const *named)
+{
+	char dir[EMU_DIR_MAX];
+	size_t len;
+
+	for (; named && *named; named++)
+		if (!strcmp(path, *named))
+			return true;
+	if (!plain(path) || !emu_dir_path(dir, sizeof(dir)) || !emu_dir_trusted(dir))
+		return false;
+	len = strlen(dir);
+	return !strncmp(path, dir, len) && path[len] == '/' && !strchr(path + len + 1, '/');
+}
+
+int gate_connect(const char *path, int flags, const char *const *named)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	CLEANUP_CLOSE int fd = -1;
+	int rc;
+
+	if (strlen(path) >= sizeof(addr.sun_path) || !may_connect(path, named))
+		return -EACCES;
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fd;
+	rc = sys_connect(fd, (const struct sockaddr *)&addr, sizeof(addr));
+	if (!rc && !(flags & SOCK_NONBLOCK) && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK))
+		rc = -errno;
+	return rc ? rc : fd_steal(&fd);
+}

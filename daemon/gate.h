@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a worker may have opened: the monitor judges a path and opens it, and the worker gets the descriptor.
+ * A path is absolute and without "..", and after links are resolved it lies at one of few places:
+ *
+ *	/dev/vfio/, /dev/iommu, /dev/dfl-*, /dev/uio*: devices
+ *	/sys: devices and drivers, for reading; for writing, below a card that the kernel's FPGA driver has
+ *	the inventory's folder: v-opae's files of this user
+ *
+ * and a socket is in the emulator directory or named in "plugins".
+ */
+#ifndef DAEMON_GATE_H
+#define DAEMON_GATE_H
+
+#include <sys/types.h>
+
+/* A descriptor, or a negative errno; -EACCES: no worker may have that. */
+int gate_open(const char *path, int flags, mode_t mode);
+/*
+ * A connected unix socket, non-blocking when `flags` has SOCK_NONBLOCK. `named` (which NULL ends) are the
+ * sockets of the configuration; NULL: none are named. Never waits: -EAGAIN when the socket's queue is full.
+ */
+int gate_connect(const char *path, int flags, const char *const *named);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/listeners.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/emu-dir.h"
+#include "base/opaed-socket.h"
+#include "base/sys.h"
+#include "daemon/log.h"
+
+/* ---- one ---- */
+
+/* The folder of this user's own socket is made; any other is for who names it. */
+static void make_own_folder(const char *path)
+{
+	char own[ADDRESS_PATH_MAX], *slash;
+
+	if (!opaed_socket_path(own, sizeof(own)) || strcmp(path, own) != 0)
+		return;
+	slash = strrchr(own, '/');
+	*slash = 0;
+	mkdir(own, geteuid() ? 0700 : 0755);
+	if (!emu_dir_trusted(own))
+		log_line("%s is not a directory that only this user can write to", own);
+}
+
+/* Remembers which file is ours, and lets in who may come. */
+static int settle_unix(struct listener *l)
+{
+	const char *path = l->config.address.path;
+	struct stat st;
+
+	if (stat(path, &st) || chmod(path, l->config.mode))
+		return -errno;
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	return 0;
+}
+
+static void name_it(struct listener *l)
+{
+	struct address real;
+
+	snprintf(l->text, sizeof(l->text), "%s", l->config.text);
+	if (l->config.address.kind == ADDRESS_TCP && !address_of_socket(l->fd, &real))
+		address_text(&real, l->text, sizeof(l->text));
+}
+
+static void listener_close(struct listener *l)
+{
+	struct stat st;
+
+	if (l->fd < 0)
+		return;
+	sys_close(l->fd);
+	if (l->config.address.kind == ADDRESS_UNIX && !lstat(l->config.address.path, &st) &&
+	    st.st_dev == l->dev && st.st_ino == l->ino)
+		unlink(l->config.address.path);
+	l->fd = -1;
+}
+
+static int listener_open(struct listener *l)
+{
+	int rc;
+
+	l->fd = -1;
+	if (l->config.address.kind == ADDRESS_UNIX)
+		make_own_folder(l->config.address.path);
+	rc = listen_open(&l->config.address, &l->fd);
+	if (!rc && l->config.address.kind == ADDRESS_UNIX)
+		rc = settle_unix(l);
+	if (!rc) {
+		name_it(l);
+		return 0;
+	}
+	log_line("cannot listen on %s: %s", l->config.text,
+		 rc == -EADDRINUSE ? "somebody else does, maybe another opaed" :
+		 rc == -ENOENT	   ? "its folder is not there; make it" :
+				     strerror(-rc));
+	listener_close(l);
+	return rc;
+}
+
+/* ---- all ---- */
+
+static struct listener *find(struct listeners *l, const char *text)
+{
+	for (size_t i = 0; i < l->num; i++)
+		if (l->all[i].fd >= 0 && !strcmp(l->all[i].config.text, text))
+			return &l->all[i];
+	return NULL;
+}
+
+/* Opens what is new; what was there is taken out of `old` only when all of it is well. */
+static int open_new(struct listeners *old, const struct daemon_config *config, struct listener *all)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < config->num_listen; i++)
+		all[i] = (struct listener){ .fd = -1, .config = config->listen[i] };
+	for (size_t i = 0; i < config->num_listen && !rc; i++)
+		if (!find(old, all[i].config.text))
+			rc = listener_open(&all[i]);
+	for (size_t i = 0; i < config->num_listen && rc; i++)
+		listener_close(&all[i]);
+	return rc;
+}
+
+static void keep(struct listener *had, struct listener *now)
+{
+	struct config_listen config = now->config;
+
+	*now = *had;
+	now->config = config;
+	had->fd = -1;
+	if (config.address.kind == ADDRESS_UNIX)
+		settle_unix(now);
+}
+
+int listeners_apply(struct listeners *l, const struct daemon_config *config)
+{
+	struct listener *all = calloc(config->num_listen, sizeof(*all));
+	int rc = all ? open_new(l, config, all) : -ENOMEM;
+
+	if (rc) {
+		free(all);
+		return rc;
+	}
+	listeners_watch(l, false); /* their places change */
+	for (size_t i = 0; i < config->num_listen; i++) {
+		struct listener *had = all[i].fd < 0 ? find(l, all[i].config.text) : NULL;
+
+		if (had)
+			keep(had, &all[i]);
+		else
+			log_line("listening on %s", all[i].text);
+	}
+	for (size_t i = 0; i < l->num; i++)
+		if (l->all[i].fd >= 0) {
+			log_line("no longer listening on %s", l->all[i].text);
+			listener_close(&l->all[i]);
+		}
+	free(l->all);
+	l->all = all;
+	l->num = config->num_listen;
+	listeners_watch(l, true);
+	return 0;
+}
+
+void listeners_close(struct listeners *l)
+{
+	for (size_t i = 0; i < l->num; i++)
+		listener_close(&l->all[i]);
+	free(l->all);
+	l->all = NULL;
+	l->num = 0;
+}
+
+void listeners_watch(struct listeners *l, bool on)
+{
+	for (size_t i = 0; i < l->num; i++) {
+		struct epoll_event e = { .events = EPOLLIN, .data.u64 = LISTENERS_TAG | i };
+
+		epoll_ctl(l->poll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l->all[i].fd, &e);
+	}
+}
+
+/* ---- who comes ---- */
+
+/* As the kernel says it; over tcp, as the peer's address says. */
+static int principal_of(const struct peer *peer, char *out, size_t len)
+{
+	const char *why;
+	struct address a;
+
+	if (peer->kind == ADDRESS_UNIX)
+		snprintf(out, len, "unix:%u", peer->uid);
+	else if (peer->kind == ADDRESS_VSOCK)
+		snprintf(out, len, "vsock:%u", peer->cid);
+	else if (address_parse(peer->text, &a, &why))
+		return -EPROTO;
+	else
+		snprintf(out, len, "tcp:%.100s", a.host);
+	return 0;
+}
+
+int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *peer, char *principal)
+{
+	size_t i = (size_t)(tag & ~LISTENERS_TAG);
+	const struct listener *at = i < l->num ? &l->all[i] : NULL;
+	int rc = at ? listen_accept(at->fd, fd, peer) : -EAGAIN;
+
+	if (rc)
+		return rc;
+	if (*at->config.principal) {
+		snprintf(principal, POLICY_PRINCIPAL_MAX, "%s", at->config.principal);
+		return 0;
+	}
+	rc = principal_of(peer, principal, POLICY_PRINCIPAL_MAX);
+	if (rc)
+		sys_close(*fd);
+	return rc;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sockets that the daemon listens on, as its configuration names them. */
+#ifndef DAEMON_LISTENERS_H
+#define DAEMON_LISTENERS_H
+
+#include "daemon/config.h"
+#include "transport/listen.h"
+
+struct listener {
+	int fd;
+	struct config_listen config;
+	char text[ADDRESS_TEXT_MAX]; /* where it really listens: with the port that was chosen */
+	dev_t dev;		     /* of a unix socket's file: only our own is removed */
+	ino_t ino;
+};
+
+struct listeners {
+	int poll; /* an epoll descriptor: a listener is there as LISTENERS_TAG and its index */
+	struct listener *all;
+	size_t num;
+};
+
+#define LISTENERS_TAG (UINT64_C(1) << 32)
+
+/*
+ * Listens where the configuration says, and nowhere else any more; what stays stays open. 0, or a negative
+ * errno, which is logged; then everything is as it was.
+ */
+int listeners_apply(struct listeners *l, const struct daemon_config *config);
+/* Takes no more connections; unix sockets are removed. */
+void listeners_close(struct listeners *l);
+/*
+ * The next connection of the one with this tag: 0, and who it is; -EAGAIN: none waits; else a negative errno.
+ * principal has POLICY_PRINCIPAL_MAX bytes.
+ */
+int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *peer, char *principal);
+/* Stops looking at them, and looks again: where descriptors have run out. */
+void listeners_watch(struct listeners *l, bool on);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * opaed, the monitor: it listens, knows who may what, starts a worker for each connection before a byte of it
+ * is read, and opens for workers what they may have. It reads nothing that a peer sends. One thread waits for
+ * all of it in one place.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "daemon/config.h"
+#include "daemon/listeners.h"
+#include "daemon/log.h"
+#include "daemon/session.h"
+
+#define SIGNALS_TAG (UINT64_C(2) << 32)
+#define EVENTS 32
+#define END_NS (5 * NS_PER_S)		    /* for all sessions to end */
+#define LEAVE_NS (NS_PER_S / 2)		    /* of it, for killed workers to be waited for */
+#define PAUSE_NS (200 * NS_PER_MS)	    /* where descriptors have run out */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct monitor {
+	const char *file; /* of the configuration; NULL: built in */
+	struct daemon_config *config;
+	struct listeners listeners;
+	struct sessions sessions;
+	int poll, signals;
+	int64_t listen_again; /* INT64_MAX: it listens */
+	int64_t end_at;	      /* INT64_MAX: it is not told to end */
+};
+
+/* ---- the configuration ---- */
+
+static void log_lines(const char *lines)
+{
+	while (*lines) {
+		size_t len = strcspn(lines, "\n");
+
+		log_line("%.*s", (int)len, lines);
+		lines += len + (lines[len] == '\n');
+	}
+}
+
+/* NULL: it is broken, and what is wrong is logged. */
+static struct daemon_config *load(const char *file)
+{
+	struct daemon_config *c = calloc(1, sizeof(*c));
+	char *problems = NULL;
+	int rc = !c ? -ENOMEM : file ? config_read_file(file, c, &problems) : config_default(c);
+
+	if (problems)
+		log_lines(problems);
+	else if (rc)
+		log_line("%s: %s", file ? file : "the built-in configuration", strerror(-rc));
+	free(problems);
+	if (!rc)
+		return c;
+	free(c);
+	return NULL;
+}
+
+static void unload(struct daemon_config *c)
+{
+	if (c)
+		config_done(c);
+	free(c);
+}
+
+/* Takes the configuration over; also on failure, when the one before stays in force. */
+static int apply(struct monitor *m, struct daemon_config *c)
+{
+	int rc = listeners_apply(&m->listeners, c);
+
+	if (!rc)
+		rc = sessions_configure(&m->sessions, c);
+	if (rc) {
+		unload(c);
+		return rc;
+	}
+	unload(m->config);
+	m->config = c;
+	return 0;
+}
+
+static void reload(struct monitor *m)
+{
+	struct daemon_config *c = load(m->file);
+
+	if (!c || apply(m, c))
+		log_line("the configuration stays as it was");
+	else
+		log_line("the configuration is read again: %s", m->file ? m->file : "built in");
+}
+
+/* ---- the loop ---- */
+
+static void begin_end(struct monitor *m, int signal)
+{
+	bool again = m->end_at != INT64_MAX;
+
+	log_line("%s: %s", strsignal(signal), again ? "workers are killed" : "sessions are ended");
+	listeners_close(&m->listeners);
+	m->listen_again = INT64_MAX;
+	m->end_at = clock_deadline(again ? LEAVE_NS : END_NS);
+	sessions_stop(&m->sessions, again ? 0 : m->end_at - LEAVE_NS);
+}
+
+static void take_signals(struct monitor *m)
+{
+	struct signalfd_siginfo s;
+
+	while (sys_read(m->signals, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD)
+			sessions_reap(&m->sessions);
+		else if (s.ssi_signo != SIGHUP)
+			begin_end(m, (int)s.ssi_signo);
+		else if (m->end_at == INT64_MAX)
+			reload(m);
+	}
+}
+
+/* One at a time: others are told of again. */
+static void take_connection(struct monitor *m, uint64_t tag)
+{
+	char principal[POLICY_PRINCIPAL_MAX];
+	struct peer peer;
+	int fd, rc = listeners_accept(&m->listeners, tag, &fd, &peer, principal);
+
+	if (!rc) {
+		sessions_begin(&m->sessions, fd, &peer, principal);
+	} else if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
+		log_line("a connection cannot be taken now: %s", strerror(-rc));
+		listeners_watch(&m->listeners, false);
+		m->listen_again = clock_deadline(PAUSE_NS);
+	}
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int wait_ms(const struct monitor *m)
+{
+	int64_t next = earlier(sessions_deadline(&m->sessions), earlier(m->listen_again, m->end_at));
+
+	return next == INT64_MAX ? -1 : clock_left_ms(next);
+}
+
+static bool goes_on(const struct monitor *m)
+{
+	return m->end_at == INT64_MAX || (m->sessions.first && clock_now_ns() < m->end_at);
+}
+
+static void tick(struct monitor *m)
+{
+	sessions_tick(&m->sessions);
+	if (m->listen_again > clock_now_ns())
+		return;
+	m->listen_again = INT64_MAX;
+	listeners_watch(&m->listeners, true);
+}
+
+static void run(struct monitor *m)
+{
+	struct epoll_event events[EVENTS];
+
+	while (goes_on(m)) {
+		int n = epoll_wait(m->poll, events, EVENTS, wait_ms(m));
+
+		for (int i = 0; i < n; i++) {
+			uint64_t tag = events[i].data.u64;
+
+			if (tag == SIGNALS_TAG)
+				take_signals(m);
+			else if (tag & LISTENERS_TAG)
+				take_connection(m, tag);
+			else
+				sessions_serve(&m->sessions, (uint32_t)tag);
+		}
+		tick(m);
+	}
+}
+
+/* ---- start and end ---- */
+
+static int watch_signals(struct monitor *m)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = SIGNALS_TAG };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return m->signals < 0 || epoll_ctl(m->poll, EPOLL_CTL_ADD, m->signals, &e) ? -errno : 0;
+}
+
+/* Each session takes a descriptor here. */
+static void raise_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r))
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static int start(struct monitor *m)
+{
+	struct daemon_config *c = load(m->file);
+	int rc = c ? 0 : -EINVAL;
+
+	m->poll = epoll_create1(EPOLL_CLOEXEC);
+	m->listeners.poll = m->poll;
+	if (!rc && m->poll < 0)
+		rc = -errno;
+	if (!rc)
+		rc = watch_signals(m);
+	if (!rc)
+		rc = sessions_init(&m->sessions, m->poll);
+	if (rc) {
+		unload(c);
+		return rc;
+	}
+	return apply(m, c);
+}
+
+static int serve(const char *file)
+{
+	struct monitor m = { .file = file, .poll = -1, .signals = -1, .listen_again = INT64_MAX,
+			     .end_at = INT64_MAX, .sessions = { .worker = -1, .plugins = -1 } };
+	int rc;
+
+	raise_descriptors();
+	rc = start(&m);
+	if (!rc)
+		run(&m);
+	listeners_close(&m.listeners);
+	sessions_done(&m.sessions);
+	unload(m.config);
+	if (m.signals >= 0)
+		sys_close(m.signals);
+	if (m.poll >= 0)
+		sys_close(m.poll);
+	if (!rc)
+		log_line("ended");
+	return rc ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int check(const char *file)
+{
+	struct daemon_config *c = load(file);
+
+	if (!c)
+		return EXIT_FAILED;
+	printf("%s: good\n", file ? file : "the built-in configuration");
+	for (size_t i = 0; i < c->num_listen; i++)
+		printf("listens on %s%s%s\n", c->listen[i].text, *c->listen[i].principal ? " for " : "",
+		       c->listen[i].principal);
+	unload(c);
+	return EXIT_DONE;
+}
+
+/* ---- arguments ---- */
+
+static const char usage[] =
+	"usage: opaed [--config FILE] [--check-config]\n"
+	"\n"
+	"Serves this machine's accelerators to programs elsewhere.\n"
+	"\n"
+	"  --config FILE    the configuration; without it " CONFIG_DEFAULT_FILE " where that is\n"
+	"                   there, else this user alone is served, over a unix socket\n"
+	"  --check-config   tells what is wrong with the configuration, and ends\n"
+	"  --version        tells the version\n"
+	"\n"
+	"SIGHUP: the configuration is read again, and sessions go on. SIGTERM: they are ended.\n"
+	"exit codes: 0 done; 1 it failed, or the configuration is wrong; 2 the arguments are not\n"
+	"            understood\n";
+
+/* A standard descriptor that is closed would be taken by a socket, and a log line would go there. */
+static bool take_closed_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
+static int usage_error(const char *what, const char *arg)
+{
+	fprintf(stderr, "opaed: %s '%s'\n`opaed --help` shows the arguments\n", what, arg);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char *argv[])
+{
+	const char *file = NULL;
+	bool only_check = false;
+
+	if (!take_closed_descriptors())
+		return EXIT_FAILED;
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return fputs(usage, stdout) < 0 || fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+		if (!strcmp(argv[i], "--version"))
+			return puts("opaed " PROJECT_VERSION) < 0 || fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+		if (!strcmp(argv[i], "--check-config"))
+			only_check = true;
+		else if (strcmp(argv[i], "--config") != 0)
+			return usage_error("there is no argument", argv[i]);
+		else if (++i == argc)
+			return usage_error("a file must follow", "--config");
+		else
+			file = argv[i];
+	}
+	if (!file && !access(CONFIG_DEFAULT_FILE, F_OK))
+		file = CONFIG_DEFAULT_FILE;
+	return only_check ? check(file) : serve(file);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/policy.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "wire/ops.h"
+
+void policy_done(struct policy *p)
+{
+	for (size_t i = 0; i < p->num_rules; i++)
+		free(p->rules[i].see);
+	free(p->rules);
+	memset(p, 0, sizeof(*p));
+}
+
+/* ---- principals ---- */
+
+static bool is_for(const struct policy_rule *rule, const char *principal)
+{
+	size_t len = strlen(rule->principal);
+
+	if (len && rule->principal[len - 1] == '*')
+		return !strncmp(rule->principal, principal, len - 1);
+	return !strcmp(rule->principal, principal);
+}
+
+const struct policy_rule *policy_find(const struct policy *p, const char *principal)
+{
+	for (size_t i = 0; i < p->num_rules; i++)
+		if (is_for(&p->rules[i], principal))
+			return &p->rules[i];
+	return NULL;
+}
+
+bool policy_rule_for_kind(const struct policy_rule *rule, const char *kind)
+{
+	size_t len = strlen(kind), fixed = strcspn(rule->principal, "*");
+
+	if (fixed <= len)
+		return rule->principal[fixed] == '*' && !strncmp(rule->principal, kind, fixed);
+	return !strncmp(rule->principal, kind, len) && rule->principal[len] == ':';
+}
+
+static bool number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text) && strtoul(text, NULL, 10) <= UINT32_MAX;
+}
+
+bool policy_address_ok(const char *text)
+{
+	unsigned char at[16];
+
+	return inet_pton(AF_INET, text, at) == 1 || inet_pton(AF_INET6, text, at) == 1;
+}
+
+const char *policy_principal_problem(const char *text)
+{
+	size_t len = strlen(text), star = strcspn(text, "*");
+
+	if (!len || len >= POLICY_PRINCIPAL_MAX)
+		return "a principal has 1 to 127 bytes";
+	for (const char *c = text; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f)
+			return "a principal is of printable characters without blanks";
+	if (star != len)
+		return star == len - 1 ? NULL : "'*' may only be its last character";
+	if (!strncmp(text, "unix:", 5))
+		return number(text + 5) ? NULL : "behind unix: is the number that `id -u NAME` prints";
+	if (!strncmp(text, "vsock:", 6))
+		return number(text + 6) ? NULL : "behind vsock: is the number of a CID";
+	if (!strncmp(text, "tcp:", 4))
+		return policy_address_ok(text + 4) ?
+			       NULL :
+			       "behind tcp: is an IPv4 or IPv6 address, without port and brackets";
+	return "it is \"unix:UID\", \"vsock:CID\", \"tcp:ADDRESS\", a beginning of one with '*' behind, or "
+	       "\"*\"";
+}
+
+/* ---- what is seen ---- */
+
+static bool address_parse_see(const char *text, struct policy_see *ret)
+{
+	unsigned int s = 0, b, d, f = 0;
+	size_t len = strlen(text);
+	char last;
+	int used = 0;
+
+	if (len < 7 || strspn(text, "0123456789abcdefABCDEF:.*") != len)
+		return false;
+	last = text[len - 1];
+	if (sscanf(text, "%4x:%2x:%2x.%n", &s, &b, &d, &used) != 3 || !used) {
+		s = 0;
+		used = 0;
+		if (sscanf(text, "%2x:%2x.%n", &b, &d, &used) != 2 || !used)
+			return false;
+	}
+	if ((size_t)used != len - 1 || d > 31 || (last != '*' && (last < '0' || last > '7')))
+		return false;
+	if (last != '*')
+		f = (unsigned int)(last - '0');
+	ret->segment = (uint16_t)s;
+	ret->bus = (uint8_t)b;
+	ret->device = (uint8_t)d;
+	ret->function = (uint8_t)f;
+	ret->any_function = last == '*';
+	return true;
+}
+
+bool policy_see_parse(const char *text, struct policy_see *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!strcmp(text, "*")) {
+		ret->kind = POLICY_SEE_ALL;
+		return true;
+	}
+	if (!strncmp(text, "guid:", 5)) {
+		ret->kind = POLICY_SEE_GUID;
+		return !uuid_parse(text + 5, ret->guid);
+	}
+	ret->kind = POLICY_SEE_ADDRESS;
+	return address_parse_see(text, ret);
+}
+
+static bool shows(const struct policy_see *see, const struct opae_props *p)
+{
+	const uint32_t place = OPAE_PROP_SEGMENT | OPAE_PROP_BUS | OPAE_PROP_DEVICE | OPAE_PROP_FUNCTION;
+
+	if (see->kind == POLICY_SEE_ALL)
+		return true;
+	if (see->kind == POLICY_SEE_GUID)
+		return (p->valid & OPAE_PROP_GUID) && !memcmp(p->guid, see->guid, sizeof(see->guid));
+	return see->kind == POLICY_SEE_ADDRESS && (p->valid & place) == place &&
+	       p->segment == see->segment && p->bus == see->bus && p->device == see->device &&
+	       (see->any_function || p->function == see->function);
+}
+
+uint32_t policy_rights(const struct policy_see *see, uint32_t num_see, uint32_t allow,
+		       const struct opae_props *props)
+{
+	for (uint32_t i = 0; i < num_see; i++)
+		if (shows(&see[i], props))
+			return WIRE_RIGHT_SEE | (allow & WIRE_RIGHTS_ALL);
+	return 0;
+}

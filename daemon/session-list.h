@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What `opae sessions` is told, as a file for a worker that asks: an array of struct rpc_session_info. */
+#ifndef DAEMON_SESSION_LIST_H
+#define DAEMON_SESSION_LIST_H
+
+#include "base/clock.h"
+#include "daemon/session.h"
+
+#define SESSION_LIST_NS (NS_PER_S / 2) /* for the others' workers to tell of theirs */
+
+/* A descriptor, or a negative errno. */
+int session_list_file(const struct session *first);
+
+#endif

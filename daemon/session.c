@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A session's record lives from the connection until its worker has been waited for. Everything happens on
+ * the monitor's one thread, and nothing here waits: what a worker does not take at once it never gets, and is
+ * killed for.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "daemon/channel.h"
+#include "daemon/gate.h"
+#include "daemon/log.h"
+#include "daemon/session-list.h"
+#include "daemon/spawn.h"
+#include "wire/ops.h"
+
+#define REFUSED_MAX 8			  /* peers at a time that are told why they are not served */
+#define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
+#define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
+
+int sessions_init(struct sessions *all, int poll)
+{
+	memset(all, 0, sizeof(*all));
+	all->answer_at = INT64_MAX;
+	all->poll = poll;
+	all->plugins = -1;
+	all->environment = spawn_environment();
+	gethostname(all->host, sizeof(all->host) - 1);
+	all->worker = spawn_open_program();
+	return all->worker < 0 ? all->worker : all->environment ? 0 : -ENOMEM;
+}
+
+static void session_free(struct session *s)
+{
+	if (s->channel >= 0)
+		sys_close(s->channel);
+	free(s);
+}
+
+void sessions_done(struct sessions *all)
+{
+	while (all->first) {
+		struct session *s = all->first;
+
+		all->first = s->next;
+		session_free(s);
+	}
+	if (all->worker >= 0)
+		sys_close(all->worker);
+	if (all->plugins >= 0)
+		sys_close(all->plugins);
+	spawn_free_environment(all->environment);
+}
+
+/* A file that all workers may read and none can change. */
+static int file_with(const char *text)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+	CLEANUP_CLOSE int fd = sys_memfd("opaed-plugins", MFD_ALLOW_SEALING);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return fd;
+	if (sys_pwrite(fd, text, len, 0) != (ssize_t)len)
+		return -ENOSPC;
+	return fcntl(fd, F_ADD_SEALS, seals) ? -errno : fd_steal(&fd);
+}
+
+int sessions_configure(struct sessions *all, const struct daemon_config *config)
+{
+	int fd = file_with(config->plugins);
+
+	if (fd < 0)
+		return fd;
+	if (all->plugins >= 0)
+		sys_close(all->plugins);
+	all->plugins = fd;
+	all->config = config;
+	return 0;
+}
+
+/* ---- the end ---- */
+
+static struct session *find(struct sessions *all, uint32_t id)
+{
+	for (struct session *s = all->first; s; s = s->next)
+		if (s->id == id)
+			return s;
+	return NULL;
+}
+
+static void end_because(struct session *s, const char *why)
+{
+	if (!*s->ended)
+		snprintf(s->ended, sizeof(s->ended), "%s", why);
+}
+
+static void kill_worker(struct session *s, const char *why)
+{
+	end_because(s, why);
+	kill(s->pid, SIGKILL);
+}
+
+static void send_to(struct session *s, const struct channel_message *m, int fd)
+{
+	int rc = s->channel < 0 ? 0 : channel_send(s->channel, m, fd);
+
+	if (rc && rc != -EPIPE) /* who has gone is waited for soon */
+		kill_worker(s, "its worker did not take what the monitor told it");
+}
+
+static void send_word(struct session *s, enum channel_type type, uint32_t id, int64_t value, int fd)
+{
+	struct channel_message m;
+
+	m.type = type;
+	m.id = id;
+	m.value = value;
+	send_to(s, &m, fd);
+}
+
+static void stop(struct session *s, const char *why, int64_t kill_at)
+{
+	end_because(s, why);
+	if (s->kill_at == INT64_MAX)
+		send_word(s, CHANNEL_STOP, 0, 0, -1);
+	if (kill_at < s->kill_at)
+		s->kill_at = kill_at;
+}
+
+static void close_channel(struct session *s)
+{
+	sys_close(s->channel); /* and epoll forgets it */
+	s->channel = -1;
+	s->asked = false;
+	s->question = 0;
+	if (s->kill_at == INT64_MAX)
+		s->kill_at = clock_deadline(CLOSED_NS);
+}
+
+void sessions_stop(struct sessions *all, int64_t kill_at)
+{
+	for (struct session *s = all->first; s; s = s->next)
+		stop(s, "opaed ends", kill_at);
+}
+
+/* ---- changes ---- */
+
+static void push_look(struct session *s)
+{
+	if (!s->look || s->looking || s->channel < 0 || s->refused)
+		return;
+	s->look = false;
+	s->looking = true;
+	send_word(s, CHANNEL_LOOK, 0, 0, -1);
+}
+
+static void tell_others(struct sessions *all, const struct session *source)
+{
+	for (struct session *s = all->first; s; s = s->next)
+		if (s != source) {
+			s->look = true;
+			push_look(s);
+		}
+}
+
+/* ---- which sessions there are ---- */
+
+/* What the worker tells of its own; who it is and since when is the monitor's to say. */
+static void learn(struct session *s, const struct rpc_session_info *info)
+{
+	char principal[sizeof(s->info.principal)], peer[sizeof(s->info.peer)];
+
+	memcpy(principal, s->info.principal, sizeof(principal));
+	memcpy(peer, s->info.peer, sizeof(peer));
+	s->info = *info;
+	s->info.id = s->id;
+	memcpy(s->info.principal, principal, sizeof(principal));
+	memcpy(s->info.peer, peer, sizeof(peer));
+}
+
+static void answer_questions(struct sessions *all)
+{
+	CLEANUP_CLOSE int fd = session_list_file(all->first);
+
+	all->answer_at = INT64_MAX;
+	for (struct session *s = all->first; s; s = s->next) {
+		if (s->question)
+			send_word(s, CHANNEL_ANSWER, s->question, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
+		s->question = 0;
+	}
+}
+
+static void answer_when_all_are_heard(struct sessions *all)
+{
+	bool waiting = false;
+
+	for (struct session *s = all->first; s; s = s->next)
+		waiting |= s->asked;
+	if (!waiting && all->answer_at != INT64_MAX)
+		answer_questions(all);
+}
+
+static void ask_all(struct sessions *all, struct session *who, uint32_t question)
+{
+	who->question = question;
+	if (all->answer_at == INT64_MAX)
+		all->answer_at = clock_deadline(SESSION_LIST_NS);
+	for (struct session *s = all->first; s; s = s->next)
+		if (s->channel >= 0 && !s->refused && !s->asked) {
+			s->asked = true;
+			send_word(s, CHANNEL_ASK, 0, 0, -1);
+		}
+}
+
+/* ---- what workers say ---- */
+
+static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
+{
+	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? find(all, (uint32_t)m->value) : NULL;
+
+	send_word(who, CHANNEL_ANSWER, m->id, s && !s->refused ? 0 : -ENOENT, -1);
+	if (!s || s->refused)
+		return;
+	log_line("session %u: ended for session %u (%s)", s->id, who->id, who->info.principal);
+	stop(s, "it was kicked", clock_deadline(STOP_NS));
+}
+
+static void open_for(struct sessions *all, struct session *s, const struct channel_message *m)
+{
+	const struct channel_path *p = &m->path;
+	CLEANUP_CLOSE int fd = -1;
+
+	if (m->type == CHANNEL_OPEN)
+		fd = gate_open(p->path, p->flags, p->mode);
+	else
+		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
+	if (fd == -EACCES)
+		log_line("session %u: its worker may not have %s", s->id, p->path);
+	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
+}
+
+static void hear(struct sessions *all, struct session *s, const struct channel_message *m)
+{
+	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && !s->refused;
+
+	switch (m->type) {
+	case CHANNEL_OPEN:
+	case CHANNEL_CONNECT:
+		open_for(all, s, m);
+		break;
+	case CHANNEL_SESSIONS:
+		if (admin && m->id && !s->question)
+			ask_all(all, s, m->id);
+		else
+			send_word(s, CHANNEL_ANSWER, m->id, -EACCES, -1);
+		break;
+	case CHANNEL_KICK:
+		if (admin)
+			kick(all, s, m);
+		else
+			send_word(s, CHANNEL_ANSWER, m->id, -EACCES, -1);
+		break;
+	case CHANNEL_CHANGED:
+		tell_others(all, s);
+		break;
+	case CHANNEL_LOOKED:
+		s->looking = false;
+		push_look(s);
+		break;
+	case CHANNEL_INFO:
+		learn(s, &m->info);
+		s->asked = false;
+		answer_when_all_are_heard(all);
+		break;
+	case CHANNEL_END:
+		learn(s, &m->end.info);
+		end_because(s, m->end.why);
+		s->said_end = true;
+		break;
+	default:
+		break;
+	}
+}
+
+void sessions_serve(struct sessions *all, uint32_t id)
+{
+	struct session *s = find(all, id);
+	struct channel_message m;
+	int rc = s && s->channel >= 0 ? channel_receive(s->channel, &m, NULL) : -EAGAIN;
+
+	if (rc == 1) {
+		hear(all, s, &m);
+		return;
+	}
+	if (rc == -EAGAIN)
+		return;
+	if (rc)
+		kill_worker(s, "its worker broke the rules of the channel");
+	close_channel(s);
+	answer_when_all_are_heard(all);
+}
+
+/* ---- the beginning ---- */
+
+/* "": it is served. */
+static void why_refused(const struct sessions *all, const char *principal, const struct policy_rule *rule,
+			char *why, size_t len)
+{
+	const struct config_limits *limits = &all->config->limits;
+	uint32_t total = 0, of_his = 0;
+
+	for (const struct session *s = all->first; s; s = s->next) {
+		total += !s->refused;
+		of_his += !s->refused && !strcmp(s->info.principal, principal);
+	}
+	*why = 0;
+	if (!rule || !rule->num_see)
+		snprintf(why, len, "opaed's policy shows nothing to %s; a rule for it is to be added there",
+			 principal);
+	else if (total >= limits->connections)
+		snprintf(why, len, "opaed has %u connections, the limit (\"connections\" of its limits)",
+			 total);
+	else if (of_his >= limits->per_principal)
+		snprintf(why, len, "%s has %u connections, the limit (\"connections_per_principal\" of "
+			 "opaed's limits)", principal, of_his);
+}
+
+static bool too_many_refused(const struct sessions *all)
+{
+	int n = 0;
+
+	for (const struct session *s = all->first; s; s = s->next)
+		n += s->refused;
+	return n >= REFUSED_MAX;
+}
+
+static void fill_start(const struct sessions *all, const struct session *s, const struct peer *peer,
+		       const struct policy_rule *rule, const char *refuse, struct channel_message *m)
+{
+	const struct config_limits *limits = &all->config->limits;
+
+	memset(m, 0, sizeof(*m));
+	m->type = CHANNEL_START;
+	m->start = (struct channel_start){
+		.session = s->id,
+		.kind = peer->kind,
+		.max_handles = limits->handles,
+		.max_objects = limits->objects,
+		.max_calls = limits->calls,
+		.max_pinned = limits->buffer_bytes,
+		.spin_ns = limits->spin_us * NS_PER_US,
+		.hello_ns = limits->hello_ms * NS_PER_MS,
+	};
+	snprintf(m->start.principal, sizeof(m->start.principal), "%s", s->info.principal);
+	snprintf(m->start.peer, sizeof(m->start.peer), "%s", s->info.peer);
+	snprintf(m->start.host, sizeof(m->start.host), "%s", all->host);
+	snprintf(m->start.refuse, sizeof(m->start.refuse), "%s", refuse);
+	if (*refuse || !rule)
+		return;
+	m->start.allow = rule->allow;
+	m->start.num_see = rule->num_see;
+	memcpy(m->start.see, rule->see, rule->num_see * sizeof(rule->see[0]));
+}
+
+/* The worker with its channel; the caller waits for it, whatever becomes of the rest. */
+static int launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = s->id };
+	CLEANUP_CLOSE int theirs = -1;
+	int rc = channel_pair(&s->channel, &theirs);
+
+	if (!rc)
+		rc = channel_send(s->channel, start, -1);
+	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, s->channel, &e))
+		rc = -errno;
+	if (rc)
+		return rc;
+	s->pid = spawn_worker(all->worker, all->environment, theirs, fd, all->plugins);
+	return s->pid < 0 ? s->pid : 0;
+}
+
+static uint32_t new_id(struct sessions *all)
+{
+	do
+		all->next_id++;
+	while (!all->next_id || find(all, all->next_id));
+	return all->next_id;
+}
+
+static struct session *session_new(struct sessions *all, const struct peer *peer, const char *principal)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->channel = -1;
+	s->kill_at = INT64_MAX;
+	s->id = new_id(all);
+	s->info.id = s->id;
+	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
+	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
+	return s;
+}
+
+void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
+{
+	const struct policy_rule *rule = policy_find(&all->config->policy, principal);
+	CLEANUP_CLOSE int mine = fd;
+	struct channel_message start;
+	char refuse[CHANNEL_WHY_MAX];
+	struct session *s;
+	int rc;
+
+	why_refused(all, principal, rule, refuse, sizeof(refuse));
+	if (*refuse && too_many_refused(all)) {
+		log_line("%s (%s): %s; closed without a word, as many are", principal, peer->text, refuse);
+		return;
+	}
+	s = session_new(all, peer, principal);
+	if (!s)
+		return;
+	s->refused = *refuse;
+	s->allow = rule && !*refuse ? rule->allow : 0;
+	fill_start(all, s, peer, rule, refuse, &start);
+	rc = launch(all, s, mine, &start);
+	if (rc) {
+		log_line("session %u: %s (%s): no worker could be started: %s", s->id, principal, peer->text,
+			 strerror(-rc));
+		session_free(s);
+		return;
+	}
+	s->next = all->first;
+	all->first = s;
+	if (*refuse)
+		log_line("session %u: %s (%s) is refused: %s", s->id, principal, peer->text, refuse);
+	else
+		log_line("session %u: %s (%s)", s->id, principal, peer->text);
+}
+
+/* ---- time and death ---- */
+
+int64_t sessions_deadline(const struct sessions *all)
+{
+	int64_t next = all->answer_at;
+
+	for (const struct session *s = all->first; s; s = s->next)
+		if (s->kill_at < next)
+			next = s->kill_at;
+	return next;
+}
+
+void sessions_tick(struct sessions *all)
+{
+	int64_t now = clock_now_ns();
+
+	for (struct session *s = all->first; s; s = s->next)
+		if (s->kill_at <= now) {
+			log_line("session %u: its worker did not end in time and is killed", s->id);
+			kill_worker(s, "its worker was killed");
+			s->kill_at = INT64_MAX - 1;
+		}
+	if (all->answer_at <= now)
+		answer_questions(all);
+}
+
+/* What the channel still has comes first: why the session ended is in there. */
+static void drain(struct sessions *all, struct session *s)
+{
+	struct channel_message m;
+
+	while (s->channel >= 0 && channel_receive(s->channel, &m, NULL) == 1)
+		if (m.type == CHANNEL_END)
+			hear(all, s, &m);
+}
+
+static void tell_of_end(const struct session *s, int status)
+{
+	const struct rpc_session_info *i = &s->info;
+	char how[64] = "", program[sizeof(i->program) + 16] = "";
+
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "its worker died of signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status))
+		snprintf(how, sizeof(how), "its worker ended with code %d", WEXITSTATUS(status));
+	else if (!*s->ended)
+		snprintf(how, sizeof(how), "its worker gave no reason");
+	if (*i->program)
+		snprintf(program, sizeof(program), "; program %s", i->program);
+	if (s->refused && !*how)
+		return;
+	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
+		 *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
+		 (unsigned long long)i->frames);
+}
+
+static void bury(struct sessions *all, pid_t pid, int status)
+{
+	for (struct session **at = &all->first; *at; at = &(*at)->next) {
+		struct session *s = *at;
+
+		if (s->pid != pid)
+			continue;
+		drain(all, s);
+		tell_of_end(s, status);
+		*at = s->next;
+		if (!s->said_end && !s->refused) /* what it held is free, and it told nobody */
+			tell_others(all, s);
+		session_free(s);
+		return;
+	}
+}
+
+void sessions_reap(struct sessions *all)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		bury(all, pid, status);
+	answer_when_all_are_heard(all);
+}

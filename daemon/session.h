@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The monitor's view of its sessions: each is one worker process with a channel to it.
+ *
+ *	started --STOP sent--> stopping --dies--> gone
+ *	   |                                       ^
+ *	   +---- the worker ends, or dies ---------+
+ *
+ * A worker that has been told to stop and has not died in time is killed. A worker is believed nothing but
+ * what concerns its own session; one that breaks the channel's rules is killed. One thread, the monitor's.
+ */
+#ifndef DAEMON_SESSION_H
+#define DAEMON_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/config.h"
+#include "rpc/server/server.h"
+#include "transport/listen.h"
+
+struct session {
+	struct session *next;
+	uint32_t id;
+	pid_t pid;
+	int channel; /* -1: closed */
+	bool refused; /* takes a reason to the peer, and counts for no limit */
+	bool said_end; /* END came */
+	bool look, looking; /* LOOK is to be sent; is sent, and not answered */
+	int64_t kill_at; /* INT64_MAX: not told to stop */
+	uint32_t allow;	 /* bits of enum wire_right */
+	char ended[256]; /* why, as the worker said or we know; "" */
+	/* SESSIONS of this one waits for the others' INFO: its question's id. */
+	uint32_t question;
+	bool asked; /* ASK is sent, and INFO has not come */
+	struct rpc_session_info info;
+};
+
+struct sessions {
+	struct session *first;
+	uint32_t next_id;
+	int64_t answer_at; /* who has not sent INFO by then is told of as last known; INT64_MAX: none asks */
+	int poll; /* an epoll descriptor: a channel is there with its session's id */
+	int worker; /* the worker's program */
+	char **environment;
+	char host[256];
+	/* Of the configuration in force; the monitor replaces them. */
+	const struct daemon_config *config;
+	int plugins; /* a file with its "plugins" */
+};
+
+/* Finds the worker's program, beside this one. 0 or a negative errno, which is logged. */
+int sessions_init(struct sessions *all, int poll);
+void sessions_done(struct sessions *all);
+/* Takes a configuration for the sessions to come; it must stay until the next. 0 or a negative errno. */
+int sessions_configure(struct sessions *all, const struct daemon_config *config);
+
+/* A connection came; takes fd over. */
+void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);
+/* The channel of the session with this id has something. */
+void sessions_serve(struct sessions *all, uint32_t id);
+/* Takes leave of workers that have died. */
+void sessions_reap(struct sessions *all);
+/* Tells all to stop. */
+void sessions_stop(struct sessions *all, int64_t kill_at);
+/* What is due; and the next deadline. */
+void sessions_tick(struct sessions *all);
+int64_t sessions_deadline(const struct sessions *all);
+
+#endif

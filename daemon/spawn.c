@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fork and exec: the monitor has one thread and little memory, so fork costs little, and between the two the
+ * child only arranges its descriptors.
+ */
+#include "daemon/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/beside.h"
+#include "base/sys.h"
+#include "daemon/log.h"
+
+#define NAME "opaed-worker"
+
+/* What of the daemon's own environment reaches a worker: where things are, and what sanitizers want. */
+static const char *const passed[] = { "OPAEX_PLUGIN_DIR", "OPAEX_EMU_DIR", "OPAEX_INVENTORY_DIR",
+				      "XDG_RUNTIME_DIR", "LD_LIBRARY_PATH", "LIBOPAE_LOG",
+				      "LIBOPAE_LOGFILE", "ASAN_OPTIONS", "LSAN_OPTIONS",
+				      "UBSAN_OPTIONS", "TSAN_OPTIONS" };
+#define NUM_PASSED (sizeof(passed) / sizeof(passed[0]))
+
+int spawn_open_program(void)
+{
+	static const char *const places[] = { ".", "../libexec/opae", OPAED_WORKER_DIR };
+	char path[PATH_MAX];
+	int fd;
+
+	if (!beside_find(places, sizeof(places) / sizeof(places[0]), NAME, path, sizeof(path))) {
+		log_line("there is no " NAME " beside opaed, nor in " OPAED_WORKER_DIR
+			 "; is the installation complete?");
+		return -ENOENT;
+	}
+	fd = sys_open(path, O_PATH, 0);
+	if (fd < 0)
+		log_line("%s: %s", path, strerror(-fd));
+	return fd;
+}
+
+void spawn_free_environment(char **environment)
+{
+	for (char **at = environment; at && *at; at++)
+		free(*at);
+	free(environment);
+}
+
+char **spawn_environment(void)
+{
+	char **env = calloc(NUM_PASSED + 2, sizeof(*env));
+	size_t n = 0;
+
+	if (!env)
+		return NULL;
+	env[n++] = strdup("OPAE_EXPLICIT_INITIALIZE=1"); /* the worker arranges things first */
+	for (size_t i = 0; i < NUM_PASSED && env[n - 1]; i++) {
+		const char *value = secure_getenv(passed[i]);
+
+		if (value && asprintf(&env[n++], "%s=%s", passed[i], value) < 0)
+			env[n - 1] = NULL;
+	}
+	if (env[n - 1])
+		return env;
+	spawn_free_environment(env);
+	return NULL;
+}
+
+static bool place(int from, int to)
+{
+	return dup2(from, to) == to;
+}
+
+static void become_worker(int program, char *const environment[], int channel, int peer, int plugins)
+{
+	char name[] = NAME;
+	char *const args[] = { name, NULL };
+	/* Out of the way of each other first. */
+	int away[3] = { fcntl(channel, F_DUPFD_CLOEXEC, WORKER_FDS), fcntl(peer, F_DUPFD_CLOEXEC, WORKER_FDS),
+			fcntl(plugins, F_DUPFD_CLOEXEC, WORKER_FDS) };
+	int exe = fcntl(program, F_DUPFD_CLOEXEC, WORKER_FDS);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid(); /* what a terminal sends to the daemon is not for its workers */
+	if (exe >= 0 && place(STDERR_FILENO, STDOUT_FILENO) && place(away[0], WORKER_CHANNEL) &&
+	    place(away[1], WORKER_PEER) && place(away[2], WORKER_PLUGINS) &&
+	    !close_range(WORKER_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
+		fexecve(exe, args, environment);
+	log_line("a worker could not be started: %s", strerror(errno));
+	_exit(127);
+}
+
+pid_t spawn_worker(int program, char *const environment[], int channel, int peer, int plugins)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		become_worker(program, environment, channel, peer, plugins);
+	return pid < 0 ? -errno : pid;
+}

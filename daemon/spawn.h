@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Starting a worker: a process with three descriptors and an environment of its own. */
+#ifndef DAEMON_SPAWN_H
+#define DAEMON_SPAWN_H
+
+#include <sys/types.h>
+
+/* Where a worker finds them. */
+enum { WORKER_CHANNEL = 3, WORKER_PEER = 4, WORKER_PLUGINS = 5, WORKER_FDS = 6 };
+
+/* The worker's program, open, so that an installation anew changes nothing for a running daemon. */
+int spawn_open_program(void);
+/* Of this environment what a worker needs; NULL: no memory. spawn_free_environment() frees. */
+char **spawn_environment(void);
+void spawn_free_environment(char **environment);
+/* The process's id, or a negative errno. The descriptors stay the caller's. */
+pid_t spawn_worker(int program, char *const environment[], int channel, int peer, int plugins);
+
+#endif

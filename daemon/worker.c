@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker: one process serves one peer. It is an ordinary program on libopae-c whose plugins open nothing
+ * themselves, and knows nothing but what the monitor's first message tells it: who the peer is, and what it
+ * may.
+ *
+ * Two threads at first: this one serves, and that of ask.c hears the monitor.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <opae/ext.h>
+#include <opae/init.h>
+#include <opae/seam.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "daemon/ask.h"
+#include "daemon/log.h"
+#include "daemon/policy.h"
+#include "daemon/refuse.h"
+#include "daemon/seam.h"
+#include "daemon/served.h"
+#include "daemon/spawn.h"
+#include "transport/stream.h"
+
+#define START_NS (5 * NS_PER_S) /* for the monitor's first message */
+#define PLUGINS_FILE "/proc/self/fd/5"
+_Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
+
+static struct channel_start start; /* constant once it is read */
+
+/* ---- what the session asks ---- */
+
+static uint32_t rights(void *ctx, const struct opae_props *props)
+{
+	(void)ctx;
+	return policy_rights(start.see, start.num_see, start.allow, props);
+}
+
+static uint32_t rights_here(void *ctx)
+{
+	(void)ctx;
+	return start.allow;
+}
+
+static void changed(void *ctx, uint64_t object_id)
+{
+	(void)ctx;
+	(void)object_id;
+	ask_changed();
+}
+
+static fpga_result sessions(void *ctx, void (*each)(void *arg, const struct rpc_session_info *info),
+			    void *arg)
+{
+	(void)ctx;
+	return ask_sessions(each, arg);
+}
+
+static fpga_result kick(void *ctx, uint32_t id)
+{
+	(void)ctx;
+	return ask_kick(id);
+}
+
+/* ---- the session ---- */
+
+static int serve(struct transport *t, struct channel_end *end)
+{
+	const struct rpc_session_options options = {
+		.spin_ns = start.spin_ns,
+		.hello_ns = start.hello_ns,
+		.max_handles = start.max_handles,
+		.max_objects = start.max_objects,
+		.max_calls = start.max_calls,
+		.max_pinned = start.max_pinned,
+		.host = start.host,
+		.principal = start.principal,
+		.rights = rights,
+		.rights_here = rights_here,
+		.changed = changed,
+		.sessions = sessions,
+		.kick = kick,
+	};
+	struct rpc_session *s;
+	int rc = rpc_session_new(t, daemon_served(), &options, &s);
+
+	if (rc)
+		return rc;
+	ask_serves(s);
+	rc = rpc_session_run(s);
+	snprintf(end->why, sizeof(end->why), "%s", rpc_session_why(s));
+	rpc_session_info(s, &end->info);
+	ask_serves(NULL);
+	rpc_session_free(s); /* stops the devices: what takes time is here */
+	return rc;
+}
+
+static void run(struct transport *t)
+{
+	struct channel_end end = { .rc = 0 };
+
+	if (opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) != FPGA_OK ||
+	    fpgaInitialize(PLUGINS_FILE) != FPGA_OK) {
+		snprintf(end.why, sizeof(end.why), "%s", opaex_error_detail());
+		transport_free(t);
+		end.rc = -ENOMEM;
+	} else {
+		if (*opaex_config_problem())
+			log_line("session %u: \"plugins\": %s", start.session, opaex_config_problem());
+		sys_close(WORKER_PLUGINS);
+		end.rc = serve(t, &end);
+		fpgaFinalize();
+	}
+	if (!*end.why)
+		snprintf(end.why, sizeof(end.why), "%s", end.rc ? strerror(-end.rc) : "its peer has gone");
+	ask_end(&end);
+}
+
+/* ---- the process ---- */
+
+static bool is_channel(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_SEQPACKET;
+}
+
+static int read_start(void)
+{
+	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLIN };
+	struct channel_message m;
+	int fd = -1;
+
+	if (sys_poll(&p, 1, (int)(START_NS / NS_PER_MS)) != 1 ||
+	    channel_receive(WORKER_CHANNEL, &m, &fd) != 1 || m.type != CHANNEL_START ||
+	    m.start.num_see > POLICY_SEE_MAX)
+		return -EPROTO;
+	start = m.start;
+	return 0;
+}
+
+int main(void)
+{
+	struct transport *t;
+	int rc;
+
+	if (!is_channel(WORKER_CHANNEL)) {
+		fprintf(stderr, "opaed-worker: opaed starts this, one for each connection; start opaed\n");
+		return 2;
+	}
+	prctl(PR_SET_NAME, "opaed-worker"); /* started by a descriptor it would be named after that */
+	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
+	if (read_start())
+		return EXIT_FAILURE;
+	rc = stream_new(WORKER_PEER, start.peer, &t);
+	if (rc)
+		return EXIT_FAILURE;
+	if (*start.refuse) {
+		refuse_peer(t, start.hello_ns, start.refuse);
+		return EXIT_SUCCESS;
+	}
+	if (ask_start(WORKER_CHANNEL))
+		return EXIT_FAILURE;
+	run(t);
+	ask_done();
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/card/remote.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/check.h"
+
+static pid_t opaed;
+static char socket_path[108], config_path[128];
+static unsigned int port; /* tcp */
+
+bool remote_is(void)
+{
+	return getenv("OPAE_TEST_REMOTE");
+}
+
+static bool by_tcp(void)
+{
+	return !strcmp(getenv("OPAE_TEST_REMOTE"), "tcp");
+}
+
+static void copy_file(FILE *to, const char *path)
+{
+	FILE *from = fopen(path, "re");
+	int c;
+
+	assert_non_null(from);
+	while ((c = fgetc(from)) != EOF)
+		fputc(c, to);
+	fclose(from);
+}
+
+static void write_config(const char *local)
+{
+	FILE *f = fopen(config_path, "we");
+
+	assert_non_null(f);
+	if (by_tcp())
+		fprintf(f, "{\"listen\": [{\"tcp\": \"127.0.0.1:0\", \"clear\": true}]");
+	else
+		fprintf(f, "{\"listen\": [{\"unix\": \"%s\"}]", socket_path);
+	fprintf(f, ", \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], \"plugins\": ");
+	copy_file(f, local);
+	fputs("}", f);
+	fclose(f);
+}
+
+/* Each listener is told in a line, when connections are taken. */
+static void await_listener(int fd)
+{
+	static const char ready[] = "listening on ";
+	char lines[1024] = "", *at;
+	size_t have = 0;
+
+	while (!(at = strstr(lines, ready)) || !strchr(at, '\n')) {
+		ssize_t n = read(fd, lines + have, sizeof(lines) - 1 - have);
+
+		if (n <= 0)
+			fail_msg("opaed does not listen: %s", lines);
+		have += (size_t)n;
+		lines[have] = '\0';
+	}
+	if (by_tcp())
+		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
+	close(fd);
+}
+
+void remote_start(const char *dir, const char *local)
+{
+	int out[2];
+
+	remote_stop(false);
+	snprintf(socket_path, sizeof(socket_path), "%s/opaed.sock", dir);
+	snprintf(config_path, sizeof(config_path), "%s/opaed.cfg", dir);
+	write_config(local);
+	assert_int_equal(pipe(out), 0);
+	opaed = fork();
+	if (!opaed) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that fails leaves nothing behind */
+		dup2(out[1], 1);
+		close(out[0]);
+		close(out[1]);
+		execl(getenv("OPAE_TEST_OPAED"), "opaed", "--config", config_path, NULL);
+		_exit(127);
+	}
+	assert_true(opaed > 0);
+	close(out[1]);
+	await_listener(out[0]);
+}
+
+void remote_configure(FILE *f)
+{
+	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"hosts\": [");
+	if (by_tcp())
+		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
+	else
+		fprintf(f, "{\"unix\": \"%s\"}", socket_path);
+	fprintf(f, "]}, \"enabled\": true, \"plugin\": \"libtcp-opae.so\"}}, \"plugins\": [\"far\"]}");
+}
+
+void remote_stop(bool after_failure)
+{
+	int status = 0;
+
+	if (!opaed)
+		return;
+	kill(opaed, SIGTERM);
+	assert_int_equal(waitpid(opaed, &status, 0), opaed);
+	opaed = 0;
+	unlink(config_path);
+	if (!after_failure) /* anything else was found by a sanitizer, or crashed */
+		assert_int_equal(status, 0);
+}

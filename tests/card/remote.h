@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The same tests with an opaed between: the library has the tcp plugin alone, and the opaed that the test
+ * starts has what the library would have. The environment tells of it: OPAE_TEST_REMOTE is "unix" or "tcp",
+ * and OPAE_TEST_OPAED the daemon's program.
+ */
+#ifndef TESTS_CARD_REMOTE_H
+#define TESTS_CARD_REMOTE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Is there one between? If not, nothing else of this is called. */
+bool remote_is(void);
+/* Starts the opaed, with the configuration of a library in the file `local`; ends the one before. */
+void remote_start(const char *dir, const char *local);
+/* The configuration by which the library reaches it. */
+void remote_configure(FILE *f);
+/* Ends it; what is wrong with its end is a failure of the test, unless it comes after one. */
+void remote_stop(bool after_failure);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a worker may have opened: devices, what tells of them, its user's files; nothing by a way round. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/gate.h"
+#include "tests/unit/check.h"
+
+static char home[32];
+
+static int up(void **state)
+{
+	(void)state;
+	memcpy(home, "/tmp/opae-test-gate.XXXXXX", 27);
+	if (!mkdtemp(home))
+		return -1;
+	setenv("OPAEX_INVENTORY_DIR", home, 1);
+	return setenv("OPAEX_EMU_DIR", home, 1);
+}
+
+static int down(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", home);
+	return system(command);
+}
+
+static const char *in_home(const char *name)
+{
+	static char path[96];
+
+	snprintf(path, sizeof(path), "%s/%s", home, name);
+	return path;
+}
+
+static void opens(const char *path, int flags)
+{
+	int fd = gate_open(path, flags, 0);
+
+	assert_true(fd > 2);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	close(fd);
+}
+
+static void what_it_may(void **state)
+{
+	(void)state;
+	opens("/dev/null", O_RDWR);
+	if (!access("/sys/class/mem/null/uevent", R_OK))
+		opens("/sys/class/mem/null/uevent", O_RDONLY);
+	assert_int_equal(gate_open("/dev/vfio/987654", O_RDWR, 0), -ENOENT);
+	assert_int_equal(gate_open("/dev/dfl-port.987", O_RDWR | O_EXCL, 0), -ENOENT);
+}
+
+static void what_it_may_not(void **state)
+{
+	static const char *const paths[] = { "/etc/passwd", "/dev/zero", "/dev/vfio/../zero", "/dev/./null",
+					     "/dev//null",  "dev/null",	 "",		      "/",
+					     "/dev/null/",  "/sys",	 "/sys/class/mem",
+					     "/proc/self/mem", "/sys/kernel/uevent_seqnum",
+					     "/sys/devices/../../etc/passwd" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_int_equal(gate_open(paths[i], O_RDONLY, 0), -EACCES);
+	assert_int_equal(gate_open("/sys/class/mem/null/uevent", O_WRONLY, 0), -EACCES);
+	assert_int_equal(gate_open("/dev/null", O_RDWR | O_CREAT, 0600), -EACCES);
+	assert_int_equal(gate_open("/dev/null", O_WRONLY | O_TRUNC, 0), -EACCES);
+	assert_int_equal(gate_open("/dev/null", O_RDONLY | O_PATH, 0), -EACCES);
+}
+
+static void inventory(void **state)
+{
+	int fd = gate_open(in_home("inventory"), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+
+	(void)state;
+	assert_true(fd > 2);
+	close(fd);
+	opens(in_home("inventory"), O_RDONLY);
+	assert_int_equal(gate_open(in_home("inventory"), O_RDWR | O_TRUNC, 0), -EACCES);
+	assert_int_equal(gate_open(in_home("wide"), O_RDWR | O_CREAT, 0666), -EACCES);
+	assert_int_equal(gate_open(in_home("a/b"), O_RDWR | O_CREAT, 0600), -EACCES);
+	assert_int_equal(gate_open(in_home("../x"), O_RDWR | O_CREAT, 0600), -EACCES);
+	assert_int_equal(symlink("/etc/passwd", in_home("link")), 0);
+	assert_int_equal(gate_open(in_home("link"), O_RDONLY, 0), -ELOOP);
+	assert_int_equal(mkfifo(in_home("pipe"), 0600), 0);
+	assert_int_equal(gate_open(in_home("pipe"), O_RDONLY, 0), -EACCES); /* and does not wait */
+	assert_int_equal(chmod(home, 0777), 0);
+	assert_int_equal(gate_open(in_home("inventory"), O_RDONLY, 0), -EACCES); /* anybody's folder */
+}
+
+static int listening(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+static void sockets(void **state)
+{
+	int card = listening(in_home("card.sock"));
+	int fd = gate_connect(in_home("card.sock"), SOCK_NONBLOCK, NULL);
+	const char *named[] = { in_home("card.sock"), NULL };
+
+	(void)state;
+	assert_true(fd > 2);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	close(fd);
+	fd = gate_connect(in_home("card.sock"), 0, NULL);
+	assert_true(fd > 2);
+	assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	close(fd);
+	assert_int_equal(gate_connect(in_home("none.sock"), 0, NULL), -ENOENT);
+	assert_int_equal(gate_connect("/run/other.sock", 0, NULL), -EACCES);
+	assert_int_equal(gate_connect(in_home("a/../card.sock"), 0, NULL), -EACCES);
+	setenv("OPAEX_EMU_DIR", "/nonexistent", 1);
+	assert_int_equal(gate_connect(in_home("card.sock"), 0, NULL), -EACCES);
+	named[0] = in_home("card.sock");
+	fd = gate_connect(named[0], 0, named);
+	assert_true(fd > 2);
+	close(fd);
+	close(card);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIGGED(what_it_may),
+		RIGGED(what_it_may_not),
+		RIGGED(inventory),
+		RIGGED(sockets),
+	};
+
+	return RUN(tests);
+}
