@@ -151,9 +151,9 @@ static fpga_result gather(struct rpc_client *c, const fpga_properties *filters, 
 }
 
 /* The thread that had too little room asks again at once: the same answers serve. */
-static bool asks_again(const struct rpc_client *c)
+static bool asks_again(const struct rpc_client *c, uint32_t room)
 {
-	return c->listed && pthread_equal(c->listed_by, pthread_self()) &&
+	return c->listed && c->listed->n <= room && pthread_equal(c->listed_by, pthread_self()) &&
 	       clock_now_ns() - c->listed_at < AGAIN_NS;
 }
 
@@ -165,7 +165,7 @@ static fpga_result client_enumerate(void *instance, const fpga_properties *filte
 	fpga_result r = FPGA_OK;
 	SCOPED_LOCK(&c->gathering);
 
-	if (!asks_again(c)) {
+	if (!asks_again(c, max_tokens)) {
 		listing_free(c->listed);
 		c->listed = NULL;
 		r = gather(c, filters, num_filters);

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "rpc/client/conn.h"
 #include "transport/listen.h"
 #include "transport/stream.h"
 #include "wire/ops.h"
@@ -231,6 +232,11 @@ struct opae_props rig_props(fpga_token t)
 	v = ((struct host_props *)p)->v;
 	free(p);
 	return v;
+}
+
+void rig_set_patience(fpga_handle h, int64_t ns)
+{
+	((struct remote_handle *)h)->conn->timeout_ns = ns;
 }
 
 /* ---- scripts ---- */
