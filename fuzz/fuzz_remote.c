@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A hostile server against the remote client, over the loop-back: enumeration, properties, a handle with all that
- * can be called on it, and its close. Whenever the client waits, the next pieces of the input are what the
- * server says, up to and with an answer to each request; when there are none left it hangs up. A piece is a
- * kind, a length (2) and bytes:
+ * A hostile server against the remote client, over the loop-back: enumeration, properties, a handle with
+ * all that can be called on it, and its close. Whenever the client waits, the next pieces of the input are
+ * what the server says, up to and with an answer to each request; when there are none left it hangs up. A
+ * piece is a kind, a length (2) and bytes:
  *
  *     0 the body of an answer        1 an answer that is a failure: its result, then the body
  *     2 the body of a part of one    3 a push: message, object (2), then its body
@@ -53,7 +53,8 @@ static void send_bytes(struct server *s, const uint8_t *data, size_t len)
 }
 
 /* One piece. True: it was an answer. */
-static bool say_piece(struct server *s, const struct wire_head *to, uint8_t kind, const uint8_t *data, size_t len)
+static bool say_piece(struct server *s, const struct wire_head *to, uint8_t kind, const uint8_t *data,
+		      size_t len)
 {
 	struct wire_head head = { .op = to->op, .flags = WIRE_REPLY, .id = to->id, .object = to->object };
 	size_t skip = 0;
@@ -69,7 +70,9 @@ static bool say_piece(struct server *s, const struct wire_head *to, uint8_t kind
 	case 3:
 		if (len < 3)
 			return false;
-		head = (struct wire_head){ .op = data[0], .flags = WIRE_ONE_WAY, .object = bytes_get16(data + 1) };
+		head = (struct wire_head){ .op = data[0],
+					   .flags = WIRE_ONE_WAY,
+					   .object = bytes_get16(data + 1) };
 		skip = 3;
 		break;
 	case 4:

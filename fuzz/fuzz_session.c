@@ -14,7 +14,8 @@ static uint32_t rights(void *ctx, const struct opae_props *props)
 	if (props->objtype == FPGA_DEVICE)
 		return WIRE_RIGHT_SEE | WIRE_RIGHT_RECONFIGURE | WIRE_RIGHT_ERROR;
 	/* of the second card's accelerator less is allowed */
-	return props->bus ? WIRE_RIGHT_SEE | WIRE_RIGHT_MMIO_READ : WIRE_RIGHT_SEE | WIRE_RIGHTS_ALL;
+	return props->bus ? WIRE_RIGHT_SEE | WIRE_RIGHT_MMIO_READ | WIRE_RIGHT_DMA
+			  : WIRE_RIGHT_SEE | WIRE_RIGHTS_ALL;
 }
 
 static void happen(uint8_t what)

@@ -214,7 +214,7 @@ if __name__ == "__main__":
     for target, inputs in (("dfl", DFL), ("inventory", INVENTORY), ("client", CLIENT), ("dev", DEV),
                            ("gbs", GBS),
                            ("frame", corpus_frame.FRAME), ("remote", corpus_remote.REMOTE),
-                           ("session", corpus_session.SESSION)):
+                           ("session", corpus_session.SESSION), ("session_card", corpus_session.SESSION_CARD)):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(exist_ok=True)
         for name, data in inputs.items():

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The hosts that the plugins tcp and vsock are configured with: can each be reached, does it speak our
- * protocol, and what does it show to this user. As the plugins do, it connects, says HELLO and asks for the list.
+ * protocol, and what does it show to this user. As the plugins do, it connects, greets and asks for the list.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -68,22 +68,24 @@ static bool read_entry(struct json_object *o, struct address *a)
 
 static bool fix_connection(struct subject *s, const struct host *h, int rc)
 {
+	if (rc == -ENOENT && h->address.kind == ADDRESS_UNIX)
+		rc = -ECONNREFUSED;
 	switch (rc) {
 	case -ECONNREFUSED:
 	case -ECONNRESET:
-	case -ENOENT:
 		return fix(s, "systemctl start opaed   # on that machine; and does its \"listen\" name %s?",
 			   h->text);
 	case -EACCES:
 	case -EPERM:
-		return fix(s, "ls -l %s   # it is its owner's: run as that user, or have opaed listen on a socket "
-			      "of yours", h->address.path);
+		return fix(s, "ls -l %s   # it is its owner's: run as that user, or have opaed listen on a "
+			      "socket of yours", h->address.path);
 	default:
-		return h->address.kind == ADDRESS_TCP ?
-			       fix(s, "ping %s   # is the name right, is it up, does a firewall let port %u through",
-				   h->address.host, h->address.port) :
-			       fix(s, "$EDITOR %s   # correct it in \"hosts\"", config_name());
+		break;
 	}
+	if (h->address.kind != ADDRESS_TCP)
+		return fix(s, "$EDITOR %s   # correct it in \"hosts\"", config_name());
+	return fix(s, "ping %s   # is the name right, is it up, does a firewall let port %u through",
+		   h->address.host, h->address.port);
 }
 
 static bool check_connection(struct subject *s, struct host *h)
@@ -116,7 +118,8 @@ static int await_reply(struct host *h)
 	if (rc)
 		return rc;
 	op = wire_op_info(h->reply.head.op);
-	wire_reader_init(&h->in, h->reply.body, h->reply.body_len, h->reply.head.budget || !op ? NULL : op->reply);
+	wire_reader_init(&h->in, h->reply.body, h->reply.body_len,
+			 h->reply.head.budget || !op ? NULL : op->reply);
 	return h->reply.head.id == 1 && op ? 0 : -EPROTO;
 }
 
@@ -137,8 +140,9 @@ static bool no_server(struct subject *s, const struct host *h, int rc)
 			   (int)(PATIENCE_NS / NS_PER_MS));
 		return fix(s, "systemctl restart opaed   # on that machine");
 	}
-	step_wrong(s, "server", "%s", rc == -EPIPE ? "it hangs up: it is no opaed, or lets you not in" :
-						     "who listens does not speak our protocol: it is no opaed");
+	step_wrong(s, "server", "%s",
+		   rc == -EPIPE ? "it hangs up: it is no opaed, or lets you not in"
+				: "who listens does not speak our protocol: it is no opaed");
 	return fix(s, "ss -lptx   # on that machine: which program is it that listens on %s", h->text);
 }
 
@@ -170,7 +174,8 @@ static bool check_server(struct subject *s, struct host *h)
 	if (rc)
 		return no_server(s, h, rc);
 	if (h->reply.head.budget)
-		return refused(s, h, "server", "opae --version   # and of that machine's opaed: update the older one");
+		return refused(s, h, "server",
+			       "opae --version   # and of that machine's opaed: update the older one");
 	wire_get_u16(&h->in);
 	wire_get_u64(&h->in);
 	wire_get_u32(&h->in);
@@ -207,8 +212,9 @@ static bool check_devices(struct subject *s, struct host *h)
 	json_object_object_add(s->o, "devices", json_object_new_int64(n));
 	if (n)
 		return step_ok(s, "devices", "it shows %lld to you, devices and accelerators", (long long)n);
-	return step_note(s, "devices", "it shows none to you: there is none, or its policy lets you see none; "
-				       "`opae doctor` on that machine knows more");
+	return step_note(s, "devices",
+			 "it shows none to you: there is none, or its policy lets you see none; "
+			 "`opae doctor` on that machine knows more");
 }
 
 /* ---- all of them ---- */

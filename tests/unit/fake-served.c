@@ -256,6 +256,7 @@ static fpga_result close_handle(fpga_handle handle)
 {
 	struct fake_handle *h = handle;
 
+	fake_memory_unpin_all(h);
 	atomic_fetch_sub(&fake.cards[h->of.card].handles[h->of.accelerator], 1);
 	atomic_fetch_sub(&fake.handles, 1);
 	fake_log("close");

@@ -97,5 +97,6 @@ fpga_result fake_say(fpga_result r, const char *what); /* sets the thread's deta
 void fake_log(const char *what);
 void fake_log_locked(const char *what); /* with fake.lock held */
 void fake_memory_fill(opae_api_adapter_table *t);
+void fake_memory_unpin_all(const struct fake_handle *h); /* it is being closed */
 
 #endif
