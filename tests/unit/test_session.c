@@ -406,7 +406,8 @@ static void a_poll_gives_up(void **state)
 		rig_put_poll(&r, FAKE_COUNTS, UINT64_MAX, UINT64_MAX, timeout);
 		assert_int_equal(rig_call(&r, WIRE_POLL, h), FPGA_OK);
 		assert_int_equal(wire_get_u32(&r.reply.in), 0);
-		assert_int_equal(wire_get_u64(&r.reply.in), atomic_load(&fake.cards[0].regs[FAKE_COUNTS / 8]));
+		assert_int_equal(wire_get_u64(&r.reply.in),
+				 atomic_load(&fake.cards[0].regs[FAKE_COUNTS / 8]));
 	}
 	rig_put_poll(&r, 0, 1, 1, UINT64_MAX); /* the caller waits for less than the poll might take */
 	rig_send_head(&r, (struct wire_head){ .op = WIRE_POLL, .id = 900, .object = h, .budget = 5 });
