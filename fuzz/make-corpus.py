@@ -315,7 +315,8 @@ SESSION_CARD = {name: SESSION[name] for name in (
     "listing", "registers", "buffers", "bulk", "explicit", "too much", "events", "changes", "hello")}
 SESSION_CARD = {**SESSION_CARD, **{name: b"\0" + d for name, d in {
     "scratch": OPEN + said(32, HANDLE, q("uutt", 0, 8, 0x100, 7), ONE_WAY) +
-    said(30, HANDLE, q("ut", 0, 0x100)) + said(30, HANDLE, q("ut", 0, 8)) + said(35, HANDLE, q("utu", 0, 0, 64)) +
+    said(30, HANDLE, q("ut", 0, 0x100)) + said(30, HANDLE, q("ut", 0, 8)) +
+    said(35, HANDLE, q("utu", 0, 0, 64)) +
     said(34, HANDLE, q("uttttt", 0, 0x100, 0xff, 7, 0, 1000)) + CLOSE,
     "poll": OPEN + said(34, HANDLE, q("uttttt", 0, 0x100, 0xff, 9, 0, 1 << 40)) +
     said(32, HANDLE, q("uutt", 0, 8, 0x100, 9), ONE_WAY) + said(2) * 3,
