@@ -52,7 +52,7 @@ SESSION = {
     said(22, HANDLE) + said(23, HANDLE) + said(24, HANDLE) + CLOSE,
     "posted failure": OPEN + said(32, HANDLE, q("uutt", 0, 8, 0x1000, 1), ONE_WAY) +
     said(30, HANDLE, q("ut", 0, 0)) + said(30, HANDLE, q("ut", 0, 0)),
-    "polls": OPEN + said(34, HANDLE, q("uttttt", 0, 0x1008, 7, 5, 0, 1 << 40)) * 9 + said(21, HANDLE) + said(2),
+    "polls": OPEN + said(34, HANDLE, q("uttttt", 0, 0x1008, 7, 5, 0, 1 << 40)) * 9 + CLOSE + said(2),
     "buffers": PREPARED + BUFFER_RUN + said(30, HANDLE, q("ut", 0, 0x1120)) +
     said(43, HANDLE, q("ttu", WSID, 4096, 64)) + said(41, HANDLE, q("t", WSID)) + CLOSE,
     "bulk": PREPARED + said(42, HANDLE, q("tt", WSID, 0) + data(bytes(range(256)) * 12), ONE_WAY) +
@@ -78,7 +78,8 @@ SESSION = {
     "metrics": OPEN + said(80, HANDLE) + said(81, HANDLE) + said(82, HANDLE, q("tt", 0, 1)) +
     said(83, HANDLE, text("metric1")) + said(84, HANDLE),
     "not allowed": LIST + said(20, OTHER, q("u", 0)) + said(32, HANDLE, WRITE, ONE_WAY) +
-    said(30, HANDLE, q("ut", 0, 0)) * 2 + said(40, HANDLE, q("tu", 4096, 0)) + said(3) + said(4, 0, q("u", 1)),
+    said(30, HANDLE, q("ut", 0, 0)) * 2 + said(50, HANDLE, q("uut", 0, 1, 77)) + said(3) +
+    said(4, 0, q("u", 1)),
     "changes": OPEN + happens(0x00) + LIST + happens(0x17) + CLOSE + said(11, 99) + happens(0x43) + LIST,
     "failing": LIST + happens(0x53) + said(20, FIRST, q("u", 0)) + happens(0x61) + happens(0x50) +
     said(20, FIRST, q("u", 0)) + CLOSE + said(20, FIRST, q("u", 1)) * 6,
@@ -107,8 +108,9 @@ ERRORS = b"".join(said(op, o, q("u", n)) for o in (0x10, FIRST) for n in range(6
 SESSION_CARD = {name: SESSION[name] for name in (
     "listing", "registers", "buffers", "bulk", "explicit", "too much", "events", "changes", "hello")}
 SESSION_CARD = {**SESSION_CARD, **{name: b"\0" + d for name, d in {
-    "scratch": OPEN + said(32, HANDLE, q("uutt", 0, 8, 0x100, 7), ONE_WAY) + said(30, HANDLE, q("ut", 0, 0x100)) +
-    said(30, HANDLE, q("ut", 0, 8)) + said(35, HANDLE, q("utu", 0, 0, 64)) +
+    "scratch": OPEN + said(32, HANDLE, q("uutt", 0, 8, 0x100, 7), ONE_WAY) +
+    said(30, HANDLE, q("ut", 0, 0x100)) + said(30, HANDLE, q("ut", 0, 8)) +
+    said(35, HANDLE, q("utu", 0, 0, 64)) +
     said(34, HANDLE, q("uttttt", 0, 0x100, 0xff, 7, 0, 1000)) + CLOSE,
     "poll": OPEN + said(34, HANDLE, q("uttttt", 0, 0x100, 0xff, 9, 0, 1 << 40)) +
     said(32, HANDLE, q("uutt", 0, 8, 0x100, 9), ONE_WAY) + said(2) * 3,
@@ -118,8 +120,8 @@ SESSION_CARD = {**SESSION_CARD, **{name: b"\0" + d for name, d in {
     b"".join(said(op, o, body) for o in (OBJECT, OBJECT + 1, OBJECT + 2) for op, body in (
         (73, q("t", 0)), (74, q("u", 0)), (75, q("tuu", 0, 8, 0)), (76, q("u", 0)), (77, q("tu", 1, 0)))) +
     CLOSE,
-    "both": LIST + said(20, 0x10, q("u", 0)) + said(20, FIRST, q("u", 0)) + said(24, HANDLE) + said(24, HANDLE2) +
-    said(80, HANDLE) + said(81, HANDLE) + said(22, HANDLE) + said(22, HANDLE2) + CLOSE,
+    "both": LIST + said(20, 0x10, q("u", 0)) + said(20, FIRST, q("u", 0)) + said(24, HANDLE) +
+    said(24, HANDLE2) + said(80, HANDLE) + said(81, HANDLE) + said(22, HANDLE) + said(22, HANDLE2) + CLOSE,
     "management": LIST + said(20, 0x10, q("u", 0)) + said(60, HANDLE, q("uuu", 0, 0, 0)) +
     said(63, HANDLE, q("utu", 0, 8, 0)) + said(64, HANDLE, q("t", 0) + data(b"bitsbits"), ONE_WAY) +
     said(65, HANDLE) + said(67, HANDLE, q("ttu", 100, 50, 0)) + said(68, HANDLE, q("u", 0)),

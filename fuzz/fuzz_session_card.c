@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Any client against a session that serves what opaed's worker does: the library and v-opae in this process, on
- * an emulated card with a device and an accelerator, which plays on a thread; see session-peer.h. After each
- * input the accelerator can be opened for oneself, so nobody has kept it.
+ * Any client against a session that serves what opaed's worker does: the library and v-opae in this
+ * process, on an emulated card with a device and an accelerator, which plays on a thread; see session-peer.h.
+ * After each input the accelerator can be opened for oneself, so nobody has kept it.
  */
 #include <pthread.h>
 #include <stdio.h>

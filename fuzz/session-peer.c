@@ -24,8 +24,8 @@ struct names {
 
 static struct {
 	struct transport *near;
-	struct rpc_link link; /* what the session says is read here, on any thread of its that found no room */
-	pthread_mutex_t lock; /* guards the link's reading and what follows */
+	struct rpc_link link; /* read on any thread of the session's that found no room to send */
+	pthread_mutex_t lock; /* guards that, and what follows */
 	uint32_t asked, answered; /* ids begin with 1 */
 	bool raw;		  /* it may have been asked anything */
 	struct names objects, handles, sysobjects;

@@ -5,9 +5,9 @@
  *
  * Input: a byte whose bit 0 means that HELLO is not said first; then pieces, by their first byte:
  *
- *	1..127	a message of this number: selector u8, flags u8, length of the body u16, body. The selector names
- *		the header's object: 0x10 + n the n-th object that was listed, 0x20 + n the n-th handle that was
- *		opened, 0x30 + n the n-th sysobject that was got; others are themselves.
+ *	1..127	a message of this number: selector u8, flags u8, length of the body u16, body. The selector
+ *		names the header's object: 0x10 + n the n-th object that was listed, 0x20 + n the n-th
+ *		handle that was opened, 0x30 + n the n-th sysobject that was got; others are themselves.
  *	128	bytes as they are: length u16, bytes
  *	129	something happens elsewhere: what u8
  */
