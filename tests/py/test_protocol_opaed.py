@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A program of somebody else's, written from docs/protocol.md alone, uses an emulated card behind opaed: over a
-unix socket and over TCP, as hello_fpga does with the C API."""
+"""A program of somebody else's, written from docs/protocol.md alone, uses an emulated card behind opaed: over
+a unix socket and over TCP, as hello_fpga does with the C API."""
 import json
 import os
 import random
