@@ -14,7 +14,8 @@ from frames import MESSAGES, ONE_WAY, REPLY, Frame, Properties, encode  # noqa: 
 
 PROPERTIES = Properties({
     "objtype": 1, "segment": 0x8003, "bus": 1, "device": 2, "function": 3, "socket_id": 4,
-    "vendor_id": 0x8086, "device_id": 0xBCCE, "subsystem_vendor_id": 5, "subsystem_device_id": 0x1771, "guid": bytes(range(16)),
+    "vendor_id": 0x8086, "device_id": 0xBCCE, "subsystem_vendor_id": 5, "subsystem_device_id": 0x1771,
+    "guid": bytes(range(16)),
     "object_id": 0x1122334455667788, "num_errors": 6, "interface": 4, "num_slots": 7, "major": 8, "minor": 9,
     "patch": 10, "bbs_id": 11, "state": 1, "num_mmio": 12, "num_interrupts": 13, "hostname": "h\u00f6st"})
 VALUES = {"y": 0x01, "q": 0x1234, "u": 0x12345678, "t": 0x123456789ABCDEF0, "g": bytes(range(16)),
