@@ -32,6 +32,15 @@
 static void *place_for(void *ctx, const struct wire_head *head, const unsigned char *fixed, size_t fixed_len,
 		       size_t len);
 
+/*
+ * A server that cannot send what the device did takes nothing either: who sends a lot reads meanwhile. With
+ * out_lock held; nothing that is read makes its reader send.
+ */
+static void read_while_stuck(void *ctx)
+{
+	conn_drain(ctx);
+}
+
 static struct conn *conn_free(struct conn *n)
 {
 	client_forget_conn(n);
@@ -71,6 +80,8 @@ struct conn *conn_new(struct remote_host *host, struct transport *t)
 		return conn_free(n);
 	n->link.sink = place_for;
 	n->link.sink_ctx = n;
+	n->link.stuck = read_while_stuck;
+	n->link.stuck_ctx = n;
 	client_note_conn(n);
 	return n;
 }

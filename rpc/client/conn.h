@@ -8,7 +8,8 @@
  * thread takes the role for what comes by itself.
  *
  * Sending is under out_lock, so that what one thread posted and what it calls afterwards leave in this
- * order. out_lock and lock are never held together.
+ * order. lock is taken inside out_lock, never the other
+ * way round.
  */
 #ifndef RPC_CLIENT_CONN_H
 #define RPC_CLIENT_CONN_H

@@ -134,8 +134,8 @@ static fpga_result reconfigure_slot(fpga_handle fpga, uint32_t slot, const uint8
 	if (r != FPGA_OK)
 		return r;
 	if (bitstream_len > WIRE_BITSTREAM_MAX)
-		return say(FPGA_INVALID_PARAM, "fpgaReconfigureSlot: a bitstream of %zu bytes; at most %u go to "
-			   "another host", bitstream_len, WIRE_BITSTREAM_MAX);
+		return say(FPGA_INVALID_PARAM, "fpgaReconfigureSlot: a bitstream of %zu bytes; at most %u go "
+			   "to another host", bitstream_len, WIRE_BITSTREAM_MAX);
 	if (atomic_exchange(&h->reconfigures, true))
 		return say_host(h->conn, FPGA_BUSY, "another thread reconfigures by this handle");
 	r = announce(h, slot, bitstream_len, flags);

@@ -36,9 +36,8 @@ def texts(body, at=0):
 class Peer:
     """One connection. `address` is a path, or (host, port)."""
 
-    def __init__(self, address, timeout=20):
-        family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
-        self.sock = socket.socket(family)
+    def __init__(self, address, timeout=20, family=None):
+        self.sock = socket.socket(family or (socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX))
         self.sock.settimeout(timeout)
         self.sock.connect(address)
         self.last, self.pushed = 0, []
@@ -112,6 +111,16 @@ class Peer:
 
     def open(self, object_id):
         return struct.unpack_from("<Q", self.good(OPEN, struct.pack("<I", 0), object_id))[0]
+
+    def write(self, handle, offset, value, width=8):
+        self.good(WRITE, struct.pack("<IIQQ", 0, width, offset, value), handle)
+
+    def read(self, handle, offset):
+        return struct.unpack("<Q", self.good(READ64, struct.pack("<IQ", 0, offset), handle))[0]
+
+    def prepare(self, handle, size):
+        """The device's address of a new buffer."""
+        return struct.unpack_from("<QQ", self.good(PREPARE, struct.pack("<QI", size, 0), handle))[1]
 
     def is_ended(self):
         """Waits for the end of the connection."""

@@ -3,8 +3,10 @@
 import json
 import os
 import pwd
+import random
 import re
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -12,7 +14,7 @@ import threading
 
 import pytest
 
-from conftest import ORDINARY, SOURCE
+from conftest import ORDINARY, SOURCE, TREE
 from opaed import (BUSY, CHANGED, CLOSE, Daemon, NO_ACCESS, NOT_FOUND, OK, PING, Peer, READ64, WRITE, soon)
 
 NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
@@ -385,10 +387,53 @@ def witness_worker(d):
 
 
 def open_and_close(peer, token):
+    handle = opened(peer, token)
+    if handle:
+        peer.good(CLOSE, b"", handle)
+    return handle
+
+
+def copy_for_ever(peer, handle):
+    """The loopback accelerator copies one buffer to another until it is stopped."""
+    dsm, src, dst = (peer.prepare(handle, n) for n in (4096, 1 << 20, 1 << 20))
+    for offset, value, width in ((CTL, 0, 4), (CTL, 1, 4), (0x110, dsm, 8), (0x120, src // 64, 8),
+                                 (0x128, dst // 64, 8), (0x130, 1 << 14, 4), (0x140, 0x42002, 4), (CTL, 3, 4)):
+        peer.write(handle, offset, value, width)
+    soon(lambda: peer.read(handle, STATUS0))
+
+
+CTL, STATUS0 = 0x138, 0x160
+
+
+@pytest.mark.parametrize("who", ["client", "worker", "monitor", "kick"])
+def test_dma_is_stopped(opaed, here, who):
+    """Whoever dies while the device copies: it stands still, and the next program has it within a second."""
+    here.start("card0", "nlb0")
+    d = opaed()
+    p = d.peer()
+    copy_for_ever(p, p.open(p.objects()[NLB0]))
+    [worker] = d.workers()
+    if who == "client":
+        p.sock.close()
+    elif who == "worker":
+        os.kill(worker, signal.SIGKILL)
+    elif who == "kick":
+        here.good("opae", "kick", "1", "--to", d.path)
+    else:
+        d.process.kill()
+        d.process.wait()
+        d.reader.join(20)
+        d.start("--config", str(d.file))
+    q = d.peer()
+    token = q.objects()[NLB0]
+    handle = soon(lambda: opened(q, token))
+    assert q.read(handle, CTL) & 2 == 0 and q.read(handle, STATUS0) == 0
+    copy_for_ever(q, handle)
+
+
+def opened(peer, token):
     result, body = peer.try_open(token)
-    if result == OK:
-        peer.good(CLOSE, b"", struct.unpack_from("<Q", body)[0])
-    return result == OK
+    return struct.unpack_from("<Q", body)[0] if result == OK else None
 
 
 def test_kill_9_of_the_monitor(opaed, here):
@@ -429,6 +474,103 @@ p.is_ended()
         soon(lambda: open_and_close(witness, token))
     soon(lambda: len(d.workers()) == 1)
     assert d.descriptors() == before
+
+
+ROUNDS = int(os.environ.get("OPAE_TEST_ROUNDS", 60 if TREE == "plain" else 12))
+
+
+def test_killed_at_any_moment(opaed, here):
+    """A program at work over opaed, and one of the three killed somewhere on the way; ROUNDS times."""
+    here.start("card0", "nlb0")
+    d = opaed()
+    chance = random.Random(ROUNDS)
+    config = here.config(json.dumps({"plugins": ["tcp"], "configurations": {"tcp": {
+        "plugin": "libtcp-opae.so", "enabled": True, "configuration": {"hosts": [{"unix": d.path}]}}}}))
+    before = d.descriptors()
+    for turn in range(ROUNDS):
+        client = subprocess.Popen([here.bin / "hello_fpga"], env={**here.env, **config}, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:  # not a wait for something, but the moment that is tried
+            client.wait(chance.uniform(0, 0.15))
+        except subprocess.TimeoutExpired:
+            pass
+        kill_one(d, client, turn)
+        client.communicate(timeout=30)
+        with d.peer() as p:
+            token = p.objects()[NLB0]
+            soon(lambda: open_and_close(p, token))
+    soon(d.is_idle)
+    assert d.descriptors() == before
+    assert "Test PASSED" in here.good("hello_fpga", env=config)
+
+
+def kill_one(d, client, turn):
+    if turn % 3 == 0:
+        client.kill()
+    elif turn % 3 == 1:
+        for worker in d.workers():
+            os.kill(worker, signal.SIGKILL)
+    else:
+        d.process.kill()
+        d.process.wait()
+        d.reader.join(20)
+        d.start("--config", str(d.file))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes a network of its own")
+def test_a_peer_that_vanishes(here):
+    """The network is taken away from under an open session: found out within 10 s, without a byte sent."""
+    file = here.folder / "opaed.cfg"
+    file.write_text(json.dumps({"listen": [{"tcp": "127.0.0.1:0", "clear": True}],
+                                "policy": [{"principal": "*", "see": ["*"], "allow": ["*"]}]}))
+    done = here.run("/usr/bin/unshare", "--net", "/usr/bin/python3", "-c",
+                    (SOURCE / "tests/py/opaed.py").read_text() + VANISH, here.bin / "opaed", str(file))
+    if "unshare" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    took = float(done.stdout)
+    assert took < 10
+
+
+# In a network namespace: a session over its loopback, which is then switched off.
+VANISH = """
+import fcntl, sys
+def loopback(on):
+    with socket.socket() as s:
+        request = struct.pack("16sH14x", b"lo", 1 if on else 0)  # IFF_UP
+        fcntl.ioctl(s, 0x8914, request)  # SIOCSIFFLAGS
+loopback(True)
+d = subprocess.Popen(sys.argv[1:2] + ["--config", sys.argv[2]], stderr=subprocess.PIPE, text=True)
+port = int(d.stderr.readline().rsplit(":", 1)[1])
+p = Peer(("127.0.0.1", port)).hello()
+p.good(PING)
+loopback(False)
+began = time.monotonic()
+for line in d.stderr:
+    if "ended" in line:
+        break
+print(time.monotonic() - began)
+d.terminate()
+d.communicate()
+sys.exit(d.returncode)
+"""
+
+
+def test_vsock(opaed, here):
+    """By the loopback of vsock, where the machine has it; the CID is the kernel's word."""
+    port = 20000 + os.getpid() % 10000
+    try:
+        with socket.socket(socket.AF_VSOCK) as s:
+            s.bind((1, port))
+            s.listen()
+            with socket.socket(socket.AF_VSOCK) as other:
+                other.connect((1, port))
+    except OSError as e:
+        pytest.skip(f"vsock: {e}")
+    opaed(listen=[{"vsock": port}])
+    with Peer((1, port), family=socket.AF_VSOCK) as p:
+        assert p.hello().principal == "vsock:1"
+        p.good(PING)
 
 
 def test_two_daemons_and_one_socket(opaed, here):

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "tests/unit/check.h"
 
+#define FAKE_COPY_MAX (64u << 20)
 #define HOLD_NS (20 * NS_PER_S) /* a test that forgot to let go */
 
 struct fake fake;
@@ -255,6 +256,7 @@ static fpga_result close_handle(fpga_handle handle)
 {
 	struct fake_handle *h = handle;
 
+	fake_memory_unpin_all(h);
 	atomic_fetch_sub(&fake.cards[h->of.card].handles[h->of.accelerator], 1);
 	atomic_fetch_sub(&fake.handles, 1);
 	fake_log("close");
@@ -308,7 +310,7 @@ static _Atomic uint64_t *reg_at(fpga_handle handle, uint32_t region, uint64_t of
 static void copy(struct fake_card *c)
 {
 	uint64_t len = atomic_load(&c->regs[FAKE_LEN / 8]);
-	CLEANUP_FREE unsigned char *data = malloc(len + 1);
+	CLEANUP_FREE unsigned char *data = len <= FAKE_COPY_MAX ? malloc(len + 1) : NULL;
 
 	if (data && fake_dma_read(atomic_load(&c->regs[FAKE_SRC / 8]), data, len) &&
 	    fake_dma_write(atomic_load(&c->regs[FAKE_DST / 8]), data, len))
@@ -460,6 +462,12 @@ void fake_up(void)
 					   .props_destroy = props_destroy,
 					   .props_why = props_why,
 					   .detail = fake_detail };
+}
+
+uint32_t fake_left(void)
+{
+	return atomic_load(&fake.tokens) + atomic_load(&fake.handles) + atomic_load(&fake.props) +
+	       atomic_load(&fake.buffers) + atomic_load(&fake.events);
 }
 
 void fake_down(void)

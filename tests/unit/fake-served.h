@@ -79,6 +79,8 @@ extern struct fake fake;
 void fake_up(void);
 /* Fails the test when something of the model's was not given back. */
 void fake_down(void);
+/* How many things of the model's were not given back. */
+uint32_t fake_left(void);
 uint64_t fake_device_id(uint32_t card);
 uint64_t fake_accelerator_id(uint32_t card);
 
@@ -95,5 +97,6 @@ fpga_result fake_say(fpga_result r, const char *what); /* sets the thread's deta
 void fake_log(const char *what);
 void fake_log_locked(const char *what); /* with fake.lock held */
 void fake_memory_fill(opae_api_adapter_table *t);
+void fake_memory_unpin_all(const struct fake_handle *h); /* it is being closed */
 
 #endif

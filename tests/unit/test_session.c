@@ -71,6 +71,20 @@ static void a_filter_is_handed_on(void **state)
 	assert_int_equal(r.num_pushes, 0);
 }
 
+static void filters_are_bounded(void **state)
+{
+	struct opae_props p = { .valid = OPAE_PROP_BUS };
+
+	(void)state;
+	for (unsigned int num = 64; num <= 65; num++) {
+		rig_body(&r);
+		for (unsigned int i = 0; i < num; i++)
+			wire_put_props(&r.out, &p);
+		assert_int_equal(rig_call(&r, WIRE_ENUMERATE, 0), num == 64 ? FPGA_OK : FPGA_INVALID_PARAM);
+	}
+	assert_string_equal(r.reply.why, "ENUMERATE: more than 64 filters");
+}
+
 static void a_long_listing_comes_in_several_frames(void **state)
 {
 	uint32_t id, num = 0, frames = 0;
@@ -406,7 +420,8 @@ static void a_poll_gives_up(void **state)
 		rig_put_poll(&r, FAKE_COUNTS, UINT64_MAX, UINT64_MAX, timeout);
 		assert_int_equal(rig_call(&r, WIRE_POLL, h), FPGA_OK);
 		assert_int_equal(wire_get_u32(&r.reply.in), 0);
-		assert_int_equal(wire_get_u64(&r.reply.in), atomic_load(&fake.cards[0].regs[FAKE_COUNTS / 8]));
+		assert_int_equal(wire_get_u64(&r.reply.in),
+				 atomic_load(&fake.cards[0].regs[FAKE_COUNTS / 8]));
 	}
 	rig_put_poll(&r, 0, 1, 1, UINT64_MAX); /* the caller waits for less than the poll might take */
 	rig_send_head(&r, (struct wire_head){ .op = WIRE_POLL, .id = 900, .object = h, .budget = 5 });
@@ -415,6 +430,33 @@ static void a_poll_gives_up(void **state)
 	rig_put_poll(&r, FAKE_FAILS, 1, 1, SECOND);
 	assert_int_equal(rig_call(&r, WIRE_POLL, h), FPGA_EXCEPTION);
 	assert_string_equal(r.reply.why, "model: a register that fails");
+}
+
+/* It looks as often as it can, and still neither it nor what else goes on waits for the other. */
+static void a_poll_without_pauses_holds_up_nothing(void **state)
+{
+	uint64_t h = rig_open(&r, ACCELERATOR, 0);
+	uint32_t ids[2];
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct wire_writer *w = rig_body(&r);
+
+		wire_put_u32(w, 0);
+		wire_put_u64(w, 0x100 + 8 * i);
+		wire_put_u64(w, 1);
+		wire_put_u64(w, 1);
+		wire_put_u64(w, 0);
+		wire_put_u64(w, 20 * SECOND);
+		ids[i] = rig_send(&r, WIRE_POLL, h);
+	}
+	for (unsigned int i = 2; i-- > 0;) {
+		assert_int_equal(rig_read(&r, h, 0, 0x100), 0);
+		rig_put_write(&r, 0, 8, 0x100 + 8 * i, 1);
+		rig_post(&r, WIRE_WRITE, h);
+		assert_int_equal(rig_await(&r, ids[i]), FPGA_OK);
+		assert_int_equal(wire_get_u32(&r.reply.in), 1);
+	}
 }
 
 static void many_polls_go_on_at_once(void **state)
@@ -462,6 +504,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIGGED(all_is_listed),
 		RIGGED(a_filter_is_handed_on),
+		RIGGED(filters_are_bounded),
 		RIGGED(a_long_listing_comes_in_several_frames),
 		RIGGED(an_enumeration_that_fails_says_why),
 		RIGGED(properties_come_with_why_some_are_not_set),
@@ -481,6 +524,7 @@ int main(void)
 		RIGGED(a_posted_frame_that_is_malformed_is_told),
 		RIGGED(a_poll_ends_at_once_or_later),
 		RIGGED(a_poll_gives_up),
+		RIGGED(a_poll_without_pauses_holds_up_nothing),
 		RIGGED(many_polls_go_on_at_once),
 		RIGGED(close_cancels_polls),
 	};

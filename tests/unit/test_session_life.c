@@ -174,6 +174,7 @@ static void what_waits_is_bounded(void **state)
 	assert_int_equal(rig_await(&r, send_read(h, 0x40)), FPGA_BUSY);
 	rig_put_write(&r, 0, 8, 0x40, 8);
 	rig_post(&r, WIRE_WRITE, h); /* has no room, and cannot say so */
+	assert_int_equal(rig_call(&r, WIRE_PING, 0), FPGA_OK);
 	atomic_store(&fake.hold, false);
 	assert_int_equal(rig_await(&r, clock), FPGA_OK);
 	assert_int_equal(rig_await(&r, read), FPGA_BUSY);
