@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the corpora of dfl, inventory, client, dev, gbs, session and session_card: what the layouts' own
+"""Writes the corpora of dfl, inventory, client, dev, gbs, session, session_card and remote: what the layouts' own
 documents call right, and each thing in them that is most easily wrong. Run it after a target's input format
 has changed.
 
@@ -258,7 +258,7 @@ SESSION = {
     said(22, HANDLE) + said(23, HANDLE) + said(24, HANDLE) + CLOSE,
     "posted failure": OPEN + said(32, HANDLE, q("uutt", 0, 8, 0x1000, 1), ONE_WAY) +
     said(30, HANDLE, q("ut", 0, 0)) + said(30, HANDLE, q("ut", 0, 0)),
-    "polls": OPEN + said(34, HANDLE, q("uttttt", 0, 0x1008, 7, 5, 0, 1 << 40)) * 9 + CLOSE + said(2),
+    "polls": OPEN + said(34, HANDLE, q("uttttt", 0, 0x1008, 7, 5, 0, 1 << 40)) * 9 + said(21, HANDLE) + said(2),
     "buffers": PREPARED + BUFFER_RUN + said(30, HANDLE, q("ut", 0, 0x1120)) +
     said(43, HANDLE, q("ttu", WSID, 4096, 64)) + said(41, HANDLE, q("t", WSID)) + CLOSE,
     "bulk": PREPARED + said(42, HANDLE, q("tt", WSID, 0) + data(bytes(range(256)) * 12), ONE_WAY) +
@@ -284,8 +284,7 @@ SESSION = {
     "metrics": OPEN + said(80, HANDLE) + said(81, HANDLE) + said(82, HANDLE, q("tt", 0, 1)) +
     said(83, HANDLE, text("metric1")) + said(84, HANDLE),
     "not allowed": LIST + said(20, OTHER, q("u", 0)) + said(32, HANDLE, WRITE, ONE_WAY) +
-    said(30, HANDLE, q("ut", 0, 0)) * 2 + said(50, HANDLE, q("uut", 0, 1, 77)) + said(3) +
-    said(4, 0, q("u", 1)),
+    said(30, HANDLE, q("ut", 0, 0)) * 2 + said(40, HANDLE, q("tu", 4096, 0)) + said(3) + said(4, 0, q("u", 1)),
     "changes": OPEN + happens(0x00) + LIST + happens(0x17) + CLOSE + said(11, 99) + happens(0x43) + LIST,
     "failing": LIST + happens(0x53) + said(20, FIRST, q("u", 0)) + happens(0x61) + happens(0x50) +
     said(20, FIRST, q("u", 0)) + CLOSE + said(20, FIRST, q("u", 1)) * 6,
@@ -314,9 +313,8 @@ ERRORS = b"".join(said(op, o, q("u", n)) for o in (0x10, FIRST) for n in range(6
 SESSION_CARD = {name: SESSION[name] for name in (
     "listing", "registers", "buffers", "bulk", "explicit", "too much", "events", "changes", "hello")}
 SESSION_CARD = {**SESSION_CARD, **{name: b"\0" + d for name, d in {
-    "scratch": OPEN + said(32, HANDLE, q("uutt", 0, 8, 0x100, 7), ONE_WAY) +
-    said(30, HANDLE, q("ut", 0, 0x100)) + said(30, HANDLE, q("ut", 0, 8)) +
-    said(35, HANDLE, q("utu", 0, 0, 64)) +
+    "scratch": OPEN + said(32, HANDLE, q("uutt", 0, 8, 0x100, 7), ONE_WAY) + said(30, HANDLE, q("ut", 0, 0x100)) +
+    said(30, HANDLE, q("ut", 0, 8)) + said(35, HANDLE, q("utu", 0, 0, 64)) +
     said(34, HANDLE, q("uttttt", 0, 0x100, 0xff, 7, 0, 1000)) + CLOSE,
     "poll": OPEN + said(34, HANDLE, q("uttttt", 0, 0x100, 0xff, 9, 0, 1 << 40)) +
     said(32, HANDLE, q("uutt", 0, 8, 0x100, 9), ONE_WAY) + said(2) * 3,
@@ -326,17 +324,80 @@ SESSION_CARD = {**SESSION_CARD, **{name: b"\0" + d for name, d in {
     b"".join(said(op, o, body) for o in (OBJECT, OBJECT + 1, OBJECT + 2) for op, body in (
         (73, q("t", 0)), (74, q("u", 0)), (75, q("tuu", 0, 8, 0)), (76, q("u", 0)), (77, q("tu", 1, 0)))) +
     CLOSE,
-    "both": LIST + said(20, 0x10, q("u", 0)) + said(20, FIRST, q("u", 0)) + said(24, HANDLE) +
-    said(24, HANDLE2) + said(80, HANDLE) + said(81, HANDLE) + said(22, HANDLE) + said(22, HANDLE2) + CLOSE,
+    "both": LIST + said(20, 0x10, q("u", 0)) + said(20, FIRST, q("u", 0)) + said(24, HANDLE) + said(24, HANDLE2) +
+    said(80, HANDLE) + said(81, HANDLE) + said(22, HANDLE) + said(22, HANDLE2) + CLOSE,
     "management": LIST + said(20, 0x10, q("u", 0)) + said(60, HANDLE, q("uuu", 0, 0, 0)) +
     said(63, HANDLE, q("utu", 0, 8, 0)) + said(64, HANDLE, q("t", 0) + data(b"bitsbits"), ONE_WAY) +
     said(65, HANDLE) + said(67, HANDLE, q("ttu", 100, 50, 0)) + said(68, HANDLE, q("u", 0)),
 }.items()}}
 
+# ---- remote: see the top of fuzz_remote.c ----
+
+
+def says(kind, body=b""):
+    return struct.pack("<BH", kind, len(body)) + body
+
+
+def ok(body=b""):
+    return says(0, body)
+
+
+def remote_props(objtype=1, hostname=""):
+    block = struct.pack("<IIHBBBBHHHH16sQIIIBBHQIII", 0x300fff, objtype, 0, 1, 2, 3, 0, 0x8086, 1, 2, 3,
+                        bytes(range(16)), 7, 1, 1, 1, 1, 2, 3, 4, 1, 1, 4) + text(hostname)
+    return struct.pack("<H", len(block)) + block
+
+
+def thing(ident=7, parent=8, **kw):
+    return struct.pack("<QQ", ident, parent) + remote_props(**kw)
+
+
+WELCOME = ok(struct.pack("<HQII", 1, 0, 0x20000, 64) + text("opaed") + text("host") + text("you"))
+LISTED = WELCOME + ok(thing() + thing(8, 0, objtype=0))
+WHY = struct.pack("<I", 1 << 17) + text("no reason")
+TOKEN = LISTED + ok(struct.pack("<Q", 8) + remote_props() + WHY) + ok(bytes(8)) + ok(text("errors") + b"\1")
+OPENED = TOKEN + ok(struct.pack("<QQ", 1, 8) + remote_props() + struct.pack("<QI", 4096, 14))
+REGISTERS = ok(bytes(8)) + ok(bytes(4)) + ok(data(bytes(128))) + ok(bytes(12)) + ok()
+READY = OPENED + REGISTERS + ok(struct.pack("<QQ", 3, 0x1000))
+NEWS = says(3, b"\x2c\x01\0" + struct.pack("<QQ", 3, 64) + data(b"new" * 20))
+EVENT = says(3, b"\x34\x01\0" + struct.pack("<QQ", 1, 1))
+PULLED = READY + NEWS + REGISTERS + ok() + ok(data(b"x" * 4096)) + ok()
+METRIC = struct.pack("<Q16s", 0, b"g" * 16) + text("q") + text("g") + text("n") + text("u") + bytes(8)
+METRICS = ok(METRIC) + \
+    ok(struct.pack("<QQB", 0, 5, 1) + struct.pack("<QQB", 1, 6, 0)) + ok(bytes(16))
+OBJECT_CALLS = ok(struct.pack("<QI", 5, 2)) + ok(struct.pack("<I", 9)) + ok(data(b"text")) + ok(bytes(8)) + \
+    ok()
+REMOTE = {
+    "nobody": b"",
+    "junk": says(4, b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2),
+    "refused": says(1, b"\6" + text("another version")),
+    "no frames": ok(struct.pack("<HQII", 1, 0, 0, 64) + text("") * 3),
+    "listed": LISTED,
+    "parts": WELCOME + says(2, thing()) + says(2, thing(9)) + ok(thing(8, 0, objtype=0)),
+    "odd list": WELCOME + ok(thing(0) + thing(objtype=9)),
+    "changed": WELCOME + says(3, b"\x0c\x07\0" + struct.pack("<IQ", 2, 8) + remote_props()) + ok(thing()),
+    "long name": WELCOME + ok(thing(hostname="h" * 255)),
+    "token": TOKEN,
+    "opened": OPENED + REGISTERS,
+    "fails": OPENED + says(1, b"\3" + text("\x1b[31mno")) * 6,
+    "short": OPENED + ok(b"1234567") * 20,
+    "wrong block": OPENED + ok(bytes(8)) + ok(bytes(4)) + ok(data(bytes(256))) * 2,
+    "news": READY + NEWS * 3 + REGISTERS,
+    "odd news": READY + says(3, b"\x2c\x01\0" + struct.pack("<QQ", 3, 4090) + data(b"new" * 20)) +
+    REGISTERS,
+    "pulled": PULLED,
+    "pulled too much": READY + REGISTERS + ok() + ok(data(b"x" * 4100)) + ok(),
+    "events": PULLED + ok(remote_props()) + EVENT + ok() + EVENT * 2 + ok(),
+    "all": PULLED + ok(struct.pack("<Q", 8) + remote_props()) + ok() + EVENT + ok() + METRICS + OBJECT_CALLS +
+    ok() * 3,
+    "half a frame": LISTED + says(4, struct.pack("<IHH", 4000, 32, 11)),
+    "too long": LISTED + says(4, struct.pack("<IHHIIQII", 0xffffffff, 32, 11, 1, 258, 7, 0, 0)),
+}
+
 if __name__ == "__main__":
     for target, inputs in (("dfl", DFL), ("inventory", INVENTORY), ("client", CLIENT), ("dev", DEV),
                            ("gbs", GBS), ("session", SESSION),
-                           ("session_card", SESSION_CARD)):
+                           ("session_card", SESSION_CARD), ("remote", REMOTE)):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(exist_ok=True)
         for name, data in inputs.items():

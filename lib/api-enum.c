@@ -27,6 +27,7 @@ struct search {
 	const fpga_properties *hints;
 	struct filter *filters;
 	uint32_t num_filters;
+	fpga_properties scratch; /* what plugins write a device's properties into */
 	fpga_token *out;
 	uint32_t max, found;
 	fpga_result failure;
@@ -90,44 +91,12 @@ static bool parent_matches(const struct wrapped_token *want, const struct adapte
 	return same;
 }
 
-/*
- * What the plugin knows; one that has this from its enumeration need not ask the device, or a host, again for
- * each of its tokens.
- */
-static fpga_result snapshot(const struct adapter *a, fpga_token token, fpga_properties *ret)
-{
-	fpga_properties p = NULL;
-	fpga_result r = a->table->fpgaGetProperties(token, &p);
-
-	if (r == FPGA_NOT_SUPPORTED) {
-		r = props_new(&p);
-		if (r == FPGA_OK)
-			r = a->table->fpgaUpdateProperties(token, p);
-	}
-	if (r == FPGA_OK)
-		*ret = p;
-	else if (p)
-		fpgaDestroyProperties(&p);
-	return r;
-}
-
-static bool values_of(const struct adapter *a, fpga_token token, struct opae_props *v)
-{
-	fpga_properties p;
-	bool good;
-
-	if (snapshot(a, token, &p) != FPGA_OK)
-		return false;
-	good = props_read(p, v) == FPGA_OK;
-	fpgaDestroyProperties(&p);
-	return good;
-}
-
 static bool any_filter_matches(const struct search *s, const struct adapter *a, fpga_token token)
 {
 	struct opae_props v;
 
-	if (!values_of(a, token, &v))
+	if (token_properties(a, token, s->scratch) != FPGA_OK ||
+	    props_read(s->scratch, &v) != FPGA_OK)
 		return false;
 	if (!s->num_filters)
 		return true;
@@ -225,13 +194,18 @@ fpga_result fpgaEnumerate(const fpga_properties *filters, uint32_t num_filters,
 	r = filters_read(filters, num_filters, &s.filters);
 	if (r != FPGA_OK)
 		return r;
-	for (struct adapter *a = opae_plugin_mgr_list(); a; a = a->next)
-		if (a->state == ADAPTER_READY && !is_running(a) && may_match(&s, a))
-			search_adapter(&s, a);
-	*num_matches = s.found;
+	r = props_new(&s.scratch);
+	if (r == FPGA_OK) {
+		for (struct adapter *a = opae_plugin_mgr_list(); a; a = a->next)
+			if (a->state == ADAPTER_READY && !is_running(a) && may_match(&s, a))
+				search_adapter(&s, a);
+		fpgaDestroyProperties(&s.scratch);
+		r = s.failure;
+		*num_matches = s.found;
+	}
 	filters_free(s.filters, num_filters);
 	detail_clear();
-	return s.failure;
+	return r;
 }
 
 fpga_result fpgaCloneToken(fpga_token src, fpga_token *dst)
@@ -272,6 +246,15 @@ fpga_result fpgaDestroyToken(fpga_token *token)
 	return FPGA_OK;
 }
 
+/* With what the plugin's call r has put into the object. */
+static fpga_result filled(fpga_result r, struct wrapped_token *t, fpga_properties prop, const char *call)
+{
+	r = detail_finish(r, call, t->adapter->name);
+	if (r == FPGA_OK)
+		parent_attach(t, prop);
+	return r;
+}
+
 fpga_result fpgaGetProperties(fpga_token token, fpga_properties *prop)
 {
 	struct wrapped_token *t = NULL;
@@ -285,12 +268,12 @@ fpga_result fpgaGetProperties(fpga_token token, fpga_properties *prop)
 		if (!t)
 			return token_bad("fpgaGetProperties");
 	}
-	if (t)
-		r = detail_finish(snapshot(t->adapter, t->plugin, &p), "fpgaGetProperties", t->adapter->name);
-	else
-		r = props_new(&p);
-	if (r == FPGA_OK && t)
-		parent_attach(t, p);
+	r = props_new(&p);
+	if (r == FPGA_OK && t) {
+		r = filled(token_properties(t->adapter, t->plugin, p), t, p, "fpgaGetProperties");
+		if (r != FPGA_OK)
+			fpgaDestroyProperties(&p);
+	}
 	token_unref(t);
 	if (r == FPGA_OK)
 		*prop = p;
@@ -310,10 +293,8 @@ fpga_result fpgaUpdateProperties(fpga_token token, fpga_properties prop)
 		r = fail(FPGA_INVALID_PARAM, "fpgaUpdateProperties: not a properties object");
 	} else {
 		token_unref(parent);
-		r = t->adapter->table->fpgaUpdateProperties(t->plugin, prop);
-		r = detail_finish(r, "fpgaUpdateProperties", t->adapter->name);
-		if (r == FPGA_OK)
-			parent_attach(t, prop);
+		r = filled(t->adapter->table->fpgaUpdateProperties(t->plugin, prop), t, prop,
+			   "fpgaUpdateProperties");
 	}
 	token_unref(t);
 	return r;

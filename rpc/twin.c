@@ -83,7 +83,7 @@ RACY void twin_copy(void *to, const void *from, size_t len)
 {
 #ifdef __SANITIZE_THREAD__
 	unsigned char *a = to;
-	const volatile unsigned char *b = from; /* so that no memcpy() is made of it, which would be checked */
+	const volatile unsigned char *b = from; /* or a memcpy() would be made of it, which is checked */
 
 	for (; len >= TWIN_WORD; len -= TWIN_WORD, a += TWIN_WORD, b += TWIN_WORD)
 		*(volatile any_word *)a = *(const volatile any_word *)b;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Explicit push and pull: calls of up to 64 KiB each, a few of them under way, from and to the memory itself.
- * No more, so that what other threads ask on the same connection need not wait behind a megabyte.
+ * Explicit push and pull: calls of up to 64 KiB each, several of them under way, from and to the memory
+ * itself. While other threads wait for replies on the same connection there are few, so that what they ask
+ * does not wait behind half a megabyte.
  *
  * Where there is a twin, a pull is received into the twin and copied from there: what the connection brings
  * behind it meets the twin as the far side knows it, whenever this thread comes to copy.
@@ -11,7 +12,9 @@
 #include "rpc/client/call.h"
 #include "rpc/client/conn.h"
 
-#define WINDOW 4u
+#define WINDOW 8u	  /* pieces under way, at most */
+#define WINDOW_SHARED 2u  /* while others wait */
+#define ALONE_AFTER 64u	  /* pieces without seeing any */
 
 struct move {
 	struct remote_handle *h;
@@ -21,7 +24,15 @@ struct move {
 	struct call calls[WINDOW];
 	size_t from[WINDOW], len[WINDOW]; /* of each */
 	unsigned int begun, done;
+	unsigned int alone; /* pieces since another thread was seen to wait */
 };
+
+static unsigned int window(struct move *m)
+{
+	if (atomic_load_explicit(&m->h->conn->waiters, memory_order_relaxed)) /* this thread does not, now */
+		m->alone = 0;
+	return m->alone < ALONE_AFTER ? WINDOW_SHARED : WINDOW;
+}
 
 /* The far side has it, as far as we are concerned: what changes from now on is sent anew. */
 static void push_to_twin(struct handle_buffers *b, const struct client_buffer *buf, size_t at, size_t len)
@@ -67,6 +78,7 @@ static fpga_result begin_piece(struct move *m)
 	m->len[i] = len;
 	m->at += len;
 	m->begun++;
+	m->alone++;
 	return FPGA_OK;
 }
 
@@ -91,7 +103,7 @@ static fpga_result move_all(struct move *m)
 	fpga_result r = FPGA_OK;
 
 	while (r == FPGA_OK && (m->at < m->end || m->done != m->begun))
-		r = m->at < m->end && m->begun - m->done < WINDOW ? begin_piece(m) : end_piece(m);
+		r = m->at < m->end && m->begun - m->done < window(m) ? begin_piece(m) : end_piece(m);
 	while (m->done != m->begun)
 		end_piece(m);
 	return r;
@@ -108,12 +120,13 @@ static fpga_result move_part(struct remote_handle *h, struct client_buffer *buf,
 	m.at = offset;
 	m.end = offset + len;
 	m.begun = m.done = 0;
+	m.alone = ALONE_AFTER;
 	return move_all(&m);
 }
 
 /* The buffer, when the part is inside it; buffer_put() follows. */
-static fpga_result enter(struct remote_handle *h, uint64_t wsid, uint64_t offset, uint64_t len, const char *call,
-			 struct client_buffer **ret)
+static fpga_result enter(struct remote_handle *h, uint64_t wsid, uint64_t offset, uint64_t len,
+			 const char *call, struct client_buffer **ret)
 {
 	fpga_result r = handle_check(h);
 	uint64_t size;

@@ -41,7 +41,8 @@ void call_room(struct call *c, size_t len)
 	if (len <= CALL_ROOM)
 		return;
 	c->more = len > WIRE_FRAME_MAX ? NULL : malloc(WIRE_HEAD + len);
-	wire_writer_init(&c->body, c->more ? c->more + WIRE_HEAD : c->room + WIRE_HEAD, c->more ? len : 0, form);
+	wire_writer_init(&c->body, c->more ? c->more + WIRE_HEAD : c->room + WIRE_HEAD, c->more ? len : 0,
+			 form);
 	c->body.bad = !c->more;
 }
 

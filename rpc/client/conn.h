@@ -4,12 +4,11 @@
  *
  * Reading is a role that one thread has at a time: whoever waits for a reply and finds it free takes it,
  * reads until its own reply came, hands over those of others on the way, and leaves the role to one that
- * still waits. Nobody else stands between a reply and who waits for it. When no call waits for a while, the I/O
- * thread takes the role for what comes by itself.
+ * still waits. Nobody else stands between a reply and who waits for it. When no call waits for a while, the
+ * I/O thread takes the role for what comes by itself.
  *
  * Sending is under out_lock, so that what one thread posted and what it calls afterwards leave in this
- * order. lock is taken inside out_lock, never the other
- * way round.
+ * order. lock is taken inside out_lock, never the other way round.
  */
 #ifndef RPC_CLIENT_CONN_H
 #define RPC_CLIENT_CONN_H
@@ -69,7 +68,7 @@ struct conn {
 	atomic_bool expecting; /* but it shall: something may come by itself soon */
 	atomic_uint waiters;	/* threads that wait for replies */
 	_Atomic uint32_t waits; /* how often one did */
-	atomic_uint events;	/* registered by the handles: the I/O thread comes back to the socket sooner */
+	atomic_uint events; /* registered by the handles: the I/O thread comes back to the socket sooner */
 };
 
 /* Takes the transport over, also on failure; one reference. NULL: no memory. */

@@ -8,10 +8,10 @@
  *         |               |                    |
  *         +---------------+--------------------+--> failed, with the reason
  *
- * and one that has a connection begins with listing. Who has not answered in time stays as he is, and the next
- * enumeration goes on there: that is how a slow host comes back without anybody waiting for it. What
- * is under way for ASK_MAX_NS is begun anew, for a connector that was sent into silence tries again more and
- * more seldom.
+ * and one that has a connection begins with listing. Who has not answered in time stays as he is, and the
+ * next enumeration goes on there: that is how a slow host comes back without anybody waiting for it. What
+ * is under way for ASK_MAX_NS is begun anew, for a connector that was sent into silence tries again more
+ * and more seldom.
  *
  * How long is waited: hosts that were never heard of, or answered the last time, get connect_ns. Those that
  * were down cost at most LATE_NS more than the others take; when there are no others, ALONE_NS.

@@ -3,7 +3,8 @@
  * Ports, reconfiguration, user clock of a far device.
  *
  * A bitstream goes in posted pieces, announced before and loaded by one answered call behind them; if a piece
- * is refused, that call says so. It may take as long as the far side says that it is at it.
+ * is refused, the next call says so. One of four pieces is a call: so no more than these stand in the way of
+ * other threads' calls. The last call may take as long as the far side says that it is at it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "rpc/client/host.h"
 #include "rpc/client/table.h"
 
+#define PIECES 4u  /* on their way at a time */
 #define SILENCES 2 /* times a call's time: how long a far side that reconfigures may say nothing */
 
 /* ---- ports ---- */
@@ -87,7 +89,8 @@ static fpga_result announce(const struct remote_handle *h, uint32_t slot, size_t
 	return call_end(&c, call_run(&c));
 }
 
-static fpga_result send_piece(const struct remote_handle *h, uint64_t offset, const uint8_t *data, size_t len)
+static fpga_result send_piece(const struct remote_handle *h, uint64_t offset, const uint8_t *data, size_t len,
+			      bool awaited)
 {
 	struct call c;
 
@@ -97,19 +100,18 @@ static fpga_result send_piece(const struct remote_handle *h, uint64_t offset, co
 	wire_put_bytes_len(&c.body, len);
 	c.data = data;
 	c.data_len = len;
-	return call_end(&c, call_post(&c));
+	return call_end(&c, awaited ? call_run(&c) : call_post(&c));
 }
 
 static fpga_result stream(const struct remote_handle *h, const uint8_t *bitstream, size_t len)
 {
-	size_t piece = conn_bulk(h->conn), at = 0;
+	size_t piece = conn_bulk(h->conn), n;
+	unsigned int sent = 0;
 	fpga_result r = FPGA_OK;
 
-	while (r == FPGA_OK && at < len) {
-		size_t n = len - at < piece ? len - at : piece;
-
-		r = send_piece(h, at, bitstream + at, n);
-		at += n;
+	for (size_t at = 0; r == FPGA_OK && at < len; at += n) {
+		n = len - at < piece ? len - at : piece;
+		r = send_piece(h, at, bitstream + at, n, ++sent % PIECES == 0);
 	}
 	return r;
 }

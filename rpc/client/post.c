@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Posted writes. They are gathered as frames, ready to be sent: one for each run of writes of a handle. What
- * finds the line idle is sent at once, by the caller; what follows soon is set aside, and leaves with the next
- * frame of another kind, when there is enough of it, or by the I/O thread.
+ * Posted writes. They are gathered as frames, ready to be sent: one for each run of writes of a handle.
+ * What finds the line idle is sent at once, by the caller; what follows soon is set aside, and leaves with
+ * the next frame of another kind, when there is enough of it, or by the I/O thread.
  *
  * Everything here is under out_lock, but for the flags that the I/O thread looks at without it.
  */

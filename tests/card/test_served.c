@@ -26,7 +26,8 @@ static int up(void **state)
 	(void)state;
 	card_up("a10", "trap");
 	near = daemon_served()->table;
-	host = (struct served_host){ .served = daemon_served(), .options = { .host = "this", .principal = "me" } };
+	host = (struct served_host){ .served = daemon_served(),
+				     .options = { .host = "this", .principal = "me" } };
 	served_host_start(&host);
 	client = served_client(&host, 1, 20 * NS_PER_S, &far);
 	return 0;

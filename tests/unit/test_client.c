@@ -412,10 +412,12 @@ static void child(fpga_token *t, fpga_handle h)
 	CHILD(strstr(detail(), "fork"));
 	CHILD(rig.t.fpgaClose(h) == FPGA_OK);
 	CHILD(rig.t.enumerate(rig.client, NULL, 0, mine, 8, &n) == FPGA_OK && n == 4);
+#ifndef __SANITIZE_THREAD__ /* which ends a child of several threads that starts one */
 	CHILD(rig.t.fpgaOpen(mine[3], &own, 0) == FPGA_OK);
 	CHILD(rig.t.fpgaWriteMMIO64(own, 0, 0x30, 4) == FPGA_OK);
 	CHILD(rig.t.fpgaReadMMIO64(own, 0, 0x30, &v) == FPGA_OK && v == 4);
 	CHILD(rig.t.fpgaClose(own) == FPGA_OK);
+#endif
 	rig.t.finalize(rig.client);
 	_exit(0);
 }

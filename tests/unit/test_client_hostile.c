@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Servers that do not keep to the protocol: each call ends with a reason, and nothing is read past its end. */
+/* Servers that do not keep to the protocol: each call ends with a reason, and nothing is read past an end. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +11,14 @@
 #include "wire/ops.h"
 #include "wire/props.h"
 
+#define SHORT_NS (200 * NS_PER_MS)
+#define LONG_NS (20 * NS_PER_S)
 #define SOON clock_deadline(20 * NS_PER_S)
-
-static void short_waits(struct rpc_client_config *c)
-{
-	c->connect_ns = 300 * NS_PER_MS;
-	c->timeout_ns = 300 * NS_PER_MS;
-}
 
 static int up(void **state)
 {
 	(void)state;
-	rig_up(1, short_waits);
+	rig_up(1, NULL);
 	return 0;
 }
 
@@ -63,20 +59,26 @@ static void serve(void (*first)(struct rpc_link *l, const struct wire_head *to))
 	server_start(&rig.servers[0]);
 }
 
+static void say_wrong_id(struct rpc_link *l, const struct wire_head *to);
+
 /* One read fails for this reason; with `whole` the next one, which is answered well, does not. */
-static void check_read(void (*first)(struct rpc_link *l, const struct wire_head *to), const char *why, bool whole)
+static void check_read(void (*first)(struct rpc_link *l, const struct wire_head *to), const char *why,
+		       bool whole)
 {
 	fpga_handle h;
 	uint64_t v = 7;
 
 	serve(first);
 	h = rig_open();
+	if (first == say_wrong_id)
+		rig_set_patience(h, SHORT_NS);
 	assert_int_equal(rig.t.fpgaReadMMIO64(h, 0, 0, &v), FPGA_EXCEPTION);
 	assert_int_equal(v, 7);
 	assert_non_null(strstr(detail(), "host0: "));
 	if (!strstr(detail(), why))
 		fail_msg("\"%s\" does not say \"%s\"", detail(), why);
 	answer = say_value;
+	rig_set_patience(h, LONG_NS);
 	assert_int_equal(rig.t.fpgaReadMMIO64(h, 0, 0, &v), whole ? FPGA_OK : FPGA_EXCEPTION);
 	assert_int_equal(v, whole ? 42 : 7);
 	assert_int_equal(rig.t.fpgaClose(h), whole ? FPGA_OK : FPGA_EXCEPTION);
@@ -314,6 +316,7 @@ static void test_a_flood(void **state)
 	(void)state;
 	serve(say_for_ever);
 	h = rig_open();
+	rig_set_patience(h, SHORT_NS);
 	assert_int_equal(rig.t.fpgaReadMMIO64(h, 0, 0, &v), FPGA_EXCEPTION);
 	assert_non_null(strstr(detail(), "no answer to READ64"));
 	conn_break(((struct remote_handle *)h)->conn, -ECANCELED);
@@ -520,7 +523,9 @@ static void endless(struct rpc_link *l)
 	if (!script_next(l, &f))
 		return;
 	for (;;) {
-		struct wire_head head = { .op = WIRE_ENUMERATE, .flags = WIRE_REPLY | WIRE_MORE, .id = f.head.id };
+		struct wire_head head = { .op = WIRE_ENUMERATE,
+					  .flags = WIRE_REPLY | WIRE_MORE,
+					  .id = f.head.id };
 
 		wire_writer_init(&w, body, sizeof(body) - WIRE_HEAD, NULL);
 		while (w.len < 60000)

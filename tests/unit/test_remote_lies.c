@@ -487,6 +487,29 @@ static void a_cut_in_the_middle_of_a_bitstream(void **state)
 	free(b);
 }
 
+static void takes_no_more(struct rpc_link *link, const struct rpc_frame *f)
+{
+	body();
+	if (f->head.op == WIRE_RECONF_DATA)
+		wire_put_text(&out, "the disk is full");
+	if (f->head.id)
+		reply(link, f, f->head.op == WIRE_RECONF_DATA ? FPGA_NO_MEMORY : FPGA_OK, 0);
+}
+
+static void a_refused_piece_ends_the_stream(void **state)
+{
+	size_t len = 200u << 16;
+	uint8_t *b = calloc(1, len);
+
+	(void)state;
+	assert_non_null(b);
+	atomic_store(&lie, takes_no_more);
+	assert_int_equal(far.fpgaReconfigureSlot(handle, 0, b, len, 0), FPGA_NO_MEMORY);
+	assert_reason("the disk is full");
+	assert_int_equal(atomic_load(&pieces), 4); /* one of four is answered */
+	free(b);
+}
+
 static void falls_silent(struct rpc_link *link, const struct rpc_frame *f)
 {
 	body();
@@ -565,6 +588,7 @@ int main(void)
 		IMPATIENT(an_answer_without_end),
 		RIGGED(pieces_of_what_has_none),
 		RIGGED(a_cut_in_the_middle_of_a_bitstream),
+		RIGGED(a_refused_piece_ends_the_stream),
 		IMPATIENT(a_server_that_falls_silent),
 		IMPATIENT(signs_of_life_give_time),
 		RIGGED(a_sign_that_makes_no_sense),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sysobjects over client and session. */
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/calls-rig.h"
 #include "wire/limits.h"
@@ -188,6 +190,33 @@ static void objects_of_a_lost_link_say_so(void **state)
 	assert_int_equal(far.fpgaDestroyObject(&again), FPGA_OK);
 }
 
+/* The child has no connection: it is told so, and the parent's is not touched. */
+static void a_forked_child_has_no_objects(void **state)
+{
+	fpga_object o;
+	uint64_t v;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(far.fpgaHandleGetObject(handle, "num", &o, 0), FPGA_OK);
+	pid = fork();
+	if (!pid) {
+		bool fine = far.fpgaObjectRead64(o, &v, 0) == FPGA_EXCEPTION &&
+			    strstr(host_detail, "parent process") &&
+			    far.fpgaReconfigureSlot(handle, 0, (const uint8_t *)"", 0, 0) == FPGA_EXCEPTION &&
+			    far.fpgaDestroyObject(&o) == FPGA_OK;
+
+		_exit(fine ? 0 : 1);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(atomic_load(&fake_manage.objects), 1);
+	assert_int_equal(far.fpgaObjectRead64(o, &v, 0), FPGA_OK);
+	assert_int_equal(far.fpgaDestroyObject(&o), FPGA_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +228,7 @@ int main(void)
 		CALLS(objects_have_a_limit),
 		CALLS(objects_die_with_their_handle),
 		CALLS(objects_of_a_lost_link_say_so),
+		CALLS(a_forked_child_has_no_objects),
 	};
 
 	return RUN(tests);
