@@ -248,6 +248,7 @@ static int serve(const char *file)
 	int rc;
 
 	raise_descriptors();
+	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
 	rc = start(&m);
 	if (!rc)
 		run(&m);

@@ -37,7 +37,8 @@ class Peer:
     """One connection. `address` is a path, or (host, port)."""
 
     def __init__(self, address, timeout=20, family=None):
-        self.sock = socket.socket(family or (socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX))
+        family = family or (socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX)
+        self.sock = socket.socket(family)
         self.sock.settimeout(timeout)
         self.sock.connect(address)
         self.last, self.pushed = 0, []

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """opaed: its configuration, who is let in and sees what, limits, reload, and that nothing is left behind."""
+import ctypes
 import json
 import os
 import pwd
@@ -118,6 +119,12 @@ def test_tools_without_a_daemon(here):
         assert done.returncode == 2 and word in done.stderr
 
 
+@pytest.mark.once
+def test_workers_find_the_library_by_themselves(opaed, here):
+    del here.env["LD_LIBRARY_PATH"]
+    opaed().peer().good(PING)
+
+
 # ---- who ----
 
 def test_identities(opaed, here):
@@ -143,7 +150,7 @@ def test_other_users(opaed, here):
     assert done.stdout == f"unix:{uid}\n"
     result, why = Peer(path).try_hello()
     assert result == NO_ACCESS and "unix:0" in why
-    assert d.lines("is refused")
+    d.says("is refused")
 
 
 def test_policy(opaed, here):
@@ -206,7 +213,7 @@ def test_many_that_are_refused(opaed):
         except (EOFError, ConnectionResetError, BrokenPipeError):
             pass
         p.sock.close()
-    assert d.lines("without a word")
+    d.says("without a word")
     soon(lambda: len(d.workers()) == 1)
     assert d.descriptors() == before
     first.good(PING)
@@ -343,6 +350,44 @@ def test_changes_are_told(opaed, here):
     soon(heard)
 
 
+# ---- workers that are not to be believed ----
+
+def channel_of(worker):
+    """A socket of ours that is the worker's channel to its monitor."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(worker)
+    fd = libc.syscall(438, pidfd, 3, 0)  # pidfd_getfd
+    os.close(pidfd)
+    if fd < 0:
+        pytest.skip(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=fd)
+
+
+@pytest.mark.parametrize("said", [b"x", b"\xff" * 16, b"\x01" + bytes(15), b"\x06" + bytes(64),
+                                  bytes(100000)])
+def test_a_worker_that_breaks_the_rules(opaed, said):
+    d = opaed()
+    p = d.peer()
+    [worker] = d.workers()
+    q = d.peer()
+    with channel_of(worker) as channel:
+        channel.send(said)
+    assert p.is_ended()
+    assert "broke the rules" in d.says("session 1: ended")
+    q.good(PING)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/dev/zero", "/sys/../etc/passwd", "/proc/1/mem"])
+def test_a_worker_that_asks_for_what_it_may_not_have(opaed, path):
+    d = opaed()
+    p = d.peer()
+    [worker] = d.workers()
+    with channel_of(worker) as channel:
+        channel.send(struct.pack("<IIqiI1024s", 6, 12345, 0, os.O_RDONLY, 0, path.encode()))
+    d.says(f"session 1: its worker may not have {path}")
+    p.good(PING)
+
+
 # ---- the end ----
 
 def test_sigterm(opaed, here):
@@ -354,7 +399,7 @@ def test_sigterm(opaed, here):
     assert p.is_ended()
     assert d.process.wait(10) == 0
     assert not os.path.exists(d.path)
-    assert d.stop() == 0 and d.lines("opaed: ended")
+    assert d.stop() == 0 and d.lines("opaed: ended")  # whose reader has seen the end
 
 
 def test_sigterm_and_a_worker_that_hangs(opaed):
@@ -369,21 +414,20 @@ def test_kill_9_of_a_worker(opaed, here):
     here.start("card0", "nlb0")
     d = opaed()
     witness = d.peer()
+    [spared] = d.workers()
     token = witness.objects()[NLB0]
     before = d.descriptors()
     for _ in range(5):
         p = d.peer(tcp=True)
         p.open(p.objects()[NLB0])
-        os.kill(next(w for w in d.workers() if w != witness_worker(d)), signal.SIGKILL)
+        [worker] = set(d.workers()) - {spared}
+        os.kill(worker, signal.SIGKILL)
         assert p.is_ended()
         soon(lambda: open_and_close(witness, token))
-    assert len(d.lines("signal 9")) == 5
+        soon(lambda: d.workers() == [spared])
+    soon(lambda: len(d.lines("signal 9")) == 5)
     soon(lambda: len(d.workers()) == 1)
     assert d.descriptors() == before
-
-
-def witness_worker(d):
-    return min(d.workers())
 
 
 def open_and_close(peer, token):
@@ -397,7 +441,8 @@ def copy_for_ever(peer, handle):
     """The loopback accelerator copies one buffer to another until it is stopped."""
     dsm, src, dst = (peer.prepare(handle, n) for n in (4096, 1 << 20, 1 << 20))
     for offset, value, width in ((CTL, 0, 4), (CTL, 1, 4), (0x110, dsm, 8), (0x120, src // 64, 8),
-                                 (0x128, dst // 64, 8), (0x130, 1 << 14, 4), (0x140, 0x42002, 4), (CTL, 3, 4)):
+                                 (0x128, dst // 64, 8), (0x130, 1 << 14, 4), (0x140, 0x42002, 4),
+                                 (CTL, 3, 4)):
         peer.write(handle, offset, value, width)
     soon(lambda: peer.read(handle, STATUS0))
 
