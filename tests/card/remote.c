@@ -98,7 +98,7 @@ void remote_start(const char *dir, const char *local)
 
 void remote_configure(FILE *f)
 {
-	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"hosts\": [");
+	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, \"hosts\": [");
 	if (by_tcp())
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
 	else
