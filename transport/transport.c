@@ -30,6 +30,7 @@ static int alive(struct transport *t)
 	return t->ops->alive ? t->ops->alive(t) : 0;
 }
 
+#define SPIN_SEND_NS (50 * NS_PER_US)
 #define STUCK_MS 1 /* somebody else reads, and may not have come to it yet */
 
 static int await_room(struct transport *t, int64_t deadline, void (*stuck)(void *ctx), void *ctx)
@@ -57,15 +58,25 @@ int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t
 int transport_send_all_or(struct transport *t, struct iovec *iov, int iovs, int64_t deadline,
 			  void (*stuck)(void *ctx), void *ctx)
 {
+	int64_t spin_end = 0; /* a reader that is at it makes room sooner than a sleeper wakes */
+
 	skip(&iov, &iovs, 0);
 	while (iovs) {
 		ssize_t n = t->ops->send(t, iov, iovs);
-		int rc = n == -EAGAIN ? await_room(t, deadline, stuck, ctx) : n < 0 ? (int)n : 0;
+		int rc = n < 0 && n != -EAGAIN ? (int)n : 0;
 
+		if (n > 0) {
+			skip(&iov, &iovs, (size_t)n);
+			spin_end = 0;
+		} else if (!rc && !spin_end) {
+			spin_end = clock_deadline(SPIN_SEND_NS);
+		} else if (!rc && clock_now_ns() < spin_end) {
+			sched_yield();
+		} else if (!rc) {
+			rc = await_room(t, deadline, stuck, ctx);
+		}
 		if (rc)
 			return rc;
-		if (n > 0)
-			skip(&iov, &iovs, (size_t)n);
 	}
 	return 0;
 }

@@ -3,8 +3,8 @@
  * Explicit push and pull: pieces of up to 64 KiB, several of them under way, from and to the memory itself. They go
  * in batches, for a reply to each piece that is pushed, or a send for each that is asked for, costs as much as a
  * tenth of its bytes: of a batch that is pushed the last piece alone is a call, and the others one-way; a batch
- * that is pulled is asked for in one send. While other threads wait for replies on the same connection a
- * batch is one small piece, so that what they ask does not wait behind half a megabyte.
+ * that is pulled is asked for in one send. While other threads wait for replies on the same connection a batch
+ * is one small piece, and one is under way, so that what they ask does not wait behind half a megabyte.
  *
  * Where there is a twin, a pull is received into the twin and copied from there: what the connection brings
  * behind it meets the twin as the far side knows it, whenever this thread comes to copy.
@@ -14,9 +14,9 @@
 #include "rpc/client/call.h"
 #include "rpc/client/conn.h"
 
-#define BATCH 4u		       /* pieces */
+#define BATCH CALLS_AT_ONCE	       /* pieces */
 #define WINDOW 2u		       /* batches under way */
-#define PIECE_SHARED ((size_t)16 * 1024) /* while others wait, and then it is a batch by itself */
+#define PIECE_SHARED ((size_t)8 * 1024) /* while others wait, and then it is a batch by itself */
 #define ALONE_AFTER 64u		       /* batches without seeing any */
 
 struct batch {
@@ -168,13 +168,18 @@ static fpga_result end_batch(struct move *m)
 	return r;
 }
 
+static unsigned int window(struct move *m)
+{
+	return is_shared(m) ? 1 : WINDOW;
+}
+
 /* After a failure no more is begun, and what is under way is waited for. */
 static fpga_result move_all(struct move *m)
 {
 	fpga_result r = FPGA_OK;
 
 	while (r == FPGA_OK && (m->at < m->end || m->done != m->begun))
-		r = m->at < m->end && m->begun - m->done < WINDOW ? begin_batch(m) : end_batch(m);
+		r = m->at < m->end && m->begun - m->done < window(m) ? begin_batch(m) : end_batch(m);
 	while (m->done != m->begun)
 		end_batch(m);
 	return r;
