@@ -83,8 +83,8 @@ void host_listed(struct remote_host *h, const struct object_list *list, bool fil
 /* What the snapshot has of an object; false: nothing. */
 bool host_object(struct remote_host *h, uint64_t id, struct remote_object *ret);
 /*
- * What another answer said of an object that no list had. Of one that is in the snapshot nothing is taken: lists
- * and CHANGED come in order, and other answers may be older than the last of them.
+ * What another answer said of an object that no list had. Of one that is in the snapshot nothing is taken:
+ * lists and CHANGED come in order, and other answers may be older than the last of them.
  */
 void host_learned(struct remote_host *h, const struct remote_object *o);
 /* The far side's properties as this process shows them: segment, host name, object id. */

@@ -258,8 +258,8 @@ static fpga_result update_properties(fpga_token token, fpga_properties prop)
 }
 
 /*
- * From the snapshot, with the changes that the server has sent and nobody has read yet. What this process has open
- * is assigned, also before the server tells of it.
+ * From the snapshot, with the changes that the server has sent and nobody has read yet. What this process
+ * has open is assigned, also before the server tells of it.
  */
 static bool snapshot(const struct remote_token *t, struct remote_object *o)
 {
