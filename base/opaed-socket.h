@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where opaed's own unix socket is, unless its configuration says otherwise: said once, for it and its clients. */
+/* Where opaed's own unix socket is, unless its configuration says otherwise: said once, for it and others. */
 #ifndef BASE_OPAED_SOCKET_H
 #define BASE_OPAED_SOCKET_H
 

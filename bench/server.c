@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "bench/wait.h"
 
+#define CONNECTIONS 1024u /* all are one user's */
 #define START_NS (30 * NS_PER_S) /* on a machine that has other things to do */
 #define LOOK_NS (10 * NS_PER_MS) /* between two looks at its log */
 
@@ -78,8 +79,9 @@ static bool write_daemon_config(const struct server *s, const char *path)
 	return write_text(path,
 			  "{\"listen\": [{\"unix\": \"%s\"}, {\"tcp\": \"127.0.0.1:0\", \"clear\": true}],\n"
 			  " \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}],\n"
+			  " \"limits\": {\"connections\": %u, \"connections_per_principal\": %u},\n"
 			  " \"plugins\": %s}\n",
-			  s->unix_path, run_local_config);
+			  s->unix_path, CONNECTIONS, CONNECTIONS, run_local_config);
 }
 
 /* Its log tells each place in a line, when connections are taken. False: not both yet. */

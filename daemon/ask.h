@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker's end of the channel to its monitor. A thread reads it: answers go to the threads that asked, and what
- * the monitor wants to know of the session is answered there. When the monitor ends, or tells it to stop, the
- * session is stopped; should it not end in time, the process does, and the kernel cleans up.
+ * A worker's end of the channel to its monitor. A thread reads it: answers go to the threads that asked, and
+ * what the monitor wants to know of the session is answered there. When the monitor ends, or tells it to
+ * stop, the session is stopped; should it not end in time, the process does, and the kernel cleans up.
  */
 #ifndef DAEMON_ASK_H
 #define DAEMON_ASK_H

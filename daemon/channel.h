@@ -80,9 +80,9 @@ int channel_pair(int *monitor, int *worker);
  */
 int channel_send(int fd, const struct channel_message *m, int pass);
 /*
- * The next message that the monitor sends (fd is NULL: a worker sends). 1; 0: the other end has gone; -EAGAIN:
- * none is there; -EPROTO: it makes no sense, and the other end is not to be believed any more. *fd is a
- * descriptor that came with it, or -1.
+ * The next message that the monitor sends (fd is NULL: a worker sends). 1; 0: the other end has gone;
+ * -EAGAIN: none is there; -EPROTO: it makes no sense, and the other end is not to be believed any more. *fd
+ * is a descriptor that came with it, or -1.
  */
 int channel_receive(int channel, struct channel_message *m, int *fd);
 

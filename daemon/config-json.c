@@ -173,7 +173,8 @@ struct json_object *json_get_array(struct problems *p, const char *where, struct
 	if (!json_object_object_get_ex(o, key, &v))
 		return NULL;
 	if (!json_object_is_type(v, json_type_array) || json_object_array_length(v) < min) {
-		problem(p, "%s: \"%s\" must be a list%s, [...]", where, key, min ? " with something in it" : "");
+		problem(p, "%s: \"%s\" must be a list%s, [...]", where, key,
+			min ? " with something in it" : "");
 		return NULL;
 	}
 	if (json_object_array_length(v) > max) {

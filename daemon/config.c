@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Three steps: the text becomes JSON, each member is read by its own function, which tells all mistakes that it
- * finds, and what belongs together is compared at the end.
+ * Three steps: the text becomes JSON, each member is read by its own function, which tells all mistakes that
+ * it finds, and what belongs together is compared at the end.
  */
 #include "daemon/config.h"
 
@@ -21,7 +21,7 @@
 
 #define ANY_CID UINT32_MAX /* VMADDR_CID_ANY */
 
-/* What a worker loads when the configuration does not say: never another machine's, and never opaed itself. */
+/* What a worker loads unless the configuration says otherwise: nothing of another machine, nor of opaed. */
 static const char local_plugins[] =
 	"{\"plugins\": [\"xfpga\", \"vfio\"], \"configurations\": {"
 	"\"xfpga\": {\"enabled\": true, \"plugin\": \"libxfpga.so\", \"configuration\": {}}, "
@@ -71,13 +71,13 @@ static void read_tcp(struct problems *p, const char *where, const char *text, bo
 
 	if (address_parse(text, &l->address, &why) || l->address.kind != ADDRESS_TCP ||
 	    !policy_address_ok(l->address.host)) {
-		problem(p, "%s: \"tcp\": \"%.80s\": %s; give an address and a port, as \"127.0.0.1:%u\"", where,
-			text, *why ? why : "it is no IPv4 or IPv6 address", ADDRESS_PORT);
+		problem(p, "%s: \"tcp\": \"%.80s\": %s; give an address and a port, as \"127.0.0.1:%u\"",
+			where, text, *why ? why : "it is no IPv4 or IPv6 address", ADDRESS_PORT);
 		return;
 	}
 	if (!clear)
-		problem(p, "%s: all that goes over tcp can be read and changed on its way, and a peer is believed "
-			"to be its address; if that is meant, add \"clear\": true", where);
+		problem(p, "%s: all that goes over tcp can be read and changed on its way, and a peer is "
+			"believed to be its address; if that is meant, add \"clear\": true", where);
 	else if (!address_is_loopback(&l->address) && !public)
 		problem(p, "%s: %s can be reached from other machines, in clear text; if that is meant, add "
 			"\"public\": true, else listen on 127.0.0.1", where, text);
@@ -129,8 +129,8 @@ static const char *where_to(struct problems *p, const char *where, struct json_o
 			n++;
 		}
 	if (n != 1)
-		problem(p, "%s: it must have one of \"unix\": PATH, \"tcp\": \"ADDRESS:PORT\" and \"vsock\": PORT",
-			where);
+		problem(p, "%s: it must have one of \"unix\": PATH, \"tcp\": \"ADDRESS:PORT\" and "
+			"\"vsock\": PORT", where);
 	return n == 1 ? found : "";
 }
 
@@ -168,7 +168,8 @@ static void read_listener(struct problems *p, const char *where, struct json_obj
 
 static void read_listen(struct problems *p, struct json_object *top, struct daemon_config *c)
 {
-	struct json_object *list = json_get_array(p, "the configuration", top, "listen", 1, CONFIG_LISTEN_MAX);
+	struct json_object *list =
+		json_get_array(p, "the configuration", top, "listen", 1, CONFIG_LISTEN_MAX);
 	size_t n = list ? json_object_array_length(list) : 0;
 	char where[32];
 
@@ -226,9 +227,9 @@ static void read_allow(struct problems *p, const char *where, struct json_object
 		uint32_t right = !text ? 0 : !strcmp(text, "*") ? WIRE_RIGHTS_ALL : wire_right_parse(text);
 
 		if (text && !right)
-			problem(p, "%s: \"allow\": there is no class \"%.64s\"; the classes are \"mmio-read\", "
-				"\"mmio-write\", \"dma\", \"event\", \"error\", \"reconfigure\", \"admin\", and \"*\" "
-				"for all of them", where, text);
+			problem(p, "%s: \"allow\": there is no class \"%.64s\"; the classes are "
+				"\"mmio-read\", \"mmio-write\", \"dma\", \"event\", \"error\", "
+				"\"reconfigure\", \"admin\", and \"*\" for all of them", where, text);
 		rule->allow |= right;
 	}
 }
@@ -243,8 +244,8 @@ static void read_rule(struct problems *p, const char *where, struct json_object 
 	json_get_text(p, where, o, "principal", &text);
 	wrong = text ? policy_principal_problem(text) : NULL;
 	if (!json_object_object_get_ex(o, "principal", NULL))
-		problem(p, "%s: there is no \"principal\"; say whom it is for, as \"principal\": \"unix:1000\"",
-			where);
+		problem(p, "%s: there is no \"principal\"; say whom it is for, as \"principal\": "
+			"\"unix:1000\"", where);
 	else if (wrong)
 		problem(p, "%s: \"principal\": \"%.80s\": %s", where, text, wrong);
 	else if (text)
@@ -308,8 +309,8 @@ static void compare_listeners_with_policy(struct problems *p, const struct daemo
 		for (size_t k = 0; k < c->policy.num_rules && !*l->principal && !served; k++)
 			served = policy_rule_for_kind(&c->policy.rules[k], kind);
 		if (!served)
-			problem(p, "listen[%zu]: no rule of \"policy\" is for its peers; add one, as {\"principal\": "
-				"\"%s%s\", \"see\": [\"*\"], \"allow\": [\"*\"]}", i,
+			problem(p, "listen[%zu]: no rule of \"policy\" is for its peers; add one, as "
+				"{\"principal\": \"%s%s\", \"see\": [\"*\"], \"allow\": [\"*\"]}", i,
 				*l->principal ? l->principal : kind, *l->principal ? "" : ":*");
 	}
 }
@@ -375,8 +376,8 @@ static void walk(struct problems *p, struct daemon_config *c, const char *key, s
 	const char *text = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
 
 	if (text && (!strcmp(key, "plugin") || !strcmp(key, "module")) && is_remote_plugin(text))
-		problem(p, "plugins: \"%.80s\" is for accelerators of other machines, and opaed serves those of "
-			"this one; remove it, and name that machine in the clients' opae.cfg", text);
+		problem(p, "plugins: \"%.80s\" is for accelerators of other machines, and opaed serves those "
+			"of this one; remove it, and name that machine in the clients' opae.cfg", text);
 	else if (text && *text == '/')
 		add_path(p, c, text);
 	if (json_object_is_type(o, json_type_array))
@@ -404,7 +405,8 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 	if (!json_check_keys(p, "plugins", o, keys))
 		return;
 	if (!json_object_object_get_ex(o, "configurations", NULL) ||
-	    (!json_object_object_get_ex(o, "plugins", NULL) && !json_object_object_get_ex(o, "configs", NULL)))
+	    (!json_object_object_get_ex(o, "plugins", NULL) &&
+	     !json_object_object_get_ex(o, "configs", NULL)))
 		problem(p, "plugins: it must be the content of an opae.cfg: {\"plugins\": [\"vfio\"], "
 			"\"configurations\": {\"vfio\": {...}}}");
 	walk(p, c, "", o);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * opaed's configuration: JSON text becomes plain data, or lines that each name what is wrong and what mends it.
+ * opaed's configuration: JSON text becomes plain data, or lines that each name what is wrong and the fix.
  * docs/daemon.md is the reference of the keys. Nothing is opened here but the file.
  */
 #ifndef DAEMON_CONFIG_H

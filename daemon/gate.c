@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The path is resolved, judged and opened, and then the descriptor's own name is compared: had a link been put
- * on the way in between, it would not match.
+ * The path is resolved, judged and opened, and then the descriptor's own name is compared: had a link been
+ * put on the way in between, it would not match.
  */
 #include "daemon/gate.h"
 

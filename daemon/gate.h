@@ -3,9 +3,9 @@
  * What a worker may have opened: the monitor judges a path and opens it, and the worker gets the descriptor.
  * A path is absolute and without "..", and after links are resolved it lies at one of few places:
  *
- *	/dev/vfio/, /dev/iommu, /dev/dfl-*, /dev/uio*	devices
- *	/sys					reading; writing below a card that the kernel's FPGA driver has
- *	the inventory's folder			v-opae's files of this user
+ *	/dev/vfio/, /dev/iommu, /dev/dfl-*, /dev/uio*: devices
+ *	/sys: devices and drivers, for reading; for writing, below a card that the kernel's FPGA driver has
+ *	the inventory's folder: v-opae's files of this user
  *
  * and a socket is in the emulator directory or named in "plugins".
  */

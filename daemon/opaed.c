@@ -248,6 +248,7 @@ static int serve(const char *file)
 	int rc;
 
 	raise_descriptors();
+	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
 	rc = start(&m);
 	if (!rc)
 		run(&m);
@@ -290,7 +291,8 @@ static const char usage[] =
 	"  --version        tells the version\n"
 	"\n"
 	"SIGHUP: the configuration is read again, and sessions go on. SIGTERM: they are ended.\n"
-	"exit codes: 0 done; 1 it failed, or the configuration is wrong; 2 the arguments are not understood\n";
+	"exit codes: 0 done; 1 it failed, or the configuration is wrong; 2 the arguments are not\n"
+	"            understood\n";
 
 /* A standard descriptor that is closed would be taken by a socket, and a log line would go there. */
 static bool take_closed_descriptors(void)

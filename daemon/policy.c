@@ -73,8 +73,9 @@ const char *policy_principal_problem(const char *text)
 	if (!strncmp(text, "vsock:", 6))
 		return number(text + 6) ? NULL : "behind vsock: is the number of a CID";
 	if (!strncmp(text, "tcp:", 4))
-		return policy_address_ok(text + 4) ? NULL :
-					   "behind tcp: is an IPv4 or IPv6 address, without port and brackets";
+		return policy_address_ok(text + 4) ?
+			       NULL :
+			       "behind tcp: is an IPv4 or IPv6 address, without port and brackets";
 	return "it is \"unix:UID\", \"vsock:CID\", \"tcp:ADDRESS\", a beginning of one with '*' behind, or "
 	       "\"*\"";
 }

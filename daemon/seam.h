@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The worker's way to the kernel: what it opens and connects to, its monitor opens and connects; all else it does
- * itself. So it will work on where it may open nothing.
+ * The worker's way to the kernel: what it opens and connects to, its monitor opens and connects; all else it
+ * does itself. So it will work on where it may open nothing.
  */
 #ifndef DAEMON_SEAM_H
 #define DAEMON_SEAM_H

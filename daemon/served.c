@@ -207,6 +207,8 @@ static const opae_api_adapter_table table = {
 	.fpgaReleaseBuffer = fpgaReleaseBuffer,
 	.fpgaGetIOAddress = fpgaGetIOAddress,
 	.fpgaBindSVA = fpgaBindSVA,
+	.pin_buffer = opaex_pin_buffer,
+	.unpin_buffer = opaex_unpin_buffer,
 
 	.create_event = create_event,
 	.fpgaDestroyEventHandle = fpgaDestroyEventHandle,
@@ -237,6 +239,9 @@ static const opae_api_adapter_table table = {
 	.fpgaGetMetricsByIndex = fpgaGetMetricsByIndex,
 	.fpgaGetMetricsByName = fpgaGetMetricsByName,
 	.fpgaGetMetricsThresholdInfo = fpgaGetMetricsThresholdInfo,
+
+	.push_buffer = opaex_push,
+	.pull_buffer = opaex_pull,
 };
 
 static const struct rpc_served served = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A session's record lives from the connection until its worker has been waited for. Everything happens on the
- * monitor's one thread, and nothing here waits: what a worker does not take at once it never gets, and is
+ * A session's record lives from the connection until its worker has been waited for. Everything happens on
+ * the monitor's one thread, and nothing here waits: what a worker does not take at once it never gets, and is
  * killed for.
  */
 #include "daemon/session.h"
@@ -331,10 +331,11 @@ static void why_refused(const struct sessions *all, const char *principal, const
 		snprintf(why, len, "opaed's policy shows nothing to %s; a rule for it is to be added there",
 			 principal);
 	else if (total >= limits->connections)
-		snprintf(why, len, "opaed has %u connections, the limit (\"connections\" of its limits)", total);
+		snprintf(why, len, "opaed has %u connections, the limit (\"connections\" of its limits)",
+			 total);
 	else if (of_his >= limits->per_principal)
-		snprintf(why, len, "%s has %u connections, the limit (\"connections_per_principal\" of opaed's "
-			 "limits)", principal, of_his);
+		snprintf(why, len, "%s has %u connections, the limit (\"connections_per_principal\" of "
+			 "opaed's limits)", principal, of_his);
 }
 
 static bool too_many_refused(const struct sessions *all)
@@ -500,8 +501,9 @@ static void tell_of_end(const struct session *s, int status)
 		snprintf(program, sizeof(program), "; program %s", i->program);
 	if (s->refused && !*how)
 		return;
-	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended, *s->ended && *how ? "; " : "",
-		 how, program, (unsigned long long)i->seconds, (unsigned long long)i->frames);
+	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
+		 *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
+		 (unsigned long long)i->frames);
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)

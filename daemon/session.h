@@ -6,8 +6,8 @@
  *	   |                                       ^
  *	   +---- the worker ends, or dies ---------+
  *
- * A worker that has been told to stop and has not died in time is killed. A worker is believed nothing but what
- * concerns its own session; one that breaks the channel's rules is killed. One thread, the monitor's.
+ * A worker that has been told to stop and has not died in time is killed. A worker is believed nothing but
+ * what concerns its own session; one that breaks the channel's rules is killed. One thread, the monitor's.
  */
 #ifndef DAEMON_SESSION_H
 #define DAEMON_SESSION_H
@@ -40,7 +40,7 @@ struct session {
 struct sessions {
 	struct session *first;
 	uint32_t next_id;
-	int64_t answer_at; /* who has not sent INFO by then is told of as last known; INT64_MAX: nobody asks */
+	int64_t answer_at; /* who has not sent INFO by then is told of as last known; INT64_MAX: none asks */
 	int poll; /* an epoll descriptor: a channel is there with its session's id */
 	int worker; /* the worker's program */
 	char **environment;

@@ -84,13 +84,14 @@ static void become_worker(int program, char *const environment[], int channel, i
 	int away[3] = { fcntl(channel, F_DUPFD_CLOEXEC, WORKER_FDS), fcntl(peer, F_DUPFD_CLOEXEC, WORKER_FDS),
 			fcntl(plugins, F_DUPFD_CLOEXEC, WORKER_FDS) };
 	int exe = fcntl(program, F_DUPFD_CLOEXEC, WORKER_FDS);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid(); /* what a terminal sends to the daemon is not for its workers */
-	if (exe >= 0 && place(STDERR_FILENO, STDOUT_FILENO) && place(away[0], WORKER_CHANNEL) &&
-	    place(away[1], WORKER_PEER) && place(away[2], WORKER_PLUGINS) &&
+	if (exe >= 0 && place(null, STDIN_FILENO) && place(STDERR_FILENO, STDOUT_FILENO) &&
+	    place(away[0], WORKER_CHANNEL) && place(away[1], WORKER_PEER) && place(away[2], WORKER_PLUGINS) &&
 	    !close_range(WORKER_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
 		fexecve(exe, args, environment);
 	log_line("a worker could not be started: %s", strerror(errno));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A worker: one process serves one peer. It is an ordinary program on libopae-c whose plugins open nothing
- * themselves, and knows nothing but what the monitor's first message tells it: who the peer is and what it may.
+ * themselves, and knows nothing but what the monitor's first message tells it: who the peer is, and what it
+ * may.
  *
  * Two threads at first: this one serves, and that of ask.c hears the monitor.
  */
@@ -57,7 +58,8 @@ static void changed(void *ctx, uint64_t object_id)
 	ask_changed();
 }
 
-static fpga_result sessions(void *ctx, void (*each)(void *arg, const struct rpc_session_info *info), void *arg)
+static fpga_result sessions(void *ctx, void (*each)(void *arg, const struct rpc_session_info *info),
+			    void *arg)
 {
 	(void)ctx;
 	return ask_sessions(each, arg);

@@ -98,7 +98,6 @@ static void *wait_for_faults(void *arg)
 
 static int run(const sigset_t *set)
 {
-	struct sigaction act = { .sa_handler = on_signal };
 	pthread_t waiter;
 	void *arg;
 	int rc;
@@ -107,8 +106,6 @@ static int run(const sigset_t *set)
 	rc = -pthread_create(&waiter, NULL, wait_for_faults, arg);
 	if (rc)
 		return rc;
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGINT, &act, NULL);
 	rc = card_run(card);
 	atomic_store(&ending, true);
 	pthread_kill(waiter, SIGUSR1);
@@ -119,6 +116,7 @@ static int run(const sigset_t *set)
 static int serve(const struct options *o, const struct board *b, bool mapped,
 		 const struct inject *inject)
 {
+	struct sigaction act = { .sa_handler = on_signal };
 	sigset_t set;
 	int rc;
 
@@ -133,6 +131,8 @@ static int serve(const struct options *o, const struct board *b, bool mapped,
 			rc == -EADDRINUSE ? "another process serves this socket" : strerror(-rc));
 		return EXIT_FAILURE;
 	}
+	sigaction(SIGTERM, &act, NULL); /* before anybody is told that there is something to be ended */
+	sigaction(SIGINT, &act, NULL);
 	printf("card ready: board %s, %s registers, socket %s\n", b->name,
 	       mapped ? "mapped" : "trapped", o->socket);
 	fflush(stdout);

@@ -95,7 +95,7 @@ static bool any_filter_matches(const struct search *s, const struct adapter *a, 
 {
 	struct opae_props v;
 
-	if (a->table->fpgaUpdateProperties(token, s->scratch) != FPGA_OK ||
+	if (token_properties(a, token, s->scratch) != FPGA_OK ||
 	    props_read(s->scratch, &v) != FPGA_OK)
 		return false;
 	if (!s->num_filters)
@@ -246,10 +246,9 @@ fpga_result fpgaDestroyToken(fpga_token *token)
 	return FPGA_OK;
 }
 
-static fpga_result fill(struct wrapped_token *t, fpga_properties prop, const char *call)
+/* With what the plugin's call r has put into the object. */
+static fpga_result filled(fpga_result r, struct wrapped_token *t, fpga_properties prop, const char *call)
 {
-	fpga_result r = t->adapter->table->fpgaUpdateProperties(t->plugin, prop);
-
 	r = detail_finish(r, call, t->adapter->name);
 	if (r == FPGA_OK)
 		parent_attach(t, prop);
@@ -271,7 +270,7 @@ fpga_result fpgaGetProperties(fpga_token token, fpga_properties *prop)
 	}
 	r = props_new(&p);
 	if (r == FPGA_OK && t) {
-		r = fill(t, p, "fpgaGetProperties");
+		r = filled(token_properties(t->adapter, t->plugin, p), t, p, "fpgaGetProperties");
 		if (r != FPGA_OK)
 			fpgaDestroyProperties(&p);
 	}
@@ -294,7 +293,8 @@ fpga_result fpgaUpdateProperties(fpga_token token, fpga_properties prop)
 		r = fail(FPGA_INVALID_PARAM, "fpgaUpdateProperties: not a properties object");
 	} else {
 		token_unref(parent);
-		r = fill(t, prop, "fpgaUpdateProperties");
+		r = filled(t->adapter->table->fpgaUpdateProperties(t->plugin, prop), t, prop,
+			   "fpgaUpdateProperties");
 	}
 	token_unref(t);
 	return r;

@@ -123,7 +123,7 @@ static void read_candidate(struct family *f, fpga_token token, fpga_properties s
 	const struct adapter *a = f->parent->adapter;
 	struct candidate *c = &f->candidates[f->num];
 
-	if (a->table->fpgaUpdateProperties(token, scratch) == FPGA_OK &&
+	if (token_properties(a, token, scratch) == FPGA_OK &&
 	    props_read(scratch, &c->v) == FPGA_OK && c->v.objtype == FPGA_ACCELERATOR &&
 	    (c->v.valid & OPAE_PROP_GUID) && !token_same(f->parent->token, a, token)) {
 		c->distance = distance(&f->v, &c->v);
@@ -154,7 +154,7 @@ static fpga_result family_read(struct family *f)
 
 	if (r != FPGA_OK)
 		return r;
-	r = a->table->fpgaUpdateProperties(f->parent->token->plugin, scratch);
+	r = token_properties(a, f->parent->token->plugin, scratch);
 	if (r == FPGA_OK)
 		r = props_read(scratch, &f->v);
 	if (r == FPGA_OK)

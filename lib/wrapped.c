@@ -75,7 +75,7 @@ static bool object_id_of(const struct adapter *a, fpga_token plugin, uint64_t *i
 
 	if (props_new(&p) != FPGA_OK)
 		return false;
-	if (a->table->fpgaUpdateProperties(plugin, p) == FPGA_OK &&
+	if (token_properties(a, plugin, p) == FPGA_OK &&
 	    props_read(p, &v) == FPGA_OK && (v.valid & OPAE_PROP_OBJECT_ID)) {
 		*id = v.object_id;
 		ok = true;

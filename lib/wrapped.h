@@ -53,6 +53,13 @@ struct wrapped_object {
 
 extern struct id_table tokens, handles, events, objects;
 
+/* A plugin's properties of its token, as it knows them. */
+static inline fpga_result token_properties(const struct adapter *a, fpga_token plugin, fpga_properties prop)
+{
+	return a->table->known_properties ? a->table->known_properties(plugin, prop) :
+					    a->table->fpgaUpdateProperties(plugin, prop);
+}
+
 /* Takes the plugin's token over, also on failure. */
 struct wrapped_token *token_wrap(const struct adapter *a, fpga_token plugin);
 fpga_result token_publish(struct wrapped_token *t, fpga_token *id); /* eats the reference */

@@ -62,7 +62,7 @@ int rpc_link_send_iov(struct rpc_link *l, struct iovec *iov, int iovs, int64_t d
 	rc = atomic_load_explicit(&l->broken, memory_order_relaxed);
 	if (rc)
 		return rc;
-	rc = transport_send_all(l->t, iov, iovs, deadline);
+	rc = transport_send_all_or(l->t, iov, iovs, deadline, l->stuck, l->stuck_ctx);
 	if (rc) /* half a frame may be on its way */
 		rpc_link_break(l, rc);
 	return rc;

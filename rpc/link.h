@@ -35,6 +35,9 @@ struct rpc_link {
 	void *(*sink)(void *ctx, const struct wire_head *head, const unsigned char *fixed, size_t fixed_len,
 		      size_t len);
 	void *sink_ctx;
+	/* Called by a send that finds no room while there is something to read; may be NULL. */
+	void (*stuck)(void *ctx);
+	void *stuck_ctx;
 
 	/* The reader's. */
 	unsigned char *in; /* WIRE_FRAME_MAX bytes, and what came from start to end */

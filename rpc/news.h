@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What differs from the twin as frames, ready to be sent: PUSH on the client's side, DATA on the server's, which
- * look alike (t buffer's id, t offset, b bytes). The bytes that are sent are those that the twin has then,
- * whatever becomes of the memory meanwhile.
+ * What differs from the twin as frames, ready to be sent: PUSH on the client's side, DATA on the server's,
+ * which look alike (t buffer's id, t offset, b bytes). The bytes that are sent are those that the twin has
+ * then, whatever becomes of the memory meanwhile.
  */
 #ifndef RPC_NEWS_H
 #define RPC_NEWS_H
@@ -21,8 +21,8 @@
 #define NEWS_EXACT 256u
 
 /*
- * Short runs may be flags that say that the rest is there: who may be polled meanwhile keeps them in a place of
- * their own and sends them last.
+ * Short runs may be flags that say that the rest is there: who may be polled meanwhile keeps them in a place
+ * of their own and sends them last.
  */
 #define NEWS_SHORT 64u
 #define NEWS_LATE_ROOM (NEWS_EXACT * (WIRE_HEAD + NEWS_FIXED + NEWS_SHORT))
@@ -41,9 +41,9 @@ struct news {
 /* Data bytes of a frame for a peer that takes so long ones. */
 size_t news_bulk(uint32_t peer_max);
 /*
- * Appends what differs in [*from, end), and moves *from behind what was looked at. True: up to the end; false:
- * the room is full, and what is there is to be sent first. What is among the late ones already is passed over:
- * it has changed again.
+ * Appends what differs in [*from, end), and moves *from behind what was looked at. True: up to the end;
+ * false: the room is full, and what is there is to be sent first. What is among the late ones already is
+ * passed over: it has changed again.
  */
 bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *from, size_t end);
 

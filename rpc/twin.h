@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory that somebody else writes to at any time (the program here, the device there), and its twin: the same
- * bytes as the other end of the session is known to have. What differs is news for the other end.
+ * Memory that somebody else writes to at any time (the program here, the device there), and its twin: the
+ * same bytes as the other end of the session is known to have. What differs is news for the other end.
  *
  * Whoever writes to the memory does so without our locks. Each function reads a byte of it once, and changes
  * it by whole words of 8 bytes where it can, so that who polls a word sees the old or the new; a byte
@@ -28,13 +28,15 @@ struct twin_run {
 
 /*
  * The next run of changed bytes in [from, end): it begins and ends with a byte that differs, is not longer
- * than max (a multiple of 64), and has no piece of `grain` bytes (TWIN_WORD or TWIN_LINE, counted from 0) in it
- * that has not changed. False: all the same.
+ * than max (a multiple of 64), and has no piece of `grain` bytes (TWIN_WORD or TWIN_LINE, counted from 0) in
+ * it that has not changed. False: all the same.
  */
 bool twin_next(const struct twin *t, size_t from, size_t end, size_t max, size_t grain, struct twin_run *ret);
 /* Reads a run, to `out` and into the twin. */
 void twin_read(const struct twin *t, const struct twin_run *run, void *out);
-/* What has come goes to the memory where it is news, but not over what was changed here; the twin takes it. */
+/*
+ * What has come goes to the memory where it is news, but not over what was changed here; the twin takes it.
+ */
 void twin_merge(const struct twin *t, size_t at, const void *come, size_t len);
 /* What has come goes to the memory where it is news; the twin takes it. */
 void twin_apply(const struct twin *t, size_t at, const void *come, size_t len);

@@ -51,6 +51,7 @@ int cmd_doctor(int argc, char *argv[])
 	doctor_inventory(&d);
 	doctor_sockets(&d);
 	doctor_pci(&d);
+	doctor_hosts(&d);
 	rc = report_finish(&d, json);
 	json_object_put(d.subjects);
 	free(d.tokens);

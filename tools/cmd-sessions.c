@@ -49,8 +49,8 @@ static void print_row(const struct row *row)
 	utf8_escape(row->principal, principal, sizeof(principal));
 	utf8_escape(row->peer, peer, sizeof(peer));
 	utf8_escape(row->program, program, sizeof(program));
-	printf("%-6u %-18s %-24s %8" PRIu64 " %10" PRIu64 " %7u %10" PRIu64 "  %s\n", row->id, principal, peer,
-	       row->seconds, row->frames, row->handles, row->pinned >> 10, program);
+	printf("%-6u %-18s %-24s %8" PRIu64 " %10" PRIu64 " %7u %10" PRIu64 "  %s\n", row->id, principal,
+	       peer, row->seconds, row->frames, row->handles, row->pinned >> 10, program);
 }
 
 static void print_head(void)

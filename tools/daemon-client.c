@@ -55,7 +55,8 @@ fpga_result daemon_call(struct daemon_client *c, enum wire_op op, const struct w
 	int64_t deadline = clock_deadline(PATIENCE_NS);
 	struct wire_reader reply;
 	struct rpc_frame f;
-	int rc = rpc_link_send(&c->link, &head, body ? body->at : NULL, body ? body->len : 0, NULL, 0, deadline);
+	int rc = rpc_link_send(&c->link, &head, body ? body->at : NULL, body ? body->len : 0, NULL, 0,
+			       deadline);
 
 	if (rc && rc != -EPIPE) /* who closed has maybe said why */
 		return lost(c, rc);
@@ -95,8 +96,8 @@ static bool choose(struct address *a)
 		put_path(a, OPAED_SYSTEM_SOCKET);
 		return true;
 	}
-	fprintf(stderr, "opae: no opaed runs here: there is no %s%s; start one (`opaed`), or say where one is "
-			"with --to DAEMON\n", OPAED_SYSTEM_SOCKET,
+	fprintf(stderr, "opae: no opaed runs here: there is no %s%s; start one (`opaed`), or say where one "
+			"is with --to DAEMON\n", OPAED_SYSTEM_SOCKET,
 		geteuid() ? ", and none of this user's" : "");
 	return false;
 }

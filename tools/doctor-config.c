@@ -10,6 +10,7 @@
 
 /* What a configuration calls the plugins: by file, as OPAE does and as we do. */
 static const char *const vfio_files[] = { "libv-opae.so", "libopae-v.so", NULL };
+static const char *const remote_files[] = { "libtcp-opae.so", "libvsock-opae.so", NULL };
 static const char *const kernel_files[] = { "libxfpga.so", NULL };
 
 const char *config_name(void)
@@ -248,14 +249,24 @@ static bool is_one_of(const char *file, const char *const *files)
 	return false;
 }
 
-bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json)
+static bool plugin_next(const char *const *files, uint32_t *index, struct opaex_plugin *p, const char **json)
 {
 	for (; opaex_plugin_get(*index, p) == FPGA_OK; ++*index)
-		if (is_one_of(p->file, vfio_files)) {
+		if (is_one_of(p->file, files)) {
 			*json = opaex_plugin_configuration((*index)++);
 			return true;
 		}
 	return false;
+}
+
+bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json)
+{
+	return plugin_next(vfio_files, index, p, json);
+}
+
+bool remote_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json)
+{
+	return plugin_next(remote_files, index, p, json);
 }
 
 /* A ready one, else the first that is there but does not work. False: none at all. */

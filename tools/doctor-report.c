@@ -159,6 +159,7 @@ struct tally {
 
 static struct tally count(struct doctor *d)
 {
+	struct json_object *hosts;
 	struct tally t = { 0 };
 
 	for (size_t i = 0; i < json_object_array_length(d->subjects); i++) {
@@ -166,6 +167,10 @@ static struct tally count(struct doctor *d)
 		const char *kind = member(o, "kind");
 
 		t.wrong |= member(o, "wrong") != NULL;
+		if (json_object_object_get_ex(o, "devices", &hosts)) {
+			t.devices += (unsigned int)json_object_get_int(hosts);
+			t.shown += (unsigned int)json_object_get_int(hosts);
+		}
 		if (strcmp(kind, "socket") && strcmp(kind, "pci"))
 			continue;
 		t.devices++;

@@ -31,7 +31,7 @@ struct subject {
 
 /* doctor-report.c */
 #define DOCTOR_PRINTF __attribute__((format(printf, 3, 4)))
-/* kind: "configuration", "directory"; "socket" and "pci" are devices. */
+/* kind: "configuration", "directory"; "socket" and "pci" are devices; "host" has some. */
 struct subject subject_new(struct doctor *d, const char *kind, const char *name);
 /* The results of a step. The first two return true: the list goes on. step_wrong returns false. */
 bool step_ok(struct subject *s, const char *step, const char *fmt, ...) DOCTOR_PRINTF;
@@ -54,6 +54,8 @@ const char *config_name(void);
 const char *verb_of(const char *state);
 /* The configuration of each v-opae, in turn: false, there are no more. Begin with *index 0. */
 bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
+/* The same of each plugin of remote hosts. */
+bool remote_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
 /* Checks: is a plugin ready that serves sockets and vfio-pci; that serves the kernel's driver. */
 bool check_vfio_plugin(struct subject *s);
 bool check_kernel_plugin(struct subject *s, const char *address);
@@ -74,6 +76,9 @@ void doctor_sockets(struct doctor *d);
 void places_find(struct doctor *d, struct place **list, size_t *n);
 void places_free(struct place *list, size_t n);
 bool check_places(struct subject *s, const struct place *p);
+
+/* doctor-host.c: the hosts of the plugins tcp and vsock; kind "host". */
+void doctor_hosts(struct doctor *d);
 
 /* doctor-inventory.c: is what the plugin remembers of cards of any use. Never wrong, at most a note. */
 void doctor_inventory(struct doctor *d);

@@ -30,24 +30,37 @@ static int alive(struct transport *t)
 	return t->ops->alive ? t->ops->alive(t) : 0;
 }
 
-static int await_room(struct transport *t, int64_t deadline)
+#define STUCK_MS 1 /* somebody else reads, and may not have come to it yet */
+
+static int await_room(struct transport *t, int64_t deadline, void (*stuck)(void *ctx), void *ctx)
 {
-	struct pollfd p = { .fd = t->ops->fd(t), .events = POLLOUT };
+	struct pollfd p = { .fd = t->ops->fd(t), .events = stuck ? POLLOUT | POLLIN : POLLOUT };
 	int64_t look = clock_deadline(LOOK_NS);
 	int left = clock_left_ms(deadline < look ? deadline : look), rc;
 
 	if (!clock_left_ms(deadline))
 		return -ETIMEDOUT;
 	rc = sys_poll(&p, 1, left) > 0 ? 0 : alive(t);
+	if (stuck && p.revents && !(p.revents & POLLOUT)) {
+		stuck(ctx);
+		p.events = POLLOUT;
+		sys_poll(&p, 1, STUCK_MS);
+	}
 	return rc < 0 ? rc : 0;
 }
 
 int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t deadline)
 {
+	return transport_send_all_or(t, iov, iovs, deadline, NULL, NULL);
+}
+
+int transport_send_all_or(struct transport *t, struct iovec *iov, int iovs, int64_t deadline,
+			  void (*stuck)(void *ctx), void *ctx)
+{
 	skip(&iov, &iovs, 0);
 	while (iovs) {
 		ssize_t n = t->ops->send(t, iov, iovs);
-		int rc = n == -EAGAIN ? await_room(t, deadline) : n < 0 ? (int)n : 0;
+		int rc = n == -EAGAIN ? await_room(t, deadline, stuck, ctx) : n < 0 ? (int)n : 0;
 
 		if (rc)
 			return rc;

@@ -48,6 +48,12 @@ struct transport {
 /* Everything, or a negative errno: -ETIMEDOUT, -EPIPE, -EHOSTDOWN, ... The iov is used up. */
 int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t deadline);
 /*
+ * The same for who must go on reading meanwhile, because the other end may take nothing before it could
+ * send: stuck() is called when there is no room to send and something to read.
+ */
+int transport_send_all_or(struct transport *t, struct iovec *iov, int iovs, int64_t deadline,
+			  void (*stuck)(void *ctx), void *ctx);
+/*
  * Until recv may have something: spins until spin_until (on the clock of base/clock.h), offering its core,
  * then sleeps. A byte that is there is left there. 0; -ETIMEDOUT: the deadline; -EHOSTDOWN.
  */

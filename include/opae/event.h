@@ -28,7 +28,9 @@ fpga_result fpgaDestroyEventHandle(fpga_event_handle *event_handle);
 fpga_result fpgaGetOSObjectFromEventHandle(const fpga_event_handle eh, int *fd);
 
 /**
- * Asks for an event: FPGA_EVENT_INTERRUPT of an accelerator; FPGA_EVENT_ERROR of a device or an
+ * Asks for an event. That of a device on another machine comes when what the device wrote before is in the
+ * program's buffers; when the connection is lost the descriptor becomes readable once more, and the next call
+ * with the handle says why. FPGA_EVENT_INTERRUPT of an accelerator; FPGA_EVENT_ERROR of a device or an
  * accelerator; FPGA_EVENT_POWER_THERMAL, which comes whenever an alarm of the card's sensors goes on, and at
  * once when one is on. Of those that ask for one interrupt the last has it; behind the kernel's FPGA driver,
  * of programs that share the accelerator as well, and there it is gone for all when one of them ends.

@@ -12,7 +12,8 @@
  * The minor number grows with every appended member; the table begins with its size, so a plugin
  * that was built against a shorter or a longer table works with any host of the same major number.
  *
- * ABI history: 1.0 first version; 1.1 mmio_window; 1.2 the host's props_unset; 1.3 push_buffer, pull_buffer.
+ * ABI history: 1.0 first version; 1.1 mmio_window; 1.2 the host's props_unset; 1.3 push_buffer, pull_buffer,
+ * known_properties.
  */
 #ifndef OPAE_PLUGIN_H
 #define OPAE_PLUGIN_H
@@ -31,7 +32,8 @@ extern "C" {
 
 #define OPAE_PLUGIN_MAGIC UINT64_C(0x6e6967756c504f41) /* "AOPlugin", little-endian */
 #define OPAE_PLUGIN_ABI_MAJOR 1
-#define OPAE_PLUGIN_ABI_MINOR 3 /* 1: mmio_window; 2: props_unset; 3: push_buffer, pull_buffer */
+/* 1: mmio_window; 2: props_unset; 3: push_buffer, pull_buffer, known_properties */
+#define OPAE_PLUGIN_ABI_MINOR 3
 /** A table larger than this is taken for garbage and refused. */
 #define OPAE_PLUGIN_TABLE_MAX 65536u
 
@@ -317,6 +319,10 @@ typedef struct _opae_api_adapter_table {
 	 * get_ws_info whether there is such a part, and that is all. */
 	fpga_result (*push_buffer)(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len);
 	fpga_result (*pull_buffer)(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len);
+	/** The properties as the plugin knows them, for fpgaGetProperties() and for what an enumeration
+	 * is matched with: a plugin that would have to ask another machine answers from memory here, and
+	 * asks in fpgaUpdateProperties. Missing: fpgaUpdateProperties. */
+	fpga_result (*known_properties)(fpga_token token, fpga_properties prop);
 	/**@}*/
 } opae_api_adapter_table;
 

@@ -17,10 +17,10 @@ extern "C" {
  *
  * A buffer of a remote accelerator is memory of the program, and the device has memory of its own there. Its
  * content travels by itself, at the calls by which OPAE programs meet their device: what the program wrote
- * goes ahead of each call that can start the device (register writes, fpgaReset()); what the device wrote
- * is there after a register read or an event, and while it works also by itself, so that who polls memory sees
- * it. opaex_push() and opaex_pull() move content when the program says so; where the plugin is configured with
- * "buffers": "explicit", nothing else does.
+ * goes ahead of each call that can start the device (register writes, fpgaReset()); what the device wrote is
+ * there after a register read or an event, and while it works also by itself, so that who polls memory sees
+ * it. opaex_push() and opaex_pull() move content when the program says so; where the plugin is configured
+ * with "buffers": "explicit", nothing else does.
  */
 
 /**

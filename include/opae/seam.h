@@ -27,7 +27,8 @@ struct sys_ops;
  *
  * @param ops     must stay until the process ends; NULL: the kernel itself, as at first
  * @param version SYS_OPS_VERSION of the header that the program was built with
- * @return FPGA_OK; FPGA_NOT_SUPPORTED: the library is built with another version of the table, or a longer one
+ * @return FPGA_OK; FPGA_NOT_SUPPORTED: the library is built with another version of the table, or a longer
+ *	   one
  */
 fpga_result opaex_set_seam(const struct sys_ops *ops, uint32_t version);
 

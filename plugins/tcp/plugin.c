@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The tcp plugin: accelerators of other machines, behind opaed, over TCP; and over a unix socket those of this
- * one. It is the remote client core and a configuration.
+ * The tcp plugin: accelerators of other machines, behind opaed, over TCP; and over a unix socket those of
+ * this one. It is the remote client core and a configuration.
  */
-
 #include "base/sys.h"
 #include "plugins/tcp/tcp.h"
 #include "rpc/client/client.h"
@@ -12,8 +11,8 @@
 
 static const struct opae_plugin_param params[] = {
 	{ "hosts", "array of string or object", "none",
-	  "\"a:8447\" or {\"host\": \"a\", \"port\": 8447, \"segment\": 4096, \"name\": \"a\"}; with \"unix\": "
-	  "\"/path\" in place of host and port: a socket of this machine" },
+	  "\"a:8447\" or {\"host\": \"a\", \"port\": 8447, \"segment\": 4096, \"name\": \"a\"}; with "
+	  "\"unix\": \"/path\" in place of host and port: a socket of this machine" },
 	RPC_CONFIG_PARAMS,
 	{ 0 },
 };

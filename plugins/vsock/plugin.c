@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vsock plugin: between a virtual machine and its host no network is needed. It is the remote client core and a
- * configuration.
+ * The vsock plugin: between a virtual machine and its host no network is needed. It is the remote client
+ * core and a configuration.
  */
-
 #include "base/sys.h"
 #include "plugins/vsock/vsock.h"
 #include "rpc/client/client.h"
@@ -12,8 +11,8 @@
 
 static const struct opae_plugin_param params[] = {
 	{ "hosts", "array of string or object", "none",
-	  "\"vsock:2:8447\" or {\"cid\": 2, \"port\": 8447, \"segment\": 4096, \"name\": \"host\"}; 2 is a virtual "
-	  "machine's host" },
+	  "\"vsock:2:8447\" or {\"cid\": 2, \"port\": 8447, \"segment\": 4096, \"name\": \"host\"}; 2 is a "
+	  "virtual machine's host" },
 	RPC_CONFIG_PARAMS,
 	{ 0 },
 };
@@ -25,7 +24,8 @@ VISIBLE const struct opae_plugin_info opae_plugin_info = {
 	.abi_minor = OPAE_PLUGIN_ABI_MINOR,
 	.table_size = sizeof(opae_api_adapter_table),
 	.name = "vsock",
-	.description = "accelerators of a virtual machine's host, or the other way round, served by opaed over vsock",
+	.description = "accelerators of a virtual machine's host, or the other way round, served by opaed "
+		       "over vsock",
 	.params = params,
 };
 

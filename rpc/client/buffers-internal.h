@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The inside of a handle's buffers: buffers.c has the list and what travels by itself, prepare.c the calls that
- * make and free, bulk.c explicit push and pull.
+ * The inside of a handle's buffers: buffers.c has the list and what travels by itself, prepare.c the calls
+ * that make and free, bulk.c explicit push and pull.
  *
- * release_lock: one thread at a time looks for what the program changed, and sends it, so that who finds nothing
- * left to send knows that it has been sent. lock, taken inside it: the list, the twins, and what stands in
- * a buffer below; never held while something is sent, for who reads the connection takes it. The list changes
- * under both.
+ * release_lock: one thread at a time looks for what the program changed, and sends it, so that who finds
+ * nothing left to send knows that it has been sent. lock, taken inside it: the list, the twins, and what
+ * stands in a buffer below; never held while something is sent, for who reads the connection takes it. The
+ * list changes under both.
  */
 #ifndef RPC_CLIENT_BUFFERS_INTERNAL_H
 #define RPC_CLIENT_BUFFERS_INTERNAL_H

@@ -170,8 +170,8 @@ void client_buffers_free(struct handle_buffers *b)
 /* ---- what the program changed ---- */
 
 /*
- * Gathers up to SLICE bytes from *from on, but for what is being pulled, which is to be replaced and not sent.
- * True: *from is where the buffer ends; false: send, and come again.
+ * Gathers up to SLICE bytes from *from on, but for what is being pulled, which is to be replaced and not
+ * sent. True: *from is where the buffer ends; false: send, and come again.
  */
 static bool gather(struct handle_buffers *b, const struct client_buffer *buf, struct news *n, size_t *from)
 {

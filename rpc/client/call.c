@@ -41,7 +41,8 @@ void call_room(struct call *c, size_t len)
 	if (len <= CALL_ROOM)
 		return;
 	c->more = len > WIRE_FRAME_MAX ? NULL : malloc(WIRE_HEAD + len);
-	wire_writer_init(&c->body, c->more ? c->more + WIRE_HEAD : c->room + WIRE_HEAD, c->more ? len : 0, form);
+	wire_writer_init(&c->body, c->more ? c->more + WIRE_HEAD : c->room + WIRE_HEAD, c->more ? len : 0,
+			 form);
 	c->body.bad = !c->more;
 }
 
@@ -76,6 +77,7 @@ static int send(struct call *c)
 }
 
 #define BUSY_NAP_NS (50 * NS_PER_US)
+#define SHORT_FRAME 128u /* bytes, of those that are sent together */
 
 /* A place among the requests under way; there are WIRE_CALLS_MAX at most, so who comes then waits. */
 static int enter(struct call *c)
@@ -117,6 +119,52 @@ fpga_result call_start(struct call *c)
 			conn_leave(c->conn, c);
 	}
 	return rc ? conn_check(c->conn) : FPGA_OK;
+}
+
+static fpga_result enter_all(struct call *calls, unsigned int num)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < num && !rc; i++) {
+		struct call *c = &calls[i];
+
+		c->deadline = clock_deadline(c->timeout_ns);
+		c->head.budget = budget_ms(c->timeout_ns);
+		rc = enter(c);
+		while (rc && i)
+			conn_leave(c->conn, &calls[--i]);
+	}
+	if (rc == -EAGAIN)
+		return say_host(calls->conn, FPGA_BUSY, "too many calls wait for their replies");
+	return rc ? conn_check(calls->conn) : FPGA_OK;
+}
+
+fpga_result call_start_all(struct call *calls, unsigned int num)
+{
+	unsigned char frames[CALLS_AT_ONCE * SHORT_FRAME];
+	struct iovec iov = { .iov_base = frames };
+	fpga_result r = conn_check(calls->conn);
+
+	for (unsigned int i = 0; i < num && r == FPGA_OK; i++)
+		if (!fits(&calls[i]) || calls[i].body.len > SHORT_FRAME - WIRE_HEAD || num > CALLS_AT_ONCE)
+			return unfit(&calls[i]);
+	if (r == FPGA_OK)
+		r = enter_all(calls, num);
+	if (r != FPGA_OK)
+		return r;
+	for (unsigned int i = 0; i < num; i++) {
+		struct call *c = &calls[i];
+
+		c->head.size = (uint32_t)(WIRE_HEAD + c->body.len);
+		wire_head_write(c->room, &c->head);
+		memcpy(frames + iov.iov_len, c->room, c->head.size);
+		iov.iov_len += c->head.size;
+	}
+	if (!conn_send(calls->conn, &iov, 1, calls->deadline))
+		return FPGA_OK;
+	for (unsigned int i = 0; i < num; i++)
+		conn_leave(calls->conn, &calls[i]);
+	return conn_check(calls->conn);
 }
 
 /* What the far side says goes to terminals and logs. */

@@ -85,6 +85,9 @@ fpga_result call_end(struct call *c, fpga_result r);
  * another call before the first is finished. After a start that gave FPGA_OK, finish must follow.
  */
 fpga_result call_start(struct call *c);
+/* Up to CALLS_AT_ONCE short ones without data, in one send; all or none. */
+#define CALLS_AT_ONCE 4u
+fpga_result call_start_all(struct call *calls, unsigned int num);
 fpga_result call_finish(struct call *c);
 
 #endif

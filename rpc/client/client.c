@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The client as a whole: its configuration, the words in which it speaks, and what becomes of it in the child of
- * a fork.
+ * The client as a whole: its configuration, the words in which it speaks, and what becomes of it in the
+ * child of a fork.
  *
- * All clients and connections of the process are in two lists, under one lock that is held while it forks. The
- * child has no other thread: it closes the sockets, and each client begins anew, without connections. Tokens,
- * handles and connections remember how often the process had been forked off when they were made.
+ * All clients and connections of the process are in two lists, under one lock that is held while it forks.
+ * The child has no other thread: it closes the sockets, and each client begins anew, without connections.
+ * Tokens, handles and connections remember how often the process had been forked off when they were made.
  */
 #include "rpc/client/client.h"
 

@@ -28,7 +28,8 @@ static fpga_result read_name(struct rpc_host_config *h, struct json_object *valu
 	const char *name = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
 
 	if (!*name || strlen(name) >= sizeof(h->name))
-		return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"name\" must be a string of 1 to %zu bytes", i,
+		return say(FPGA_INVALID_PARAM,
+			   "\"hosts\"[%zu]: \"name\" must be a string of 1 to %zu bytes", i,
 			   sizeof(h->name) - 1);
 	memcpy(h->name, name, strlen(name) + 1);
 	return FPGA_OK;
@@ -54,21 +55,23 @@ static fpga_result read_host_key(struct rpc_host_config *h, const struct rpc_con
 		return FPGA_OK;
 	if (rc < 0)
 		return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\" must be %s", i, key, why);
-	return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\" is unknown; an entry is %s, with \"segment\" and "
-				       "\"name\" as you like", i, key, kind->example);
+	return say(FPGA_INVALID_PARAM,
+		   "\"hosts\"[%zu]: \"%s\" is unknown; an entry is %s, with \"segment\" and \"name\" as "
+		   "you like", i, key, kind->example);
 }
 
 static fpga_result read_host(struct rpc_host_config *h, const struct rpc_config_kind *kind, size_t i,
 			     struct json_object *o)
 {
-	const char *why = "", *text = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
+	const char *text = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
+	const char *why = "";
 	fpga_result r = FPGA_OK;
 
 	h->address.port = ADDRESS_PORT;
 	if (text) {
 		if (!kind->text(text, &h->address, &why))
-			return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\": %s; an entry is %s", i, text, why,
-				   kind->example);
+			return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\": %s; an entry is %s", i,
+				   text, why, kind->example);
 		return FPGA_OK;
 	}
 	if (!json_object_is_type(o, json_type_object))
@@ -79,9 +82,10 @@ static fpga_result read_host(struct rpc_host_config *h, const struct rpc_config_
 		if (r != FPGA_OK)
 			return r;
 	}
-	return kind->complete(&h->address) ? FPGA_OK :
-					     say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: it says nothing of where "
-					         "that is; an entry is %s", i, kind->example);
+	if (kind->complete(&h->address))
+		return FPGA_OK;
+	return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: it says nothing of where that is; an entry is %s", i,
+		   kind->example);
 }
 
 static fpga_result same_twice(const struct rpc_client_config *c)
@@ -93,7 +97,8 @@ static fpga_result same_twice(const struct rpc_client_config *c)
 		for (unsigned int k = 0; k < i; k++) {
 			address_text(&c->hosts[k].address, b, sizeof(b));
 			if (!strcmp(a, b))
-				return say(FPGA_INVALID_PARAM, "\"hosts\": %s is there twice; leave one out", a);
+				return say(FPGA_INVALID_PARAM,
+					   "\"hosts\": %s is there twice; leave one out", a);
 		}
 	}
 	return FPGA_OK;
@@ -138,8 +143,8 @@ static fpga_result read_hosts(struct rpc_client_config *c, const struct rpc_conf
 
 /* ---- the other keys ---- */
 
-static fpga_result read_time(struct json_object *value, const char *key, int64_t min, int64_t max, int64_t unit,
-			     int64_t *ret)
+static fpga_result read_time(struct json_object *value, const char *key, int64_t min, int64_t max,
+			     int64_t unit, int64_t *ret)
 {
 	int64_t n;
 
@@ -195,12 +200,13 @@ static fpga_result read_all(struct rpc_client_config *c, const struct rpc_config
 	}
 	if (c->hosts)
 		return FPGA_OK;
-	return say(FPGA_INVALID_PARAM, "there is no host: \"configuration\" needs \"hosts\", an array of entries "
-				       "like %s", kind->example);
+	return say(FPGA_INVALID_PARAM,
+		   "there is no host: \"configuration\" needs \"hosts\", an array of entries like %s",
+		   kind->example);
 }
 
-fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_config_kind *kind, const char *json,
-			    struct rpc_client_config *ret)
+fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_config_kind *kind,
+			    const char *json, struct rpc_client_config *ret)
 {
 	struct json_object *top = json_tokener_parse(json && *json ? json : "{}");
 	struct rpc_client_config c = { .plugin = kind->plugin,

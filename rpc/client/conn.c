@@ -2,10 +2,10 @@
 /*
  * The life of a connection, sending on it, and what comes.
  *
- * A call is in the table from enter to its end; whoever takes it out (the reader with the reply, a thread that
- * gives it up, or who finds the connection lost) does so under the lock, and then its memory is its thread's
- * again. The one exception is a call whose bytes are being received in place: it stays until they are there or
- * the reader has given up.
+ * A call is in the table from enter to its end; whoever takes it out (the reader with the reply, a thread
+ * that gives it up, or who finds the connection lost) does so under the lock, and then its memory is its
+ * thread's again. The one exception is a call whose bytes are being received in place: it stays until they
+ * are there or the reader has given up.
  */
 #include "rpc/client/conn.h"
 
@@ -31,6 +31,15 @@
 
 static void *place_for(void *ctx, const struct wire_head *head, const unsigned char *fixed, size_t fixed_len,
 		       size_t len);
+
+/*
+ * A server that cannot send what the device did takes nothing either: who sends a lot reads meanwhile. With
+ * out_lock held; nothing that is read makes its reader send.
+ */
+static void read_while_stuck(void *ctx)
+{
+	conn_drain(ctx);
+}
 
 static struct conn *conn_free(struct conn *n)
 {
@@ -71,6 +80,8 @@ struct conn *conn_new(struct remote_host *host, struct transport *t)
 		return conn_free(n);
 	n->link.sink = place_for;
 	n->link.sink_ctx = n;
+	n->link.stuck = read_while_stuck;
+	n->link.stuck_ctx = n;
 	client_note_conn(n);
 	return n;
 }
@@ -122,8 +133,10 @@ fpga_result conn_check(const struct conn *n)
 	int rc;
 
 	if (__builtin_expect(n->forks != client_forks(), 0))
-		return say(FPGA_EXCEPTION, "%s: the connection is that of a parent process, which forked this one; "
-					   "enumerate and open here", n->name);
+		return say(FPGA_EXCEPTION,
+			   "%s: the connection is that of a parent process, which forked this one; "
+			   "enumerate and open here",
+			   n->name);
 	rc = atomic_load_explicit(&n->link.broken, memory_order_acquire);
 	if (__builtin_expect(!rc, 1))
 		return FPGA_OK;

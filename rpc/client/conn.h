@@ -4,11 +4,11 @@
  *
  * Reading is a role that one thread has at a time: whoever waits for a reply and finds it free takes it,
  * reads until its own reply came, hands over those of others on the way, and leaves the role to one that
- * still waits. Nobody else stands between a reply and who waits for it. When no call waits for a while, the I/O
- * thread takes the role for what comes by itself.
+ * still waits. Nobody else stands between a reply and who waits for it. When no call waits for a while, the
+ * I/O thread takes the role for what comes by itself.
  *
  * Sending is under out_lock, so that what one thread posted and what it calls afterwards leave in this
- * order. out_lock and lock are never held together.
+ * order. lock is taken inside out_lock, never the other way round.
  */
 #ifndef RPC_CLIENT_CONN_H
 #define RPC_CLIENT_CONN_H
@@ -68,7 +68,7 @@ struct conn {
 	atomic_bool expecting; /* but it shall: something may come by itself soon */
 	atomic_uint waiters;	/* threads that wait for replies */
 	_Atomic uint32_t waits; /* how often one did */
-	atomic_uint events;	/* registered by the handles: the I/O thread comes back to the socket sooner */
+	atomic_uint events; /* registered by the handles: the I/O thread comes back to the socket sooner */
 };
 
 /* Takes the transport over, also on failure; one reference. NULL: no memory. */
@@ -108,8 +108,8 @@ int conn_write(struct conn *n, uint64_t handle, uint32_t region, uint32_t width,
 int conn_write512(struct conn *n, uint64_t handle, uint32_t region, uint64_t offset, const void *value);
 /* With out_lock held: what waits, and what the caller puts behind it, at most 3 pieces. */
 int post_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline);
-/* Sends what has waited for long enough. When the next is due, or 0: nothing waits. */
-int64_t post_flush(struct conn *n, int64_t now);
+/* Sends what waits, if it has been waiting since `until` or longer. Since when something waits then; 0: nothing does. */
+int64_t post_flush(struct conn *n, int64_t until);
 
 /* The I/O thread: io.c. Starts it unless it runs. 0 or a negative errno. */
 int io_start(struct conn *n);

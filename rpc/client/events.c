@@ -200,7 +200,7 @@ static fpga_result tell_far(struct remote_handle *h, const struct registration *
 	return call_end(&c, call_run(&c));
 }
 
-/* All that the event asked for of this type, as for a local one: each interrupt that it was registered for. */
+/* All that the event asked for of this type, as for a local one: each of its interrupts. */
 static fpga_result client_unregister_event(fpga_handle handle, fpga_event_type type, fpga_event_handle eh)
 {
 	struct remote_handle *h = handle;
@@ -216,7 +216,8 @@ static fpga_result client_unregister_event(fpga_handle handle, fpga_event_type t
 		forget(r);
 	}
 	if (!any && res == FPGA_OK)
-		return say(FPGA_INVALID_PARAM, "fpgaUnregisterEvent: the event is not registered with this handle");
+		return say(FPGA_INVALID_PARAM,
+			   "fpgaUnregisterEvent: the event is not registered with this handle");
 	return res;
 }
 

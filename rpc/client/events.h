@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Events: the far side's arrive as frames, and become counts of a local eventfd. What the device did to buffers
- * before has come in ahead of such a frame. When the connection is lost each registered eventfd is written to
- * once, so that who waits wakes; his next call with the handle says what has happened.
+ * Events: the far side's arrive as frames, and become counts of a local eventfd. What the device did to
+ * buffers before has come in ahead of such a frame. When the connection is lost each registered eventfd is
+ * written to once, so that who waits wakes; his next call with the handle says what has happened.
  */
 #ifndef RPC_CLIENT_EVENTS_H
 #define RPC_CLIENT_EVENTS_H

@@ -8,10 +8,10 @@
  *         |               |                    |
  *         +---------------+--------------------+--> failed, with the reason
  *
- * and one that has a connection begins with listing. Who has not answered in time stays as he is, and the next
- * enumeration goes on there: that is how a slow host comes back without anybody waiting for it. What
- * is under way for ASK_MAX_NS is begun anew, for a connector that was sent into silence tries again more and
- * more seldom.
+ * and one that has a connection begins with listing. Who has not answered in time stays as he is, and the
+ * next enumeration goes on there: that is how a slow host comes back without anybody waiting for it. What
+ * is under way for ASK_MAX_NS is begun anew, for a connector that was sent into silence tries again more
+ * and more seldom.
  *
  * How long is waited: hosts that were never heard of, or answered the last time, get connect_ns. Those that
  * were down cost at most LATE_NS more than the others take; when there are no others, ALONE_NS.
@@ -112,10 +112,37 @@ static void take_objects(void *ctx, struct wire_reader *r)
 
 		o.parent = wire_get_u64(r);
 		wire_get_props(r, &o.props);
-		if (r->bad)
-			return;
-		l->bad |= !o.id || !list_add(l, &o);
+		if (!r->bad && (!o.id || !list_add(l, &o)))
+			r->bad = l->bad = true;
 	}
+}
+
+static void begin_connecting(struct gather *g, struct remote_host *h)
+{
+	struct ask *a = h->ask;
+	char text[ASK_WHY_MAX];
+	int rc = connector_start(&h->config->address, &a->connector);
+
+	if (!rc) {
+		move(g, a, ASK_CONNECTING);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: %s", h->config->name, strerror(-rc));
+	failed(g, a, text);
+}
+
+/* A call failed. If on a connection that was there before: the server had gone, and may be there again. */
+static void call_failed(struct gather *g, struct remote_host *h)
+{
+	struct ask *a = h->ask;
+
+	failed(g, a, said());
+	if (!a->reused || !conn_lost(a->conn))
+		return;
+	a->reused = false;
+	conn_put(a->conn);
+	a->conn = NULL;
+	begin_connecting(g, h);
 }
 
 static void start(struct gather *g, struct remote_host *h, enum ask_state state)
@@ -127,7 +154,7 @@ static void start(struct gather *g, struct remote_host *h, enum ask_state state)
 	if (call_start(&a->call) == FPGA_OK)
 		return;
 	call_end(&a->call, FPGA_EXCEPTION);
-	failed(g, a, said());
+	call_failed(g, h);
 }
 
 static void begin_listing(struct gather *g, struct remote_host *h)
@@ -159,20 +186,6 @@ static void begin_greeting(struct gather *g, struct remote_host *h, struct trans
 	}
 	host_greet_begin(&a->call, a->conn);
 	start(g, h, ASK_GREETING);
-}
-
-static void begin_connecting(struct gather *g, struct remote_host *h)
-{
-	struct ask *a = h->ask;
-	char text[ASK_WHY_MAX];
-	int rc = connector_start(&h->config->address, &a->connector);
-
-	if (!rc) {
-		move(g, a, ASK_CONNECTING);
-		return;
-	}
-	snprintf(text, sizeof(text), "%s: %s", h->config->name, strerror(-rc));
-	failed(g, a, text);
 }
 
 static bool answered(struct ask *a)
@@ -219,19 +232,15 @@ static void step_listing(struct gather *g, struct remote_host *h)
 	if (r == FPGA_OK)
 		take_objects(&a->list, &a->call.reply);
 	r = call_end(&a->call, r);
-	if (r == FPGA_OK && a->list.bad)
+	if (a->list.bad) {
 		r = say_host(a->conn, FPGA_EXCEPTION, "its list of devices makes no sense, or is too long");
+		conn_break(a->conn, -EPROTO); /* more of it may be on its way */
+	}
 	if (r == FPGA_OK) {
 		move(g, a, ASK_DONE);
 		return;
 	}
-	failed(g, a, said());
-	if (!a->reused || !conn_lost(a->conn))
-		return;
-	a->reused = false; /* the server had gone, and may be there again */
-	conn_put(a->conn);
-	a->conn = NULL;
-	begin_connecting(g, h);
+	call_failed(g, h);
 }
 
 static void step(struct gather *g, struct remote_host *h)

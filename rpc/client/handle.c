@@ -39,7 +39,8 @@ static bool take(struct remote_handle *h, struct remote_object *o, struct wire_r
 
 		m->size = wire_get_u64(r);
 		/* There it may be memory; from here each access is a message. */
-		m->flags = (wire_get_u32(r) & (uint32_t)(OPAEX_MMIO_READ | OPAEX_MMIO_WRITE)) | OPAEX_MMIO_TRAPPED;
+		m->flags = wire_get_u32(r) & (uint32_t)(OPAEX_MMIO_READ | OPAEX_MMIO_WRITE);
+		m->flags |= OPAEX_MMIO_TRAPPED;
 	}
 	return !r->bad && h->id;
 }
@@ -108,7 +109,8 @@ static fpga_result open_handle(fpga_token token, fpga_handle *handle, int flags)
 	fpga_result r;
 
 	if (flags & ~FLAGS)
-		return say(FPGA_INVALID_PARAM, "fpgaOpen: unknown flags 0x%x", (unsigned int)(flags & ~FLAGS));
+		return say(FPGA_INVALID_PARAM, "fpgaOpen: unknown flags 0x%x",
+			   (unsigned int)(flags & ~FLAGS));
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return say(FPGA_NO_MEMORY, "fpgaOpen: no memory");

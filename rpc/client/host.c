@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A host: its current connection, and the snapshot of what it has. Both are under the host's lock, which is never
- * held while anything is sent or waited for. A connection that is replaced lives on with its handles.
+ * A host: its current connection, and the snapshot of what it has. Both are under the host's lock, which is
+ * never held while anything is sent or waited for. A connection that is replaced lives on with its handles.
  */
 #include "rpc/client/host.h"
 
@@ -110,9 +110,10 @@ fpga_result host_greet_end(struct call *c, fpga_result r)
 		frame = wire_get_u32(&c->reply);
 		calls = wire_get_u32(&c->reply);
 		if (!c->reply.bad && (version != WIRE_VERSION || frame < WIRE_FRAME_MIN || calls < CALLS_MIN))
-			r = say_host(n, FPGA_EXCEPTION, "the server wants version %u, frames of %u bytes and %u "
-				     "calls at a time; %u, %u and %u at least are needed", version, frame, calls,
-				     WIRE_VERSION, WIRE_FRAME_MIN, CALLS_MIN);
+			r = say_host(n, FPGA_EXCEPTION,
+				     "the server wants version %u, frames of %u bytes and %u "
+				     "calls at a time; %u, %u and %u at least are needed",
+				     version, frame, calls, WIRE_VERSION, WIRE_FRAME_MIN, CALLS_MIN);
 	}
 	r = call_end(c, r);
 	if (r != FPGA_OK)
@@ -232,8 +233,8 @@ void host_done(struct remote_host *h)
 }
 
 /*
- * What another thread was just changing when the process forked nobody knows: it is not touched. The memory is
- * lost, as that of the parent's threads is.
+ * What another thread was just changing when the process forked nobody knows: it is not touched. The memory
+ * is lost, as that of the parent's threads is.
  */
 void host_forked(struct remote_host *h)
 {

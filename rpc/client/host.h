@@ -106,9 +106,9 @@ struct gather {
 };
 
 /*
- * Asks all hosts that the filters allow, at once; the answers are then in host->ask->list, of those that were
- * asked and whose state is ASK_DONE. Under the gathering lock. Which hosts have not answered, and why, is in the
- * thread's detail. FPGA_OK; FPGA_NO_MEMORY.
+ * Asks all hosts that the filters allow, at once; the answers are then in host->ask->list, of those that
+ * were asked and whose state is ASK_DONE. Under the gathering lock. Which hosts have not answered, and why,
+ * is in the thread's detail. FPGA_OK; FPGA_NO_MEMORY.
  */
 fpga_result gather_run(struct gather *g);
 /* Ends what is under way, and frees an answer that was taken. */

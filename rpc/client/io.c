@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -18,6 +19,9 @@
 #define QUIET_NS (2 * NS_PER_MS)	  /* no call has waited for so long: it reads */
 #define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events */
 #define CALM 16				  /* naps without a new write, until a burst is over */
+#define FIRST_NS (4 * NS_PER_US)	  /* how long the first writes of a burst wait for others */
+#define FLOW 2				  /* beginnings between two looks: the writer sends by himself */
+#define FLOW_NAP_NS (30 * NS_PER_US)	  /* then a look costs him more than it helps */
 
 struct io {
 	struct conn *n;
@@ -26,25 +30,40 @@ struct io {
 	unsigned int calm;
 };
 
+/* The first writes of a burst, which may be all: a nap takes twice as long as it is told to. */
+static int64_t await_first(const struct conn *n, int64_t since)
+{
+	int64_t now = clock_now_ns();
+
+	while (n->spin_ns > 0 && now < since + FIRST_NS) {
+		sched_yield(); /* who writes may be waiting for this very core */
+		now = clock_now_ns();
+	}
+	return now;
+}
+
 /* True: writes are being gathered, and it has napped. */
 static bool in_burst(struct io *io)
 {
 	struct conn *n = io->n;
-	int64_t now = clock_now_ns();
+	int64_t now = clock_now_ns(), linger = POSTED_LINGER_NS, nap = POSTED_LINGER_NS;
 	int64_t since = atomic_load_explicit(&n->posted_since, memory_order_relaxed);
 	uint32_t writes = atomic_load_explicit(&n->posted_count, memory_order_relaxed);
-	int64_t due = since && now - since >= POSTED_LINGER_NS ? post_flush(n, now) : 0;
 
+	if (writes - io->writes >= FLOW) {
+		nap = FLOW_NAP_NS;
+	} else if (since && io->calm) {
+		now = await_first(n, since);
+		linger = FIRST_NS;
+	}
+	if (since && now - since >= linger)
+		since = post_flush(n, now - linger);
 	if (writes != io->writes || since)
 		io->calm = 0;
 	else if (++io->calm > CALM)
 		return false;
 	io->writes = writes;
-	if (!due)
-		due = since && now - since < POSTED_LINGER_NS ? since + POSTED_LINGER_NS :
-								now + POSTED_LINGER_NS;
-	if (due > now)
-		clock_sleep_ns(due - now);
+	clock_sleep_ns(nap);
 	return true;
 }
 

@@ -3,7 +3,8 @@
  * Ports, reconfiguration, user clock of a far device.
  *
  * A bitstream goes in posted pieces, announced before and loaded by one answered call behind them; if a piece
- * is refused, that call says so. It may take as long as the far side says that it is at it.
+ * is refused, the next call says so. One of four pieces is a call: so no more than these stand in the way of
+ * other threads' calls. The last call may take as long as the far side says that it is at it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -14,7 +15,8 @@
 #include "rpc/client/host.h"
 #include "rpc/client/table.h"
 
-#define SILENCE_NS (10 * NS_PER_S) /* of a far side that reconfigures, before it is given up */
+#define PIECES 4u  /* on their way at a time */
+#define SILENCES 2 /* times a call's time: how long a far side that reconfigures may say nothing */
 
 /* ---- ports ---- */
 
@@ -87,29 +89,29 @@ static fpga_result announce(const struct remote_handle *h, uint32_t slot, size_t
 	return call_end(&c, call_run(&c));
 }
 
-static fpga_result send_piece(const struct remote_handle *h, uint64_t offset, const uint8_t *data, size_t len)
+static fpga_result send_piece(const struct remote_handle *h, uint64_t offset, const uint8_t *data, size_t len,
+			      bool awaited)
 {
 	struct call c;
 
 	call_begin(&c, h->conn, WIRE_RECONF_DATA, h->id);
-	c.timeout_ns = SILENCE_NS;
+	c.timeout_ns *= SILENCES;
 	wire_put_u64(&c.body, offset);
 	wire_put_bytes_len(&c.body, len);
 	c.data = data;
 	c.data_len = len;
-	return call_end(&c, call_post(&c));
+	return call_end(&c, awaited ? call_run(&c) : call_post(&c));
 }
 
 static fpga_result stream(const struct remote_handle *h, const uint8_t *bitstream, size_t len)
 {
-	size_t piece = conn_bulk(h->conn), at = 0;
+	size_t piece = conn_bulk(h->conn), n;
+	unsigned int sent = 0;
 	fpga_result r = FPGA_OK;
 
-	while (r == FPGA_OK && at < len) {
-		size_t n = len - at < piece ? len - at : piece;
-
-		r = send_piece(h, at, bitstream + at, n);
-		at += n;
+	for (size_t at = 0; r == FPGA_OK && at < len; at += n) {
+		n = len - at < piece ? len - at : piece;
+		r = send_piece(h, at, bitstream + at, n, ++sent % PIECES == 0);
 	}
 	return r;
 }
@@ -120,7 +122,7 @@ static fpga_result load(struct remote_handle *h)
 
 	atomic_store(&h->progress_at, clock_now_ns());
 	call_begin(&c, h->conn, WIRE_RECONF_RUN, h->id);
-	c.timeout_ns = SILENCE_NS;
+	c.timeout_ns *= SILENCES;
 	c.alive_at = &h->progress_at;
 	return call_end(&c, call_run(&c));
 }
@@ -134,8 +136,8 @@ static fpga_result reconfigure_slot(fpga_handle fpga, uint32_t slot, const uint8
 	if (r != FPGA_OK)
 		return r;
 	if (bitstream_len > WIRE_BITSTREAM_MAX)
-		return say(FPGA_INVALID_PARAM, "fpgaReconfigureSlot: a bitstream of %zu bytes; at most %u go to "
-			   "another host", bitstream_len, WIRE_BITSTREAM_MAX);
+		return say(FPGA_INVALID_PARAM, "fpgaReconfigureSlot: a bitstream of %zu bytes; at most %u go "
+			   "to another host", bitstream_len, WIRE_BITSTREAM_MAX);
 	if (atomic_exchange(&h->reconfigures, true))
 		return say_host(h->conn, FPGA_BUSY, "another thread reconfigures by this handle");
 	r = announce(h, slot, bitstream_len, flags);

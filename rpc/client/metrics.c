@@ -129,8 +129,8 @@ static void take_values(void *ctx, struct wire_reader *reply)
 }
 
 /*
- * Runs a request for n values, and ends it. That none of them could be read is an answer when others are asked
- * for in further requests, so then the values say so as well.
+ * Runs a request for n values, and ends it. That none of them could be read is an answer when others are
+ * asked for in further requests; the values say so by themselves.
  */
 static fpga_result run_for_values(struct call *c, fpga_metric *metrics, uint64_t n)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * MMIO. Region, bounds and alignment are judged here, by what the server said at open; so a bad access costs no
- * round trip, and a posted write can fail only for what the server alone knows. A read is one call. A
- * write is appended to what waits (post.c), behind the content that the program changed in its buffers: it may
- * start the device.
+ * MMIO. Region, bounds and alignment are judged here, by what the server said at open; so a bad access
+ * costs no round trip, and a posted write can fail only for what the server alone knows. A read is one
+ * call. A write is appended to what waits (post.c), behind the content that the program changed in its
+ * buffers: it may start the device.
  */
 #include <string.h>
 
@@ -20,7 +20,8 @@
 
 static fpga_result bad_region(const struct remote_handle *h, uint32_t num, const char *call)
 {
-	return say(FPGA_INVALID_PARAM, "%s: MMIO region %u: the accelerator has %u", call, num, h->num_regions);
+	return say(FPGA_INVALID_PARAM, "%s: MMIO region %u: the accelerator has %u", call, num,
+		   h->num_regions);
 }
 
 static __attribute__((cold, noinline)) fpga_result bad_access(const struct remote_handle *h, uint32_t num,
@@ -35,7 +36,8 @@ static __attribute__((cold, noinline)) fpga_result bad_access(const struct remot
 		   bytes, (unsigned long long)offset, (unsigned long long)h->regions[num].size);
 }
 
-static inline bool good_access(const struct remote_handle *h, uint32_t num, uint64_t offset, unsigned int bytes)
+static inline bool good_access(const struct remote_handle *h, uint32_t num, uint64_t offset,
+			       unsigned int bytes)
 {
 	/* Subtraction: offsets near 2^64 must not wrap. */
 	return likely(num < h->num_regions) && likely(!(offset & (bytes - 1))) &&
@@ -98,8 +100,8 @@ static fpga_result read_piece(const struct remote_handle *h, uint32_t num, uint6
 	c.place_len = len;
 	r = call_run(&c);
 	if (r == FPGA_OK && c.placed != len)
-		r = say_host(h->conn, FPGA_EXCEPTION, "%u bytes of registers were asked for, and %zu came", len,
-			     c.placed);
+		r = say_host(h->conn, FPGA_EXCEPTION, "%u bytes of registers were asked for, and %zu came",
+			     len, c.placed);
 	return call_end(&c, r);
 }
 
@@ -154,8 +156,9 @@ static fpga_result poll_mmio(fpga_handle handle, uint32_t num, uint64_t offset, 
 	if (r != FPGA_OK)
 		return r;
 	*value = v;
-	return equal ? FPGA_OK :
-		       say(FPGA_BUSY, "opaex_poll_mmio: offset 0x%llx still reads 0x%llx at the end of the time",
+	return equal ? FPGA_OK
+		     : say(FPGA_BUSY,
+			   "opaex_poll_mmio: offset 0x%llx still reads 0x%llx at the end of the time",
 			   (unsigned long long)offset, (unsigned long long)v);
 }
 
@@ -184,8 +187,8 @@ static inline fpga_result prepare(const struct remote_handle *h)
 	return FPGA_OK;
 }
 
-static fpga_result write_and_wait(const struct remote_handle *h, uint32_t num, uint32_t width, uint64_t offset,
-				  uint64_t value)
+static fpga_result write_and_wait(const struct remote_handle *h, uint32_t num, uint32_t width,
+				  uint64_t offset, uint64_t value)
 {
 	struct call c;
 
@@ -252,8 +255,9 @@ static fpga_result map_mmio(fpga_handle handle, uint32_t num, uint64_t **ptr)
 		return bad_region(h, num, "fpgaMapMMIO");
 	if (!ptr)
 		return handle_check(h); /* regions can be accessed from open to close */
-	return say_host(h->conn, FPGA_NOT_SUPPORTED, "fpgaMapMMIO: the registers are on another machine, so there "
-						     "is no pointer to them; use fpgaReadMMIO and fpgaWriteMMIO");
+	return say_host(h->conn, FPGA_NOT_SUPPORTED,
+			"fpgaMapMMIO: the registers are on another machine, so there "
+			"is no pointer to them; use fpgaReadMMIO and fpgaWriteMMIO");
 }
 
 static fpga_result unmap_mmio(fpga_handle handle, uint32_t num)

@@ -16,15 +16,7 @@ struct far_object {
 	struct conn *conn; /* counted */
 	uint64_t id;
 	enum fpga_sysobject_type type;
-	unsigned int forks; /* of the process that it belongs to */
 };
-
-static fpga_result object_check(const struct far_object *o)
-{
-	if (o->forks == client_forks())
-		return FPGA_OK;
-	return say(FPGA_INVALID_PARAM, "the object is of the parent process: after a fork get it anew");
-}
 
 /* The name's length is the wire's limit; everything else about it is the far side's to judge. */
 static fpga_result check_name(const char *name)
@@ -52,7 +44,6 @@ static fpga_result run_for_object(struct call *c, struct conn *conn, fpga_object
 
 	if (r == FPGA_OK) {
 		o->conn = conn;
-		o->forks = client_forks();
 		o->id = wire_get_u64(&c->reply);
 		type = wire_get_u32(&c->reply);
 		o->type = (enum fpga_sysobject_type)type;
@@ -108,10 +99,8 @@ static fpga_result handle_get_object(fpga_handle handle, const char *name, fpga_
 static fpga_result object_get_object(fpga_object parent, const char *name, fpga_object *object, int flags)
 {
 	const struct far_object *o = parent;
-	fpga_result r = object_check(o);
+	fpga_result r = check_name(name);
 
-	if (r == FPGA_OK)
-		r = check_name(name);
 	if (r != FPGA_OK)
 		return r;
 	return named(conn_get(o->conn), WIRE_OBJECT_OBJECT, o->id, name, flags, object);
@@ -121,10 +110,7 @@ static fpga_result object_get_object_at(fpga_object parent, size_t idx, fpga_obj
 {
 	const struct far_object *o = parent;
 	struct call c;
-	fpga_result r = object_check(o);
 
-	if (r != FPGA_OK)
-		return r;
 	call_begin(&c, o->conn, WIRE_OBJECT_AT, o->id);
 	wire_put_u64(&c.body, idx);
 	return run_for_object(&c, conn_get(o->conn), object);
@@ -136,11 +122,9 @@ static fpga_result destroy_object(fpga_object *object)
 	struct far_object *o = *object;
 	struct call c;
 
-	if (o->forks == client_forks()) {
-		call_begin(&c, o->conn, WIRE_OBJECT_DESTROY, o->id);
-		call_end(&c, call_run(&c));
-		conn_put(o->conn);
-	}
+	call_begin(&c, o->conn, WIRE_OBJECT_DESTROY, o->id);
+	call_end(&c, call_run(&c));
+	conn_put(o->conn);
 	free(o);
 	*object = NULL;
 	return FPGA_OK;
@@ -161,10 +145,8 @@ static fpga_result object_get_size(fpga_object object, uint32_t *value, int flag
 	const struct far_object *o = object;
 	struct call c;
 	uint32_t v;
-	fpga_result r = object_check(o);
+	fpga_result r;
 
-	if (r != FPGA_OK)
-		return r;
 	call_begin(&c, o->conn, WIRE_OBJECT_SIZE, o->id);
 	wire_put_u32(&c.body, (uint32_t)flags);
 	r = call_run(&c);
@@ -197,7 +179,7 @@ static fpga_result read_piece(const struct far_object *o, uint8_t *at, uint64_t 
 static fpga_result object_read(fpga_object object, uint8_t *buffer, size_t offset, size_t len, int flags)
 {
 	const struct far_object *o = object;
-	fpga_result r = object_check(o);
+	fpga_result r = FPGA_OK;
 	size_t at = 0;
 
 	while (r == FPGA_OK) {
@@ -217,10 +199,8 @@ static fpga_result object_read64(fpga_object object, uint64_t *value, int flags)
 	const struct far_object *o = object;
 	struct call c;
 	uint64_t v;
-	fpga_result r = object_check(o);
+	fpga_result r;
 
-	if (r != FPGA_OK)
-		return r;
 	call_begin(&c, o->conn, WIRE_OBJECT_READ64, o->id);
 	wire_put_u32(&c.body, (uint32_t)flags);
 	r = call_run(&c);
@@ -235,10 +215,7 @@ static fpga_result object_write64(fpga_object object, uint64_t value, int flags)
 {
 	const struct far_object *o = object;
 	struct call c;
-	fpga_result r = object_check(o);
 
-	if (r != FPGA_OK)
-		return r;
 	call_begin(&c, o->conn, WIRE_OBJECT_WRITE64, o->id);
 	wire_put_u64(&c.body, value);
 	wire_put_u32(&c.body, (uint32_t)flags);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Posted writes. They are gathered as frames, ready to be sent: one for each run of writes of a handle. What
- * finds the line idle is sent at once, by the caller; what follows soon is set aside, and leaves with the next
- * frame of another kind, when there is enough of it, or by the I/O thread.
+ * Posted writes. They are gathered as frames, ready to be sent: one for each run of writes of a handle.
+ * What finds the line idle is sent at once, by the caller; what follows soon is set aside, and leaves with
+ * the next frame of another kind, when there is enough of it, or by the I/O thread.
  *
  * Everything here is under out_lock, but for the flags that the I/O thread looks at without it.
  */
@@ -120,16 +120,16 @@ int conn_write512(struct conn *n, uint64_t handle, uint32_t region, uint64_t off
 	return appended(n, first);
 }
 
-int64_t post_flush(struct conn *n, int64_t now)
+int64_t post_flush(struct conn *n, int64_t until)
 {
 	int64_t since;
 	int rc;
 
 	pthread_mutex_lock(&n->out_lock);
 	since = atomic_load_explicit(&n->posted_since, memory_order_relaxed);
-	if (!since || now - since < POSTED_LINGER_NS) {
+	if (!since || since > until) {
 		pthread_mutex_unlock(&n->out_lock);
-		return since ? since + POSTED_LINGER_NS : 0;
+		return since;
 	}
 	rc = post_send(n, NULL, 0, clock_deadline(SEND_NS));
 	pthread_mutex_unlock(&n->out_lock);

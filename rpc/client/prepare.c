@@ -41,16 +41,24 @@ static int map(uint64_t len, unsigned char **ret)
 	return 0;
 }
 
+/* Kernels before 5.14 do not; then the error is that of a mapping which does not allow it. */
+static bool kernel_populates(int advice)
+{
+	uintptr_t here = (uintptr_t)&advice & ~(uintptr_t)(PAGE - 1);
+
+	return !madvise((void *)here, PAGE, advice);
+}
+
 /* Is all of it memory that we may read, and write what the device does? Its pages are there afterwards. */
 static bool is_memory(unsigned char *at, uint64_t len, bool read_only)
 {
 	uintptr_t first = (uintptr_t)at & ~(uintptr_t)(PAGE - 1), end;
+	int advice = read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
 
 	if (__builtin_add_overflow((uintptr_t)at, len, &end) || end > UINTPTR_MAX - PAGE)
 		return false;
 	end = (end + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-	return !madvise((void *)first, end - first, read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE) ||
-	       errno == EINVAL; /* a kernel before 5.14 does not know */
+	return !madvise((void *)first, end - first, advice) || (errno == EINVAL && !kernel_populates(advice));
 }
 
 void buffer_free(struct client_buffer *buf)
@@ -95,8 +103,9 @@ static fpga_result check_arguments(uint64_t len, void **at, int flags)
 		return say(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: FPGA_BUF_PREALLOCATED, but the address is "
 					       "NULL");
 	if (!is_memory(*at, len, flags & FPGA_BUF_READ_ONLY))
-		return say(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: not all of the %llu bytes at that address is "
-			   "memory that %s", (unsigned long long)len,
+		return say(FPGA_INVALID_PARAM,
+			   "fpgaPrepareBuffer: not all of the %llu bytes at that address is memory that %s",
+			   (unsigned long long)len,
 			   flags & FPGA_BUF_READ_ONLY ? "may be read" :
 			   "may be written; with FPGA_BUF_READ_ONLY the device only reads");
 	return FPGA_OK;
@@ -109,7 +118,8 @@ static fpga_result tell_far(struct remote_handle *h, struct client_buffer *buf)
 
 	call_begin(&c, h->conn, WIRE_PREPARE, h->id);
 	wire_put_u64(&c.body, buf->t.len);
-	wire_put_u32(&c.body, (buf->read_only ? PREPARE_READ_ONLY : 0) | (buf->t.twin ? 0 : PREPARE_EXPLICIT));
+	wire_put_u32(&c.body,
+		     (buf->read_only ? PREPARE_READ_ONLY : 0) | (buf->t.twin ? 0 : PREPARE_EXPLICIT));
 	r = call_run(&c);
 	if (r == FPGA_OK) {
 		buf->wsid = wire_get_u64(&c.reply);
@@ -138,7 +148,8 @@ static fpga_result enter(struct remote_handle *h, struct client_buffer *buf)
 	twice = buffer_find(b, buf->wsid);
 	pthread_mutex_unlock(&b->lock);
 	if (twice)
-		return say_host(h->conn, FPGA_EXCEPTION, "fpgaPrepareBuffer: the server gave the same buffer twice");
+		return say_host(h->conn, FPGA_EXCEPTION,
+				"fpgaPrepareBuffer: the server gave the same buffer twice");
 	r = buffer_add(b, buf);
 	if (r == FPGA_OK)
 		return r;
@@ -242,8 +253,9 @@ static fpga_result client_bind_sva(fpga_handle handle, uint32_t *pasid)
 	const struct remote_handle *h = handle;
 
 	(void)pasid;
-	return say_host(h->conn, FPGA_NOT_SUPPORTED, "fpgaBindSVA: the accelerator is on another machine, and "
-			"cannot see this process's memory; use fpgaPrepareBuffer()");
+	return say_host(h->conn, FPGA_NOT_SUPPORTED,
+			"fpgaBindSVA: the accelerator is on another machine, and cannot see this process's "
+			"memory; use fpgaPrepareBuffer()");
 }
 
 void client_fill_buffers(opae_api_adapter_table *t)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A buffer of one accelerator for another on the same host, its child. The far side gives it to that device as
- * well; here the child remembers whose buffers its device works on, because a register write of the child
+ * A buffer of one accelerator for another on the same host, its child. The far side gives it to that device
+ * as well; here the child remembers whose buffers its device works on, because a register write of the child
  * may start work on them.
  */
 #include "base/cleanup.h"
@@ -36,7 +36,8 @@ static struct handle_buffers *find_owner(struct remote_handle *h, const void *at
 	return NULL;
 }
 
-static fpga_result ask(struct remote_handle *h, enum wire_op op, uint64_t owner, uint64_t wsid, uint64_t ioaddr)
+static fpga_result ask(struct remote_handle *h, enum wire_op op, uint64_t owner, uint64_t wsid,
+		       uint64_t ioaddr)
 {
 	struct call c;
 
@@ -49,8 +50,9 @@ static fpga_result ask(struct remote_handle *h, enum wire_op op, uint64_t owner,
 
 static fpga_result not_there(const struct remote_handle *h, uint64_t len, uint64_t ioaddr)
 {
-	return say_host(h->conn, FPGA_INVALID_PARAM, "no other accelerator that is open there has this buffer of "
-			"%llu bytes at IO address 0x%llx", (unsigned long long)len, (unsigned long long)ioaddr);
+	return say_host(h->conn, FPGA_INVALID_PARAM,
+			"no other accelerator that is open there has this buffer of %llu bytes at IO address "
+			"0x%llx", (unsigned long long)len, (unsigned long long)ioaddr);
 }
 
 fpga_result client_pin(fpga_handle handle, void *buf, uint64_t len, uint64_t ioaddr)

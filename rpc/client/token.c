@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Enumeration, tokens and their properties. A token is a host and an object id of the far side, and all else is
- * in the host's snapshot: fpgaGetProperties() is answered from there, after a look at what the server has sent
- * meanwhile; fpgaUpdateProperties() asks.
+ * Enumeration, tokens and their properties. A token is a host and an object id of the far side, and all
+ * else is in the host's snapshot: fpgaGetProperties() is answered from there, after a look at what the
+ * server has sent meanwhile; fpgaUpdateProperties() asks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +73,10 @@ static fpga_result check(const struct remote_token *t)
 {
 	if (__builtin_expect(t->forks == client_forks(), 1))
 		return FPGA_OK;
-	return say(FPGA_EXCEPTION, "%s: the token is that of a parent process, which forked this one; enumerate "
-				   "here", t->host->config->name);
+	return say(FPGA_EXCEPTION,
+		   "%s: the token is that of a parent process, which forked this one; enumerate "
+		   "here",
+		   t->host->config->name);
 }
 
 fpga_result token_conn(const struct remote_token *t, struct conn **ret)
@@ -149,9 +151,9 @@ static fpga_result gather(struct rpc_client *c, const fpga_properties *filters, 
 }
 
 /* The thread that had too little room asks again at once: the same answers serve. */
-static bool asks_again(const struct rpc_client *c)
+static bool asks_again(const struct rpc_client *c, uint32_t room)
 {
-	return c->listed && pthread_equal(c->listed_by, pthread_self()) &&
+	return c->listed && c->listed->n <= room && pthread_equal(c->listed_by, pthread_self()) &&
 	       clock_now_ns() - c->listed_at < AGAIN_NS;
 }
 
@@ -163,7 +165,7 @@ static fpga_result client_enumerate(void *instance, const fpga_properties *filte
 	fpga_result r = FPGA_OK;
 	SCOPED_LOCK(&c->gathering);
 
-	if (!asks_again(c)) {
+	if (!asks_again(c, max_tokens)) {
 		listing_free(c->listed);
 		c->listed = NULL;
 		r = gather(c, filters, num_filters);
@@ -265,23 +267,32 @@ static void hear(struct remote_host *h)
 	conn_put(n);
 }
 
-static fpga_result get_properties(fpga_token token, fpga_properties *prop)
+/* *prop is made when it is NULL. */
+static fpga_result known(const struct remote_token *t, fpga_properties *prop)
 {
-	const struct remote_token *t = token;
 	struct remote_object o;
-	fpga_properties made = NULL;
 	fpga_result r = check(t);
 
 	if (r != FPGA_OK)
 		return r;
 	hear(t->host);
-	if (!host_object(t->host, t->id, &o)) {
-		r = ask(t, &made);
-	} else {
-		r = client_host()->props_new(&made);
-		if (r == FPGA_OK)
-			r = write_props(t->host, &o, NULL, made);
-	}
+	if (!host_object(t->host, t->id, &o))
+		return ask(t, prop);
+	if (!*prop)
+		r = client_host()->props_new(prop);
+	return r == FPGA_OK ? write_props(t->host, &o, NULL, *prop) : r;
+}
+
+static fpga_result known_properties(fpga_token token, fpga_properties prop)
+{
+	return known(token, &prop);
+}
+
+static fpga_result get_properties(fpga_token token, fpga_properties *prop)
+{
+	fpga_properties made = NULL;
+	fpga_result r = known(token, &made);
+
 	if (r == FPGA_OK)
 		*prop = made;
 	return r;
@@ -303,6 +314,7 @@ void client_fill_hosts(opae_api_adapter_table *t)
 	t->fpgaCloneToken = clone_token;
 	t->fpgaDestroyToken = destroy_token;
 	t->fpgaGetProperties = get_properties;
+	t->known_properties = known_properties;
 	t->fpgaUpdateProperties = update_properties;
 	t->parent_of = parent_of;
 	t->same_token = same_token;

@@ -4,8 +4,8 @@
  * device did).
  *
  * tell_lock: one thread looks and tells at a time, so that what was read first is sent first. lock, taken
- * inside it: the list, the twins, and what is being placed; never held while something is sent. The list changes
- * under both, on the dispatch thread alone, which may therefore read it without a lock.
+ * inside it: the list, the twins, and what is being placed; never held while something is sent. The list
+ * changes under both, on the dispatch thread alone, which may therefore read it without a lock.
  */
 #ifndef RPC_SERVER_BUFFERS_INTERNAL_H
 #define RPC_SERVER_BUFFERS_INTERNAL_H
@@ -54,8 +54,8 @@ struct look {
 
 /*
  * Looks at the next `bytes` of the list from *at on, which moves on, and to 0 at the end of the list; when
- * something has changed there, then at everything, and tells. *found: how many runs there were. 0 or a negative
- * errno.
+ * something has changed there, then at everything, and tells. *found: how many runs there were. 0 or a
+ * negative errno.
  */
 int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found);
 

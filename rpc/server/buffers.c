@@ -191,14 +191,16 @@ static fpga_result account(struct rpc_session *s, struct request *q, uint64_t le
 	uint64_t max = session_options(s)->max_pinned, used = buffers_pinned(s);
 
 	if (len > max || used > max - len)
-		return request_fail(q, FPGA_NO_MEMORY, "%llu bytes of buffers are more than this server gives to a "
-				    "session: %llu of %llu are in use", (unsigned long long)len,
+		return request_fail(q, FPGA_NO_MEMORY,
+				    "%llu bytes of buffers are more than this server gives to a session: "
+				    "%llu of %llu are in use", (unsigned long long)len,
 				    (unsigned long long)used, (unsigned long long)max);
 	atomic_fetch_add(session_pinned(s), len);
 	return FPGA_OK;
 }
 
-static fpga_result pin(const opae_api_adapter_table *t, fpga_handle h, struct session_buffer *buf, bool read_only)
+static fpga_result pin(const opae_api_adapter_table *t, fpga_handle h, struct session_buffer *buf,
+		       bool read_only)
 {
 	void *at = NULL;
 	fpga_result r = t->fpgaPrepareBuffer(h, buf->t.len, &at, &buf->far,
@@ -213,7 +215,8 @@ static fpga_result pin(const opae_api_adapter_table *t, fpga_handle h, struct se
 	return r;
 }
 
-static fpga_result prepare(struct rpc_session *s, struct request *q, struct session_buffer *buf, uint32_t flags)
+static fpga_result prepare(struct rpc_session *s, struct request *q, struct session_buffer *buf,
+			   uint32_t flags)
 {
 	const opae_api_adapter_table *t = session_served(s)->table;
 	void *twin = NULL;
@@ -221,8 +224,8 @@ static fpga_result prepare(struct rpc_session *s, struct request *q, struct sess
 
 	if (!(flags & (PREPARE_READ_ONLY | PREPARE_EXPLICIT)) &&
 	    sys_mmap(NULL, buf->t.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &twin))
-		return request_fail(q, FPGA_NO_MEMORY, "no memory for the %llu bytes that the client is known to "
-				    "have", (unsigned long long)buf->t.len);
+		return request_fail(q, FPGA_NO_MEMORY, "no memory for what the client is known to have: "
+				    "%llu bytes", (unsigned long long)buf->t.len);
 	buf->t.twin = twin;
 	r = pin(t, q->handle->handle, buf, flags & PREPARE_READ_ONLY);
 	if (r != FPGA_OK)
@@ -303,7 +306,8 @@ static fpga_result check(struct request *q, const struct session_buffer *buf, ui
 	if (!buf)
 		return no_such(q, wsid);
 	if (!inside(buf, offset, len))
-		return request_fail(q, FPGA_INVALID_PARAM, "%llu bytes at %llu are not inside the buffer's %llu",
+		return request_fail(q, FPGA_INVALID_PARAM,
+				    "%llu bytes at %llu are not inside the buffer's %llu",
 				    (unsigned long long)len, (unsigned long long)offset,
 				    (unsigned long long)buf->t.len);
 	return FPGA_OK;
@@ -433,7 +437,8 @@ static fpga_result own(struct session_buffers *b, struct session_buffers *owner,
 	SCOPED_LOCK(&b->lock);
 
 	if (b->owner && b->owner != owner)
-		return request_fail(q, FPGA_INVALID_PARAM, "the accelerator has buffers of another handle already");
+		return request_fail(q, FPGA_INVALID_PARAM,
+				    "the accelerator has buffers of another handle already");
 	if (!b->owner)
 		atomic_fetch_add(&owner->refs, 1);
 	b->owner = owner;

@@ -21,8 +21,8 @@ int buffers_tell(struct session_buffers *b);
 /* Something may have started the device: it counts as not idle from now on. */
 void buffers_started(struct session_buffers *b);
 /*
- * Where the bytes of a PUSH go, for the link's sink; one_way: of a posted one. NULL: nowhere, the handler will
- * have a look. Dispatch thread.
+ * Where the bytes of a PUSH go, for the link's sink; one_way: of a posted one. NULL: nowhere, the handler
+ * will have a look. Dispatch thread.
  */
 void *buffers_place(struct session_buffers *b, bool one_way, uint64_t wsid, uint64_t offset, size_t len);
 uint64_t buffers_pinned(const struct rpc_session *s); /* bytes of the session's */

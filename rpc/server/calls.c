@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* What the plain calls share; see calls.h. */
 #include "rpc/server/calls.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "wire/utf8.h"
 
 struct session_calls *session_calls(struct rpc_session *s)
 {
@@ -22,9 +21,5 @@ void put_label(struct wire_writer *w, const char *text, size_t room)
 
 	memcpy(copy, text, len);
 	copy[len] = '\0';
-	if (!utf8_valid(copy, len))
-		for (size_t i = 0; i < len; i++)
-			if ((unsigned char)copy[i] >= 0x80)
-				copy[i] = '?';
 	wire_put_text(w, copy);
 }

@@ -23,10 +23,7 @@ static inline fpga_result request_whole(struct request *q)
 	return q->in.bad ? request_bad(q) : FPGA_OK;
 }
 
-/*
- * Text of a fixed array that may have no end. What is not UTF-8 is written as '?', so that a label that a
- * driver took from somewhere does not cost the client the whole reply.
- */
+/* Text of a fixed array of `room` bytes, at most FPGA_METRIC_STR_SIZE, that may have no NUL. */
 void put_label(struct wire_writer *w, const char *text, size_t room);
 
 /* A bitstream that is coming in is forgotten: before the handle is closed. */

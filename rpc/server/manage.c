@@ -161,7 +161,8 @@ static fpga_result append(struct request *q, struct session_handle *h, const voi
 	if (wants > has) {
 		grown = realloc(h->bitstream, wants);
 		if (!grown)
-			return request_fail(q, FPGA_NO_MEMORY, "no memory for %zu bytes of a bitstream", wants);
+			return request_fail(q, FPGA_NO_MEMORY, "no memory for %zu bytes of a bitstream",
+					    wants);
 		h->bitstream = grown;
 	}
 	memcpy(h->bitstream + h->bitstream_got, data, len);
@@ -267,7 +268,7 @@ fpga_result serve_RECONF_RUN(struct rpc_session *s, struct request *q)
 	fpga_result r;
 
 	if (!q->handle->bitstream)
-		return request_fail(q, FPGA_INVALID_PARAM, "there is no bitstream to load: none was announced");
+		return request_fail(q, FPGA_INVALID_PARAM, "no bitstream to load: none was announced");
 	r = load(s, q);
 	manage_drop_handle(session_calls(s), q->handle);
 	return r;

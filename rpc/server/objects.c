@@ -174,7 +174,8 @@ fpga_result serve_HANDLE_OBJECT(struct rpc_session *s, struct request *q)
 	fpga_result r = get_wanted(s, q, &w);
 
 	if (r == FPGA_OK)
-		r = session_served(s)->table->fpgaHandleGetObject(q->handle->handle, w.name, &object, w.flags);
+		r = session_served(s)->table->fpgaHandleGetObject(q->handle->handle, w.name, &object,
+								  w.flags);
 	return r == FPGA_OK ? reply_object(s, q, object, q->handle, q->handle->rights) : r;
 }
 

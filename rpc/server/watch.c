@@ -9,9 +9,10 @@
  * and the third is ended. Dozing, it looks at a part at a time, between sleeps that double up to NAP_MAX;
  * a register write sets it looking again.
  *
- * A program polls a flag and then reads what it stands for, elsewhere. So that no flag comes without its data,
- * what is found is not told before everything was looked at once more and nothing was new, and short runs,
- * which flags are, are told last. (Order between two short runs that change within one look is not kept.)
+ * A program polls a flag and then reads what it stands for, elsewhere. So that no flag comes without its
+ * data, what is found is not told before everything was looked at once more and nothing was new, and short
+ * runs, which flags are, are told last. (Order between two short runs that change within one look is not
+ * kept.)
  */
 #include <errno.h>
 #include <sched.h>
@@ -156,15 +157,17 @@ static int tell_own(struct session_buffers *b)
 	struct look at = { 0 };
 	unsigned int found;
 
-	return atomic_load_explicit(&b->watched, memory_order_acquire) ? buffers_look(b, &at, SIZE_MAX, &found) :
-									 0;
+	if (!atomic_load_explicit(&b->watched, memory_order_acquire))
+		return 0;
+	return buffers_look(b, &at, SIZE_MAX, &found);
 }
 
-/* Counted: buffers_put(). */
+/* NULL: none. Counted: buffers_put(). */
 static struct session_buffers *owner_of(struct session_buffers *b)
 {
+	if (!atomic_load_explicit(&b->owned, memory_order_relaxed))
+		return NULL;
 	SCOPED_LOCK(&b->lock);
-
 	if (b->owner)
 		atomic_fetch_add(&b->owner->refs, 1);
 	return b->owner;
@@ -173,7 +176,7 @@ static struct session_buffers *owner_of(struct session_buffers *b)
 int buffers_tell(struct session_buffers *b)
 {
 	int rc = tell_own(b);
-	struct session_buffers *owner = atomic_load_explicit(&b->owned, memory_order_relaxed) ? owner_of(b) : NULL;
+	struct session_buffers *owner = owner_of(b);
 
 	if (!rc && owner)
 		rc = tell_own(owner);
@@ -193,7 +196,7 @@ static void started(struct session_buffers *b)
 
 void buffers_started(struct session_buffers *b)
 {
-	struct session_buffers *owner = atomic_load_explicit(&b->owned, memory_order_relaxed) ? owner_of(b) : NULL;
+	struct session_buffers *owner = owner_of(b);
 
 	started(b);
 	if (owner)

@@ -130,6 +130,43 @@ static void children_work(void **state)
 	assert_int_equal(fpgaReset(kids[0]), FPGA_INVALID_PARAM); /* closed with it */
 }
 
+/* Who opens the children himself shares the buffers himself. */
+static void one_by_one(void **state)
+{
+	fpga_token t = nth_token(FPGA_ACCELERATOR, PARENT, 0), other = nth_token(FPGA_ACCELERATOR, NLB0, 1);
+	fpga_handle parent, child;
+	struct nlb n;
+
+	(void)state;
+	if (card_by_driver()) { /* which chooses an address for each of them */
+		assert_int_equal(fpgaDestroyToken(&other), FPGA_OK);
+		assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+		return;
+	}
+	assert_int_equal(opaex_open_alone(t, &parent, 0), FPGA_OK);
+	assert_int_equal(opaex_open_alone(other, &child, 0), FPGA_OK);
+	buffer(parent, 4096, &n.dsm, &n.dsm_id, &n.dsm_io);
+	buffer(parent, 65536, &n.src, &n.src_id, &n.src_io);
+	buffer(parent, 65536, &n.dst, &n.dst_id, &n.dst_io);
+	assert_int_equal(opaex_pin_buffer(child, n.src, 65536, n.src_io + 4096), FPGA_INVALID_PARAM);
+	assert_int_equal(opaex_pin_buffer(child, n.dsm, 4096, n.dsm_io), FPGA_OK);
+	assert_int_equal(opaex_pin_buffer(child, n.src, 65536, n.src_io), FPGA_OK);
+	assert_int_equal(opaex_pin_buffer(child, n.dst, 65536, n.dst_io), FPGA_OK);
+	memset(n.src, 0x44, 65536);
+	nlb_start(child, &n, 1024, 0);
+	assert_int_equal(nlb_wait(&n) >> 32, 0);
+	assert_memory_equal(n.src, n.dst, 65536);
+	assert_int_equal(fpgaWriteMMIO32(child, 0, 0x138, 0), FPGA_OK);
+	assert_int_equal(opaex_unpin_buffer(child, n.dsm, 4096, n.dsm_io), FPGA_OK);
+	assert_int_equal(opaex_unpin_buffer(child, n.src, 65536, n.src_io), FPGA_OK);
+	assert_int_equal(opaex_unpin_buffer(child, n.dst, 65536, n.dst_io), FPGA_OK);
+	nlb_release(parent, &n);
+	assert_int_equal(fpgaClose(child), FPGA_OK);
+	assert_int_equal(fpgaClose(parent), FPGA_OK);
+	assert_int_equal(fpgaDestroyToken(&other), FPGA_OK);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+}
+
 /* The same GUID on another card is another's child. */
 static void children_are_of_the_same_card(void **state)
 {
@@ -237,6 +274,9 @@ int main(void)
 		ONE(children_work),
 		SEVERAL(children_work, up_trap),
 		SEVERAL(children_work, up_map),
+		ONE(one_by_one),
+		SEVERAL(one_by_one, up_trap),
+		SEVERAL(one_by_one, up_map),
 		SEVERAL(children_are_of_the_same_card, up_trap),
 		SEVERAL(a_child_that_is_missing, up_one_missing),
 		SEVERAL(a_child_that_is_held, up_trap),

@@ -236,6 +236,18 @@ static fpga_result odd_update(fpga_token token, fpga_properties prop)
 	return r;
 }
 
+/* What is known without asking differs from what an update finds. */
+static fpga_result odd_known(fpga_token token, fpga_properties prop)
+{
+	const struct odd_token *t = token;
+	struct opae_props v;
+
+	describe(t, &v);
+	v.valid |= OPAE_PROP_SOCKET_ID;
+	v.socket_id = 77;
+	return t->m->host->props_write(prop, &v);
+}
+
 static fpga_result odd_from_handle(fpga_handle handle, fpga_properties *prop)
 {
 	struct odd_handle *h = handle;
@@ -494,6 +506,8 @@ static void fill(opae_api_adapter_table *t)
 	t->fpgaCloneToken = odd_clone;
 	t->fpgaDestroyToken = odd_destroy;
 	t->fpgaUpdateProperties = odd_update;
+	if (ODD == WINDOWS)
+		t->known_properties = odd_known;
 	t->parent_of = odd_parent;
 	t->fpgaOpen = odd_open;
 	t->fpgaClose = odd_close;

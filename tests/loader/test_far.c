@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The calls of opae/remote.h as the shell makes them, for plugins that help with them and for those that do not. */
+/*
+ * The calls of opae/remote.h as the shell makes them, for plugins that help with them and for those that do
+ * not.
+ */
 #include <opae/remote.h>
 #include <pthread.h>
 #include <string.h>
@@ -157,7 +160,8 @@ static void close_ends_a_plugins_poll(void **state)
 
 static int up(void **state)
 {
-	static const char *const two[] = { "near:good:{\"segment\": 1}", "far:far_away:{\"segment\": 2}", NULL };
+	static const char *const two[] = { "near:good:{\"segment\": 1}", "far:far_away:{\"segment\": 2}",
+					   NULL };
 
 	(void)state;
 	rig_start(two);

@@ -61,7 +61,7 @@ static void bad_magic(void **state)
 static void wrong_abi(void **state)
 {
 	(void)state;
-	refused("wrong_abi", "ABI 9.2; this library needs 1.x");
+	refused("wrong_abi", "ABI 9.3; this library needs 1.x");
 }
 
 static void bad_sizes(void **state)
@@ -324,6 +324,31 @@ static uint64_t read64(fpga_handle h, uint64_t offset)
 	return v;
 }
 
+/* By fpgaGetProperties and an enumeration's filter; an update asks anew. */
+static void properties_that_are_known_already(void **state)
+{
+	const char *const list[] = { "odd:windows:", NULL };
+	fpga_properties p, filter;
+	fpga_token t;
+	uint8_t socket = 0;
+
+	(void)state;
+	rig_start(list);
+	t = rig_token(0, FPGA_ACCELERATOR, 0);
+	assert_int_equal(fpgaGetProperties(t, &p), FPGA_OK);
+	assert_int_equal(fpgaPropertiesGetSocketID(p, &socket), FPGA_OK);
+	assert_int_equal(socket, 77);
+	assert_int_equal(fpgaUpdateProperties(t, p), FPGA_OK);
+	assert_int_equal(fpgaPropertiesGetSocketID(p, &socket), FPGA_NOT_FOUND);
+	assert_int_equal(fpgaGetProperties(NULL, &filter), FPGA_OK);
+	assert_int_equal(fpgaPropertiesSetSocketID(filter, 77), FPGA_OK);
+	assert_int_equal(rig_count(filter), rig_count(NULL));
+	assert_int_equal(fpgaDestroyProperties(&filter), FPGA_OK);
+	assert_int_equal(fpgaDestroyProperties(&p), FPGA_OK);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+	rig_stop();
+}
+
 /* The window is [64, 192): what is in it the shell does, and the plugin all else. */
 static void registers_that_are_the_shells_to_access(void **state)
 {
@@ -401,6 +426,7 @@ int main(void)
 		cmocka_unit_test(first_level_query),
 		cmocka_unit_test(many_threads_initialize),
 		cmocka_unit_test(everything_is_invalid_after_finalize),
+		cmocka_unit_test(properties_that_are_known_already),
 	};
 
 	return RUN(tests);

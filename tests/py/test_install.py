@@ -221,7 +221,7 @@ def run_consumer(program, installed):
 
 
 PROGRAMS = ["fpgaconf", "fpgainfo", "hello_afu", "hello_events", "hello_fpga", "host_exerciser", "opae",
-            "opae-emu", "userclk"]
+            "opae-emu", "opaed", "userclk"]
 # Those that bear the name of a program of OPAE's end with its code after --help.
 HELP_ENDS_WITH = {"fpgaconf": 1, "userclk": 3}
 

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "rpc/client/conn.h"
 #include "transport/listen.h"
 #include "transport/stream.h"
 #include "wire/ops.h"
@@ -199,7 +200,8 @@ uint32_t rig_enumerate(int objtype, fpga_token *tokens, uint32_t max)
 	bool all = objtype < 0;
 	uint32_t n = 0;
 
-	assert_int_equal(rig.t.enumerate(rig.client, all ? NULL : filters, all ? 0 : 1, tokens, max, &n), FPGA_OK);
+	assert_int_equal(rig.t.enumerate(rig.client, all ? NULL : filters, all ? 0 : 1, tokens, max, &n),
+			 FPGA_OK);
 	return n;
 }
 
@@ -230,6 +232,11 @@ struct opae_props rig_props(fpga_token t)
 	v = ((struct host_props *)p)->v;
 	free(p);
 	return v;
+}
+
+void rig_set_patience(fpga_handle h, int64_t ns)
+{
+	((struct remote_handle *)h)->conn->timeout_ns = ns;
 }
 
 /* ---- scripts ---- */

@@ -110,7 +110,8 @@ static fpga_result make(enum kind kind, bool writable, int flags, fpga_object *r
 	return FPGA_OK;
 }
 
-static fpga_result get(const char *name, enum kind from, enum kind to, bool writable, int flags, fpga_object *ret)
+static fpga_result get(const char *name, enum kind from, enum kind to, bool writable, int flags,
+		       fpga_object *ret)
 {
 	fake_manage.get_flags = flags;
 	for (enum kind k = from; k < to; k++)
@@ -338,7 +339,8 @@ static fpga_result unassign(fpga_handle fpga, fpga_token accelerator)
 	return FPGA_OK;
 }
 
-static fpga_result reconfigure(fpga_handle fpga, uint32_t slot, const uint8_t *bitstream, size_t len, int flags)
+static fpga_result reconfigure(fpga_handle fpga, uint32_t slot, const uint8_t *bitstream, size_t len,
+			       int flags)
 {
 	(void)fpga;
 	atomic_fetch_add(&fake_manage.loads, 1);

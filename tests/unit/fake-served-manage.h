@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * More of the model of fake-served.h: error registers, objects, metrics, slots and clocks, the same for each of
- * its tokens and handles. What a test sets stands in fake_manage, and so does what the model was told.
+ * More of the model of fake-served.h: error registers, objects, metrics, slots and clocks, the same for each
+ * of its tokens and handles. What a test sets stands in fake_manage, and so does what the model was told.
  */
 #ifndef TESTS_UNIT_FAKE_SERVED_MANAGE_H
 #define TESTS_UNIT_FAKE_SERVED_MANAGE_H

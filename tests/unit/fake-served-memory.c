@@ -11,7 +11,8 @@
 
 struct fake_buffer {
 	struct fake_buffer *next;
-	const struct fake_handle *owner; /* NULL: pinned memory of the caller */
+	const struct fake_handle *owner;
+	bool pinned; /* memory of the caller */
 	unsigned char *at;
 	uint64_t len, io, wsid;
 };
@@ -23,16 +24,20 @@ struct fake_event {
 	fpga_event_type type;
 };
 
+#define FAKE_BUFFER_MAX (UINT64_C(4) << 30)
+
 static atomic_uint_fast64_t next_number = 1;
 
 /* ---- memory ---- */
 
-static struct fake_buffer *add_buffer(const struct fake_handle *owner, void *at, uint64_t len, uint64_t io)
+static struct fake_buffer *add_buffer(const struct fake_handle *owner, bool pinned, void *at, uint64_t len,
+				      uint64_t io)
 {
 	struct fake_buffer *b = malloc(sizeof(*b));
 	SCOPED_LOCK(&fake.lock);
 
-	*b = (struct fake_buffer){ fake.buffer_list, owner, at, len, io, atomic_fetch_add(&next_number, 1) };
+	*b = (struct fake_buffer){ fake.buffer_list, owner, pinned, at, len, io,
+				   atomic_fetch_add(&next_number, 1) };
 	fake.buffer_list = b;
 	atomic_fetch_add(&fake.buffers, 1);
 	atomic_fetch_add(&fake.pinned, len);
@@ -44,13 +49,13 @@ static fpga_result prepare(fpga_handle handle, uint64_t len, void **at, uint64_t
 	uint64_t whole = (len + FAKE_PAGE - 1) / FAKE_PAGE * FAKE_PAGE;
 	struct fake_buffer *b;
 
-	if (!len || flags & FPGA_BUF_PREALLOCATED)
+	if (!len || len > FAKE_BUFFER_MAX || flags & FPGA_BUF_PREALLOCATED)
 		return fake_say(FPGA_INVALID_PARAM, "no such buffer");
 	*at = aligned_alloc(FAKE_PAGE, whole);
 	if (!*at)
 		return fake_say(FPGA_NO_MEMORY, "no memory");
 	memset(*at, 0, whole);
-	b = add_buffer(handle, *at, whole, 0);
+	b = add_buffer(handle, false, *at, whole, 0);
 	b->io = UINT64_C(0x100000000) * b->wsid;
 	*wsid = b->wsid;
 	return FPGA_OK;
@@ -60,7 +65,7 @@ static struct fake_buffer **find_wsid(uint64_t wsid)
 {
 	struct fake_buffer **at = &fake.buffer_list;
 
-	while (*at && !((*at)->owner && (*at)->wsid == wsid))
+	while (*at && ((*at)->pinned || (*at)->wsid != wsid))
 		at = &(*at)->next;
 	return at;
 }
@@ -75,9 +80,26 @@ static void unlink_buffer(struct fake_buffer **at)
 	free(b);
 }
 
+/* What the handle pinned, or what is pinned of the memory. */
+static void unpin_those(const struct fake_handle *h, const unsigned char *at, uint64_t len)
+{
+	struct fake_buffer **place = &fake.buffer_list;
+
+	while (*place) {
+		const struct fake_buffer *b = *place;
+
+		if (b->pinned && (b->owner == h || (b->at >= at && b->at < at + len)))
+			unlink_buffer(place);
+		else
+			place = &(*place)->next;
+	}
+}
+
 static fpga_result release(fpga_handle handle, uint64_t wsid)
 {
 	struct fake_buffer **at;
+	unsigned char *memory;
+	uint64_t len;
 	SCOPED_LOCK(&fake.lock);
 
 	at = find_wsid(wsid);
@@ -88,8 +110,11 @@ static fpga_result release(fpga_handle handle, uint64_t wsid)
 			fake_log_locked("unclean");
 			break;
 		}
-	free((*at)->at);
+	memory = (*at)->at;
+	len = (*at)->len;
 	unlink_buffer(at);
+	unpin_those(NULL, memory, len);
+	free(memory);
 	fake_log_locked("release");
 	return FPGA_OK;
 }
@@ -118,24 +143,29 @@ static fpga_result io_address(fpga_handle handle, uint64_t wsid, uint64_t *io)
 
 static fpga_result pin(fpga_handle handle, void *at, uint64_t len, uint64_t io)
 {
-	(void)handle;
-	add_buffer(NULL, at, len, io);
+	add_buffer(handle, true, at, len, io);
 	return FPGA_OK;
 }
 
 static fpga_result unpin(fpga_handle handle, void *at, uint64_t len, uint64_t io)
 {
-	struct fake_buffer **place = &fake.buffer_list;
+	struct fake_buffer **place = &fake.buffer_list, *b;
 	SCOPED_LOCK(&fake.lock);
 
-	(void)handle;
-	while (*place &&
-	       ((*place)->owner || (*place)->at != at || (*place)->io != io || (*place)->len != len))
-		place = &(*place)->next;
-	if (!*place)
+	for (b = *place; b; place = &b->next, b = *place)
+		if (b->pinned && b->owner == handle && b->at == at && b->io == io && b->len == len)
+			break;
+	if (!b)
 		return fake_say(FPGA_INVALID_PARAM, "no such memory");
 	unlink_buffer(place);
 	return FPGA_OK;
+}
+
+void fake_memory_unpin_all(const struct fake_handle *h)
+{
+	SCOPED_LOCK(&fake.lock);
+
+	unpin_those(h, NULL, 0);
 }
 
 /* The memory at an io address; with the lock held. */
@@ -246,6 +276,7 @@ void fake_fire(uint32_t card, fpga_event_type type, uint64_t count)
 
 void fake_memory_fill(opae_api_adapter_table *t)
 {
+	atomic_store(&next_number, 1);
 	t->fpgaPrepareBuffer = prepare;
 	t->fpgaReleaseBuffer = release;
 	t->fpgaGetIOAddress = io_address;

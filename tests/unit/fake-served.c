@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "tests/unit/check.h"
 
+#define FAKE_COPY_MAX (64u << 20)
 #define HOLD_NS (20 * NS_PER_S) /* a test that forgot to let go */
 
 struct fake fake;
@@ -107,7 +108,7 @@ static const char *props_why(fpga_properties prop, uint32_t bit)
 
 static void fill(const struct fake_token *t, struct opae_props *p)
 {
-	const struct fake_card *c = &fake.cards[t->card];
+	const struct fake_card *c = &fake.cards[t->card % FAKE_CARDS];
 
 	*p = (struct opae_props){ .valid = OPAE_PROP_OBJTYPE | OPAE_PROP_OBJECT_ID | OPAE_PROP_BUS |
 					   OPAE_PROP_GUID | OPAE_PROP_NUM_ERRORS,
@@ -115,7 +116,8 @@ static void fill(const struct fake_token *t, struct opae_props *p)
 				  .num_errors = 3 };
 	if (!t->accelerator) {
 		p->objtype = FPGA_DEVICE;
-		p->object_id = fake_device_id(t->card);
+		p->object_id = t->card < FAKE_CARDS ? fake_device_id(t->card)
+						    : FAKE_GHOST + t->card - FAKE_CARDS;
 		p->valid |= OPAE_PROP_NUM_SLOTS;
 		p->num_slots = 1;
 		p->guid[15] = 0xd0;
@@ -184,6 +186,9 @@ static fpga_result enumerate(void *instance, const fpga_properties *filters, uin
 			tokens[num] = token_new(t.card, t.accelerator);
 		num++;
 	}
+	for (uint32_t i = 0; i < fake.ghosts && !num_filters; i++, num++)
+		if (num < max_tokens)
+			tokens[num] = token_new(FAKE_CARDS + i, false);
 	*num_matches = num;
 	return FPGA_OK;
 }
@@ -208,7 +213,7 @@ static fpga_result get_properties(fpga_token token, fpga_properties *prop)
 {
 	const struct fake_token *t = token;
 
-	if (fake.cards[t->card].gone)
+	if (t->card < FAKE_CARDS && fake.cards[t->card].gone)
 		return fake_say(FPGA_NOT_FOUND, "the card is gone");
 	return props_of(t, prop);
 }
@@ -251,6 +256,7 @@ static fpga_result close_handle(fpga_handle handle)
 {
 	struct fake_handle *h = handle;
 
+	fake_memory_unpin_all(h);
 	atomic_fetch_sub(&fake.cards[h->of.card].handles[h->of.accelerator], 1);
 	atomic_fetch_sub(&fake.handles, 1);
 	fake_log("close");
@@ -304,7 +310,7 @@ static _Atomic uint64_t *reg_at(fpga_handle handle, uint32_t region, uint64_t of
 static void copy(struct fake_card *c)
 {
 	uint64_t len = atomic_load(&c->regs[FAKE_LEN / 8]);
-	CLEANUP_FREE unsigned char *data = malloc(len + 1);
+	CLEANUP_FREE unsigned char *data = len <= FAKE_COPY_MAX ? malloc(len + 1) : NULL;
 
 	if (data && fake_dma_read(atomic_load(&c->regs[FAKE_SRC / 8]), data, len) &&
 	    fake_dma_write(atomic_load(&c->regs[FAKE_DST / 8]), data, len))
@@ -456,6 +462,12 @@ void fake_up(void)
 					   .props_destroy = props_destroy,
 					   .props_why = props_why,
 					   .detail = fake_detail };
+}
+
+uint32_t fake_left(void)
+{
+	return atomic_load(&fake.tokens) + atomic_load(&fake.handles) + atomic_load(&fake.props) +
+	       atomic_load(&fake.buffers) + atomic_load(&fake.events);
 }
 
 void fake_down(void)

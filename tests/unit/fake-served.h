@@ -17,6 +17,7 @@
 #define FAKE_REGION1 0x1000u  /* of region 1; there are no others */
 #define FAKE_PAGE 4096u	      /* buffers are whole pages */
 #define FAKE_LOG 4096u
+#define FAKE_GHOST 0xe000u /* object id of the first ghost */
 
 /* Registers of region 0 that are not plain memory. */
 enum fake_register {
@@ -32,15 +33,15 @@ enum fake_register {
 };
 
 struct fake_card {
-	bool gone;     /* enumeration does not find it */
-	uint8_t guid0; /* first byte of its accelerator's GUID: what is programmed */
+	atomic_bool gone;   /* enumeration does not find it */
+	atomic_uchar guid0; /* first byte of its accelerator's GUID: what is programmed */
 	atomic_uint opens[2], handles[2]; /* of the device and the accelerator: ever, and now */
 	_Atomic uint64_t regs[FAKE_REGION / 8], regs1[FAKE_REGION1 / 8];
 	atomic_uint resets, quiesced;
 };
 
 struct fake_token {
-	uint32_t card;
+	uint32_t card; /* from FAKE_CARDS on: a ghost */
 	bool accelerator;
 };
 
@@ -52,11 +53,12 @@ struct fake_buffer;
 struct fake_event;
 
 struct fake {
-	uint32_t num_cards; /* that there are; those beyond are not found */
+	atomic_uint num_cards; /* that there are; those beyond are not found */
+	atomic_uint ghosts;    /* devices that can be listed, and nothing else */
 	struct fake_card cards[FAKE_CARDS];
-	bool no_quiesce; /* FPGA_NOT_SUPPORTED */
+	atomic_bool no_quiesce; /* FPGA_NOT_SUPPORTED */
 	atomic_bool hold, held; /* calls that wait do until hold is false; one does */
-	fpga_result enumerate_result, open_result; /* FPGA_OK: as usual */
+	_Atomic fpga_result enumerate_result, open_result; /* FPGA_OK: as usual */
 	atomic_uint enumerations;
 	/* What there is now, for leaks. */
 	atomic_uint tokens, handles, props, buffers, events;
@@ -77,6 +79,8 @@ extern struct fake fake;
 void fake_up(void);
 /* Fails the test when something of the model's was not given back. */
 void fake_down(void);
+/* How many things of the model's were not given back. */
+uint32_t fake_left(void);
 uint64_t fake_device_id(uint32_t card);
 uint64_t fake_accelerator_id(uint32_t card);
 
@@ -93,5 +97,6 @@ fpga_result fake_say(fpga_result r, const char *what); /* sets the thread's deta
 void fake_log(const char *what);
 void fake_log_locked(const char *what); /* with fake.lock held */
 void fake_memory_fill(opae_api_adapter_table *t);
+void fake_memory_unpin_all(const struct fake_handle *h); /* it is being closed */
 
 #endif

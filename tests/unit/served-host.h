@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A far host of a test's own: a thread that listens on a unix socket and serves a table to whoever connects, one
- * session after another; or that lies to him.
+ * A far host of a test's own: a thread that listens on a unix socket and serves a table to whoever connects,
+ * one session after another; or that lies to him.
  */
 #ifndef TESTS_UNIT_SERVED_HOST_H
 #define TESTS_UNIT_SERVED_HOST_H

@@ -97,8 +97,8 @@ static void texts_end(void **state)
 
 static void wrong_direction(void **state)
 {
-	static const enum channel_type monitors[] = { CHANNEL_START, CHANNEL_ANSWER, CHANNEL_LOOK, CHANNEL_ASK,
-						      CHANNEL_STOP };
+	static const enum channel_type monitors[] = { CHANNEL_START, CHANNEL_ANSWER, CHANNEL_LOOK,
+						      CHANNEL_ASK, CHANNEL_STOP };
 	struct channel_message got;
 	int fd;
 

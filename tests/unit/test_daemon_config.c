@@ -58,10 +58,11 @@ static void everything(void **state)
 		"  \"allow\": [\"mmio-read\", \"admin\"]},"
 		" {\"principal\": \"unix:1001\", \"see\": [], \"allow\": []},"
 		" {\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}],"
-		"\"plugins\": {\"plugins\": [\"v\"], \"configurations\": {\"v\": {\"plugin\": \"libv-opae.so\","
-		"  \"enabled\": true, \"configuration\": {\"sockets\": [\"/a.sock\", {\"path\": \"/b.sock\"}]}}}},"
-		"\"limits\": {\"connections\": 8, \"hello_ms\": 1000, \"spin_us\": 0, \"handles\": 3, \"objects\": 4,"
-		"  \"calls\": 5, \"buffer_bytes\": 1099511627776}}");
+		"\"plugins\": {\"plugins\": [\"v\"], \"configurations\": {\"v\": {\"plugin\":"
+		"  \"libv-opae.so\", \"enabled\": true, \"configuration\":"
+		"  {\"sockets\": [\"/a.sock\", {\"path\": \"/b.sock\"}]}}}},"
+		"\"limits\": {\"connections\": 8, \"hello_ms\": 1000, \"spin_us\": 0, \"handles\": 3,"
+		"  \"objects\": 4, \"calls\": 5, \"buffer_bytes\": 1099511627776}}");
 
 	(void)state;
 	assert_int_equal(c.num_listen, 5);
@@ -136,8 +137,8 @@ static void keys(void **state)
 	(void)state;
 	bad("{" UNIX_ALONE ", \"polcy\": []}", 1, "\"polcy\"", "\"policy\"");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"clar\": true}]}", 1, "listen[0]", "\"clear\"");
-	bad("{" UNIX_ALONE ", \"policy\": [{\"who\": 1, \"principal\": \"*\", \"see\": [], \"allow\": []}]}", 1,
-	    "policy[0]", "\"principal\"");
+	bad("{" UNIX_ALONE ", \"policy\": [{\"who\": 1, \"principal\": \"*\", \"see\": [], "
+	    "\"allow\": []}]}", 1, "policy[0]", "\"principal\"");
 	bad("{" UNIX_ALONE ", \"limits\": {\"conections\": 1}}", 1, "limits", "\"connections\"");
 	bad("{" UNIX_ALONE ", \"plugins\": {\"tcp\": {}, \"configurations\": {}, \"plugins\": []}}", 1,
 	    "plugins", "\"configurations\"");
@@ -185,8 +186,8 @@ static void rules(void **state)
 	    "unix:bob", "id -u");
 	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"*\", \"see\": [\"b1\"], \"allow\": []}]}", 1,
 	    "\"b1\"", "guid:");
-	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"*\", \"see\": [7], \"allow\": []}]}", 1, "\"see\"[0]",
-	    "text");
+	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"*\", \"see\": [7], \"allow\": []}]}", 1,
+	    "\"see\"[0]", "text");
 	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"*\", \"see\": [], \"allow\": [\"read\"]}]}", 1,
 	    "\"read\"", "\"mmio-read\"");
 }
@@ -206,8 +207,9 @@ static void plugins(void **state)
 	bad("{" UNIX_ALONE ", \"plugins\": {}}", 1, "plugins", "\"configurations\"");
 	bad("{" UNIX_ALONE ", \"plugins\": {\"plugins\": [\"t\"], \"configurations\": {\"t\": {\"plugin\": "
 	    "\"libtcp-opae.so\"}}}}", 1, "libtcp-opae.so", "remove it");
-	bad("{" UNIX_ALONE ", \"plugins\": {\"configs\": [\"t\"], \"configurations\": {\"t\": {\"opae\": {\"plugin\": "
-	    "[{\"module\": \"/usr/lib/opae/libvsock-opae.so\"}]}}}}}", 1, "libvsock-opae.so", "remove it");
+	bad("{" UNIX_ALONE ", \"plugins\": {\"configs\": [\"t\"], \"configurations\": {\"t\": {\"opae\": "
+	    "{\"plugin\": [{\"module\": \"/usr/lib/opae/libvsock-opae.so\"}]}}}}}", 1,
+	    "libvsock-opae.so", "remove it");
 }
 
 /* Not without end, however much is wrong. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a worker may have opened: devices, what tells of them, its user's files; and nothing by a way round. */
+/* What a worker may have opened: devices, what tells of them, its user's files; nothing by a way round. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,8 +65,9 @@ static void what_it_may_not(void **state)
 {
 	static const char *const paths[] = { "/etc/passwd", "/dev/zero", "/dev/vfio/../zero", "/dev/./null",
 					     "/dev//null",  "dev/null",	 "",		      "/",
-					     "/dev/null/",  "/sys",	 "/sys/class/mem",    "/proc/self/mem",
-					     "/sys/devices/../../etc/passwd", "/sys/kernel/uevent_seqnum" };
+					     "/dev/null/",  "/sys",	 "/sys/class/mem",
+					     "/proc/self/mem", "/sys/kernel/uevent_seqnum",
+					     "/sys/devices/../../etc/passwd" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
@@ -110,7 +111,8 @@ static int listening(const char *path)
 
 static void sockets(void **state)
 {
-	int card = listening(in_home("card.sock")), fd = gate_connect(in_home("card.sock"), SOCK_NONBLOCK, NULL);
+	int card = listening(in_home("card.sock"));
+	int fd = gate_connect(in_home("card.sock"), SOCK_NONBLOCK, NULL);
 	const char *named[] = { in_home("card.sock"), NULL };
 
 	(void)state;

@@ -1,126 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The plain calls over client and session: errors, objects, metrics, ports, reconfiguration, clocks. Two far
- * hosts serve the model. What a server could do to its client is in test_remote_lies.c.
+ * The plain calls over client and session: errors, metrics, ports, reconfiguration, clocks. Objects are in
+ * test_remote_objects.c; what a server could do to its client in test_remote_lies.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/clock.h"
-#include "tests/unit/check.h"
-#include "tests/unit/fake-served-manage.h"
-#include "tests/unit/fake-served.h"
-#include "tests/unit/props-host.h"
-#include "tests/unit/served-host.h"
+#include "tests/unit/calls-rig.h"
 #include "wire/limits.h"
-#include "wire/ops.h"
-
-#define OBJECTS 24u /* that a session may have */
-#define TIMEOUT_NS (20 * NS_PER_S)
-
-static struct served_host hosts[2];
-static opae_api_adapter_table far;
-static struct rpc_client *client;
-static fpga_token devices[2], accelerators[2];
-static fpga_handle handle; /* of the first host's device */
-static uint32_t rights;
-
-static uint32_t rights_of(void *ctx, const struct opae_props *props)
-{
-	(void)ctx;
-	(void)props;
-	return rights;
-}
-
-static fpga_token find(unsigned int host, fpga_objtype type)
-{
-	fpga_token list[16], found = NULL;
-	struct host_props p;
-	char name[16];
-	uint32_t n;
-
-	snprintf(name, sizeof(name), "far%u", host);
-	assert_int_equal(far.enumerate(far.instance, NULL, 0, list, 16, &n), FPGA_OK);
-	for (uint32_t i = 0; i < n && i < 16; i++) {
-		assert_int_equal(far.fpgaUpdateProperties(list[i], &p), FPGA_OK);
-		if (!found && p.v.objtype == type && !strcmp(p.v.hostname, name))
-			found = list[i];
-		else
-			assert_int_equal(far.fpgaDestroyToken(&list[i]), FPGA_OK);
-	}
-	assert_non_null(found);
-	return found;
-}
-
-static int up(void **state)
-{
-	(void)state;
-	fake_up();
-	fake_manage_reset();
-	fake_manage_fill(&fake.table);
-	rights = WIRE_RIGHTS_ALL | WIRE_RIGHT_SEE;
-	for (unsigned int i = 0; i < 2; i++) {
-		hosts[i].served = &fake.served;
-		hosts[i].options = (struct rpc_session_options){
-			.host = "model", .principal = "tester", .max_objects = OBJECTS, .rights = rights_of
-		};
-		served_host_start(&hosts[i]);
-	}
-	client = served_client(hosts, 2, TIMEOUT_NS, &far);
-	for (unsigned int i = 0; i < 2; i++) {
-		devices[i] = find(i, FPGA_DEVICE);
-		accelerators[i] = find(i, FPGA_ACCELERATOR);
-	}
-	assert_int_equal(far.fpgaOpen(devices[0], &handle, 0), FPGA_OK);
-	host_detail[0] = '\0';
-	return 0;
-}
-
-static int down(void **state)
-{
-	(void)state;
-	if (handle)
-		far.fpgaClose(handle); /* whose link may be lost */
-	handle = NULL;
-	for (unsigned int i = 0; i < 2; i++) {
-		far.fpgaDestroyToken(&devices[i]);
-		far.fpgaDestroyToken(&accelerators[i]);
-	}
-	rpc_client_free(client);
-	for (unsigned int i = 0; i < 2; i++)
-		served_host_end(&hosts[i]);
-	assert_int_equal(atomic_load(&fake_manage.objects), 0); /* whatever the test left */
-	fake_manage_reset();
-	fake_down();
-	return 0;
-}
-
-#define assert_reason(text)                                                                        \
-	do {                                                                                       \
-		if (strncmp(host_detail, "far0: ", 6) || !strstr(host_detail, text))               \
-			fail_msg("the reason is \"%s\"", host_detail);                             \
-	} while (0)
-
-static void await_true(const atomic_bool *b)
-{
-	int64_t deadline = clock_deadline(20 * NS_PER_S);
-
-	while (!atomic_load(b)) {
-		assert_true(clock_now_ns() < deadline);
-		clock_sleep_ns(NS_PER_MS);
-	}
-}
-
-static void await_number(const atomic_uint *at, unsigned int least)
-{
-	int64_t deadline = clock_deadline(20 * NS_PER_S);
-
-	while (atomic_load(at) < least) {
-		assert_true(clock_now_ns() < deadline);
-		clock_sleep_ns(NS_PER_MS);
-	}
-}
 
 /* ---- errors ---- */
 
@@ -160,191 +47,6 @@ static void errors_tell_why_not(void **state)
 	assert_string_equal(info.name, "as before");
 	assert_int_equal(far.fpgaClearError(devices[0], 2), FPGA_NOT_SUPPORTED);
 	assert_reason("cannot clear \"stuck\"");
-}
-
-/* ---- objects ---- */
-
-static void objects_are_found_and_read(void **state)
-{
-	fpga_object num, box, a, b;
-	enum fpga_sysobject_type type;
-	uint32_t size;
-	uint64_t v;
-
-	(void)state;
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &num, 0), FPGA_OK);
-	assert_int_equal(far.fpgaObjectGetType(num, &type), FPGA_OK);
-	assert_int_equal(type, FPGA_OBJECT_ATTRIBUTE);
-	assert_int_equal(far.fpgaObjectRead64(num, &v, 0), FPGA_OK);
-	assert_int_equal(v, 42);
-	assert_int_equal(far.fpgaHandleGetObject(handle, "box", &box, FPGA_OBJECT_RECURSE_ONE), FPGA_OK);
-	assert_int_equal(fake_manage.get_flags, FPGA_OBJECT_RECURSE_ONE);
-	assert_int_equal(far.fpgaObjectGetType(box, &type), FPGA_OK);
-	assert_int_equal(type, FPGA_OBJECT_CONTAINER);
-	assert_int_equal(far.fpgaObjectGetSize(box, &size, 0), FPGA_OK);
-	assert_int_equal(size, 2);
-	assert_int_equal(far.fpgaObjectGetObject(box, "a", &a, FPGA_OBJECT_GLOB), FPGA_OK);
-	assert_int_equal(fake_manage.get_flags, FPGA_OBJECT_GLOB);
-	assert_int_equal(far.fpgaObjectGetObjectAt(box, 1, &b), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&box), FPGA_OK); /* its children stay */
-	assert_int_equal(far.fpgaObjectRead64(a, &v, 0), FPGA_OK);
-	assert_int_equal(v, 1);
-	assert_int_equal(far.fpgaObjectRead64(b, &v, 0), FPGA_OK);
-	assert_int_equal(v, 2);
-	assert_int_equal(atomic_load(&fake_manage.objects), 3);
-	assert_int_equal(far.fpgaDestroyObject(&a), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&b), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&num), FPGA_OK);
-	assert_null(num);
-	assert_int_equal(atomic_load(&fake_manage.objects), 0);
-}
-
-static void objects_of_handles_are_written(void **state)
-{
-	fpga_object by_token, by_handle;
-
-	(void)state;
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &by_token, 0), FPGA_OK);
-	assert_int_equal(far.fpgaHandleGetObject(handle, "num", &by_handle, 0), FPGA_OK);
-	assert_int_equal(far.fpgaObjectWrite64(by_token, 1, 0), FPGA_INVALID_PARAM);
-	assert_reason("cannot be written");
-	assert_int_equal(far.fpgaObjectWrite64(by_handle, UINT64_MAX - 1, FPGA_OBJECT_RAW), FPGA_OK);
-	assert_true(fake_manage.num == UINT64_MAX - 1);
-	far.fpgaDestroyObject(&by_token);
-	far.fpgaDestroyObject(&by_handle);
-}
-
-static void long_attributes_come_in_pieces(void **state)
-{
-	uint8_t *all = calloc(1, FAKE_LONG + 1);
-	fpga_object o;
-	uint32_t size;
-
-	(void)state;
-	assert_non_null(all);
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "long", &o, 0), FPGA_OK);
-	assert_int_equal(far.fpgaObjectGetSize(o, &size, FPGA_OBJECT_SYNC), FPGA_OK);
-	assert_int_equal(size, FAKE_LONG);
-	all[FAKE_LONG] = 0x55;
-	assert_int_equal(far.fpgaObjectRead(o, all, 0, FAKE_LONG, FPGA_OBJECT_SYNC), FPGA_OK);
-	for (uint32_t i = 0; i < FAKE_LONG; i++)
-		assert_int_equal(all[i], (uint8_t)(i * 7));
-	assert_int_equal(all[FAKE_LONG], 0x55);
-	memset(all, 0, FAKE_LONG);
-	assert_int_equal(far.fpgaObjectRead(o, all, 70000, 3, 0), FPGA_OK);
-	assert_int_equal(all[2], (uint8_t)(70002u * 7));
-	assert_int_equal(all[3], 0);
-	assert_int_equal(far.fpgaObjectRead(o, all, FAKE_LONG, 0, 0), FPGA_OK);
-	assert_int_equal(far.fpgaObjectRead(o, all, 1, FAKE_LONG, 0), FPGA_INVALID_PARAM);
-	assert_reason("there are 150000");
-	assert_int_equal(far.fpgaObjectRead(o, all, SIZE_MAX, 1, 0), FPGA_INVALID_PARAM);
-	far.fpgaDestroyObject(&o);
-	free(all);
-}
-
-static void flags_of_objects_pass(void **state)
-{
-	fpga_object o;
-	uint64_t v;
-
-	(void)state;
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "flags", &o, 0x7ffffff0), FPGA_OK);
-	assert_int_equal(fake_manage.get_flags, 0x7ffffff0);
-	assert_int_equal(far.fpgaObjectRead64(o, &v, FPGA_OBJECT_RAW | FPGA_OBJECT_SYNC), FPGA_OK);
-	assert_int_equal(v, FPGA_OBJECT_RAW | FPGA_OBJECT_SYNC);
-	far.fpgaDestroyObject(&o);
-}
-
-static void names_of_objects_are_judged(void **state)
-{
-	char name[WIRE_STRING_MAX + 2];
-	fpga_object o = NULL, num;
-
-	(void)state;
-	memset(name, 'x', sizeof(name));
-	name[WIRE_STRING_MAX + 1] = '\0';
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], name, &o, 0), FPGA_INVALID_PARAM);
-	assert_non_null(strstr(host_detail, "longer than 4096"));
-	name[WIRE_STRING_MAX] = '\0';
-	assert_int_equal(far.fpgaHandleGetObject(handle, name, &o, 0), FPGA_NOT_FOUND);
-	assert_reason("(4096)");
-	assert_int_equal(far.fpgaHandleGetObject(handle, "", &o, 0), FPGA_NOT_FOUND);
-	assert_int_equal(far.fpgaHandleGetObject(handle, "caf\xe9", &o, 0), FPGA_INVALID_PARAM);
-	assert_non_null(strstr(host_detail, "UTF-8"));
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &num, 0), FPGA_OK);
-	assert_int_equal(far.fpgaObjectGetObject(num, "a", &o, 0), FPGA_INVALID_PARAM);
-	assert_reason("no container");
-	assert_int_equal(far.fpgaObjectGetObjectAt(num, SIZE_MAX, &o), FPGA_INVALID_PARAM);
-	assert_null(o);
-	far.fpgaDestroyObject(&num);
-}
-
-static void objects_have_a_limit(void **state)
-{
-	fpga_object list[OBJECTS], more = NULL;
-
-	(void)state;
-	for (uint32_t i = 0; i < OBJECTS; i++)
-		assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &list[i], 0), FPGA_OK);
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &more, 0), FPGA_NO_MEMORY);
-	assert_reason("24 objects");
-	assert_int_equal(far.fpgaHandleGetObject(handle, "box", &more, 0), FPGA_NO_MEMORY);
-	assert_int_equal(atomic_load(&fake_manage.objects), OBJECTS);
-	assert_int_equal(far.fpgaDestroyObject(&list[5]), FPGA_OK);
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &list[5], 0), FPGA_OK);
-	for (uint32_t i = 0; i < OBJECTS; i++)
-		assert_int_equal(far.fpgaDestroyObject(&list[i]), FPGA_OK);
-}
-
-static void objects_die_with_their_handle(void **state)
-{
-	fpga_object of_handle, of_box, of_token, box;
-	uint64_t v;
-
-	(void)state;
-	assert_int_equal(far.fpgaHandleGetObject(handle, "num", &of_handle, 0), FPGA_OK);
-	assert_int_equal(far.fpgaHandleGetObject(handle, "box", &box, FPGA_OBJECT_RECURSE_ONE), FPGA_OK);
-	assert_int_equal(far.fpgaObjectGetObjectAt(box, 0, &of_box), FPGA_OK);
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &of_token, 0), FPGA_OK);
-	assert_int_equal(far.fpgaClose(handle), FPGA_OK);
-	handle = NULL;
-	assert_int_equal(atomic_load(&fake_manage.objects), 1);
-	assert_int_equal(far.fpgaObjectRead64(of_handle, &v, 0), FPGA_INVALID_PARAM);
-	assert_int_equal(far.fpgaObjectRead64(of_box, &v, 0), FPGA_INVALID_PARAM);
-	assert_int_equal(far.fpgaObjectRead64(of_token, &v, 0), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&of_handle), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&of_box), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&box), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&of_token), FPGA_OK);
-}
-
-static void objects_of_a_lost_link_say_so(void **state)
-{
-	fpga_object of_handle, of_token, again;
-	unsigned int before = atomic_load(&hosts[0].ended);
-	enum fpga_sysobject_type type;
-	uint64_t v = 5;
-	uint8_t byte;
-
-	(void)state;
-	assert_int_equal(far.fpgaHandleGetObject(handle, "long", &of_handle, 0), FPGA_OK);
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &of_token, 0), FPGA_OK);
-	served_host_cut(&hosts[0]);
-	await_number(&hosts[0].ended, before + 1);
-	assert_int_equal(atomic_load(&fake_manage.objects), 0); /* the session took them along */
-	assert_int_equal(far.fpgaObjectRead64(of_token, &v, 0), FPGA_EXCEPTION);
-	assert_reason("");
-	assert_int_equal(v, 5);
-	assert_int_equal(far.fpgaObjectRead(of_handle, &byte, 0, 1, 0), FPGA_EXCEPTION);
-	assert_int_equal(far.fpgaObjectGetType(of_token, &type), FPGA_OK);
-	assert_int_equal(far.fpgaHandleGetObject(handle, "num", &again, 0), FPGA_EXCEPTION);
-	/* A token makes a new connection; ids of the old one are not taken for the new one's. */
-	assert_int_equal(far.fpgaTokenGetObject(devices[0], "num", &again, 0), FPGA_OK);
-	assert_int_equal(far.fpgaObjectRead64(of_token, &v, 0), FPGA_EXCEPTION);
-	assert_int_equal(far.fpgaDestroyObject(&of_token), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&of_handle), FPGA_OK);
-	assert_int_equal(far.fpgaObjectRead64(again, &v, 0), FPGA_OK);
-	assert_int_equal(far.fpgaDestroyObject(&again), FPGA_OK);
 }
 
 /* ---- metrics ---- */
@@ -714,32 +416,24 @@ static void calls_need_their_class(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RIGGED(errors_are_read_and_cleared),
-		RIGGED(errors_tell_why_not),
-		RIGGED(objects_are_found_and_read),
-		RIGGED(objects_of_handles_are_written),
-		RIGGED(long_attributes_come_in_pieces),
-		RIGGED(flags_of_objects_pass),
-		RIGGED(names_of_objects_are_judged),
-		RIGGED(objects_have_a_limit),
-		RIGGED(objects_die_with_their_handle),
-		RIGGED(objects_of_a_lost_link_say_so),
-		RIGGED(metrics_are_listed),
-		RIGGED(metrics_fill_many_frames),
-		RIGGED(metrics_are_not_believed_without_end),
-		RIGGED(odd_labels_arrive_as_question_marks),
-		RIGGED(metrics_are_read_by_index),
-		RIGGED(metrics_are_read_in_several_requests),
-		RIGGED(metrics_are_read_by_name),
-		RIGGED(limits_are_counted_and_told),
-		RIGGED(ports_are_assigned),
-		RIGGED(another_hosts_accelerator_is_refused),
-		RIGGED(clocks_are_set_and_measured),
-		RIGGED(bitstreams_arrive_whole),
-		RIGGED(refused_bitstreams_tell_why),
-		RIGGED(others_are_served_meanwhile),
-		RIGGED(a_cut_during_the_load),
-		RIGGED(calls_need_their_class),
+		CALLS(errors_are_read_and_cleared),
+		CALLS(errors_tell_why_not),
+		CALLS(metrics_are_listed),
+		CALLS(metrics_fill_many_frames),
+		CALLS(metrics_are_not_believed_without_end),
+		CALLS(odd_labels_arrive_as_question_marks),
+		CALLS(metrics_are_read_by_index),
+		CALLS(metrics_are_read_in_several_requests),
+		CALLS(metrics_are_read_by_name),
+		CALLS(limits_are_counted_and_told),
+		CALLS(ports_are_assigned),
+		CALLS(another_hosts_accelerator_is_refused),
+		CALLS(clocks_are_set_and_measured),
+		CALLS(bitstreams_arrive_whole),
+		CALLS(refused_bitstreams_tell_why),
+		CALLS(others_are_served_meanwhile),
+		CALLS(a_cut_during_the_load),
+		CALLS(calls_need_their_class),
 	};
 
 	return RUN(tests);

@@ -503,6 +503,26 @@ static void properties_travel_whole(void **state)
 		assert_false(get_props(out, cut, &back));
 }
 
+/* A filter of a program: memory that was something else before, and two values. */
+static void what_is_not_set_stays_here(void **state)
+{
+	struct opae_props p, back, want = { .valid = OPAE_PROP_OBJTYPE | OPAE_PROP_BUS,
+					    .objtype = FPGA_ACCELERATOR,
+					    .bus = 3 };
+	unsigned char out[1024];
+	size_t len;
+
+	(void)state;
+	memset(&p, 0xbe, sizeof(p));
+	p.valid = want.valid;
+	p.objtype = want.objtype;
+	p.bus = want.bus;
+	len = put_props(out, sizeof(out), &p);
+	assert_null(memchr(out, 0xbe, len));
+	assert_true(get_props(out, len, &back));
+	assert_memory_equal(&back, &want, sizeof(back));
+}
+
 static void properties_may_grow(void **state)
 {
 	struct opae_props back;
@@ -569,6 +589,7 @@ int main(void)
 		cmocka_unit_test(a_header_is_what_it_was),
 		cmocka_unit_test(rows_make_sense),
 		cmocka_unit_test(properties_travel_whole),
+		cmocka_unit_test(what_is_not_set_stays_here),
 		cmocka_unit_test(properties_may_grow),
 		cmocka_unit_test(what_is_not_set_is_zero),
 		cmocka_unit_test(properties_out_of_range_are_refused),

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The plugins tcp and vsock as a user meets them: their configuration, what `opae` shows and the doctor tells.
+The servers are those of tests/raw, written from docs/protocol.md alone."""
+import json
+import os
+import socket
+import sys
+import threading
+
+import pytest
+from conftest import SOURCE
+
+sys.path.insert(0, str(SOURCE / "tests/raw"))
+import frames  # noqa: E402
+import peer  # noqa: E402
+
+GUID = "00010203-0405-0607-0809-0a0b0c0d0e0f"
+
+
+def config(machine, *plugins):
+    """Each plugin is a file and its configuration; the first is called p0."""
+    return machine.config(json.dumps({
+        "plugins": [f"p{i}" for i in range(len(plugins))],
+        "configurations": {f"p{i}": {"enabled": True, "plugin": file, "configuration": text}
+                           for i, (file, text) in enumerate(plugins)}}))
+
+
+def tcp(*hosts, **more):
+    return "libtcp-opae.so", {"hosts": list(hosts), **more}
+
+
+@pytest.fixture
+def serve(here):
+    started = []
+
+    def start(name="s"):
+        path = here.folder / name
+        started.append(peer.Server(path))
+        return str(path)
+
+    yield start
+    for s in started:
+        s.close()
+
+
+# ---- use ----
+
+def test_list_and_registers(here, serve):
+    env = config(here, tcp({"unix": serve(), "segment": 0x1000, "name": "far"}))
+    shown = here.good("opae", "list", env=env)
+    assert "1000:b1:00.0" in shown and GUID in shown
+    info = here.good("opae", "info", env=env)
+    assert "far" in info
+    assert "0x1000010000000000" in here.good("opae", "mmio", "read", "0", env=env)
+    here.good("opae", "mmio", "write", "0x18", "5", env=env)
+
+
+def test_one_plugin_twice(here, serve):
+    env = config(here, tcp({"unix": serve("a"), "segment": 1}), tcp({"unix": serve("b"), "segment": 2}))
+    shown = here.good("opae", "list", env=env)
+    assert shown.count(GUID) == 2 and "0001:b1:00.0" in shown and "0002:b1:00.0" in shown
+
+
+def test_over_tcp(here, serve):
+    """IPv4, and a name; the server's own socket is a unix one."""
+    path = serve()
+    gate = socket.create_server(("127.0.0.1", 0))
+
+    def carry(a, b):
+        while data := a.recv(65536):
+            b.sendall(data)
+        b.shutdown(socket.SHUT_WR)
+
+    def forward():
+        while True:
+            try:
+                outer, _ = gate.accept()
+            except OSError:
+                return
+            inner = peer.address(path)
+            for pair in ((outer, inner), (inner, outer)):
+                threading.Thread(target=carry, args=pair, daemon=True).start()
+
+    threading.Thread(target=forward, daemon=True).start()
+    port = gate.getsockname()[1]
+    for host in ({"host": "127.0.0.1", "port": port}, {"host": "localhost", "port": port}, f"127.0.0.1:{port}"):
+        assert GUID in here.good("opae", "list", env=config(here, tcp(host)))
+    gate.shutdown(socket.SHUT_RDWR)
+    gate.close()
+
+
+# ---- configuration ----
+
+WRONG = [
+    ({}, '"hosts"'),
+    ({"hosts": {}}, '"hosts" must be an array'),
+    ({"hosts": ["a"], "spin": 1}, '"spin" is unknown'),
+    ({"hosts": ["a"], "spin_us": -1}, '"spin_us" must be 0 to 1000000'),
+    ({"hosts": ["a"], "timeout_ms": "5"}, '"timeout_ms" must be 1 to'),
+    ({"hosts": ["a"], "connect_ms": 0}, '"connect_ms" must be 1 to'),
+    ({"hosts": ["a"], "mmio_write": "fast"}, '"posted" or "sync"'),
+    ({"hosts": ["a"], "buffers": True}, '"auto" or "explicit"'),
+    ({"hosts": ["a", 5]}, '"hosts"[1]: an entry is'),
+    ({"hosts": [{"host": "a", "prot": 1}]}, '"prot" is unknown'),
+    ({"hosts": [{"host": "a", "port": 70000}]}, '"port" must be 1 to 65535'),
+    ({"hosts": [{"host": "a:8447"}, {"host": "b/c"}]}, '"host" must be a name'),
+    ({"hosts": [{"host": ""}]}, '"host" must be'),
+    ({"hosts": [{"host": "a", "unix": "/s"}]}, '"unix" must be'),
+    ({"hosts": [{"unix": "s"}]}, '"unix" must be the absolute path'),
+    ({"hosts": [{"unix": "/" + "s" * 108}]}, '"unix" must be'),
+    ({"hosts": [{"host": "a", "segment": 65536}]}, '"segment" must be 0 to 65535'),
+    ({"hosts": [{"host": "a", "name": ""}]}, '"name" must be'),
+    ({"hosts": [{"port": 8447}]}, "nothing of where that is"),
+    ({"hosts": ["vsock:2:8447"]}, "libvsock-opae.so"),
+    ({"hosts": ["a:b"]}, '"hosts"[0]: "a:b"'),
+    ({"hosts": ["a", {"host": "a", "port": 8447}]}, "is there twice"),
+]
+WRONG_VSOCK = [
+    ({"hosts": ["a:8447"]}, "libtcp-opae.so"),
+    ({"hosts": [{"cid": 0}]}, '"cid" must be 1 to'),
+    ({"hosts": [{"cid": 4294967295}]}, '"cid" must be'),
+    ({"hosts": [{"port": 8447}]}, "nothing of where that is"),
+    ({"hosts": [{"cid": 2, "host": "a"}]}, '"host" is unknown'),
+    ({"hosts": ["vsock:any:8447"]}, "nobody is there"),
+]
+
+
+@pytest.mark.parametrize("plugin, wrong, why", [("libtcp-opae.so", *w) for w in WRONG] +
+                         [("libvsock-opae.so", *w) for w in WRONG_VSOCK])
+def test_what_is_wrong_is_named(here, plugin, wrong, why):
+    shown = here.run("opae", "plugins", "--json", env=config(here, (plugin, wrong)))
+    row = json.loads(shown.stdout)["plugins"][0]
+    assert row["state"] == "failed" and why in row["reason"], row
+
+
+@pytest.mark.parametrize("plugin, right", [
+    ("libtcp-opae.so", {"hosts": []}),
+    ("libtcp-opae.so", {"hosts": ["[::1]:8447", "a", {"host": "::1", "port": 1}, "unix:/s", "10.0.0.1:1"]}),
+    ("libtcp-opae.so", {"hosts": ["a"], "spin_us": 0, "timeout_ms": 1, "connect_ms": 1, "mmio_write": "sync",
+                        "buffers": "explicit"}),
+    ("libvsock-opae.so", {"hosts": ["vsock:2:8447", {"cid": 3, "segment": 1, "name": "vm"}]})])
+def test_what_is_right(here, plugin, right):
+    shown = here.run("opae", "plugins", "--json", env=config(here, (plugin, right)))
+    assert json.loads(shown.stdout)["plugins"][0]["state"] == "ready", shown.stdout
+
+
+# ---- the doctor ----
+
+def diagnose(machine, env):
+    env = {"OPAEX_DOCTOR_ROOT": str(machine.folder / "root"), **env}
+    report = json.loads(machine.run("opae", "doctor", "--json", env=env).stdout)["doctor"]
+    text = machine.run("opae", "doctor", env=env).stdout
+    return report, {s["name"]: s for s in report["subjects"] if s["kind"] == "host"}, text
+
+
+def test_doctor_finds_all_well(here, serve):
+    path = serve()
+    report, hosts, text = diagnose(here, config(here, tcp({"unix": path})))
+    steps = {s["step"]: s["text"] for s in hosts[f"unix:{path}"]["steps"]}
+    assert list(steps) == ["connection", "server", "devices"] and "it shows 2 to you" in steps["devices"]
+    assert report["verdict"] == "ok" and report["devices"] == 2 and "2 of 2 devices" in text
+
+
+def wrong(machine, env, name, step, why, mend):
+    report, hosts, text = diagnose(machine, env)
+    s = hosts[name]
+    assert report["verdict"] == "wrong" and s["steps"][-1]["step"] == step
+    assert why in s["wrong"] and mend in s["fix"], s
+    assert f"  wrong: {s['wrong']}\n  fix:   {s['fix']}\n" in text
+
+
+def test_doctor_host_refuses(here, serve):
+    good, none = serve(), str(here.folder / "none")
+    env = config(here, tcp({"unix": good}, {"unix": none}))
+    wrong(here, env, f"unix:{none}", "connection", "No such file", "start opaed")
+    assert GUID in here.good("opae", "list", env=env)
+
+
+def test_doctor_name_is_not_known(here):
+    wrong(here, config(here, tcp("no-such-host.invalid")), "no-such-host.invalid:8447", "connection",
+          "no-such-host.invalid", "ping no-such-host.invalid")
+
+
+def test_doctor_no_permission(here, serve):
+    if os.geteuid() == 0:
+        pytest.skip("root may open every socket")
+    path = serve()
+    os.chmod(path, 0)
+    wrong(here, config(here, tcp({"unix": path})), f"unix:{path}", "connection", "Permission denied", "ls -l")
+
+
+def listen(path, say):
+    """Says this to each client, and hangs up; None: says nothing."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    kept = []
+
+    def run():
+        while True:
+            try:
+                sock, _ = listening.accept()
+            except OSError:
+                return
+            kept.append(sock)
+            if say is not None:
+                sock.recv(4096)
+                sock.sendall(say)
+                sock.shutdown(socket.SHUT_RDWR)
+
+    threading.Thread(target=run, daemon=True).start()
+    return listening
+
+
+@pytest.mark.parametrize("say, why, mend", [
+    (None, "it says nothing", "restart opaed"),
+    (b"", "it hangs up", "which program"),
+    (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", "does not speak our protocol", "which program")])
+def test_doctor_other_servers(here, say, why, mend):
+    path = str(here.folder / "other")
+    listening = listen(path, say)
+    try:
+        wrong(here, config(here, tcp({"unix": path}, connect_ms=100)), f"unix:{path}", "server", why, mend)
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+
+
+def test_doctor_is_refused(here, serve, monkeypatch):
+    def refuse(self, *_):
+        raise frames.Failed("HELLO", frames.NO_ACCESS, 0, "no policy lets you in")
+
+    monkeypatch.setattr(peer.Session, "HELLO", refuse)
+    path = serve()
+    wrong(here, config(here, tcp({"unix": path})), f"unix:{path}", "server", "no policy lets you in", "opae --version")

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The hosts that the plugins tcp and vsock are configured with: can each be reached, does it speak our
+ * protocol, and what does it show to this user. As the plugins do, it connects, greets and asks for the list.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "doctor.h"
+#include "rpc/link.h"
+#include "transport/connect.h"
+#include "wire/codec.h"
+#include "wire/ops.h"
+
+#define PATIENCE_NS (2 * NS_PER_S)
+
+struct host {
+	struct address address;
+	char text[ADDRESS_TEXT_MAX];
+	struct rpc_link link;
+	int64_t deadline;
+	struct rpc_frame reply;
+	struct wire_reader in; /* of its body */
+};
+
+/* ---- what is configured ---- */
+
+static const char *text_member(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string) ?
+		       json_object_get_string(v) :
+		       NULL;
+}
+
+static int64_t number_member(struct json_object *o, const char *key, int64_t otherwise)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_int) ?
+		       json_object_get_int64(v) :
+		       otherwise;
+}
+
+/* An entry of "hosts". False: the plugin has refused it, and said so. */
+static bool read_entry(struct json_object *o, struct address *a)
+{
+	const char *why, *host = text_member(o, "host"), *path = text_member(o, "unix");
+	int64_t cid = number_member(o, "cid", 0);
+
+	*a = (struct address){ .port = (uint32_t)number_member(o, "port", ADDRESS_PORT) };
+	if (json_object_is_type(o, json_type_string))
+		return !address_parse(json_object_get_string(o), a, &why);
+	if (host)
+		snprintf(a->host, sizeof(a->host), "%s", host);
+	if (path)
+		snprintf(a->path, sizeof(a->path), "%s", path);
+	a->cid = (uint32_t)cid;
+	a->kind = cid ? ADDRESS_VSOCK : path ? ADDRESS_UNIX : ADDRESS_TCP;
+	return cid || path || host;
+}
+
+/* ---- connecting ---- */
+
+static bool fix_connection(struct subject *s, const struct host *h, int rc)
+{
+	if (rc == -ENOENT && h->address.kind == ADDRESS_UNIX)
+		rc = -ECONNREFUSED;
+	switch (rc) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+		return fix(s, "systemctl start opaed   # on that machine; and does its \"listen\" name %s?",
+			   h->text);
+	case -EACCES:
+	case -EPERM:
+		return fix(s, "ls -l %s   # it is its owner's: run as that user, or have opaed listen on a "
+			      "socket of yours", h->address.path);
+	default:
+		break;
+	}
+	if (h->address.kind != ADDRESS_TCP)
+		return fix(s, "$EDITOR %s   # correct it in \"hosts\"", config_name());
+	return fix(s, "ping %s   # is the name right, is it up, does a firewall let port %u through",
+		   h->address.host, h->address.port);
+}
+
+static bool check_connection(struct subject *s, struct host *h)
+{
+	char why[CONNECT_WHY_MAX] = "";
+	struct transport *t;
+	int rc;
+
+	h->deadline = clock_deadline(PATIENCE_NS);
+	rc = transport_connect(&h->address, h->deadline, &t, why);
+	if (!rc)
+		rc = rpc_link_init(&h->link, t);
+	if (!rc)
+		return step_ok(s, "connection", "somebody listens there");
+	step_wrong(s, "connection", "%s", *why ? why : strerror(-rc));
+	return fix_connection(s, h, rc);
+}
+
+/* ---- the server ---- */
+
+/* The next reply, past what the server sends by itself; a negative errno. */
+static int await_reply(struct host *h)
+{
+	const struct wire_op_info *op;
+	int rc;
+
+	do {
+		rc = rpc_link_next(&h->link, &h->reply, 0, h->deadline);
+	} while (!rc && !(h->reply.head.flags & WIRE_REPLY));
+	if (rc)
+		return rc;
+	op = wire_op_info(h->reply.head.op);
+	wire_reader_init(&h->in, h->reply.body, h->reply.body_len,
+			 h->reply.head.budget || !op ? NULL : op->reply);
+	return h->reply.head.id == 1 && op ? 0 : -EPROTO;
+}
+
+static int ask(struct host *h, enum wire_op op, const void *body, size_t len)
+{
+	struct wire_head head = { .op = (uint16_t)op, .id = 1 };
+	int rc = rpc_link_send(&h->link, &head, body, len, NULL, 0, h->deadline);
+
+	if (!rc)
+		rc = await_reply(h);
+	return !rc && h->reply.head.op != op ? -EPROTO : rc;
+}
+
+static bool no_server(struct subject *s, const struct host *h, int rc)
+{
+	if (rc == -ETIMEDOUT) {
+		step_wrong(s, "server", "it says nothing for %d ms: it hangs, or is no opaed",
+			   (int)(PATIENCE_NS / NS_PER_MS));
+		return fix(s, "systemctl restart opaed   # on that machine");
+	}
+	step_wrong(s, "server", "%s",
+		   rc == -EPIPE ? "it hangs up: it is no opaed, or lets you not in"
+				: "who listens does not speak our protocol: it is no opaed");
+	return fix(s, "ss -lptx   # on that machine: which program is it that listens on %s", h->text);
+}
+
+/* The server gave a reason in place of an answer. */
+static bool refused(struct subject *s, struct host *h, const char *step, const char *mend)
+{
+	struct wire_text why = wire_get_text(&h->in);
+
+	step_wrong(s, step, "it refuses: %.*s", (int)why.len, why.at);
+	return fix(s, "%s", mend);
+}
+
+static bool check_server(struct subject *s, struct host *h)
+{
+	unsigned char body[128];
+	struct wire_text software, name, you;
+	struct wire_writer w;
+	int rc;
+
+	wire_writer_init(&w, body, sizeof(body), wire_op_info(WIRE_HELLO)->request);
+	wire_put_u32(&w, WIRE_MAGIC);
+	wire_put_u16(&w, WIRE_VERSION);
+	wire_put_u16(&w, WIRE_VERSION);
+	wire_put_u64(&w, 0);
+	wire_put_u32(&w, WIRE_FRAME_MAX);
+	wire_put_u32(&w, 1);
+	wire_put_text(&w, "opae doctor");
+	rc = ask(h, WIRE_HELLO, body, w.len);
+	if (rc)
+		return no_server(s, h, rc);
+	if (h->reply.head.budget)
+		return refused(s, h, "server",
+			       "opae --version   # and of that machine's opaed: update the older one");
+	wire_get_u16(&h->in);
+	wire_get_u64(&h->in);
+	wire_get_u32(&h->in);
+	wire_get_u32(&h->in);
+	software = wire_get_text(&h->in);
+	name = wire_get_text(&h->in);
+	you = wire_get_text(&h->in);
+	if (h->in.bad)
+		return no_server(s, h, -EPROTO);
+	return step_ok(s, "server", "%.*s on %.*s; you are \"%.*s\" there", (int)software.len, software.at,
+		       (int)name.len, name.at, (int)you.len, you.at);
+}
+
+static bool check_devices(struct subject *s, struct host *h)
+{
+	int rc = ask(h, WIRE_ENUMERATE, NULL, 0);
+	int64_t n = 0;
+	size_t len;
+
+	while (!rc && !h->reply.head.budget) {
+		for (; wire_more(&h->in); n++) {
+			wire_get_u64(&h->in);
+			wire_get_u64(&h->in);
+			wire_get_block(&h->in, &len);
+		}
+		if (!(h->reply.head.flags & WIRE_MORE))
+			break;
+		rc = await_reply(h);
+	}
+	if (rc)
+		return no_server(s, h, rc);
+	if (h->reply.head.budget)
+		return refused(s, h, "devices", "opae doctor   # on that machine");
+	json_object_object_add(s->o, "devices", json_object_new_int64(n));
+	if (n)
+		return step_ok(s, "devices", "it shows %lld to you, devices and accelerators", (long long)n);
+	return step_note(s, "devices",
+			 "it shows none to you: there is none, or its policy lets you see none; "
+			 "`opae doctor` on that machine knows more");
+}
+
+/* ---- all of them ---- */
+
+static void diagnose(struct doctor *d, const struct address *a)
+{
+	struct host h = { .address = *a };
+	struct subject s;
+
+	address_text(a, h.text, sizeof(h.text));
+	s = subject_new(d, "host", h.text);
+	if (!check_connection(&s, &h))
+		return;
+	if (check_server(&s, &h))
+		check_devices(&s, &h);
+	rpc_link_done(&h.link);
+}
+
+static void diagnose_all(struct doctor *d, const char *json)
+{
+	struct json_object *top = json_tokener_parse(json), *list;
+	struct address a;
+
+	if (json_object_object_get_ex(top, "hosts", &list) && json_object_is_type(list, json_type_array))
+		for (size_t i = 0; i < json_object_array_length(list); i++)
+			if (read_entry(json_object_array_get_idx(list, i), &a))
+				diagnose(d, &a);
+	json_object_put(top);
+}
+
+void doctor_hosts(struct doctor *d)
+{
+	struct opaex_plugin p;
+	const char *json;
+
+	for (uint32_t index = 0; !d->only && remote_plugin_next(&index, &p, &json);)
+		if (!strcmp(p.state, "ready"))
+			diagnose_all(d, json);
+}
