@@ -80,8 +80,8 @@ bool twin_next(const struct twin *t, size_t from, size_t end, size_t max, size_t
 }
 
 /*
- * By words in rising order, and put() in falling order: what lies before other things in memory, as a flag does
- * before what it stands for, is read first and shown last.
+ * By words in rising order, and put() in falling order: what lies before other things in memory, as a flag
+ * does before what it stands for, is read first and shown last.
  */
 #define IN_ORDER 4096u /* bytes; of more it is not asked */
 
@@ -168,7 +168,8 @@ RACY static void put_bytes(const struct twin *t, size_t from, size_t to, const u
 /* The last piece of [at, end): a word, or what of one has come or is there. Returns where it begins. */
 RACY static size_t put_last(const struct twin *t, size_t at, size_t end, const unsigned char *come, bool keep)
 {
-	size_t skew = (uintptr_t)t->memory % TWIN_WORD; /* words begin where offset + skew is a multiple of 8 */
+	/* words begin where offset + skew is a multiple of 8 */
+	size_t skew = (uintptr_t)t->memory % TWIN_WORD;
 	size_t over = (end + skew) % TWIN_WORD, word_at = end - (over ? over : TWIN_WORD), from;
 	bool outside = (over ? over : TWIN_WORD) > end || word_at + TWIN_WORD > t->len;
 

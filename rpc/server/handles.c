@@ -66,7 +66,8 @@ static void handle_forget(struct rpc_session *s, struct session_handle *h)
 uint32_t handle_regions(struct rpc_session *s, fpga_handle h, const struct opae_props *props,
 			struct opaex_mmio_info regions[REGIONS_MAX])
 {
-	bool told = props->valid & OPAE_PROP_NUM_MMIO; /* an FPGA_DEVICE has registers, and no number of them */
+	/* an FPGA_DEVICE has registers, and no number of them */
+	bool told = props->valid & OPAE_PROP_NUM_MMIO;
 	uint32_t num = told && props->num_mmio < REGIONS_MAX ? props->num_mmio : REGIONS_MAX;
 
 	for (uint32_t i = 0; i < num; i++)

@@ -215,13 +215,15 @@ static const struct {
 } missing[] = {
 	[CARD_MORTAL] = { BY_MACHINE, "a machine does not survive the end of one of its cards" },
 	[CARD_MESSAGES] = { BY_MACHINE, "a machine's kernel maps all registers" },
-	[CARD_ANY_MEMORY] = { BY_DRIVER, "the kernel's FPGA driver maps what lies together in physical memory" },
+	[CARD_ANY_MEMORY] = { BY_DRIVER, "the kernel's FPGA driver maps what lies together in physical "
+		"memory" },
 	[CARD_QUIET] = { BY_DRIVER, "the kernel's FPGA driver cannot hold an accelerator still" },
 	[CARD_NO_PORT] = { BY_DRIVER, "the kernel's FPGA driver takes no card without a port" },
 	[CARD_STUCK_PORT] = { BY_DRIVER, "the kernel's FPGA driver takes no port that does not acknowledge" },
 	[CARD_FME_REGISTERS] = { BY_DRIVER, "the kernel's FPGA driver keeps an FPGA_DEVICE's registers" },
 	[CARD_POINTER] = { BY_OPAED, "registers of another host have no pointer here" },
-	[CARD_WATCHES] = { BY_OPAED, "what a program stores reaches another host with its next register write" },
+	[CARD_WATCHES] = { BY_OPAED, "what a program stores reaches another host with its next register "
+		"write" },
 };
 
 static bool is_way(enum way way)

@@ -48,7 +48,8 @@ static void write_config(const char *local)
 		fprintf(f, "{\"listen\": [{\"tcp\": \"127.0.0.1:0\", \"clear\": true}]");
 	else
 		fprintf(f, "{\"listen\": [{\"unix\": \"%s\"}]", socket_path);
-	fprintf(f, ", \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], \"plugins\": ");
+	fprintf(f, ", \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
+		"\"plugins\": ");
 	copy_file(f, local);
 	fputs("}", f);
 	fclose(f);

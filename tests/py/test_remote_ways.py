@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The end-to-end programs, tests and samples, with an opaed between them and the emulated cards.
 
-The same programs run without it by meson (tests/card, tests/cxx), and in virtual machines (tests/vm/test_ways.py). What they
-skip here is listed, and each says why."""
+The same programs run without it by meson (tests/card, tests/cxx), and in virtual machines
+(tests/vm/test_ways.py). What they skip here is listed, and each says why."""
 import os
 import re
 import subprocess
