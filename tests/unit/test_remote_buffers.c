@@ -77,8 +77,7 @@ static void polling_works(struct device *d)
 		for (size_t i = 0; i < d->data.len; i++)
 			if (d->data.at[i] != (unsigned char)round)
 				fail_msg("round %u: the flag is there, and byte %zu is %u",
-					 (unsigned int)round,
-					 i, d->data.at[i]);
+					 (unsigned int)round, i, d->data.at[i]);
 	}
 	pthread_join(d->thread, &bad);
 	assert_null(bad);

@@ -38,7 +38,8 @@ def start(folder, cid, leash):
     log = open(folder / "vsock.log", "w")
     p = subprocess.Popen([*leash, bundle / "lib" / unpack.LOADER, "--library-path", bundle / "lib",
                           bundle / "bin/vhost-device-vsock", "--guest-cid", str(cid),
-                          "--socket", folder / "vhu.sock", "--uds-path", folder / "vsock"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                          "--socket", folder / "vhu.sock", "--uds-path", folder / "vsock"],
+                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     end = time.monotonic() + 10
     while not (folder / "vhu.sock").exists():  # it says nothing when it listens
         if p.poll() is not None or time.monotonic() > end:
