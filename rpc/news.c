@@ -25,19 +25,31 @@ static bool is_late(const struct news *n, uint64_t wsid, const struct twin_run *
 	return false;
 }
 
-/* Where it goes: a short one behind all others, as long as there is room. */
-static unsigned char *place(struct news *n, const struct twin_run *run)
+/* May it be a flag? The end of a long run that is being written, found a pass later, is as short. */
+static bool is_flag(const struct news *n, uint64_t wsid, const struct twin_run *run)
 {
-	bool late = n->late && run->len <= NEWS_SHORT && NEWS_LATE_ROOM - n->late_used >= AHEAD + run->len;
+	bool goes_on = n->bulk_wsid == wsid && run->at - n->bulk_end < NEWS_SHORT;
+
+	return n->late && run->len <= NEWS_SHORT && !goes_on;
+}
+
+/* Where it goes: what may be a flag behind all others, as long as there is room. */
+static unsigned char *place(struct news *n, uint64_t wsid, const struct twin_run *run)
+{
+	bool flag = is_flag(n, wsid, run), late = flag && NEWS_LATE_ROOM - n->late_used >= AHEAD + run->len;
 	unsigned char *at = late ? n->late + n->late_used : n->out + n->used;
 
 	*(late ? &n->late_used : &n->used) += AHEAD + run->len;
+	if (!flag) {
+		n->bulk_wsid = wsid;
+		n->bulk_end = run->at + run->len;
+	}
 	return at;
 }
 
 static void append(struct news *n, const struct twin *t, uint64_t wsid, const struct twin_run *run)
 {
-	unsigned char *at = place(n, run);
+	unsigned char *at = place(n, wsid, run);
 	struct wire_head head = { .size = (uint32_t)(AHEAD + run->len), .head = WIRE_HEAD,
 				  .op = (uint16_t)n->op, .flags = WIRE_ONE_WAY, .object = n->handle };
 
@@ -64,7 +76,7 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 			*from = end;
 			return true;
 		}
-		if (n->closed && run.len <= NEWS_SHORT)
+		if (n->closed && is_flag(n, wsid, &run))
 			n->runs++;
 		else if (!is_late(n, wsid, &run))
 			append(n, t, wsid, &run);

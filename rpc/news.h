@@ -36,6 +36,7 @@ struct news {
 	size_t used;
 	unsigned char *late; /* NEWS_LATE_ROOM bytes, or NULL: short runs are like others */
 	size_t late_used;
+	uint64_t bulk_wsid, bulk_end; /* where the last long run ended: what goes on there is no flag */
 	bool closed; /* short runs are left for the next look: what they stand for might not be found now */
 };
 
