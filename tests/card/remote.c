@@ -17,15 +17,16 @@ static unsigned int port; /* tcp */
 static int log_fd = -1;	  /* its lines; the pipe holds those of a test */
 
 #define LOG_BYTES (1 << 20)
+#define VSOCK_PORT 8447u
 
 bool remote_is(void)
 {
 	return getenv("OPAE_TEST_REMOTE");
 }
 
-static bool by_tcp(void)
+static bool by(const char *way)
 {
-	return !strcmp(getenv("OPAE_TEST_REMOTE"), "tcp");
+	return !strcmp(getenv("OPAE_TEST_REMOTE"), way);
 }
 
 static void copy_file(FILE *to, const char *path)
@@ -44,8 +45,10 @@ static void write_config(const char *local)
 	FILE *f = fopen(config_path, "we");
 
 	assert_non_null(f);
-	if (by_tcp())
+	if (by("tcp"))
 		fprintf(f, "{\"listen\": [{\"tcp\": \"127.0.0.1:0\", \"clear\": true}]");
+	else if (by("vsock"))
+		fprintf(f, "{\"listen\": [{\"vsock\": %u}]", VSOCK_PORT);
 	else
 		fprintf(f, "{\"listen\": [{\"unix\": \"%s\"}]", socket_path);
 	fprintf(f, ", \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
@@ -70,7 +73,7 @@ static void await_listener(int fd)
 		have += (size_t)n;
 		lines[have] = '\0';
 	}
-	if (by_tcp())
+	if (by("tcp"))
 		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
 }
 
@@ -100,11 +103,14 @@ void remote_start(const char *dir, const char *local)
 void remote_configure(FILE *f)
 {
 	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, \"hosts\": [");
-	if (by_tcp())
+	if (by("tcp"))
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
+	else if (by("vsock"))
+		fprintf(f, "{\"cid\": 1, \"port\": %u}", VSOCK_PORT);
 	else
 		fprintf(f, "{\"unix\": \"%s\"}", socket_path);
-	fprintf(f, "]}, \"enabled\": true, \"plugin\": \"libtcp-opae.so\"}}, \"plugins\": [\"far\"]}");
+	fprintf(f, "]}, \"enabled\": true, \"plugin\": \"lib%s-opae.so\"}}, \"plugins\": [\"far\"]}",
+		by("vsock") ? "vsock" : "tcp");
 }
 
 /* What it said is of interest after a failure. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The same tests with an opaed between: the library has the tcp plugin alone, and the opaed that the test
- * starts has what the library would have. The environment tells of it: OPAE_TEST_REMOTE is "unix" or "tcp",
- * and OPAE_TEST_OPAED the daemon's program.
+ * The same tests with an opaed between: the library has one remote plugin alone, and the opaed that the test
+ * starts has what the library would have. The environment tells of it: OPAE_TEST_REMOTE is "unix", "tcp" or
+ * "vsock" (the loopback's), and OPAE_TEST_OPAED the daemon's program.
  */
 #ifndef TESTS_CARD_REMOTE_H
 #define TESTS_CARD_REMOTE_H
