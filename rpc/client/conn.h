@@ -108,7 +108,10 @@ int conn_write(struct conn *n, uint64_t handle, uint32_t region, uint32_t width,
 int conn_write512(struct conn *n, uint64_t handle, uint32_t region, uint64_t offset, const void *value);
 /* With out_lock held: what waits, and what the caller puts behind it, at most 3 pieces. */
 int post_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline);
-/* Sends what waits, if it has been waiting since `until` or longer. Since when something waits then; 0: nothing does. */
+/*
+ * Sends what waits, if it has been waiting since `until` or longer. Since when something waits then;
+ * 0: nothing does.
+ */
 int64_t post_flush(struct conn *n, int64_t until);
 
 /* The I/O thread: io.c. Starts it unless it runs. 0 or a negative errno. */
