@@ -142,8 +142,9 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 			log_line("listening on %s", all[i].text);
 		if (!had && !address_is_loopback(&all[i].config.address) &&
 		    all[i].config.address.kind == ADDRESS_TCP)
-			log_line("%s is reached from other machines, in clear text: whoever is on the way can read "
-				 "and change all of it", all[i].text);
+			log_line("%s is reached from other machines, in clear text: whoever is on the way "
+				 "can "
+				 "read and change all of it", all[i].text);
 	}
 	for (size_t i = 0; i < l->num; i++)
 		if (l->all[i].fd >= 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* opaed.cfg: any bytes give a configuration that somebody can be served by, or lines that say what is wrong. */
+/* opaed.cfg: any bytes give a configuration by which somebody can be served, or lines of what is wrong. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -64,7 +64,9 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 			*from = end;
 			return true;
 		}
-		if (!is_late(n, wsid, &run))
+		if (n->closed && run.len <= NEWS_SHORT)
+			n->runs++;
+		else if (!is_late(n, wsid, &run))
 			append(n, t, wsid, &run);
 		*from = run.at + run.len;
 	}

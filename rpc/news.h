@@ -36,6 +36,7 @@ struct news {
 	size_t used;
 	unsigned char *late; /* NEWS_LATE_ROOM bytes, or NULL: short runs are like others */
 	size_t late_used;
+	bool closed; /* short runs are left for the next look: what they stand for might not be found now */
 };
 
 /* Data bytes of a frame for a peer that takes so long ones. */

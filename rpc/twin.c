@@ -79,9 +79,20 @@ bool twin_next(const struct twin *t, size_t from, size_t end, size_t max, size_t
 	return true;
 }
 
+/*
+ * By words in rising order, and put() in falling order: what lies before other things in memory, as a flag
+ * does before what it stands for, is read first and shown last.
+ */
+#define IN_ORDER 4096u /* bytes; of more it is not asked */
+
 RACY void twin_copy(void *to, const void *from, size_t len)
 {
-#ifdef __SANITIZE_THREAD__
+#ifndef __SANITIZE_THREAD__
+	if (len > IN_ORDER) {
+		memcpy(to, from, len);
+		return;
+	}
+#endif
 	unsigned char *a = to;
 	const volatile unsigned char *b = from; /* or a memcpy() would be made of it, which is checked */
 
@@ -89,9 +100,6 @@ RACY void twin_copy(void *to, const void *from, size_t len)
 		*(volatile any_word *)a = *(const volatile any_word *)b;
 	for (; len; len--)
 		*(volatile unsigned char *)a++ = *b++;
-#else
-	memcpy(to, from, len);
-#endif
 }
 
 void twin_read(const struct twin *t, const struct twin_run *run, void *out)
@@ -137,7 +145,10 @@ RACY static void put_part(const struct twin *t, size_t at, size_t from, size_t t
 {
 	uint64_t twin = *(const any_word *)(t->twin + at), news = twin;
 
-	memcpy((char *)&news + (from - at), come, to - from);
+	if (to - from == TWIN_WORD)
+		news = *(const any_word *)come;
+	else
+		memcpy((char *)&news + (from - at), come, to - from);
 	if (news == twin)
 		return;
 	put_word((word *)(void *)(t->memory + at), twin, news, keep);
@@ -154,33 +165,30 @@ RACY static void put_bytes(const struct twin *t, size_t from, size_t to, const u
 	}
 }
 
+/* The last piece of [at, end): a word, or what of one has come or is there. Returns where it begins. */
+RACY static size_t put_last(const struct twin *t, size_t at, size_t end, const unsigned char *come, bool keep)
+{
+	/* words begin where offset + skew is a multiple of 8 */
+	size_t skew = (uintptr_t)t->memory % TWIN_WORD;
+	size_t over = (end + skew) % TWIN_WORD, word_at = end - (over ? over : TWIN_WORD), from;
+	bool outside = (over ? over : TWIN_WORD) > end || word_at + TWIN_WORD > t->len;
+
+	from = !outside && word_at > at ? word_at : at;
+	if (outside && end - at > (over ? over : TWIN_WORD))
+		from = end - (over ? over : TWIN_WORD);
+	if (outside)
+		put_bytes(t, from, end, come + (from - at), keep);
+	else
+		put_part(t, word_at, from, end, come + (from - at), keep);
+	return from;
+}
+
 RACY static void put(const struct twin *t, size_t at, const unsigned char *come, size_t len, bool keep)
 {
-	size_t skew = (uintptr_t)t->memory % TWIN_WORD; /* words begin where at + skew is a multiple of 8 */
 	size_t end = at + len;
 
-	while (at < end) {
-		size_t in = (at + skew) % TWIN_WORD, to = at - in + TWIN_WORD;
-
-		if (!in && to <= end) {
-			uint64_t twin = *(const any_word *)(t->twin + at), news = *(const any_word *)come;
-
-			if (news != twin) {
-				put_word((word *)(void *)(t->memory + at), twin, news, keep);
-				*(any_word *)(t->twin + at) = news;
-			}
-		} else if (in > at || to > t->len) {
-			to = to < end ? to : end;
-			put_bytes(t, at, to, come, keep);
-		} else {
-			size_t part = to < end ? to : end;
-
-			put_part(t, at - in, at, part, come, keep);
-			to = part;
-		}
-		come += to - at;
-		at = to;
-	}
+	while (end > at)
+		end = put_last(t, at, end, come, keep);
 }
 
 void twin_merge(const struct twin *t, size_t at, const void *come, size_t len)

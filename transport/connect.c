@@ -28,6 +28,7 @@ struct connector {
 	const struct addrinfo *all, *at; /* its addresses, and the one being tried; the lookup's */
 	unsigned int round;
 	bool silent; /* one of this round did not answer */
+	int verdict; /* of the attempts so far: what tells most */
 	int fd;	     /* of the attempt; -1: none is under way */
 	int64_t due;
 	int failed; /* a negative errno */
@@ -102,9 +103,19 @@ static int attempt(struct connector *c)
 	return try_address(c, &at, c->at->ai_addrlen);
 }
 
-/* The attempt came to nothing. To the next address: as attempt(). rc is the verdict when none is left. */
+/* That an address of the other family has no way is known of most names, and tells nothing. */
+static void judge(struct connector *c, int rc)
+{
+	bool nowhere = rc == -ENETUNREACH || rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL;
+
+	if (!c->verdict || !nowhere)
+		c->verdict = rc;
+}
+
+/* The attempt came to nothing, for the reason rc. To the next address: as attempt(). */
 static int next_address(struct connector *c, int rc)
 {
+	judge(c, rc);
 	drop_attempt(c);
 	while (c->at) {
 		c->at = c->at->ai_next;
@@ -118,9 +129,10 @@ static int next_address(struct connector *c, int rc)
 		rc = attempt(c);
 		if (rc >= 0)
 			return rc;
+		judge(c, rc);
 		drop_attempt(c);
 	}
-	return fail(c, rc, word(c, rc));
+	return fail(c, c->verdict, word(c, c->verdict));
 }
 
 static int start_attempt(struct connector *c)

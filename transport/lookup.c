@@ -40,7 +40,7 @@ static void unref(struct lookup *l)
 static void *ask(void *arg)
 {
 	struct lookup *l = arg;
-	struct addrinfo hints = { .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG, .ai_socktype = SOCK_STREAM };
+	struct addrinfo hints = { .ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
 
 	l->gai = getaddrinfo(l->host, l->port, &hints, &l->found);
 	l->error = errno;

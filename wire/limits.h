@@ -12,6 +12,6 @@
 #define WIRE_STRING_MAX 4096u		  /* bytes of a string */
 #define WIRE_REASON_MAX 512u		  /* bytes of a reason that we send */
 #define WIRE_WRITES_MAX 2048u		  /* bytes of posted register writes in one frame */
-#define WIRE_BITSTREAM_MAX (256u << 20)	  /* bytes of a bitstream; of all those of a session at a time */
+#define WIRE_BITSTREAM_MAX (256u << 20)	  /* bytes of a bitstream, and of all that a session takes in */
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Explicit push and pull: pieces of up to 64 KiB, several of them under way, from and to the memory
- * itself. They go in batches, for a reply to each piece that is pushed, or a send for each that is
- * asked for, costs as much as a tenth of its bytes: of a batch that is pushed the last piece alone is
- * a call, and the others one-way; a batch that is pulled is asked for in one send. While other threads
- * wait for replies on the same connection a batch is one small piece, and one is under way, so that
- * what they ask does not wait behind half a megabyte.
+ * Explicit push and pull: pieces of up to 64 KiB, several of them under way, from and to the memory itself.
+ * They go in batches, for a reply to each piece that is pushed, or a send for each that is asked for, costs
+ * as much as a tenth of its bytes: of a batch that is pushed the last piece alone is a call, and the others
+ * one-way; a batch that is pulled is asked for in one send. While other threads wait for replies on the same
+ * connection a batch is one small piece, and one is under way, so that what they ask does not wait behind
+ * half a megabyte.
  *
- * Where there is a twin, a pull is received into the twin and copied from there: what the connection
- * brings behind it meets the twin as the far side knows it, whenever this thread comes to copy.
+ * Where there is a twin, a pull is received into the twin and copied from there: what the connection brings
+ * behind it meets the twin as the far side knows it, whenever this thread comes to copy.
  */
 #include "base/cleanup.h"
 #include "rpc/client/buffers-internal.h"

@@ -523,3 +523,13 @@ void conn_handle_leave(struct conn *n, struct remote_handle *h)
 			return;
 		}
 }
+
+bool conn_has_open(struct conn *n, uint64_t token)
+{
+	SCOPED_LOCK(&n->handles_lock);
+
+	for (const struct remote_handle *h = n->handles; h; h = h->next)
+		if (h->token == token)
+			return true;
+	return false;
+}

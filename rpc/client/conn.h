@@ -101,6 +101,8 @@ void conn_drain(struct conn *n);
 /* Pushes find the handle from enter to leave; leave waits for one that is under way. */
 void conn_handle_enter(struct conn *n, struct remote_handle *h);
 void conn_handle_leave(struct conn *n, struct remote_handle *h);
+/* Has it a handle of this object? */
+bool conn_has_open(struct conn *n, uint64_t token);
 
 /* Posted writes: post.c. 0, or a negative errno: it is lost. */
 int conn_write(struct conn *n, uint64_t handle, uint32_t region, uint32_t width, uint64_t offset,
@@ -109,8 +111,8 @@ int conn_write512(struct conn *n, uint64_t handle, uint32_t region, uint64_t off
 /* With out_lock held: what waits, and what the caller puts behind it, at most 3 pieces. */
 int post_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline);
 /*
- * Sends what waits, if it has been waiting since `until` or longer. Since when something waits then;
- * 0: nothing does.
+ * Sends what waits, if it has been waiting since `until` or longer. Since when something waits then; 0:
+ * nothing does.
  */
 int64_t post_flush(struct conn *n, int64_t until);
 

@@ -58,7 +58,7 @@ static fpga_result ask(struct remote_handle *h, int flags)
 		c.reply.bad = true;
 	r = call_end(&c, r);
 	if (r == FPGA_OK)
-		host_update(h->host, &o);
+		host_learned(h->host, &o);
 	return r;
 }
 

@@ -171,10 +171,13 @@ bool host_object(struct remote_host *h, uint64_t id, struct remote_object *ret)
 	return false;
 }
 
-void host_update(struct remote_host *h, const struct remote_object *o)
+void host_learned(struct remote_host *h, const struct remote_object *o)
 {
 	SCOPED_LOCK(&h->lock);
 
+	for (uint32_t i = 0; i < h->objects.n; i++)
+		if (h->objects.at[i].id == o->id)
+			return;
 	list_add(&h->objects, o);
 }
 

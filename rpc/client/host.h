@@ -82,7 +82,11 @@ void host_changed(struct remote_host *h, const struct conn *n, uint32_t what, co
 void host_listed(struct remote_host *h, const struct object_list *list, bool filtered);
 /* What the snapshot has of an object; false: nothing. */
 bool host_object(struct remote_host *h, uint64_t id, struct remote_object *ret);
-void host_update(struct remote_host *h, const struct remote_object *o);
+/*
+ * What another answer said of an object that no list had. Of one that is in the snapshot nothing is taken:
+ * lists and CHANGED come in order, and other answers may be older than the last of them.
+ */
+void host_learned(struct remote_host *h, const struct remote_object *o);
 /* The far side's properties as this process shows them: segment, host name, object id. */
 void host_translate(const struct remote_host *h, uint64_t id, struct opae_props *p);
 void host_init(struct remote_host *h, struct rpc_client *c, const struct rpc_host_config *config);

@@ -229,7 +229,7 @@ fpga_result props_ask(struct call *c, struct remote_host *h, uint64_t id, fpga_p
 	fpga_result r = call_run(c);
 
 	if (r == FPGA_OK && take(&c->reply, &o)) {
-		host_update(h, &o);
+		host_learned(h, &o);
 		if (!*prop)
 			r = client_host()->props_new(prop);
 		if (r == FPGA_OK)
@@ -257,14 +257,22 @@ static fpga_result update_properties(fpga_token token, fpga_properties prop)
 	return ask(token, &prop);
 }
 
-/* Changes that the server has sent and nobody has read yet. */
-static void hear(struct remote_host *h)
+/*
+ * From the snapshot, with the changes that the server has sent and nobody has read yet. What this process
+ * has open is assigned, also before the server tells of it.
+ */
+static bool snapshot(const struct remote_token *t, struct remote_object *o)
 {
-	struct conn *n = host_conn(h);
+	struct conn *n = host_conn(t->host);
+	bool found;
 
 	if (n)
 		conn_drain(n);
+	found = host_object(t->host, t->id, o);
+	if (found && n && o->props.valid & OPAE_PROP_STATE && conn_has_open(n, t->id))
+		o->props.state = FPGA_ACCELERATOR_ASSIGNED;
 	conn_put(n);
+	return found;
 }
 
 /* *prop is made when it is NULL. */
@@ -275,8 +283,7 @@ static fpga_result known(const struct remote_token *t, fpga_properties *prop)
 
 	if (r != FPGA_OK)
 		return r;
-	hear(t->host);
-	if (!host_object(t->host, t->id, &o))
+	if (!snapshot(t, &o))
 		return ask(t, prop);
 	if (!*prop)
 		r = client_host()->props_new(prop);

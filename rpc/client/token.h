@@ -7,7 +7,7 @@
 
 /*
  * Runs and ends a call of PROPERTIES or HANDLE_PROPERTIES; id: the object that it is about. The answer goes
- * into the snapshot and into *prop, which is made when it is NULL.
+ * into *prop, which is made when it is NULL.
  */
 fpga_result props_ask(struct call *c, struct remote_host *h, uint64_t id, fpga_properties *prop);
 

@@ -66,13 +66,16 @@ static void handle_forget(struct rpc_session *s, struct session_handle *h)
 uint32_t handle_regions(struct rpc_session *s, fpga_handle h, const struct opae_props *props,
 			struct opaex_mmio_info regions[REGIONS_MAX])
 {
-	uint32_t num = props->valid & OPAE_PROP_NUM_MMIO ? props->num_mmio : 0;
+	/* an FPGA_DEVICE has registers, and no number of them */
+	bool told = props->valid & OPAE_PROP_NUM_MMIO;
+	uint32_t num = told && props->num_mmio < REGIONS_MAX ? props->num_mmio : REGIONS_MAX;
 
-	if (num > REGIONS_MAX)
-		num = REGIONS_MAX;
 	for (uint32_t i = 0; i < num; i++)
-		if (s->table->mmio_info(h, i, &regions[i]) != FPGA_OK)
+		if (s->table->mmio_info(h, i, &regions[i]) != FPGA_OK) {
+			if (!told)
+				return i;
 			regions[i] = (struct opaex_mmio_info){ 0 }; /* its place is kept */
+		}
 	return num;
 }
 

@@ -40,15 +40,15 @@ struct rpc_session_options {
 	void *ctx;	       /* of what follows */
 	/*
 	 * What the peer may do with an object of these properties: bits of enum wire_right, WIRE_RIGHT_SEE
-	 * among them; 0: for this peer it does not exist. NULL: everything. On several threads, one at a time.
-	 * Asked at each enumeration; a handle keeps what its object had when it was opened.
+	 * among them; 0: for this peer it does not exist. NULL: everything. On several threads, one at a
+	 * time. Asked at each enumeration; a handle keeps what its object had when it was opened.
 	 */
 	uint32_t (*rights)(void *ctx, const struct opae_props *props);
 	/* Rights that are about no object (ADMIN); NULL: none. */
 	uint32_t (*rights_here)(void *ctx);
 	/*
-	 * An accelerator was opened, closed or reconfigured here: others may want to know. May be NULL. On the
-	 * thread that serves, or that frees the session.
+	 * An accelerator was opened, closed or reconfigured here: others may want to know. May be NULL. On
+	 * the thread that serves, or that frees the session.
 	 */
 	void (*changed)(void *ctx, uint64_t object_id);
 	/* Calls back for each session; and ends one. NULL: not supported. */
@@ -64,8 +64,9 @@ int rpc_session_new(struct transport *t, const struct rpc_served *served,
 		    const struct rpc_session_options *options, struct rpc_session **ret);
 /*
  * Serves on the calling thread until the peer goes, breaks the protocol, or rpc_session_stop(). 0: the peer
- * went; -ECANCELED: stopped; -EPROTO, -EMSGSIZE: what came is no message; -ETIMEDOUT: no HELLO, or a peer that
- * takes nothing; -EHOSTDOWN. rpc_session_why() tells why. What is open stays so until rpc_session_free().
+ * went; -ECANCELED: stopped; -EPROTO, -EMSGSIZE: what came is no message; -ETIMEDOUT: no HELLO, or a peer
+ * that takes nothing; -EHOSTDOWN. rpc_session_why() tells why. What is open stays so until
+ * rpc_session_free().
  */
 int rpc_session_run(struct rpc_session *s);
 /* Serves what is there, and returns: 0, or as rpc_session_run(). For fuzzers and the loop-back. */

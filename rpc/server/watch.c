@@ -126,6 +126,7 @@ static int look_until_quiet(struct session_buffers *b, struct news *n, struct lo
 		struct look from_the_start = { 0 };
 
 		before = n->runs;
+		n->closed = passes + 1 == PASSES; /* a flag that is found only now waits for the next look */
 		rc = scan(b, n, &from_the_start, SIZE_MAX);
 		ends[passes++] = n->late_used;
 	}

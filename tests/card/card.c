@@ -206,19 +206,35 @@ void card_fault(pid_t pid)
 		assert_int_equal(kill(pid, SIGUSR1), 0);
 }
 
-/* Why the way by a machine's kernel has not what is needed; driver: that by its FPGA driver alone. */
+enum way { BY_MACHINE, BY_DRIVER, BY_OPAED };
+
+/* Which way has not what is needed, and why. */
 static const struct {
-	bool driver;
+	enum way way;
 	const char *why;
 } missing[] = {
-	[CARD_MORTAL] = { false, "a machine does not survive the end of one of its cards" },
-	[CARD_MESSAGES] = { false, "a machine's kernel maps all registers" },
-	[CARD_ANY_MEMORY] = { true, "the kernel's FPGA driver maps what lies together in physical memory" },
-	[CARD_QUIET] = { true, "the kernel's FPGA driver cannot hold an accelerator still" },
-	[CARD_NO_PORT] = { true, "the kernel's FPGA driver takes no card without a port" },
-	[CARD_STUCK_PORT] = { true, "the kernel's FPGA driver takes no port that does not acknowledge" },
-	[CARD_FME_REGISTERS] = { true, "the kernel's FPGA driver keeps an FPGA_DEVICE's registers" },
+	[CARD_MORTAL] = { BY_MACHINE, "a machine does not survive the end of one of its cards" },
+	[CARD_MESSAGES] = { BY_MACHINE, "a machine's kernel maps all registers" },
+	[CARD_ANY_MEMORY] = { BY_DRIVER, "the kernel's FPGA driver maps what lies together in physical "
+		"memory" },
+	[CARD_QUIET] = { BY_DRIVER, "the kernel's FPGA driver cannot hold an accelerator still" },
+	[CARD_NO_PORT] = { BY_DRIVER, "the kernel's FPGA driver takes no card without a port" },
+	[CARD_STUCK_PORT] = { BY_DRIVER, "the kernel's FPGA driver takes no port that does not acknowledge" },
+	[CARD_FME_REGISTERS] = { BY_DRIVER, "the kernel's FPGA driver keeps an FPGA_DEVICE's registers" },
+	[CARD_POINTER] = { BY_OPAED, "registers of another host have no pointer here" },
+	[CARD_WATCHES] = { BY_OPAED, "what a program stores reaches another host with its next register "
+		"write" },
 };
+
+static bool is_way(enum way way)
+{
+	return way == BY_OPAED ? remote_is() : way == BY_DRIVER ? card_by_driver() : machine_is();
+}
+
+bool card_is_remote(void)
+{
+	return remote_is();
+}
 
 bool card_by_driver(void)
 {
@@ -227,7 +243,7 @@ bool card_by_driver(void)
 
 void card_needs(enum card_need need)
 {
-	if (missing[need].driver ? card_by_driver() : machine_is())
+	if (is_way(missing[need].way))
 		skip_because("%s", missing[need].why);
 }
 
@@ -319,7 +335,8 @@ fpga_token nth_token(fpga_objtype type, const char *guid, uint32_t n)
 	}
 	assert_int_equal(fpgaEnumerate(&filter, 1, list, 16, &found), FPGA_OK);
 	fpgaDestroyProperties(&filter);
-	assert_true(found > n);
+	if (found <= n)
+		fail_msg("%u are listed: %s", found, opaex_error_detail());
 	for (uint32_t i = 0; i < found && i < 16; i++)
 		if (i == n)
 			t = list[i];

@@ -32,11 +32,16 @@ enum card_need {
 	CARD_NO_PORT,	    /* an accelerator without a port, and so without error registers */
 	CARD_STUCK_PORT,    /* a port that does not acknowledge its reset */
 	CARD_FME_REGISTERS, /* the registers of an FPGA_DEVICE */
+	/* What is not there with an opaed between: */
+	CARD_POINTER, /* a pointer to registers */
+	CARD_WATCHES, /* a device that polls memory sees what the program stores, without any call */
 };
 /* Skips the test where that is not there; what it has opened is closed. */
 void card_needs(enum card_need need);
 /* Is it the kernel's FPGA driver that has the cards? */
 bool card_by_driver(void);
+/* Is there an opaed between, so that register writes are posted and fail later? */
+bool card_is_remote(void);
 /* Bytes of the longest buffer that there surely is. */
 uint64_t card_longest_buffer(void);
 /* So many times, or a quarter of that where everything is slow: in a machine. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/card/remote.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 static pid_t opaed;
 static char socket_path[108], config_path[128];
 static unsigned int port; /* tcp */
+static int log_fd = -1;	  /* its lines; the pipe holds those of a test */
+
+#define LOG_BYTES (1 << 20)
 
 bool remote_is(void)
 {
@@ -44,7 +48,8 @@ static void write_config(const char *local)
 		fprintf(f, "{\"listen\": [{\"tcp\": \"127.0.0.1:0\", \"clear\": true}]");
 	else
 		fprintf(f, "{\"listen\": [{\"unix\": \"%s\"}]", socket_path);
-	fprintf(f, ", \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], \"plugins\": ");
+	fprintf(f, ", \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
+		"\"plugins\": ");
 	copy_file(f, local);
 	fputs("}", f);
 	fclose(f);
@@ -67,7 +72,6 @@ static void await_listener(int fd)
 	}
 	if (by_tcp())
 		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
-	close(fd);
 }
 
 void remote_start(const char *dir, const char *local)
@@ -75,32 +79,45 @@ void remote_start(const char *dir, const char *local)
 	int out[2];
 
 	remote_stop(false);
-	snprintf(socket_path, sizeof(socket_path), "%s/opaed.sock", dir);
+	snprintf(socket_path, sizeof(socket_path), "%s/opaed", dir);
 	snprintf(config_path, sizeof(config_path), "%s/opaed.cfg", dir);
 	write_config(local);
-	assert_int_equal(pipe(out), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	fcntl(out[0], F_SETPIPE_SZ, LOG_BYTES);
 	opaed = fork();
 	if (!opaed) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that fails leaves nothing behind */
-		dup2(out[1], 1);
-		close(out[0]);
-		close(out[1]);
+		dup2(out[1], 2);
 		execl(getenv("OPAE_TEST_OPAED"), "opaed", "--config", config_path, NULL);
 		_exit(127);
 	}
 	assert_true(opaed > 0);
 	close(out[1]);
-	await_listener(out[0]);
+	log_fd = out[0];
+	await_listener(log_fd);
 }
 
 void remote_configure(FILE *f)
 {
-	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"hosts\": [");
+	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, \"hosts\": [");
 	if (by_tcp())
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
 	else
 		fprintf(f, "{\"unix\": \"%s\"}", socket_path);
 	fprintf(f, "]}, \"enabled\": true, \"plugin\": \"libtcp-opae.so\"}}, \"plugins\": [\"far\"]}");
+}
+
+/* What it said is of interest after a failure. */
+static void tell_log(bool failed)
+{
+	FILE *f = fdopen(log_fd, "r");
+	char line[512];
+
+	assert_non_null(f);
+	while (failed && fgets(line, sizeof(line), f))
+		print_message("# %s", line);
+	fclose(f);
+	log_fd = -1;
 }
 
 void remote_stop(bool after_failure)
@@ -113,6 +130,7 @@ void remote_stop(bool after_failure)
 	assert_int_equal(waitpid(opaed, &status, 0), opaed);
 	opaed = 0;
 	unlink(config_path);
+	tell_log(after_failure || status);
 	if (!after_failure) /* anything else was found by a sanitizer, or crashed */
 		assert_int_equal(status, 0);
 }

@@ -113,9 +113,17 @@ static void a_child_of_fork(void **state)
 	pid = fork();
 	if (!pid) {
 		fpga_handle mine;
-		bool busy = fpgaOpen(t, &mine, 0) == FPGA_BUSY &&
-			    strstr(opaex_error_detail(), card_by_driver() ? "in use" : "another process");
+		bool busy;
 
+		if (card_is_remote()) { /* tokens are of a connection that is the parent's */
+			if (fpgaOpen(t, &mine, 0) != FPGA_EXCEPTION)
+				_exit(3);
+			t = only_token();
+		}
+		busy = fpgaOpen(t, &mine, 0) == FPGA_BUSY &&
+		       strstr(opaex_error_detail(), card_by_driver() ? "in use" : "another process");
+		if (!busy)
+			fprintf(stderr, "%s\n", opaex_error_detail());
 		close(go[1]);
 		if (!busy || read(go[0], &c, 1) != 0) /* ends when the parent has closed */
 			_exit(1);

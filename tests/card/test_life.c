@@ -106,8 +106,12 @@ static void dies_under(bool stopped)
 	pthread_join(t, &r);
 	assert_ptr_equal(r, (void *)FPGA_EXCEPTION);
 	assert_true(now() - begin < 5.0);
-	assert_int_equal(fpgaWriteMMIO64(h, 0, 0x108, 1), FPGA_EXCEPTION);
-	assert_non_null(strstr(opaex_error_detail(), "gone"));
+	if (card_is_remote()) { /* where a write is posted, and says so later */
+		assert_int_equal(fpgaWriteMMIO64(h, 0, 0x108, 1), FPGA_OK);
+	} else {
+		assert_int_equal(fpgaWriteMMIO64(h, 0, 0x108, 1), FPGA_EXCEPTION);
+		assert_non_null(strstr(opaex_error_detail(), "gone"));
+	}
 	assert_int_equal(fpgaReset(h), FPGA_EXCEPTION);
 	assert_int_equal(fpgaReadMMIO64(h, 0, 0x8, &v), FPGA_EXCEPTION);
 	memset(p, 1, 4096); /* its memory is still there */
@@ -140,6 +144,7 @@ __attribute__((no_sanitize_thread)) static void killed_under_a_pointer(void **st
 	uint64_t *ptr, v;
 
 	(void)state;
+	card_needs(CARD_POINTER);
 	assert_int_equal(fpgaMapMMIO(h, 0, &ptr), FPGA_OK);
 	mmio = ptr;
 	assert_int_equal(mmio[1], 0xF89E433683F9040B);

@@ -121,6 +121,7 @@ static void data_before_the_flag(void **state)
 	struct rig r = rig_open();
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	for (uint64_t n = 1; n <= ROUNDS; n++) {
 		add(&r, script_wait(word_io(&r, GO), UINT64_MAX, n, 10 * SECOND));
 		add(&r, script_copy(r.dst.io, r.src.io, BLOCK));
@@ -206,6 +207,7 @@ static void order_of_messages(void **state)
 	struct shared mine;
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	card_needs(CARD_ANY_MEMORY);
 	assert_non_null(own);
 	mine = shared_own(r.h, own + 64, 4096);

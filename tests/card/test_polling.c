@@ -98,6 +98,7 @@ static void commands_without_a_register(void **state)
 	struct rig r = rig_open();
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	start(&r, 0);
 	for (uint64_t n = 1; n <= 50; n++) {
 		memset(r.src.at, (int)n, BLOCK);
@@ -118,6 +119,7 @@ static void all_slots_at_once(void **state)
 	struct rig r = rig_open();
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	start(&r, 0);
 	for (uint64_t n = 1; n <= 200; n++) {
 		for (unsigned int s = 0; s < SLOTS; s++)
@@ -139,6 +141,7 @@ static void an_interrupt_for_each(void **state)
 	int fd = event_of(r.h, 2, &eh);
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	start(&r, POLLER_INTERRUPT_ON | 2);
 	for (uint64_t n = 1; n <= 50; n++) {
 		command(&r, 0, n, POLLER_ECHO, 0);
@@ -157,6 +160,7 @@ static void it_rests_and_wakes(void **state)
 	struct rig r = rig_open();
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	start(&r, 0);
 	for (uint64_t n = 1; n <= 3; n++) {
 		uint64_t naps = read64(r.h, POLLER_NAPS);
@@ -177,6 +181,7 @@ static void a_stop_and_a_start(void **state)
 	struct rig r = rig_open();
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	start(&r, 0);
 	command(&r, 0, 1, POLLER_ECHO, 0);
 	await_completion(&r, 0, 1);
@@ -196,6 +201,7 @@ static void a_mailbox_that_is_released(void **state)
 	struct rig r = rig_open();
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	start(&r, 0);
 	shared_free(r.h, &r.mailbox);
 	await_register(r.h, POLLER_STATE, UINT64_MAX, POLLER_FAILED);
@@ -214,6 +220,7 @@ static void a_command_with_a_bad_address(void **state)
 	struct rig r = rig_open();
 
 	(void)state;
+	card_needs(CARD_WATCHES);
 	start(&r, 0);
 	r.src.io += UINT64_C(0xdead000000);
 	command(&r, 7, 1, POLLER_SUM, 64);
@@ -228,6 +235,7 @@ static void a_command_with_a_bad_address(void **state)
 static void reset_and_close_end_it(void **state)
 {
 	(void)state;
+	card_needs(CARD_WATCHES);
 	for (int i = 0; i < 3; i++) {
 		struct rig r = rig_open();
 

@@ -49,6 +49,12 @@ int up_messages(void **state)
 	return card_up_trap(state);
 }
 
+int up_pointer(void **state)
+{
+	card_needs(CARD_POINTER);
+	return card_up_map(state);
+}
+
 int up_any_memory(void **state)
 {
 	card_needs(CARD_ANY_MEMORY);
@@ -468,7 +474,7 @@ int main()
 		ON(a_held_card_is_busy_and_says_so, card_up_trap),
 		ON(registers, card_up_trap),
 		ON(registers, card_up_map),
-		ON(registers_by_pointer, card_up_map),
+		ON(registers_by_pointer, up_pointer),
 		ON(no_pointer_to_messages, up_messages),
 		ON(a_line_at_once, up_bench),
 		ON(loopback, card_up_trap),

@@ -61,7 +61,7 @@ static void bad_magic(void **state)
 static void wrong_abi(void **state)
 {
 	(void)state;
-	refused("wrong_abi", "ABI 9.3; this library needs 1.x");
+	refused("wrong_abi", "ABI 9.2; this library needs 1.x");
 }
 
 static void bad_sizes(void **state)

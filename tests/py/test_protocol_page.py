@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""docs/protocol.md says what wire/ops.def and the headers say."""
+"""docs/protocol.md says what wire/ops.def and the headers say, and the golden frames what the page says."""
 import re
+import sys
 
 import pytest
 from conftest import SOURCE
+
+sys.path.insert(0, str(SOURCE / "tests/golden"))
+import make  # noqa: E402
 
 pytestmark = pytest.mark.once
 PAGE = (SOURCE / "docs/protocol.md").read_text(encoding="utf-8")
@@ -147,3 +151,14 @@ def test_header():
     assert flags == {"REPLY": 1, "ONE_WAY": 2, "MORE": 4}
     assert [flags[f] for f in ("REPLY", "ONE_WAY", "MORE")] == [
         1 << int(re.search(rf"WIRE_{f} = 1u << (\d+)", header)[1]) for f in ("REPLY", "ONE_WAY", "MORE")]
+
+
+@pytest.mark.parametrize("name", [op[1] for op in OPS])
+def test_golden_frames(name):
+    """A released frame does not change; who made a new message made its frames."""
+    assert (SOURCE / f"tests/golden/{name}.bin").read_bytes() == make.golden(name)
+
+
+def test_golden_failure():
+    assert (SOURCE / "tests/golden/failure.bin").read_bytes() == make.failure()
+    assert len(list((SOURCE / "tests/golden").glob("*.bin"))) == len(OPS) + 1

@@ -15,8 +15,8 @@ from conftest import BUILD, SOURCE
 sys.path.insert(0, str(SOURCE / "tests/raw"))
 import frames  # noqa: E402
 import peer  # noqa: E402
-from frames import (BUSY, EXCEPTION, INVALID_PARAM, MESSAGES, MORE, NOT_FOUND, NOT_SUPPORTED, ONE_WAY,  # noqa: E402
-                    REPLY, Failed, Frame, encode)
+from frames import (BUSY, EXCEPTION, INVALID_PARAM, MESSAGES, MORE, NOT_FOUND, NOT_SUPPORTED,  # noqa: E402
+                    ONE_WAY, REPLY, Failed, Frame, encode)
 
 PAGE = (SOURCE / "docs/protocol.md").read_text(encoding="utf-8")
 
@@ -137,7 +137,8 @@ def test_hello(connect):
 
 
 @pytest.mark.parametrize("other,result,word", [
-    ({"lowest": 2, "highest": 9}, NOT_SUPPORTED, "version"), ({"highest": 0, "lowest": 0}, NOT_SUPPORTED, "version"),
+    ({"lowest": 2, "highest": 9}, NOT_SUPPORTED, "version"),
+    ({"lowest": 0, "highest": 0}, NOT_SUPPORTED, "version"),
     ({"frame": 16383}, INVALID_PARAM, "16383")])
 def test_hello_is_refused_with_a_reason(connect, other, result, word):
     c = connect(hello=False)
@@ -298,8 +299,9 @@ def test_push_and_pull(server, client):
     got = b"".join(client.finish(i)[0] for i in ids)
     assert got == changed(server, data)
     assert not [p for p in client.pushed if p[0] == "DATA"]  # explicit: nothing comes by itself
-    for name, *args in [("PULL", wsid, size - 4, 65536), ("PULL", wsid, 0, 65537), ("PULL", wsid, 2**64 - 4, 8),
-                        ("PUSH", wsid, 2**64 - 4, bytes(8)), ("RELEASE", wsid + 77)]:
+    for name, *args in [("PULL", wsid, size - 4, 65536), ("PULL", wsid, 0, 65537),
+                        ("PULL", wsid, 2**64 - 4, 8), ("PUSH", wsid, 2**64 - 4, bytes(8)),
+                        ("RELEASE", wsid + 77)]:
         fails(INVALID_PARAM, client.call, name, h, *args)
     fails(NOT_FOUND, client.call, "PUSH", h, wsid + 77, 0, b"x")
     client.call("RELEASE", h, wsid)
@@ -376,7 +378,10 @@ def sample_body(form):
     return encode(form, values + ([[[sample(x) for x in group[:-1]]]] if group else []))
 
 
-@pytest.mark.parametrize("name", [n for n, (_, kind, *_) in MESSAGES.items() if kind != "PUSH" and n != "HELLO"])
+REQUESTS = [n for n, (_, kind, *_) in MESSAGES.items() if kind != "PUSH" and n != "HELLO"]
+
+
+@pytest.mark.parametrize("name", REQUESTS)
 def test_bodies_that_are_cut(client, name):
     """At every byte, of every message, on an open handle: an answer each time, and the session goes on."""
     number, _, form, _ = MESSAGES[name]
@@ -427,7 +432,8 @@ def test_flipped_bits(connect):
         h = open_when_free(c)
         talk = bytearray(b"".join(f.encode() for f in (
             Frame(32, ONE_WAY, 0, h, body=sample_body("(uutt)")), Frame(30, 0, 100, h, body=bytes(12)),
-            Frame(24, 0, 101, h), Frame(10, 0, 102, body=sample_body("(p)")), Frame(31, 0, 103, h, body=bytes(12)))))
+            Frame(24, 0, 101, h), Frame(10, 0, 102, body=sample_body("(p)")),
+            Frame(31, 0, 103, h, body=bytes(12)))))
         for _ in range(1 + chance.randrange(3)):
             talk[chance.randrange(len(talk))] ^= 1 << chance.randrange(8)
         c.send_raw(bytes(talk))

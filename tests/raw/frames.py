@@ -103,10 +103,11 @@ class Properties:
         hostname, = decode("s", block[BLOCK.size:])
         values = {}
         for (name, _, bit), number in zip(MEMBERS, numbers):
-            if number >= RANGES[name] if name in RANGES else False:
+            if not valid & bit:
+                continue
+            if name in RANGES and number >= RANGES[name]:
                 raise BadBody(f"{name} is {number}")
-            if valid & bit:
-                values[name] = number
+            values[name] = number
         if valid & HOSTNAME:
             values["hostname"] = hostname
         return cls(values)

@@ -390,10 +390,10 @@ class Session(Connection):
 
 
 class Server:
-    """One thread for each client; a unix socket."""
+    """One thread for each client; a unix socket. Tests give sessions that behave otherwise."""
 
-    def __init__(self, path):
-        self.card, self.sessions = Card(), []
+    def __init__(self, path, session=Session):
+        self.card, self.sessions, self.session = Card(), [], session
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(str(path))
         self.listening.listen()
@@ -406,7 +406,7 @@ class Server:
                 sock, _ = self.listening.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=Session(sock, self.card).run, daemon=True)
+            thread = threading.Thread(target=self.session(sock, self.card).run, daemon=True)
             self.sessions.append((sock, thread))
             thread.start()
 

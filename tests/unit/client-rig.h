@@ -63,7 +63,8 @@ void rig_destroy(fpga_token *tokens, uint32_t n);
 /* The first accelerator of the first host, open. */
 fpga_handle rig_open(void);
 struct opae_props rig_props(fpga_token t);
-/* How long the calls of this handle's connection wait from now on: as a rule longer than any machine needs. */
+/* How long the calls of this handle's connection wait from now on: as a rule longer than any machine needs.
+ */
 void rig_set_patience(fpga_handle h, int64_t ns);
 
 /* For scripts: the next request; false: the client has gone. */

@@ -31,7 +31,7 @@ static void *serve(void *session)
 
 static int begin(int fd, const struct peer *peer)
 {
-	struct rpc_session_options options = { .host = "modelhost", .principal = peer->text };
+	struct rpc_session_options options = { .host = "modelhost", .principal = "anybody" };
 	struct rpc_session *s;
 	struct transport *t;
 

@@ -76,8 +76,8 @@ static void polling_works(struct device *d)
 		poll_memory(d->flag.at + 64, round);
 		for (size_t i = 0; i < d->data.len; i++)
 			if (d->data.at[i] != (unsigned char)round)
-				fail_msg("round %u: the flag is there, and byte %zu is %u", (unsigned int)round,
-					 i, d->data.at[i]);
+				fail_msg("round %u: the flag is there, and byte %zu is %u",
+					 (unsigned int)round, i, d->data.at[i]);
 	}
 	pthread_join(d->thread, &bad);
 	assert_null(bad);

@@ -216,9 +216,9 @@ static void tcp_carries_over_ipv6(void **state)
 	(void)state;
 	assert_int_equal(sockaddr_make(&a, &at, &len), 0);
 	if (fd < 0 || sys_bind(fd, &at.any, len)) {
-		print_message("this machine has no IPv6 loopback: left out\n");
+		print_message("# this machine has no IPv6 loopback: left out\n");
 		sys_close(fd);
-		skip();
+		return;
 	}
 	sys_close(fd);
 	over_tcp("[::1]:0");
@@ -358,8 +358,8 @@ static void vsock_carries(void **state)
 
 	(void)state;
 	if (rc) {
-		print_message("AF_VSOCK has no loopback here (%s): left out\n", strerror(-rc));
-		skip();
+		print_message("# AF_VSOCK has no loopback here (%s): left out\n", strerror(-rc));
+		return;
 	}
 	sys_close(listening);
 	connected(&a, &here, &there, &peer);

@@ -536,6 +536,27 @@ static void properties_may_grow(void **state)
 	assert_memory_equal(&back, &whole, sizeof(back));
 }
 
+/* Nothing of the sender's memory travels, and nothing that is not set is believed. */
+static void what_is_not_set_is_zero(void **state)
+{
+	const struct opae_props few = { .valid = OPAE_PROP_BUS, .bus = 7 };
+	unsigned char out[1024], clean[1024];
+	struct opae_props p, back;
+	size_t len;
+
+	(void)state;
+	memset(&p, 0xbe, sizeof(p));
+	p.valid = few.valid;
+	p.bus = few.bus;
+	len = put_props(out, sizeof(out), &p);
+	assert_int_equal(put_props(clean, sizeof(clean), &few), len);
+	assert_memory_equal(out, clean, len);
+	memset(out + 2 + 4, 0xbe, 6);	/* type and segment */
+	memset(out + 2 + 11, 0xbe, 71); /* all behind the bus, up to the hostname */
+	assert_true(get_props(out, len, &back));
+	assert_memory_equal(&back, &few, sizeof(few));
+}
+
 static void properties_out_of_range_are_refused(void **state)
 {
 	static const size_t at[] = { 4, 50, 70 }; /* objtype, interface, state: in the block */
@@ -570,6 +591,7 @@ int main(void)
 		cmocka_unit_test(properties_travel_whole),
 		cmocka_unit_test(what_is_not_set_stays_here),
 		cmocka_unit_test(properties_may_grow),
+		cmocka_unit_test(what_is_not_set_is_zero),
 		cmocka_unit_test(properties_out_of_range_are_refused),
 	};
 

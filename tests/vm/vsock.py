@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """vsock between a guest and this machine, without the host's kernel: a process plays the device.
 
-It is Debian's vhost-device-vsock, unpacked into the cache and run in place beside QEMU. For a guest that connects to CID 2,
-port P it connects to the unix socket `vsock_P` in the machine's folder."""
+It is Debian's vhost-device-vsock, unpacked into the cache and run in place beside QEMU. For a guest that
+connects to CID 2, port P it connects to the unix socket `vsock_P` in the machine's folder."""
 import json
 import shutil
 import subprocess
@@ -37,8 +37,9 @@ def start(folder, cid, leash):
     bundle = program()
     log = open(folder / "vsock.log", "w")
     p = subprocess.Popen([*leash, bundle / "lib" / unpack.LOADER, "--library-path", bundle / "lib",
-                          bundle / "bin/vhost-device-vsock", "--guest-cid", str(cid), "--socket", folder / "vhu.sock",
-                          "--uds-path", folder / "vsock"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                          bundle / "bin/vhost-device-vsock", "--guest-cid", str(cid),
+                          "--socket", folder / "vhu.sock", "--uds-path", folder / "vsock"],
+                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     end = time.monotonic() + 10
     while not (folder / "vhu.sock").exists():  # it says nothing when it listens
         if p.poll() is not None or time.monotonic() > end:

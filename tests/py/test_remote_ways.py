@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The end-to-end programs, tests and samples, with an opaed between them and the emulated cards.
+
+The same programs run without it by meson (tests/card, tests/cxx), and in virtual machines
+(tests/vm/test_ways.py). What they skip here is listed, and each says why."""
+import os
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+BUILD = Path(os.environ.get("OPAE_BUILD", "build")).resolve()
+TREE = os.environ.get("OPAE_TREE", "plain")
+WAYS = ["unix", "tcp"]
+LIMIT_S = 240
+
+# Each program, and how often it skips which case.
+PROGRAMS = {
+    "card": {"pointers_to_mapped_registers": 1, "no_pointer_to_trapped_registers": 1},
+    "dfl": {},
+    "children": {},
+    "errors": {},
+    "life": {"killed_under_a_pointer": 1},
+    "handover": {},
+    "crowd": {},
+    "exerciser": {"counting_together": 2},
+    "order": {"data_before_the_flag": 2, "order_of_messages": 2},
+    "cxx_card": {"registers_by_pointer": 1},
+}
+
+
+class Run:
+    def __init__(self, program, way):
+        folder = "tests/cxx" if program.startswith("cxx") else "tests/card"
+        env = {**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP", "OPAE_EXPLICIT_INITIALIZE": "1",
+               "OPAEX_EMU_PROGRAM": str(BUILD / "emu/opae-emu"), "OPAE_TEST_REMOTE": way,
+               "OPAE_TEST_OPAED": str(BUILD / "daemon/opaed")}
+        done = subprocess.run([BUILD / folder / f"test_{program}"], env=env, text=True, timeout=LIMIT_S,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.output = done.stdout
+        self.failed = re.findall(r"^not ok(?! \d+ # SKIP).*(?:\n# .*)*", self.output, re.M)
+        self.skipped = dict(re.findall(r"^# skipped (\w+): (.*)", self.output, re.M))
+        self.skips = Counter(re.findall(r"^# skipped (\w+):", self.output, re.M))
+        self.passed = len(re.findall(r"^ok \d", self.output, re.M))
+        self.planned = sum(int(n) for n in re.findall(r"^1\.\.(\d+)", self.output, re.M))
+
+
+@pytest.fixture(scope="module")
+def ran():
+    """A program's run by a way, which is made when it is first asked for."""
+    runs = {}
+
+    def get(program, way):
+        if (program, way) not in runs:
+            runs[program, way] = Run(program, way)
+        return runs[program, way]
+
+    return get
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_program(ran, program, way, record_property):
+    run = ran(program, way)
+    assert not run.failed and run.planned, run.output[-8000:]
+    assert run.skips == Counter(PROGRAMS[program])
+    assert run.passed + sum(run.skips.values()) == run.planned, run.output[-8000:]
+    record_property("passed", run.passed)
+
+
+@pytest.mark.parametrize("program,case", [(p, c) for p, cases in PROGRAMS.items() for c in cases])
+@pytest.mark.parametrize("way", WAYS)
+def test_skipped(ran, program, case, way):
+    """Nothing but the reason, so that the count of what was skipped has it."""
+    pytest.skip(ran(program, way).skipped[case])
