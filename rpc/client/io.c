@@ -18,7 +18,7 @@
 
 #define QUIET_NS (2 * NS_PER_MS)	  /* no call has waited for so long: it reads */
 #define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events */
-#define CALM 16				  /* naps without a new write, until a burst is over */
+#define CALM 2				  /* naps without a new write, until a burst is over */
 #define FIRST_NS (4 * NS_PER_US)	  /* how long the first writes of a burst wait for others */
 #define FLOW 2				  /* beginnings between two looks: the writer sends by himself */
 #define FLOW_NAP_NS (30 * NS_PER_US)	  /* then a look costs him more than it helps */
@@ -30,12 +30,12 @@ struct io {
 	unsigned int calm;
 };
 
-/* The first writes of a burst, which may be all: a nap takes twice as long as it is told to. */
-static int64_t await_first(const struct conn *n, int64_t since)
+/* Not by a nap, which on a virtual machine takes more than twice as long as it is told to. */
+static int64_t spin_until(const struct conn *n, int64_t due)
 {
 	int64_t now = clock_now_ns();
 
-	while (n->spin_ns > 0 && now < since + FIRST_NS) {
+	while (n->spin_ns > 0 && now < due) {
 		sched_yield(); /* who writes may be waiting for this very core */
 		now = clock_now_ns();
 	}
@@ -46,18 +46,17 @@ static int64_t await_first(const struct conn *n, int64_t since)
 static bool in_burst(struct io *io)
 {
 	struct conn *n = io->n;
-	int64_t now = clock_now_ns(), linger = POSTED_LINGER_NS, nap = POSTED_LINGER_NS;
+	int64_t linger = io->calm ? FIRST_NS : POSTED_LINGER_NS, nap = POSTED_LINGER_NS, until;
 	int64_t since = atomic_load_explicit(&n->posted_since, memory_order_relaxed);
 	uint32_t writes = atomic_load_explicit(&n->posted_count, memory_order_relaxed);
 
 	if (writes - io->writes >= FLOW) {
 		nap = FLOW_NAP_NS;
-	} else if (since && io->calm) {
-		now = await_first(n, since);
-		linger = FIRST_NS;
+		linger = POSTED_LINGER_NS;
 	}
-	if (since && now - since >= linger)
-		since = post_flush(n, now - linger);
+	until = (since && nap != FLOW_NAP_NS ? spin_until(n, since + linger) : clock_now_ns()) - linger;
+	if (since && since <= until)
+		since = post_flush(n, until);
 	if (writes != io->writes || since)
 		io->calm = 0;
 	else if (++io->calm > CALM)
