@@ -104,12 +104,13 @@ static void a_child_of_fork(void **state)
 {
 	fpga_handle h = open_only();
 	fpga_token t = only_token();
-	int status = 0, go[2];
+	int status = 0, go[2], tried[2];
 	pid_t pid;
 	char c;
 
 	(void)state;
 	assert_int_equal(pipe(go), 0);
+	assert_int_equal(pipe(tried), 0);
 	pid = fork();
 	if (!pid) {
 		fpga_handle mine;
@@ -125,6 +126,8 @@ static void a_child_of_fork(void **state)
 		if (!busy)
 			fprintf(stderr, "%s\n", opaex_error_detail());
 		close(go[1]);
+		close(tried[0]);
+		close(tried[1]);
 		if (!busy || read(go[0], &c, 1) != 0) /* ends when the parent has closed */
 			_exit(1);
 #if defined(__SANITIZE_THREAD__)
@@ -137,7 +140,9 @@ static void a_child_of_fork(void **state)
 		_exit(0);
 	}
 	close(go[0]);
-	usleep(20000);
+	close(tried[1]);
+	assert_int_equal(read(tried[0], &c, 1), 0); /* until the child has tried */
+	close(tried[0]);
 	assert_int_equal(fpgaClose(h), FPGA_OK);
 	close(go[1]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);

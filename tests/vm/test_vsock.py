@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The end-to-end programs over virtio-vsock: by the loopback inside a guest, and from a guest to this machine.
+"""The end-to-end programs over virtio-vsock: by a guest's loopback, and from a guest to this machine.
 
 In the first the guest has everything: cards, opaed, programs. In the second the cards and an opaed are on
 this machine, and the guest has programs alone."""
@@ -22,7 +22,6 @@ PROGRAMS = {
     "errors": {},
     "handover": {},
 }
-ALL = [{"principal": "*", "see": ["*"], "allow": ["*"]}]
 LIBRARY = [BUILD / "lib/opae", BUILD / "lib/libopae-c.so.2", BUILD / "plugins/vsock/libvsock-opae.so",
            BUILD / "plugins/vfio/libv-opae.so"]
 
@@ -59,12 +58,13 @@ def test_skipped(loopback, program, case):
 
 
 def cards(folder):
-    """Two of this machine's, in one process's place each; the rig ends them."""
+    """Two of this machine's; who asked for them ends them."""
     emu = folder / "emu"
     emu.mkdir()
     for name, board in (("card0", "nlb0"), ("card1", "hello")):
-        p = subprocess.Popen([*LEASH, BUILD / "emu/opae-emu", "--socket", emu / f"{name}.sock", "--board", board,
-                              "--mmio", "map"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        p = subprocess.Popen([*LEASH, BUILD / "emu/opae-emu", "--socket", emu / f"{name}.sock",
+                              "--board", board, "--mmio", "map"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         assert "card ready" in p.stdout.readline()
         yield p
 
@@ -74,7 +74,8 @@ def opaed(folder):
     config = folder / "opaed.cfg"
     config.write_text(json.dumps({
         "listen": [{"unix": f"{folder}/vsock_{PORT}", "principal": f"vsock:{CID}"}],
-        "policy": [{"principal": f"vsock:{CID}", "see": ["*"], "allow": ["mmio-read", "mmio-write", "dma"]}]}))
+        "policy": [{"principal": f"vsock:{CID}", "see": ["*"],
+                    "allow": ["mmio-read", "mmio-write", "dma"]}]}))
     env = {**os.environ, "OPAEX_EMU_DIR": str(folder / "emu"), "OPAEX_INVENTORY_DIR": str(folder)}
     p = subprocess.Popen([*LEASH, BUILD / "daemon/opaed", "--config", config], env=env, text=True,
                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)

@@ -39,7 +39,7 @@ MACHINES = {
 PROGRAMS = {
     "card": ("loopback", {"no_pointer_to_trapped_registers": 1}),
     "dfl": ("loopback", {"a_parent_in_another_function": 1}),
-    "children": ("loopback", {"children_work": 2, "children_are_of_the_same_card": 1,
+    "children": ("loopback", {"children_work": 2, "one_by_one": 2, "children_are_of_the_same_card": 1,
                               "a_child_that_is_missing": 1, "a_child_that_is_held": 1,
                               "preallocated_memory": 1, "finalize_with_children_open": 1}),
     "errors": ("loopback", {}),
