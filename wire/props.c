@@ -7,56 +7,87 @@
 
 #define BLOCK_MAX (128u + OPAEX_HOSTNAME_MAX)
 
-/* What is not set is whatever memory held before, and not the other end's business: it travels as zeros. */
-#define GIVEN(bit, value) (p->valid & OPAE_PROP_##bit ? (value) : 0)
-
-static void put_values(struct wire_writer *b, const struct opae_props *p)
+/*
+ * The values of those that are set alone, all else zero: who filled the structure may have left there what is
+ * nobody's business.
+ */
+static void take_set(const struct opae_props *p, struct opae_props *o)
 {
-	static const uint8_t no_guid[16];
-
-	wire_put_u32(b, GIVEN(OBJTYPE, (uint32_t)p->objtype));
-	wire_put_u16(b, GIVEN(SEGMENT, p->segment));
-	wire_put_u8(b, GIVEN(BUS, p->bus));
-	wire_put_u8(b, GIVEN(DEVICE, p->device));
-	wire_put_u8(b, GIVEN(FUNCTION, p->function));
-	wire_put_u8(b, GIVEN(SOCKET_ID, p->socket_id));
-	wire_put_u16(b, GIVEN(VENDOR_ID, p->vendor_id));
-	wire_put_u16(b, GIVEN(DEVICE_ID, p->device_id));
-	wire_put_u16(b, GIVEN(SUBSYSTEM_VENDOR_ID, p->subsystem_vendor_id));
-	wire_put_u16(b, GIVEN(SUBSYSTEM_DEVICE_ID, p->subsystem_device_id));
-	wire_put_guid(b, p->valid & OPAE_PROP_GUID ? p->guid : no_guid);
-	wire_put_u64(b, GIVEN(OBJECT_ID, p->object_id));
-	wire_put_u32(b, GIVEN(NUM_ERRORS, p->num_errors));
-	wire_put_u32(b, GIVEN(INTERFACE, (uint32_t)p->interface));
-	wire_put_u32(b, GIVEN(NUM_SLOTS, p->num_slots));
-	wire_put_u8(b, GIVEN(BBS_VERSION, p->bbs_version.major));
-	wire_put_u8(b, GIVEN(BBS_VERSION, p->bbs_version.minor));
-	wire_put_u16(b, GIVEN(BBS_VERSION, p->bbs_version.patch));
-	wire_put_u64(b, GIVEN(BBS_ID, p->bbs_id));
-	wire_put_u32(b, GIVEN(STATE, (uint32_t)p->state));
-	wire_put_u32(b, GIVEN(NUM_MMIO, p->num_mmio));
-	wire_put_u32(b, GIVEN(NUM_INTERRUPTS, p->num_interrupts));
+	memset(o, 0, sizeof(*o));
+	o->valid = p->valid & ~(uint32_t)OPAE_PROP_PARENT;
+#define COPY(bit, member)                                                      \
+	do {                                                                   \
+		if (p->valid & OPAE_PROP_##bit)                                \
+			memcpy(&o->member, &p->member, sizeof(o->member));     \
+	} while (0)
+	COPY(OBJTYPE, objtype);
+	COPY(SEGMENT, segment);
+	COPY(BUS, bus);
+	COPY(DEVICE, device);
+	COPY(FUNCTION, function);
+	COPY(SOCKET_ID, socket_id);
+	COPY(VENDOR_ID, vendor_id);
+	COPY(DEVICE_ID, device_id);
+	COPY(SUBSYSTEM_VENDOR_ID, subsystem_vendor_id);
+	COPY(SUBSYSTEM_DEVICE_ID, subsystem_device_id);
+	COPY(GUID, guid);
+	COPY(OBJECT_ID, object_id);
+	COPY(NUM_ERRORS, num_errors);
+	COPY(INTERFACE, interface);
+	COPY(NUM_SLOTS, num_slots);
+	COPY(BBS_VERSION, bbs_version);
+	COPY(BBS_ID, bbs_id);
+	COPY(STATE, state);
+	COPY(NUM_MMIO, num_mmio);
+	COPY(NUM_INTERRUPTS, num_interrupts);
+	COPY(HOSTNAME, hostname);
+#undef COPY
 }
 
-void wire_put_props(struct wire_writer *w, const struct opae_props *p)
+void wire_put_props(struct wire_writer *w, const struct opae_props *props)
 {
+	struct opae_props set, *p = &set;
 	unsigned char block[BLOCK_MAX];
 	struct wire_writer b;
 
+	take_set(props, &set);
 	wire_writer_init(&b, block, sizeof(block), NULL);
-	wire_put_u32(&b, p->valid & ~(uint32_t)OPAE_PROP_PARENT);
-	put_values(&b, p);
-	wire_put_text(&b, p->valid & OPAE_PROP_HOSTNAME ? p->hostname : "");
+	wire_put_u32(&b, p->valid);
+	wire_put_u32(&b, (uint32_t)p->objtype);
+	wire_put_u16(&b, p->segment);
+	wire_put_u8(&b, p->bus);
+	wire_put_u8(&b, p->device);
+	wire_put_u8(&b, p->function);
+	wire_put_u8(&b, p->socket_id);
+	wire_put_u16(&b, p->vendor_id);
+	wire_put_u16(&b, p->device_id);
+	wire_put_u16(&b, p->subsystem_vendor_id);
+	wire_put_u16(&b, p->subsystem_device_id);
+	wire_put_guid(&b, p->guid);
+	wire_put_u64(&b, p->object_id);
+	wire_put_u32(&b, p->num_errors);
+	wire_put_u32(&b, (uint32_t)p->interface);
+	wire_put_u32(&b, p->num_slots);
+	wire_put_u8(&b, p->bbs_version.major);
+	wire_put_u8(&b, p->bbs_version.minor);
+	wire_put_u16(&b, p->bbs_version.patch);
+	wire_put_u64(&b, p->bbs_id);
+	wire_put_u32(&b, (uint32_t)p->state);
+	wire_put_u32(&b, p->num_mmio);
+	wire_put_u32(&b, p->num_interrupts);
+	wire_put_text(&b, p->hostname);
 	wire_put_block(w, block, b.len);
 }
 
-void wire_get_props(struct wire_reader *r, struct opae_props *p)
+void wire_get_props(struct wire_reader *r, struct opae_props *ret)
 {
+	struct opae_props all, *p = &all;
 	struct wire_reader b;
 	size_t len;
 	const void *block = wire_get_block(r, &len);
 
-	memset(p, 0, sizeof(*p));
+	memset(ret, 0, sizeof(*ret));
+	memset(&all, 0, sizeof(all)); /* behind the hostname's end, too */
 	if (!block)
 		return;
 	wire_reader_init(&b, block, len, NULL);
@@ -84,10 +115,11 @@ void wire_get_props(struct wire_reader *r, struct opae_props *p)
 	p->num_mmio = wire_get_u32(&b);
 	p->num_interrupts = wire_get_u32(&b);
 	wire_get_string(&b, p->hostname, sizeof(p->hostname));
-	if (b.bad || (unsigned int)p->objtype > FPGA_ACCELERATOR ||
-	    (unsigned int)p->interface > FPGA_IFC_UIO ||
-	    (unsigned int)p->state > FPGA_ACCELERATOR_UNASSIGNED) {
+	take_set(&all, ret);
+	if (b.bad || (unsigned int)ret->objtype > FPGA_ACCELERATOR ||
+	    (unsigned int)ret->interface > FPGA_IFC_UIO ||
+	    (unsigned int)ret->state > FPGA_ACCELERATOR_UNASSIGNED) {
 		r->bad = true;
-		memset(p, 0, sizeof(*p));
+		memset(ret, 0, sizeof(*ret));
 	}
 }
