@@ -35,6 +35,7 @@ enum card_need {
 	/* What is not there with an opaed between: */
 	CARD_POINTER, /* a pointer to registers */
 	CARD_WATCHES, /* a device that polls memory sees what the program stores, without any call */
+	CARD_ATOMICS, /* program and device count on the same word at the same time */
 };
 /* Skips the test where that is not there; what it has opened is closed. */
 void card_needs(enum card_need need);

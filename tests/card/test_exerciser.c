@@ -208,7 +208,7 @@ static void counting_together(void **state)
 	uint64_t *word = (uint64_t *)e.src.at + 8; /* of line 1, to which 1 is added in each pass */
 
 	(void)state;
-	card_needs(CARD_WATCHES);
+	card_needs(CARD_ATOMICS);
 	*word = 0;
 	he_start(&e, 2, FETCH_ADD_8 | CONTINUOUS);
 	for (time_t end = time(NULL) + 10; !__atomic_load_n(word, __ATOMIC_SEQ_CST);)

@@ -236,6 +236,7 @@ static void counting_together(void **state)
 	struct rig r = rig_open();
 
 	(void)state;
+	card_needs(CARD_ATOMICS);
 	add(&r, script_write64(word_io(&r, FLAG), 1));
 	add(&r, script_fetch_add(0, word_io(&r, COUNT), 1));
 	add(&r, script_loop(1, ADDS - 1));
