@@ -224,6 +224,7 @@ static const struct {
 	[CARD_POINTER] = { BY_OPAED, "registers of another host have no pointer here" },
 	[CARD_WATCHES] = { BY_OPAED, "what a program stores reaches another host with its next register "
 		"write" },
+	[CARD_ATOMICS] = { BY_OPAED, "no atomic operation reaches over to another host" },
 };
 
 static bool is_way(enum way way)

@@ -26,7 +26,7 @@ PROGRAMS = {
     "handover": {},
     "crowd": {},
     "exerciser": {"counting_together": 2},
-    "order": {"data_before_the_flag": 2, "order_of_messages": 2},
+    "order": {"data_before_the_flag": 2, "order_of_messages": 2, "counting_together": 2},
     "cxx_card": {"registers_by_pointer": 1},
 }
 
