@@ -67,8 +67,9 @@ static bool find(const char *address, fpga_token *token)
 		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "enumerate");
 	if (filter)
 		fpgaDestroyProperties(&filter);
-	if (found && !matches)
-		fprintf(stderr, "No hello_afu was found. `opae list` shows what there is.\n");
+	if (found && !matches) /* and why not, where a host did not answer */
+		fprintf(stderr, "No hello_afu was found. `opae list` shows what there is.\n%s%s",
+			opaex_error_detail(), *opaex_error_detail() ? "\n" : "");
 	return found && matches;
 }
 

@@ -134,8 +134,9 @@ static bool find(const struct place *place, fpga_token *token)
 		ok(fpgaEnumerate(&filter, 1, token, 1, &matches), "enumerate");
 	if (filter)
 		fpgaDestroyProperties(&filter);
-	if (found && !matches)
-		fprintf(stderr, "No NLB0 accelerator was found. `opae list` shows what there is.\n");
+	if (found && !matches) /* and why not, where a host did not answer */
+		fprintf(stderr, "No NLB0 accelerator was found. `opae list` shows what there is.\n%s%s",
+			opaex_error_detail(), *opaex_error_detail() ? "\n" : "");
 	return found && matches;
 }
 

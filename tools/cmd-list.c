@@ -191,11 +191,23 @@ static bool is_unknown(fpga_properties p)
 	return row.type == FPGA_ACCELERATOR && !strcmp(row.guid, "-") && !*row.guid_why;
 }
 
-/* An emulated card is proposed where one can be started. */
+/* Does one of the plugins ask other machines? */
+static bool asks_hosts(void)
+{
+	struct opaex_plugin p;
+
+	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++)
+		if (!strcmp(p.state, "ready") &&
+		    (strstr(p.file, "libtcp-opae.so") || strstr(p.file, "libvsock-opae.so")))
+			return true;
+	return false;
+}
+
+/* An emulated card is proposed where one can be started, and would be seen. */
 static void say_nothing_found(const struct selector *sel)
 {
 	char dir[EMU_DIR_MAX];
-	bool can_start = emu_dir_path(dir, sizeof(dir)) &&
+	bool can_start = !asks_hosts() && emu_dir_path(dir, sizeof(dir)) &&
 			 (emu_dir_trusted(dir) || (access(dir, F_OK) && errno == ENOENT));
 
 	if (sel->address || sel->guid || sel->object)
@@ -204,6 +216,13 @@ static void say_nothing_found(const struct selector *sel)
 	else
 		fprintf(stderr, "No accelerator was found. `opae doctor` tells why%s.\n",
 			can_start ? "; `opae emu start` gives you an emulated card" : "");
+}
+
+/* Which hosts did not answer: the enumeration is none the worse for them. */
+static void say_who_is_silent(void)
+{
+	if (asks_hosts() && *opaex_error_detail())
+		fprintf(stderr, "opae: %s\n", opaex_error_detail());
 }
 
 static int show(const struct selector *sel, bool json, void (*print)(fpga_properties))
@@ -216,6 +235,7 @@ static int show(const struct selector *sel, bool json, void (*print)(fpga_proper
 		json_object_put(array);
 		return EXIT_FAILED;
 	}
+	say_who_is_silent();
 	for (uint32_t i = 0; i < n; i++) {
 		fpga_properties p;
 
