@@ -133,7 +133,7 @@ int address_parse(const char *text, struct address *ret, const char **why)
 		rc = parse_unix(text + 5, &a, why);
 	else if (!strncmp(text, "vsock:", 6))
 		rc = parse_vsock(text + 6, &a, why);
-	else if (strchr(text, '/'))
+	else if (*text == '/')
 		rc = parse_unix(text, &a, why);
 	else
 		rc = parse_tcp(text, &a, why);

@@ -23,7 +23,7 @@ struct address {
 };
 
 /*
- * "a:8447", "[::1]:8447", "10.0.0.1:8447"; "unix:/run/x.sock", or a path with a slash in it; "vsock:3:8447".
+ * "a:8447", "[::1]:8447", "10.0.0.1:8447"; "unix:/run/x.sock", or an absolute path; "vsock:3:8447".
  * Without a port: ADDRESS_PORT. 0; -EINVAL, and *why is one line that names what is wrong.
  */
 int address_parse(const char *text, struct address *ret, const char **why);

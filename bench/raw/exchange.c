@@ -118,5 +118,8 @@ int main(int argc, char *argv[])
 		printf("%.3f %.3f\n", us[count / 2], us[count * 99 / 100]);
 		fflush(stdout);
 	}
+	free(us);
+	free(there);
+	free(here);
 	return 0;
 }

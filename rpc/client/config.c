@@ -198,7 +198,7 @@ static fpga_result read_all(struct rpc_client_config *c, const struct rpc_config
 		if (r != FPGA_OK)
 			return r;
 	}
-	if (c->hosts)
+	if (c->num_hosts)
 		return FPGA_OK;
 	return say(FPGA_INVALID_PARAM,
 		   "there is no host: \"configuration\" needs \"hosts\", an array of entries like %s",

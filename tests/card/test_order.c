@@ -203,12 +203,13 @@ static void memory_before_the_result(void **state)
 static void order_of_messages(void **state)
 {
 	struct rig r = rig_open();
-	char *own = aligned_alloc(64, 8192 + 64);
 	struct shared mine;
+	char *own;
 
 	(void)state;
 	card_needs(CARD_WATCHES);
 	card_needs(CARD_ANY_MEMORY);
+	own = aligned_alloc(64, 8192 + 64);
 	assert_non_null(own);
 	mine = shared_own(r.h, own + 64, 4096);
 	memset(mine.at, 0, 4096);

@@ -94,7 +94,9 @@ def test_over_tcp(here, serve):
 
 WRONG = [
     ({}, '"hosts"'),
+    ({"hosts": []}, "there is no host"),
     ({"hosts": {}}, '"hosts" must be an array'),
+    ({"hosts": ["http://a:8447"]}, "no slashes"),
     ({"hosts": ["a"], "spin": 1}, '"spin" is unknown'),
     ({"hosts": ["a"], "spin_us": -1}, '"spin_us" must be 0 to 1000000'),
     ({"hosts": ["a"], "timeout_ms": "5"}, '"timeout_ms" must be 1 to'),
@@ -135,7 +137,6 @@ def test_what_is_wrong_is_named(here, plugin, wrong, why):
 
 
 @pytest.mark.parametrize("plugin, right", [
-    ("libtcp-opae.so", {"hosts": []}),
     ("libtcp-opae.so", {"hosts": ["[::1]:8447", "a", {"host": "::1", "port": 1}, "unix:/s", "10.0.0.1:1"]}),
     ("libtcp-opae.so", {"hosts": ["a"], "spin_us": 0, "timeout_ms": 1, "connect_ms": 1, "mmio_write": "sync",
                         "buffers": "explicit"}),
