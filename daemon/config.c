@@ -306,8 +306,10 @@ static void compare_listeners_with_policy(struct problems *p, const struct daemo
 			served = policy_rule_for_kind(&c->policy.rules[k], kind);
 		if (!served)
 			problem(p, "listen[%zu]: no rule of \"policy\" is for its peers; add one, as "
-				"{\"principal\": \"%s%s\", \"see\": [\"*\"], \"allow\": [\"*\"]}", i,
-				*l->principal ? l->principal : kind, *l->principal ? "" : ":*");
+				"{\"principal\": \"%s%s\", \"see\": [\"*\"], \"allow\": [\"*\"]}%s", i,
+				*l->principal ? l->principal : kind, *l->principal ? "" : ":*",
+				*l->principal || l->address.kind != ADDRESS_VSOCK ? "" :
+				" for virtual machines, with \"vsock:2\" for the host of this one");
 	}
 }
 

@@ -19,10 +19,18 @@ void policy_done(struct policy *p)
 
 /* ---- principals ---- */
 
+/* Whoever is on this machine, or is the host of this one: no virtual machine, and no beginning means them. */
+static bool is_no_guest(const char *principal)
+{
+	return !strcmp(principal, "vsock:1") || !strcmp(principal, "vsock:2");
+}
+
 static bool is_for(const struct policy_rule *rule, const char *principal)
 {
 	size_t len = strlen(rule->principal);
 
+	if (len > 1 && rule->principal[len - 1] == '*' && is_no_guest(principal))
+		return false;
 	if (len && rule->principal[len - 1] == '*')
 		return !strncmp(rule->principal, principal, len - 1);
 	return !strcmp(rule->principal, principal);

@@ -41,7 +41,10 @@ struct policy {
 };
 
 void policy_done(struct policy *p);
-/* The first rule for the principal, or NULL. */
+/*
+ * The first rule for the principal, or NULL. "vsock:1" (a process of this machine) and "vsock:2" (the host)
+ * are meant by rules that name them and by "*" alone, not by a beginning as "vsock:*".
+ */
 const struct policy_rule *policy_find(const struct policy *p, const char *principal);
 /* May the rule be for some principal of this kind: "unix", "tcp", "vsock"? */
 bool policy_rule_for_kind(const struct policy_rule *rule, const char *kind);

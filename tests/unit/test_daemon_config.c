@@ -174,6 +174,7 @@ static void nobody_may(void **state)
 {
 	(void)state;
 	bad("{\"listen\": [{\"tcp\": \"127.0.0.1:1\", \"clear\": true}]}", 1, "listen[0]", "\"tcp:*\"");
+	bad("{\"listen\": [{\"vsock\": 8447}]}", 1, "\"vsock:*\"", "\"vsock:2\" for the host");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"vsock:9\"}]}", 1, "listen[0]", "\"vsock:9\"");
 }
 

@@ -65,6 +65,21 @@ static void first_rule_decides(void **state)
 	assert_null(policy_find(&p, "vsock:3"));
 }
 
+/* Who is no virtual machine is let in where he is named, or everybody is. */
+static void this_machine_and_its_host(void **state)
+{
+	struct policy_rule rules[] = { { .principal = "vsock:*" }, { .principal = "v*" },
+				       { .principal = "vsock:2" }, { .principal = "*" } };
+	const struct policy some = { rules, 3 }, all = { rules, 4 };
+
+	(void)state;
+	assert_ptr_equal(policy_find(&some, "vsock:3"), &rules[0]);
+	assert_ptr_equal(policy_find(&some, "vsock:22"), &rules[0]);
+	assert_ptr_equal(policy_find(&some, "vsock:2"), &rules[2]);
+	assert_null(policy_find(&some, "vsock:1"));
+	assert_ptr_equal(policy_find(&all, "vsock:1"), &rules[3]);
+}
+
 static void rules_for_a_kind(void **state)
 {
 	static const struct {
@@ -148,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(principals_that_are_wrong),
 		cmocka_unit_test(principals_have_one_form), cmocka_unit_test(first_rule_decides),
+		cmocka_unit_test(this_machine_and_its_host),
 		cmocka_unit_test(rules_for_a_kind),	     cmocka_unit_test(patterns_that_are_wrong),
 		cmocka_unit_test(by_address),		     cmocka_unit_test(by_guid),
 		cmocka_unit_test(nothing_shown),
