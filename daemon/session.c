@@ -476,13 +476,13 @@ void sessions_tick(struct sessions *all)
 		answer_questions(all);
 }
 
-/* What the channel still has comes first: why the session ended is in there. */
+/* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
 static void drain(struct sessions *all, struct session *s)
 {
 	struct channel_message m;
 
 	while (s->channel >= 0 && channel_receive(s->channel, &m, NULL) == 1)
-		if (m.type == CHANNEL_END)
+		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED)
 			hear(all, s, &m);
 }
 
