@@ -78,17 +78,17 @@ static int file_with(const char *text)
 	return fcntl(fd, F_ADD_SEALS, seals) ? -errno : fd_steal(&fd);
 }
 
-int sessions_configure(struct sessions *all, const struct daemon_config *config)
+int sessions_prepare(const struct daemon_config *config)
 {
-	int fd = file_with(config->plugins);
+	return file_with(config->plugins);
+}
 
-	if (fd < 0)
-		return fd;
+void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared)
+{
 	if (all->plugins >= 0)
 		sys_close(all->plugins);
-	all->plugins = fd;
+	all->plugins = prepared;
 	all->config = config;
-	return 0;
 }
 
 /* ---- the end ---- */

@@ -53,8 +53,10 @@ struct sessions {
 /* Finds the worker's program, beside this one. 0 or a negative errno, which is logged. */
 int sessions_init(struct sessions *all, int poll);
 void sessions_done(struct sessions *all);
-/* Takes a configuration for the sessions to come; it must stay until the next. 0 or a negative errno. */
-int sessions_configure(struct sessions *all, const struct daemon_config *config);
+/* All of it that can fail: a descriptor for sessions_configure(), or a negative errno. */
+int sessions_prepare(const struct daemon_config *config);
+/* Takes a configuration for the sessions to come, which must stay until the next, and what was prepared of it. */
+void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared);
 
 /* A connection came; takes fd over. */
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);
