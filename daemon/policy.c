@@ -161,6 +161,14 @@ bool policy_see_parse(const char *text, struct policy_see *ret)
 	return address_parse_see(text, ret);
 }
 
+bool policy_rule_shows_all(const struct policy_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->num_see; i++)
+		if (rule->see[i].kind == POLICY_SEE_ALL)
+			return true;
+	return false;
+}
+
 static bool shows(const struct policy_see *see, const struct opae_props *p)
 {
 	const uint32_t place = OPAE_PROP_SEGMENT | OPAE_PROP_BUS | OPAE_PROP_DEVICE | OPAE_PROP_FUNCTION;

@@ -49,6 +49,9 @@ const struct policy_rule *policy_find(const struct policy *p, const char *princi
 /* May the rule be for some principal of this kind: "unix", "tcp", "vsock"? */
 bool policy_rule_for_kind(const struct policy_rule *rule, const char *kind);
 
+/* Is "*" among what it shows? */
+bool policy_rule_shows_all(const struct policy_rule *rule);
+
 /* "*", "0000:b1:00.0", "b1:00.0", "0000:b1:00.*" or "guid:..."; false: none of these. */
 bool policy_see_parse(const char *text, struct policy_see *ret);
 /*

@@ -193,10 +193,10 @@ static void learn(struct session *s, const struct rpc_session_info *info)
 
 static void answer_questions(struct sessions *all)
 {
-	CLEANUP_CLOSE int fd = session_list_file(all->first);
-
 	all->answer_at = INT64_MAX;
 	for (struct session *s = all->first; s; s = s->next) {
+		CLEANUP_CLOSE int fd = s->question ? session_list_file(all->first, s) : -1;
+
 		if (s->question)
 			send_word(s, CHANNEL_ANSWER, s->question, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 		s->question = 0;
@@ -231,8 +231,10 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 {
 	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? find(all, (uint32_t)m->value) : NULL;
 
-	send_word(who, CHANNEL_ANSWER, m->id, s && !s->refused ? 0 : -ENOENT, -1);
-	if (!s || s->refused)
+	bool may = s && session_list_shows(who, s);
+
+	send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
+	if (!may)
 		return;
 	log_line("session %u: ended for session %u (%s)", s->id, who->id, who->info.principal);
 	stop(s, "it was kicked", clock_deadline(STOP_NS));
@@ -434,6 +436,7 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 		return;
 	s->refused = *refuse;
 	s->allow = rule && !*refuse ? rule->allow : 0;
+	s->sees_all = rule && policy_rule_shows_all(rule);
 	fill_start(all, s, peer, rule, refuse, &start);
 	rc = launch(all, s, mine, &start);
 	if (rc) {

@@ -30,6 +30,7 @@ struct session {
 	bool look, looking; /* LOOK is to be sent; is sent, and not answered */
 	int64_t kill_at; /* INT64_MAX: not told to stop */
 	uint32_t allow;	 /* bits of enum wire_right */
+	bool sees_all;	 /* its rule shows everything: it may know of the sessions of others, and end them */
 	char ended[256]; /* why, as the worker said or we know; "" */
 	/* SESSIONS of this one waits for the others' INFO: its question's id. */
 	uint32_t question;

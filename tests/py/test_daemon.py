@@ -337,6 +337,24 @@ def test_sessions_and_kick(opaed, here):
     assert done.returncode == 3 and "no session 1" in done.stderr
 
 
+def test_sessions_of_others_are_not_shown(opaed, here):
+    """Who does not see everything knows of his own sessions alone."""
+    d = opaed(policy=[{"principal": "tcp:*", "see": ["*"], "allow": ["*"]},
+                      {"principal": "unix:*", "see": ["8000:00:00.0"], "allow": ["admin"]}])
+    p, q = d.peer(), d.peer(tcp=True)
+
+    def ids(to):
+        rows = json.loads(here.good("opae", "sessions", "--to", to, "--json"))["sessions"]
+        return {r["id"] for r in rows} & {1, 2}
+
+    tcp = f"127.0.0.1:{d.ports[0]}"
+    assert ids(d.path) == {1} and ids(tcp) == {1, 2}
+    assert here.run("opae", "kick", "2", "--to", d.path).returncode == 3
+    q.good(PING)
+    here.good("opae", "kick", "1", "--to", d.path)
+    assert p.is_ended()
+
+
 def test_a_worker_that_hangs_is_told_of_and_kicked(opaed, here):
     """One that answers nobody holds up nobody else."""
     d = opaed()
