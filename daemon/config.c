@@ -109,11 +109,9 @@ static void read_principal(struct problems *p, const char *where, struct json_ob
 	if (!text)
 		return;
 	wrong = strchr(text, '*') ? "whom all peers of a socket are taken for must be one principal" :
-				    policy_principal_problem(text);
+				    policy_principal_read(text, l->principal);
 	if (wrong)
 		problem(p, "%s: \"principal\": \"%.80s\": %s", where, text, wrong);
-	else
-		snprintf(l->principal, sizeof(l->principal), "%s", text);
 }
 
 /* The one of the three that says where; "": none does, or several do. */
@@ -242,14 +240,12 @@ static void read_rule(struct problems *p, const char *where, struct json_object 
 	if (!json_check_keys(p, where, o, keys))
 		return;
 	json_get_text(p, where, o, "principal", &text);
-	wrong = text ? policy_principal_problem(text) : NULL;
+	wrong = text ? policy_principal_read(text, rule->principal) : NULL;
 	if (!json_object_object_get_ex(o, "principal", NULL))
 		problem(p, "%s: there is no \"principal\"; say whom it is for, as \"principal\": "
 			"\"unix:1000\"", where);
 	else if (wrong)
 		problem(p, "%s: \"principal\": \"%.80s\": %s", where, text, wrong);
-	else if (text)
-		snprintf(rule->principal, sizeof(rule->principal), "%s", text);
 	read_see(p, where, o, rule);
 	read_allow(p, where, o, rule);
 }
@@ -310,8 +306,10 @@ static void compare_listeners_with_policy(struct problems *p, const struct daemo
 			served = policy_rule_for_kind(&c->policy.rules[k], kind);
 		if (!served)
 			problem(p, "listen[%zu]: no rule of \"policy\" is for its peers; add one, as "
-				"{\"principal\": \"%s%s\", \"see\": [\"*\"], \"allow\": [\"*\"]}", i,
-				*l->principal ? l->principal : kind, *l->principal ? "" : ":*");
+				"{\"principal\": \"%s%s\", \"see\": [\"*\"], \"allow\": [\"*\"]}%s", i,
+				*l->principal ? l->principal : kind, *l->principal ? "" : ":*",
+				*l->principal || l->address.kind != ADDRESS_VSOCK ? "" :
+				" for virtual machines, with \"vsock:2\" for the host of this one");
 	}
 }
 

@@ -49,6 +49,15 @@ static bool is_device(const char *real)
 	       begins(real, "/dev/uio") || !strcmp(real, "/dev/null");
 }
 
+/* Files of any PCI device that can be mapped: its registers, and its ROM. They are nothing to read. */
+static bool is_memory(const char *real)
+{
+	const char *name = strrchr(real, '/') + 1;
+
+	return !strcmp(name, "rom") ||
+	       (begins(name, "resource") && name[8] >= '0' && name[8] <= '9');
+}
+
 /* Attributes of the kernel's FPGA driver: clearing errors, setting a clock, power limits. */
 static bool is_fpga_attribute(const char *real)
 {
@@ -132,6 +141,8 @@ int gate_open(const char *path, int flags, mode_t mode)
 		return -errno;
 	if (is_device(real))
 		return open_real(real, flags, S_IFCHR, 0);
+	if (is_memory(real))
+		return -EACCES;
 	if (is_fpga_attribute(real) || (reading && is_readable(real)))
 		return open_real(real, flags, S_IFREG, 0);
 	return -EACCES;

@@ -2,6 +2,7 @@
 #include "daemon/listeners.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/emu-dir.h"
 #include "base/opaed-socket.h"
 #include "base/sys.h"
@@ -17,30 +19,64 @@
 /* ---- one ---- */
 
 /* The folder of this user's own socket is made; any other is for who names it. */
-static void make_own_folder(const char *path)
+static int make_own_folder(const char *path)
 {
 	char own[ADDRESS_PATH_MAX], *slash;
 
 	if (!opaed_socket_path(own, sizeof(own)) || strcmp(path, own) != 0)
-		return;
+		return 0;
 	slash = strrchr(own, '/');
 	*slash = 0;
 	mkdir(own, geteuid() ? 0700 : 0755);
-	if (!emu_dir_trusted(own))
-		log_line("%s is not a directory that only this user can write to", own);
+	if (emu_dir_trusted(own))
+		return 0;
+	log_line("%s is not a directory that only this user can write to; remove it", own);
+	return -EPERM;
 }
 
-/* Remembers which file is ours, and lets in who may come. */
-static int settle_unix(struct listener *l)
+/* Remembers which file is ours. */
+static int note_file(struct listener *l)
 {
-	const char *path = l->config.address.path;
 	struct stat st;
 
-	if (stat(path, &st) || chmod(path, l->config.mode))
+	if (lstat(l->config.address.path, &st))
 		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ESTALE;
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
 	return 0;
+}
+
+/* The file that was noted, for fstat() and /proc/self/fd alone; -ESTALE: another is in its place, or none. */
+static int open_file(const struct listener *l)
+{
+	CLEANUP_CLOSE int fd = sys_open(l->config.address.path, O_PATH | O_NOFOLLOW, 0);
+	struct stat st;
+
+	if (fd < 0 || sys_fstat(fd, &st) || !S_ISSOCK(st.st_mode) || st.st_dev != l->dev || st.st_ino != l->ino)
+		return -ESTALE;
+	return fd_steal(&fd);
+}
+
+/* Is its file there? A listener that has none is always there. */
+static bool is_there(const struct listener *l)
+{
+	CLEANUP_CLOSE int fd = l->config.address.kind == ADDRESS_UNIX ? open_file(l) : -1;
+
+	return l->config.address.kind != ADDRESS_UNIX || fd >= 0;
+}
+
+/* By the descriptor of the very file: a path could lead elsewhere by now. */
+static int set_mode(const struct listener *l, mode_t mode)
+{
+	CLEANUP_CLOSE int fd = open_file(l);
+	char name[32];
+
+	if (fd < 0)
+		return fd;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return chmod(name, mode) ? -errno : 0;
 }
 
 static void name_it(struct listener *l)
@@ -54,27 +90,24 @@ static void name_it(struct listener *l)
 
 static void listener_close(struct listener *l)
 {
-	struct stat st;
-
 	if (l->fd < 0)
 		return;
-	sys_close(l->fd);
-	if (l->config.address.kind == ADDRESS_UNIX && !lstat(l->config.address.path, &st) &&
-	    st.st_dev == l->dev && st.st_ino == l->ino)
+	if (l->config.address.kind == ADDRESS_UNIX && is_there(l))
 		unlink(l->config.address.path);
+	sys_close(l->fd);
 	l->fd = -1;
 }
 
 static int listener_open(struct listener *l)
 {
-	int rc;
+	bool is_unix = l->config.address.kind == ADDRESS_UNIX;
+	int rc = is_unix ? make_own_folder(l->config.address.path) : 0;
 
 	l->fd = -1;
-	if (l->config.address.kind == ADDRESS_UNIX)
-		make_own_folder(l->config.address.path);
-	rc = listen_open(&l->config.address, &l->fd);
-	if (!rc && l->config.address.kind == ADDRESS_UNIX)
-		rc = settle_unix(l);
+	if (!rc)
+		rc = listen_open_mode(&l->config.address, l->config.mode, &l->fd);
+	if (!rc && is_unix)
+		rc = note_file(l);
 	if (!rc) {
 		name_it(l);
 		return 0;
@@ -97,16 +130,36 @@ static struct listener *find(struct listeners *l, const char *text)
 	return NULL;
 }
 
-/* Opens what is new; what was there is taken out of `old` only when all of it is well. */
+static int change_mode(struct listener *had, mode_t mode)
+{
+	int rc = 0;
+
+	if (had && had->config.address.kind == ADDRESS_UNIX && had->config.mode != mode) {
+		rc = set_mode(had, mode);
+		if (rc)
+			log_line("the mode of %s cannot be changed: %s", had->text, strerror(-rc));
+	}
+	return rc;
+}
+
+/*
+ * Opens what is new, or has lost its file; what was there is taken out of `old` only when all of it is well.
+ */
 static int open_new(struct listeners *old, const struct daemon_config *config, struct listener *all)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < config->num_listen; i++)
 		all[i] = (struct listener){ .fd = -1, .config = config->listen[i] };
-	for (size_t i = 0; i < config->num_listen && !rc; i++)
-		if (!find(old, all[i].config.text))
+	for (size_t i = 0; i < config->num_listen && !rc; i++) {
+		const struct listener *had = find(old, all[i].config.text);
+
+		if (!had || !is_there(had))
 			rc = listener_open(&all[i]);
+	}
+	for (size_t i = 0; i < config->num_listen && !rc; i++)
+		if (all[i].fd < 0)
+			rc = change_mode(find(old, all[i].config.text), all[i].config.mode);
 	for (size_t i = 0; i < config->num_listen && rc; i++)
 		listener_close(&all[i]);
 	return rc;
@@ -119,8 +172,6 @@ static void keep(struct listener *had, struct listener *now)
 	*now = *had;
 	now->config = config;
 	had->fd = -1;
-	if (config.address.kind == ADDRESS_UNIX)
-		settle_unix(now);
 }
 
 int listeners_apply(struct listeners *l, const struct daemon_config *config)

@@ -79,14 +79,18 @@ static void unload(struct daemon_config *c)
 /* Takes the configuration over; also on failure, when the one before stays in force. */
 static int apply(struct monitor *m, struct daemon_config *c)
 {
-	int rc = listeners_apply(&m->listeners, c);
+	int prepared = sessions_prepare(c), rc;
 
-	if (!rc)
-		rc = sessions_configure(&m->sessions, c);
+	if (prepared < 0)
+		log_line("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
+	rc = prepared < 0 ? prepared : listeners_apply(&m->listeners, c);
 	if (rc) {
+		if (prepared >= 0)
+			sys_close(prepared);
 		unload(c);
 		return rc;
 	}
+	sessions_configure(&m->sessions, c, prepared);
 	unload(m->config);
 	m->config = c;
 	return 0;

@@ -19,10 +19,18 @@ void policy_done(struct policy *p)
 
 /* ---- principals ---- */
 
+/* Whoever is on this machine, or is the host of this one: no virtual machine, and no beginning means them. */
+static bool is_no_guest(const char *principal)
+{
+	return !strcmp(principal, "vsock:1") || !strcmp(principal, "vsock:2");
+}
+
 static bool is_for(const struct policy_rule *rule, const char *principal)
 {
 	size_t len = strlen(rule->principal);
 
+	if (len > 1 && rule->principal[len - 1] == '*' && is_no_guest(principal))
+		return false;
 	if (len && rule->principal[len - 1] == '*')
 		return !strncmp(rule->principal, principal, len - 1);
 	return !strcmp(rule->principal, principal);
@@ -45,9 +53,34 @@ bool policy_rule_for_kind(const struct policy_rule *rule, const char *kind)
 	return !strncmp(rule->principal, kind, len) && rule->principal[len] == ':';
 }
 
-static bool number(const char *text)
+/* "unix:01000" is "unix:1000": the kernel's numbers are told without zeros in front. */
+static bool read_number(const char *kind, const char *text, char *out)
 {
-	return *text && strspn(text, "0123456789") == strlen(text) && strtoul(text, NULL, 10) <= UINT32_MAX;
+	unsigned long value = strtoul(text, NULL, 10);
+
+	if (!*text || strspn(text, "0123456789") != strlen(text) || value > UINT32_MAX)
+		return false;
+	snprintf(out, POLICY_PRINCIPAL_MAX, "%s:%lu", kind, value);
+	return true;
+}
+
+/* "tcp:2001:DB8::1" is "tcp:2001:db8::1": as a peer's address is told. */
+static const char *read_address(const char *text, char *out)
+{
+	char plain[INET6_ADDRSTRLEN];
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, text, &v4) == 1)
+		inet_ntop(AF_INET, &v4, plain, sizeof(plain));
+	else if (inet_pton(AF_INET6, text, &v6) != 1)
+		return "behind tcp: is an IPv4 or IPv6 address, without port and brackets";
+	else if (IN6_IS_ADDR_V4MAPPED(&v6))
+		return "no peer comes from an IPv4 address in IPv6; name the IPv4 address, as tcp:10.0.0.7";
+	else
+		inet_ntop(AF_INET6, &v6, plain, sizeof(plain));
+	snprintf(out, POLICY_PRINCIPAL_MAX, "tcp:%s", plain);
+	return NULL;
 }
 
 bool policy_address_ok(const char *text)
@@ -57,7 +90,7 @@ bool policy_address_ok(const char *text)
 	return inet_pton(AF_INET, text, at) == 1 || inet_pton(AF_INET6, text, at) == 1;
 }
 
-const char *policy_principal_problem(const char *text)
+const char *policy_principal_read(const char *text, char *out)
 {
 	size_t len = strlen(text), star = strcspn(text, "*");
 
@@ -66,16 +99,19 @@ const char *policy_principal_problem(const char *text)
 	for (const char *c = text; *c; c++)
 		if (*c <= ' ' || *c >= 0x7f)
 			return "a principal is of printable characters without blanks";
-	if (star != len)
-		return star == len - 1 ? NULL : "'*' may only be its last character";
+	if (star != len && star != len - 1)
+		return "'*' may only be its last character";
+	if (star != len) {
+		memcpy(out, text, len + 1);
+		return NULL;
+	}
 	if (!strncmp(text, "unix:", 5))
-		return number(text + 5) ? NULL : "behind unix: is the number that `id -u NAME` prints";
+		return read_number("unix", text + 5, out) ? NULL :
+			       "behind unix: is the number that `id -u NAME` prints";
 	if (!strncmp(text, "vsock:", 6))
-		return number(text + 6) ? NULL : "behind vsock: is the number of a CID";
+		return read_number("vsock", text + 6, out) ? NULL : "behind vsock: is the number of a CID";
 	if (!strncmp(text, "tcp:", 4))
-		return policy_address_ok(text + 4) ?
-			       NULL :
-			       "behind tcp: is an IPv4 or IPv6 address, without port and brackets";
+		return read_address(text + 4, out);
 	return "it is \"unix:UID\", \"vsock:CID\", \"tcp:ADDRESS\", a beginning of one with '*' behind, or "
 	       "\"*\"";
 }
@@ -123,6 +159,14 @@ bool policy_see_parse(const char *text, struct policy_see *ret)
 	}
 	ret->kind = POLICY_SEE_ADDRESS;
 	return address_parse_see(text, ret);
+}
+
+bool policy_rule_shows_all(const struct policy_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->num_see; i++)
+		if (rule->see[i].kind == POLICY_SEE_ALL)
+			return true;
+	return false;
 }
 
 static bool shows(const struct policy_see *see, const struct opae_props *p)

@@ -41,18 +41,25 @@ struct policy {
 };
 
 void policy_done(struct policy *p);
-/* The first rule for the principal, or NULL. */
+/*
+ * The first rule for the principal, or NULL. "vsock:1" (a process of this machine) and "vsock:2" (the host)
+ * are meant by rules that name them and by "*" alone, not by a beginning as "vsock:*".
+ */
 const struct policy_rule *policy_find(const struct policy *p, const char *principal);
 /* May the rule be for some principal of this kind: "unix", "tcp", "vsock"? */
 bool policy_rule_for_kind(const struct policy_rule *rule, const char *kind);
 
+/* Is "*" among what it shows? */
+bool policy_rule_shows_all(const struct policy_rule *rule);
+
 /* "*", "0000:b1:00.0", "b1:00.0", "0000:b1:00.*" or "guid:..."; false: none of these. */
 bool policy_see_parse(const char *text, struct policy_see *ret);
 /*
- * "*", "unix:UID", "vsock:CID", "tcp:ADDRESS", or a beginning of one with '*' behind it; NULL when it is
- * good, else what is wrong with it, to stand behind the text itself.
+ * "*", "unix:UID", "vsock:CID", "tcp:ADDRESS", or a beginning of one with '*' behind it. NULL when it is
+ * good: out, of POLICY_PRINCIPAL_MAX bytes, is the one form of it that peers are told in, or the beginning as
+ * it stands. Else what is wrong with it, to stand behind the text itself.
  */
-const char *policy_principal_problem(const char *text);
+const char *policy_principal_read(const char *text, char *out);
 /* Is it a literal IPv4 or IPv6 address, as behind "tcp:"? */
 bool policy_address_ok(const char *text);
 

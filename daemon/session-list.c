@@ -2,10 +2,16 @@
 #include "daemon/session-list.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 
-int session_list_file(const struct session *first)
+bool session_list_shows(const struct session *who, const struct session *s)
+{
+	return !s->refused && (who->sees_all || !strcmp(who->info.principal, s->info.principal));
+}
+
+int session_list_file(const struct session *first, const struct session *who)
 {
 	CLEANUP_CLOSE int fd = sys_memfd("opaed-sessions", 0);
 	off_t at = 0;
@@ -13,7 +19,7 @@ int session_list_file(const struct session *first)
 	if (fd < 0)
 		return fd;
 	for (const struct session *s = first; s; s = s->next) {
-		if (s->refused)
+		if (!session_list_shows(who, s))
 			continue;
 		if (sys_pwrite(fd, &s->info, sizeof(s->info), at) != (ssize_t)sizeof(s->info))
 			return -ENOSPC;

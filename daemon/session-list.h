@@ -8,7 +8,9 @@
 
 #define SESSION_LIST_NS (NS_PER_S / 2) /* for the others' workers to tell of theirs */
 
-/* A descriptor, or a negative errno. */
-int session_list_file(const struct session *first);
+/* May `who` know of the session, and end it? */
+bool session_list_shows(const struct session *who, const struct session *s);
+/* Of those that `who` may know of: a descriptor, or a negative errno. */
+int session_list_file(const struct session *first, const struct session *who);
 
 #endif

@@ -78,17 +78,17 @@ static int file_with(const char *text)
 	return fcntl(fd, F_ADD_SEALS, seals) ? -errno : fd_steal(&fd);
 }
 
-int sessions_configure(struct sessions *all, const struct daemon_config *config)
+int sessions_prepare(const struct daemon_config *config)
 {
-	int fd = file_with(config->plugins);
+	return file_with(config->plugins);
+}
 
-	if (fd < 0)
-		return fd;
+void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared)
+{
 	if (all->plugins >= 0)
 		sys_close(all->plugins);
-	all->plugins = fd;
+	all->plugins = prepared;
 	all->config = config;
-	return 0;
 }
 
 /* ---- the end ---- */
@@ -193,10 +193,10 @@ static void learn(struct session *s, const struct rpc_session_info *info)
 
 static void answer_questions(struct sessions *all)
 {
-	CLEANUP_CLOSE int fd = session_list_file(all->first);
-
 	all->answer_at = INT64_MAX;
 	for (struct session *s = all->first; s; s = s->next) {
+		CLEANUP_CLOSE int fd = s->question ? session_list_file(all->first, s) : -1;
+
 		if (s->question)
 			send_word(s, CHANNEL_ANSWER, s->question, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 		s->question = 0;
@@ -231,8 +231,10 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 {
 	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? find(all, (uint32_t)m->value) : NULL;
 
-	send_word(who, CHANNEL_ANSWER, m->id, s && !s->refused ? 0 : -ENOENT, -1);
-	if (!s || s->refused)
+	bool may = s && session_list_shows(who, s);
+
+	send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
+	if (!may)
 		return;
 	log_line("session %u: ended for session %u (%s)", s->id, who->id, who->info.principal);
 	stop(s, "it was kicked", clock_deadline(STOP_NS));
@@ -434,6 +436,7 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 		return;
 	s->refused = *refuse;
 	s->allow = rule && !*refuse ? rule->allow : 0;
+	s->sees_all = rule && policy_rule_shows_all(rule);
 	fill_start(all, s, peer, rule, refuse, &start);
 	rc = launch(all, s, mine, &start);
 	if (rc) {
@@ -476,13 +479,13 @@ void sessions_tick(struct sessions *all)
 		answer_questions(all);
 }
 
-/* What the channel still has comes first: why the session ended is in there. */
+/* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
 static void drain(struct sessions *all, struct session *s)
 {
 	struct channel_message m;
 
 	while (s->channel >= 0 && channel_receive(s->channel, &m, NULL) == 1)
-		if (m.type == CHANNEL_END)
+		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED)
 			hear(all, s, &m);
 }
 

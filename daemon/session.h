@@ -30,6 +30,7 @@ struct session {
 	bool look, looking; /* LOOK is to be sent; is sent, and not answered */
 	int64_t kill_at; /* INT64_MAX: not told to stop */
 	uint32_t allow;	 /* bits of enum wire_right */
+	bool sees_all;	 /* its rule shows everything: it may know of the sessions of others, and end them */
 	char ended[256]; /* why, as the worker said or we know; "" */
 	/* SESSIONS of this one waits for the others' INFO: its question's id. */
 	uint32_t question;
@@ -53,8 +54,10 @@ struct sessions {
 /* Finds the worker's program, beside this one. 0 or a negative errno, which is logged. */
 int sessions_init(struct sessions *all, int poll);
 void sessions_done(struct sessions *all);
-/* Takes a configuration for the sessions to come; it must stay until the next. 0 or a negative errno. */
-int sessions_configure(struct sessions *all, const struct daemon_config *config);
+/* All of it that can fail: a descriptor for sessions_configure(), or a negative errno. */
+int sessions_prepare(const struct daemon_config *config);
+/* Takes a configuration for the sessions to come, which must stay until the next, and what was prepared of it. */
+void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared);
 
 /* A connection came; takes fd over. */
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);

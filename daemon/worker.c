@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <opae/ext.h>
 #include <opae/init.h>
@@ -32,6 +33,8 @@
 #include "transport/stream.h"
 
 #define START_NS (5 * NS_PER_S) /* for the monitor's first message */
+/* For devices to be stopped and closed. A worker that hangs there dies of SIGALRM, and the kernel closes them. */
+#define END_S 30
 #define PLUGINS_FILE "/proc/self/fd/5"
 _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
@@ -100,6 +103,7 @@ static int serve(struct transport *t, struct channel_end *end)
 	snprintf(end->why, sizeof(end->why), "%s", rpc_session_why(s));
 	rpc_session_info(s, &end->info);
 	ask_serves(NULL);
+	alarm(END_S);
 	rpc_session_free(s); /* stops the devices: what takes time is here */
 	return rc;
 }
@@ -160,6 +164,7 @@ int main(void)
 	}
 	prctl(PR_SET_NAME, "opaed-worker"); /* started by a descriptor it would be named after that */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGALRM, SIG_DFL); /* who started the monitor may have ignored it */
 	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
 	if (read_start())
 		return EXIT_FAILURE;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/emu-dir.h"
 #include "base/opaed-socket.h"
 #include "opae.h"
 #include "transport/connect.h"
@@ -83,6 +84,19 @@ static void put_path(struct address *a, const char *path)
 	snprintf(a->path, sizeof(a->path), "%s", path);
 }
 
+/* Could somebody else have put the socket there? */
+static bool is_ours(const char *path)
+{
+	char folder[ADDRESS_PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+	if (emu_dir_trusted(folder))
+		return true;
+	fprintf(stderr, "opae: %s is not a directory that only this user can write to; remove it, or say where "
+			"opaed is with --to DAEMON\n", folder);
+	return false;
+}
+
 /* This user's daemon where its socket is, else root's. */
 static bool choose(struct address *a)
 {
@@ -90,7 +104,7 @@ static bool choose(struct address *a)
 
 	if (opaed_socket_path(own, sizeof(own)) && !access(own, F_OK)) {
 		put_path(a, own);
-		return true;
+		return is_ours(own);
 	}
 	if (!access(OPAED_SYSTEM_SOCKET, F_OK)) {
 		put_path(a, OPAED_SYSTEM_SOCKET);

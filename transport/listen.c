@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/sys.h"
@@ -47,23 +48,38 @@ static bool is_dead(const union sockaddr_any *at, socklen_t len)
 
 static int bind_unix(int fd, const union sockaddr_any *at, socklen_t len)
 {
-	/* Before the name is there, so that at no time somebody else can connect. */
-	int rc = sys_fchmod(fd, 0600);
+	int rc = sys_bind(fd, &at->any, len);
 
-	if (!rc)
-		rc = sys_bind(fd, &at->any, len);
 	if (rc != -EADDRINUSE || !is_dead(at, len))
 		return rc;
 	rc = sys_unlink(at->un.sun_path);
 	return rc ? rc : sys_bind(fd, &at->any, len);
 }
 
-static int bind_to(int fd, const union sockaddr_any *at, socklen_t len)
+/*
+ * The file gets the mode of its socket, less the umask: so it has it from the first moment, and no path is
+ * followed that somebody may have changed since. What another thread makes meanwhile is open to nobody whom
+ * the mode keeps out.
+ */
+static int bind_with_mode(int fd, const union sockaddr_any *at, socklen_t len, mode_t mode)
+{
+	int rc = sys_fchmod(fd, mode);
+	mode_t before;
+
+	if (rc)
+		return rc;
+	before = umask(0777 & ~mode);
+	rc = bind_unix(fd, at, len);
+	umask(before);
+	return rc;
+}
+
+static int bind_to(int fd, const union sockaddr_any *at, socklen_t len, mode_t mode)
 {
 	int rc = 0;
 
 	if (at->any.sa_family == AF_UNIX)
-		return bind_unix(fd, at, len);
+		return bind_with_mode(fd, at, len, mode);
 	if (at->any.sa_family != AF_VSOCK)
 		rc = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (!rc && at->any.sa_family == AF_INET6) /* [::] is not 0.0.0.0, whatever the machine's default */
@@ -71,7 +87,7 @@ static int bind_to(int fd, const union sockaddr_any *at, socklen_t len)
 	return rc ? rc : sys_bind(fd, &at->any, len);
 }
 
-int listen_open(const struct address *a, int *ret)
+int listen_open_mode(const struct address *a, mode_t mode, int *ret)
 {
 	CLEANUP_CLOSE int fd = -1;
 	union sockaddr_any at;
@@ -85,12 +101,17 @@ int listen_open(const struct address *a, int *ret)
 	fd = sys_socket(at.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fd;
-	rc = bind_to(fd, &at, len);
+	rc = bind_to(fd, &at, len, mode);
 	if (!rc)
 		rc = sys_listen(fd, BACKLOG);
 	if (!rc)
 		*ret = fd_steal(&fd);
 	return rc;
+}
+
+int listen_open(const struct address *a, int *ret)
+{
+	return listen_open_mode(a, 0600, ret);
 }
 
 int address_of_socket(int fd, struct address *ret)

@@ -3,6 +3,8 @@
 #ifndef TRANSPORT_LISTEN_H
 #define TRANSPORT_LISTEN_H
 
+#include <sys/types.h>
+
 #include "transport/address.h"
 #include "transport/transport.h"
 
@@ -12,6 +14,8 @@
  * -EINVAL); [::] takes IPv6 alone. A port of 0 is any: address_of_socket() tells which.
  */
 int listen_open(const struct address *a, int *fd);
+/* The same, with another mode for a unix socket. The process's umask is changed and set back. */
+int listen_open_mode(const struct address *a, mode_t mode, int *fd);
 /* The local address of a socket; a tcp host is literal. */
 int address_of_socket(int fd, struct address *ret);
 

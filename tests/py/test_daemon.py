@@ -264,6 +264,41 @@ def test_reload(opaed, here):
     old.good(PING)
 
 
+def test_a_socket_whose_file_is_replaced(opaed, here):
+    """What somebody else put in its place is neither followed nor removed; what is missing is made anew."""
+    d = opaed()
+    victim, moved = here.folder / "victim", here.folder / "moved.sock"
+    victim.write_text("")
+    victim.chmod(0o600)
+    os.rename(d.path, moved)
+    os.symlink(victim, d.path)
+    log = d.reload(listen=[{"unix": d.path, "mode": "0666"}])
+    assert "stays as it was" in log[-1] and any(d.path in x for x in log)
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+    Peer(str(moved)).hello().good(PING)
+    os.unlink(d.path)
+    d.reload(listen=[{"unix": d.path, "mode": "0666"}])
+    assert stat.S_IMODE(os.lstat(d.path).st_mode) == 0o666
+    d.peer().good(PING)
+    os.unlink(d.path)
+    os.symlink(victim, d.path)
+    assert d.stop() == 0
+    assert os.path.islink(d.path)
+
+
+def test_a_folder_of_others_is_not_used(machine):
+    if os.path.exists("/etc/opae/opaed.cfg") or (not machine.user and os.geteuid() == 0):
+        pytest.skip("root's socket is the machine's own")
+    run = {"XDG_RUNTIME_DIR": str(machine.folder)}
+    folder = machine.folder / "opae"
+    folder.mkdir()
+    folder.chmod(0o777)
+    (folder / "opaed.sock").touch()
+    for program in (["opaed"], ["opae", "sessions"]):
+        done = machine.run(*program, env=run)
+        assert done.returncode == 1 and f"{folder} is not a directory that only" in done.stderr
+
+
 def test_a_broken_file_changes_nothing(opaed):
     d = opaed()
     old, before = d.peer(), d.descriptors()
@@ -300,6 +335,24 @@ def test_sessions_and_kick(opaed, here):
     q.open(q.objects()[NLB0])
     done = here.run("opae", "kick", "1", "--to", d.path)
     assert done.returncode == 3 and "no session 1" in done.stderr
+
+
+def test_sessions_of_others_are_not_shown(opaed, here):
+    """Who does not see everything knows of his own sessions alone."""
+    d = opaed(policy=[{"principal": "tcp:*", "see": ["*"], "allow": ["*"]},
+                      {"principal": "unix:*", "see": ["8000:00:00.0"], "allow": ["admin"]}])
+    p, q = d.peer(), d.peer(tcp=True)
+
+    def ids(to):
+        rows = json.loads(here.good("opae", "sessions", "--to", to, "--json"))["sessions"]
+        return {r["id"] for r in rows} & {1, 2}
+
+    tcp = f"127.0.0.1:{d.ports[0]}"
+    assert ids(d.path) == {1} and ids(tcp) == {1, 2}
+    assert here.run("opae", "kick", "2", "--to", d.path).returncode == 3
+    q.good(PING)
+    here.good("opae", "kick", "1", "--to", d.path)
+    assert p.is_ended()
 
 
 def test_a_worker_that_hangs_is_told_of_and_kicked(opaed, here):

@@ -174,6 +174,7 @@ static void nobody_may(void **state)
 {
 	(void)state;
 	bad("{\"listen\": [{\"tcp\": \"127.0.0.1:1\", \"clear\": true}]}", 1, "listen[0]", "\"tcp:*\"");
+	bad("{\"listen\": [{\"vsock\": 8447}]}", 1, "\"vsock:*\"", "\"vsock:2\" for the host");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"vsock:9\"}]}", 1, "listen[0]", "\"vsock:9\"");
 }
 
@@ -184,6 +185,8 @@ static void rules(void **state)
 	bad("{" UNIX_ALONE ", \"policy\": [{}]}", 3, "\"principal\": \"unix:1000\"", "\"allow\": [\"*\"]");
 	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"unix:bob\", \"see\": [], \"allow\": []}]}", 1,
 	    "unix:bob", "id -u");
+	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"tcp:::ffff:10.0.0.7\", \"see\": [], "
+	    "\"allow\": []}]}", 1, "tcp:::ffff:10.0.0.7", "name the IPv4 address");
 	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"*\", \"see\": [\"b1\"], \"allow\": []}]}", 1,
 	    "\"b1\"", "guid:");
 	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"*\", \"see\": [7], \"allow\": []}]}", 1,

@@ -2,6 +2,7 @@
 /* What a worker may have opened: devices, what tells of them, its user's files; nothing by a way round. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,29 @@ static void what_it_may_not(void **state)
 	assert_int_equal(gate_open("/dev/null", O_RDONLY | O_PATH, 0), -EACCES);
 }
 
+/* Registers of whatever device: to map them needs no more than to open them. */
+static void registers(void **state)
+{
+	static const char *const patterns[] = { "/sys/bus/pci/devices/*/resource[0-9]*",
+						"/sys/bus/pci/devices/*/rom" };
+	glob_t found;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		if (glob(patterns[i], 0, NULL, &found))
+			continue; /* a machine without */
+		for (size_t k = 0; k < found.gl_pathc; k++) {
+			assert_int_equal(gate_open(found.gl_pathv[k], O_RDONLY, 0), -EACCES);
+			assert_int_equal(gate_open(found.gl_pathv[k], O_RDWR, 0), -EACCES);
+		}
+		globfree(&found);
+	}
+	if (!glob("/sys/bus/pci/devices/*/resource", 0, NULL, &found)) {
+		opens(found.gl_pathv[0], O_RDONLY); /* where they are, which is told */
+		globfree(&found);
+	}
+}
+
 static void inventory(void **state)
 {
 	int fd = gate_open(in_home("inventory"), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
@@ -140,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIGGED(what_it_may),
 		RIGGED(what_it_may_not),
+		RIGGED(registers),
 		RIGGED(inventory),
 		RIGGED(sockets),
 	};

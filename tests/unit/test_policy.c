@@ -16,18 +16,37 @@ static void principals_that_are_wrong(void **state)
 					    "tcp:*",	   "vsock:4294967295" };
 	static const char *const bad[] = { "",	      "unix:",	   "unix:root", "unix:-1", "unix:1 ",
 					   "tcp:host",	"tcp:1.2.3.4:80", "tcp:[::1]", "nobody", "un*x:1",
-					   "unix:4294967296", "vsock:", "tcp:\n" };
-	char longer[POLICY_PRINCIPAL_MAX + 1];
+					   "unix:4294967296", "vsock:", "tcp:\n", "tcp:::ffff:10.0.0.7" };
+	char longer[POLICY_PRINCIPAL_MAX + 1], out[POLICY_PRINCIPAL_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_null(policy_principal_problem(good[i]));
+		assert_null(policy_principal_read(good[i], out));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_non_null(policy_principal_problem(bad[i]));
+		assert_non_null(policy_principal_read(bad[i], out));
 	memset(longer, 'a', sizeof(longer) - 1);
 	longer[sizeof(longer) - 2] = '*';
 	longer[sizeof(longer) - 1] = 0;
-	assert_non_null(policy_principal_problem(longer));
+	assert_non_null(policy_principal_read(longer, out));
+}
+
+/* However it is written, a rule is found by what the kernel says of a peer. */
+static void principals_have_one_form(void **state)
+{
+	static const char *const all[][2] = { { "unix:01000", "unix:1000" },
+					      { "vsock:003", "vsock:3" },
+					      { "tcp:10.0.0.7", "tcp:10.0.0.7" },
+					      { "tcp:2001:DB8:0:0::1", "tcp:2001:db8::1" },
+					      { "tcp:0:0:0:0:0:0:0:1", "tcp:::1" },
+					      { "tcp:2001:DB8*", "tcp:2001:DB8*" },
+					      { "*", "*" } };
+	char out[POLICY_PRINCIPAL_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_null(policy_principal_read(all[i][0], out));
+		assert_string_equal(out, all[i][1]);
+	}
 }
 
 static void first_rule_decides(void **state)
@@ -44,6 +63,21 @@ static void first_rule_decides(void **state)
 	assert_ptr_equal(policy_find(&p, "tcp:10.0.0.77"), &rules[1]);
 	assert_null(policy_find(&p, "tcp:10.0.1.77"));
 	assert_null(policy_find(&p, "vsock:3"));
+}
+
+/* Who is no virtual machine is let in where he is named, or everybody is. */
+static void this_machine_and_its_host(void **state)
+{
+	struct policy_rule rules[] = { { .principal = "vsock:*" }, { .principal = "v*" },
+				       { .principal = "vsock:2" }, { .principal = "*" } };
+	const struct policy some = { rules, 3 }, all = { rules, 4 };
+
+	(void)state;
+	assert_ptr_equal(policy_find(&some, "vsock:3"), &rules[0]);
+	assert_ptr_equal(policy_find(&some, "vsock:22"), &rules[0]);
+	assert_ptr_equal(policy_find(&some, "vsock:2"), &rules[2]);
+	assert_null(policy_find(&some, "vsock:1"));
+	assert_ptr_equal(policy_find(&all, "vsock:1"), &rules[3]);
 }
 
 static void rules_for_a_kind(void **state)
@@ -127,7 +161,9 @@ static void nothing_shown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(principals_that_are_wrong), cmocka_unit_test(first_rule_decides),
+		cmocka_unit_test(principals_that_are_wrong),
+		cmocka_unit_test(principals_have_one_form), cmocka_unit_test(first_rule_decides),
+		cmocka_unit_test(this_machine_and_its_host),
 		cmocka_unit_test(rules_for_a_kind),	     cmocka_unit_test(patterns_that_are_wrong),
 		cmocka_unit_test(by_address),		     cmocka_unit_test(by_guid),
 		cmocka_unit_test(nothing_shown),
