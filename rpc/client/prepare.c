@@ -137,22 +137,15 @@ static fpga_result tell_far_of_release(struct remote_handle *h, uint64_t wsid)
 	return call_end(&c, call_run(&c));
 }
 
-/* An id that there is already is the far side's mistake. */
+/* An id that there is already is the far side's mistake; it is not told to release what the other has. */
 static fpga_result enter(struct remote_handle *h, struct client_buffer *buf)
 {
-	struct handle_buffers *b = h->buffers;
-	bool twice;
-	fpga_result r;
+	fpga_result r = buffer_add(h->buffers, buf);
 
-	pthread_mutex_lock(&b->lock);
-	twice = buffer_find(b, buf->wsid);
-	pthread_mutex_unlock(&b->lock);
-	if (twice)
-		return say_host(h->conn, FPGA_EXCEPTION,
-				"fpgaPrepareBuffer: the server gave the same buffer twice");
-	r = buffer_add(b, buf);
 	if (r == FPGA_OK)
 		return r;
+	if (r == FPGA_EXCEPTION)
+		return say_host(h->conn, r, "fpgaPrepareBuffer: the server gave a buffer id twice");
 	tell_far_of_release(h, buf->wsid);
 	return say(r, "fpgaPrepareBuffer: too many buffers");
 }
@@ -212,9 +205,12 @@ static struct client_buffer *claim(struct handle_buffers *b, uint64_t wsid)
 static fpga_result client_release(fpga_handle handle, uint64_t wsid)
 {
 	struct remote_handle *h = handle;
-	struct client_buffer *buf = claim(h->buffers, wsid);
+	struct client_buffer *buf;
 	fpga_result r;
 
+	if (!handle_is_ours(h))
+		return handle_check(h);
+	buf = claim(h->buffers, wsid);
 	if (!buf)
 		return no_such_buffer(FPGA_INVALID_PARAM, wsid);
 	r = handle_check(h);
@@ -229,17 +225,19 @@ static fpga_result client_get_ws_info(fpga_handle handle, uint64_t wsid, uint64_
 				      uint64_t *len)
 {
 	struct remote_handle *h = handle;
-	const struct client_buffer *buf;
-	SCOPED_LOCK(&h->buffers->lock);
+	struct client_buffer *buf;
 
-	buf = buffer_find(h->buffers, wsid);
+	if (!handle_is_ours(h))
+		return handle_check(h);
+	buf = buffer_get(h->buffers, wsid);
 	if (!buf)
-		return no_such_buffer(FPGA_NOT_FOUND, wsid);
+		return FPGA_NOT_FOUND;
 	*ioaddr = buf->ioaddr;
 	if (at)
 		*at = buf->t.memory;
 	if (len)
 		*len = buf->asked;
+	buffer_put(h->buffers, buf);
 	return FPGA_OK;
 }
 
