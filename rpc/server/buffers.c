@@ -177,6 +177,11 @@ void buffers_free(struct session_buffers *b)
 	buffers_put(b);
 }
 
+bool buffers_any(const struct session_buffers *b)
+{
+	return b->num || atomic_load(&b->owned);
+}
+
 uint64_t buffers_pinned(const struct rpc_session *s)
 {
 	uintptr_t at = (uintptr_t)s; /* only read */

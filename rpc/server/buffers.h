@@ -13,6 +13,8 @@
 struct session_buffers *buffers_new(struct rpc_session *s, struct session_handle *h);
 /* The device is quiet: zeroes each, gives it back. NULL is fine. */
 void buffers_free(struct session_buffers *b);
+/* Is there memory that the handle's device may reach: buffers of its own, or some that it was given? */
+bool buffers_any(const struct session_buffers *b);
 /*
  * Sends what the device changed. Called before the reply of a read, and before an event. Any thread. 0 or a
  * negative errno.

@@ -261,6 +261,24 @@ static void event_numbers(void **state)
 	assert_int_equal(atomic_load(&fake.events), 0);
 }
 
+/* A shared device goes on for its other handles; after the last one nobody could stop it. */
+static void the_last_shared_handle_stops_the_device(void **state)
+{
+	uint64_t other;
+
+	(void)state;
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
+	fake.log[0] = '\0';
+	h = rig_open(&r, fake_accelerator_id(0), FPGA_OPEN_SHARED);
+	other = rig_open(&r, fake_accelerator_id(0), FPGA_OPEN_SHARED);
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
+	h = other;
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
+	assert_string_equal(fake.log, "open open release close quiesce release close ");
+}
+
 /* Whoever just goes leaves zeros, after his device was quieted. */
 static void memory_is_cleaned_when_the_peer_goes(void **state)
 {
@@ -287,6 +305,7 @@ int main(void)
 		RIGGED(bytes_in_place),
 		RIGGED(pins),
 		RIGGED(event_numbers),
+		RIGGED(the_last_shared_handle_stops_the_device),
 		RIGGED(memory_is_cleaned_when_the_peer_goes),
 	};
 
