@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct rpc_session_options options = { .max_handles = 4,
 					       .max_objects = 8,
 					       .max_calls = 8,
-					       .max_pinned = 1u << 20,
+					       .max_pinned = 2u << 20,
 					       .rights = rights };
 
 	fake_up();

@@ -17,6 +17,7 @@ struct session_buffer {
 	uint64_t wsid;	 /* on the wire: generation and place in the list */
 	uint64_t far;	 /* the table's */
 	uint64_t ioaddr;
+	uint64_t counted; /* bytes of the session's limit */
 	struct twin t;	 /* twin NULL: the client is told nothing by itself */
 };
 

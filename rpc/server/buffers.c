@@ -14,12 +14,14 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
+#include "base/meminfo.h"
 #include "base/sys.h"
 #include "rpc/server/session.h"
 
 #define BUFFERS_MAX (1u << 16)
 #define PREPARE_READ_ONLY 1u
 #define PREPARE_EXPLICIT 2u
+#define PAGE UINT64_C(4096)
 
 /* ---- the list; both locks held ---- */
 
@@ -130,7 +132,7 @@ static void give_up(struct rpc_session *s, struct session_buffer *buf)
 {
 	if (buf->t.twin)
 		sys_munmap(buf->t.twin, buf->t.len);
-	atomic_fetch_sub(session_pinned(s), buf->t.len);
+	atomic_fetch_sub(session_pinned(s), buf->counted);
 	free(buf);
 }
 
@@ -191,16 +193,38 @@ uint64_t buffers_pinned(const struct rpc_session *s)
 
 /* ---- PREPARE, RELEASE ---- */
 
-static fpga_result account(struct rpc_session *s, struct request *q, uint64_t len)
+static bool has_twin(uint32_t flags)
 {
-	uint64_t max = session_options(s)->max_pinned, used = buffers_pinned(s);
+	return !(flags & (PREPARE_READ_ONLY | PREPARE_EXPLICIT));
+}
 
-	if (len > max || used > max - len)
+/* Memory is had in pages, and the twin is as long as the buffer. */
+static fpga_result account(struct rpc_session *s, struct request *q, struct session_buffer *buf, bool twin)
+{
+	uint64_t max = session_options(s)->max_pinned, used = buffers_pinned(s), len = buf->t.len;
+	uint64_t left = used < max ? max - used : 0, pages = len / PAGE + !!(len % PAGE);
+
+	if (pages > left / PAGE / (twin ? 2 : 1))
 		return request_fail(q, FPGA_NO_MEMORY,
-				    "%llu bytes of buffers are more than this server gives to a session: "
+				    "%llu bytes of buffers%s are more than this server gives to a session: "
 				    "%llu of %llu are in use", (unsigned long long)len,
+				    twin ? ", and as many for what the client is known to have," : "",
 				    (unsigned long long)used, (unsigned long long)max);
-	atomic_fetch_add(session_pinned(s), len);
+	buf->counted = pages * PAGE * (twin ? 2 : 1);
+	atomic_fetch_add(session_pinned(s), buf->counted);
+	return FPGA_OK;
+}
+
+/* Pages come with the first touch, which must not fail: so whether there are enough is asked before. */
+static fpga_result make_twin(struct request *q, struct session_buffer *buf)
+{
+	void *twin = NULL;
+
+	if (!meminfo_has(buf->counted) ||
+	    sys_mmap(NULL, buf->t.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &twin))
+		return request_fail(q, FPGA_NO_MEMORY, "no memory for a buffer of %llu bytes and for what the "
+				    "client is known to have of it", (unsigned long long)buf->t.len);
+	buf->t.twin = twin;
 	return FPGA_OK;
 }
 
@@ -224,15 +248,12 @@ static fpga_result prepare(struct rpc_session *s, struct request *q, struct sess
 			   uint32_t flags)
 {
 	const opae_api_adapter_table *t = session_served(s)->table;
-	void *twin = NULL;
-	fpga_result r;
+	fpga_result r = account(s, q, buf, has_twin(flags));
 
-	if (!(flags & (PREPARE_READ_ONLY | PREPARE_EXPLICIT)) &&
-	    sys_mmap(NULL, buf->t.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &twin))
-		return request_fail(q, FPGA_NO_MEMORY, "no memory for what the client is known to have: "
-				    "%llu bytes", (unsigned long long)buf->t.len);
-	buf->t.twin = twin;
-	r = pin(t, q->handle->handle, buf, flags & PREPARE_READ_ONLY);
+	if (r == FPGA_OK && has_twin(flags))
+		r = make_twin(q, buf);
+	if (r == FPGA_OK)
+		r = pin(t, q->handle->handle, buf, flags & PREPARE_READ_ONLY);
 	if (r != FPGA_OK)
 		return r;
 	if (!add(q->handle->buffers, buf))
@@ -253,14 +274,9 @@ fpga_result serve_PREPARE(struct rpc_session *s, struct request *q)
 	if (!len || flags & ~(PREPARE_READ_ONLY | PREPARE_EXPLICIT))
 		return request_fail(q, FPGA_INVALID_PARAM, len ? "PREPARE: unknown flags 0x%x" :
 								 "PREPARE: a length of 0", flags);
-	r = account(s, q, len);
-	if (r != FPGA_OK)
-		return r;
 	buf = calloc(1, sizeof(*buf));
-	if (!buf) {
-		atomic_fetch_sub(session_pinned(s), len);
+	if (!buf)
 		return request_fail(q, FPGA_NO_MEMORY, "no memory");
-	}
 	buf->t.len = len;
 	r = prepare(s, q, buf, flags);
 	if (r != FPGA_OK) {

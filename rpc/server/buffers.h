@@ -27,7 +27,7 @@ void buffers_started(struct session_buffers *b);
  * will have a look. Dispatch thread.
  */
 void *buffers_place(struct session_buffers *b, bool one_way, uint64_t wsid, uint64_t offset, size_t len);
-uint64_t buffers_pinned(const struct rpc_session *s); /* bytes of the session's */
+uint64_t buffers_pinned(const struct rpc_session *s); /* bytes of the session's, with twins */
 
 atomic_uint_fast64_t *session_pinned(struct rpc_session *s); /* the same: of session.c, kept by buffers.c */
 

@@ -99,7 +99,7 @@ struct rpc_session {
 	struct session_lister lister;
 	struct session_polls polls;
 	struct session_events *events;
-	atomic_uint_fast64_t pinned; /* bytes of buffers */
+	atomic_uint_fast64_t pinned; /* bytes of buffers and their twins, in whole pages */
 	void *objects;
 
 	atomic_bool stopped, chores; /* chores: there is something for the dispatch thread to do */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/server/buffers.h"
 #include "tests/unit/check.h"
 #include "tests/unit/session-rig.h"
 
@@ -15,7 +16,7 @@ static int up(void **state)
 	(void)state;
 	fake_up();
 	rig_new(&r);
-	r.options.max_pinned = 3 * FAKE_PAGE;
+	r.options.max_pinned = 6 * FAKE_PAGE;
 	rig_start(&r);
 	rig_hello(&r);
 	h = rig_open(&r, fake_accelerator_id(0), 0);
@@ -103,7 +104,12 @@ static void limits_and_flags(void **state)
 	assert_int_equal(release(first), FPGA_OK);
 	assert_int_equal(release(first), FPGA_INVALID_PARAM);
 	assert_int_equal(release(0), FPGA_INVALID_PARAM);
+	assert_int_equal(prepare(6 * FAKE_PAGE + 1, 2), FPGA_NO_MEMORY);
+	assert_int_equal(prepare(5 * FAKE_PAGE + 1, 2), FPGA_OK); /* explicit: without a twin */
+	assert_int_equal(prepare(1, 2), FPGA_NO_MEMORY);
+	assert_int_equal(release(wsid), FPGA_OK);
 	assert_int_equal(prepare(1, 0), FPGA_OK);
+	assert_true(buffers_pinned(r.session) == 2 * FAKE_PAGE);
 	assert_int_not_equal(wsid, first);
 	assert_int_equal(rig_call(&r, WIRE_PREPARE, h), FPGA_INVALID_PARAM); /* without a body */
 	assert_int_equal(rig_call(&r, WIRE_RELEASE, h), FPGA_INVALID_PARAM);
