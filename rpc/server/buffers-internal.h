@@ -36,6 +36,8 @@ struct session_buffers {
 	size_t placing_from, placing_to;
 	struct session_buffers *owner; /* of buffers that this handle's device was given as well; counted */
 	atomic_uint owned;	       /* how many of them */
+	uint64_t *given;	       /* which: their wsids; dispatch thread */
+	uint32_t given_room;
 
 	unsigned char *out; /* tell_lock: NEWS_ROOM and NEWS_LATE_ROOM bytes, from the first twin on */
 

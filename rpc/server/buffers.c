@@ -145,7 +145,67 @@ static void disown(struct session_buffers *b)
 	b->owner = NULL;
 	atomic_store(&b->owned, 0);
 	pthread_mutex_unlock(&b->lock);
+	free(b->given);
+	b->given = NULL;
+	b->given_room = 0;
 	buffers_put(owner);
+}
+
+/* Where in b->given the owner's buffer stands; its number: nowhere. */
+static uint32_t find_given(const struct session_buffers *b, uint64_t wsid)
+{
+	uint32_t num = (uint32_t)atomic_load(&b->owned), i = 0;
+
+	while (i < num && b->given[i] != wsid)
+		i++;
+	return i;
+}
+
+static bool is_given(const struct session_buffers *b, const struct session_buffers *owner, uint64_t wsid)
+{
+	return b->owner == owner && find_given(b, wsid) < atomic_load(&b->owned);
+}
+
+static void own_less(struct session_buffers *b, uint64_t wsid)
+{
+	uint32_t num = (uint32_t)atomic_load(&b->owned);
+
+	b->given[find_given(b, wsid)] = b->given[num - 1];
+	if (atomic_fetch_sub(&b->owned, 1) == 1)
+		disown(b);
+}
+
+/* Another handle that was given the buffer, or any of the owner's (wsid 0). NULL: none. */
+static struct session_handle *who_was_given(struct session_buffers *owner, uint64_t wsid)
+{
+	struct rpc_session *s = owner->s;
+
+	for (uint32_t i = 0; i < s->options.max_handles; i++) {
+		struct session_handle *h = s->handles[i];
+
+		if (h && h->buffers->owner == owner && (!wsid || is_given(h->buffers, owner, wsid)))
+			return h;
+	}
+	return NULL;
+}
+
+/* The owner goes, and its buffers with it: no other device is left with memory that is given back. */
+static void take_back(struct session_buffers *b)
+{
+	const opae_api_adapter_table *t = session_served(b->s)->table;
+	struct session_handle *h;
+
+	while ((h = who_was_given(b, 0))) {
+		uint32_t num = (uint32_t)atomic_load(&h->buffers->owned);
+
+		for (uint32_t i = 0; i < num; i++) {
+			const struct session_buffer *buf = find(b, h->buffers->given[i]);
+
+			if (buf && t->unpin_buffer(h->handle, buf->t.memory, buf->t.len, buf->ioaddr) != FPGA_OK)
+				handle_quiet(b->s, h);
+		}
+		disown(h->buffers);
+	}
 }
 
 void buffers_free(struct session_buffers *b)
@@ -158,6 +218,7 @@ void buffers_free(struct session_buffers *b)
 		return;
 	t = session_served(b->s)->table;
 	watch_done(b);
+	take_back(b);
 	disown(b);
 	pthread_mutex_lock(&b->tell_lock); /* a child's thread may be looking */
 	pthread_mutex_lock(&b->lock);
@@ -307,6 +368,9 @@ fpga_result serve_RELEASE(struct rpc_session *s, struct request *q)
 		no_such(q, wsid);
 		return FPGA_INVALID_PARAM;
 	}
+	if (who_was_given(b, wsid))
+		return request_fail(q, FPGA_BUSY, "the buffer is pinned for handle 0x%llx as well: UNPIN it "
+				    "there first", (unsigned long long)who_was_given(b, wsid)->id);
 	buffers_tell(b); /* the program's own memory stays, with what the device wrote */
 	take_out(b, buf);
 	r = session_served(s)->table->fpgaReleaseBuffer(q->handle->handle, buf->far);
@@ -452,25 +516,38 @@ static fpga_result shared(struct rpc_session *s, struct request *q, struct sessi
 			    (unsigned long long)(*ret)->ioaddr, (unsigned long long)ioaddr);
 }
 
-/* One more or one less of an owner's: one owner, which is the parent of the device. */
-static fpga_result own(struct session_buffers *b, struct session_buffers *owner, struct request *q)
+static int make_given_room(struct session_buffers *b)
 {
-	SCOPED_LOCK(&b->lock);
+	uint32_t num = (uint32_t)atomic_load(&b->owned), room = num * 2 + 8;
+	uint64_t *grown;
 
+	if (num < b->given_room)
+		return 0;
+	grown = room > BUFFERS_MAX ? NULL : reallocarray(b->given, room, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	b->given = grown;
+	b->given_room = room;
+	return 0;
+}
+
+/* One more of an owner's: one owner, which is the parent of the device. */
+static fpga_result own(struct session_buffers *b, struct session_buffers *owner, uint64_t wsid,
+		       struct request *q)
+{
 	if (b->owner && b->owner != owner)
 		return request_fail(q, FPGA_INVALID_PARAM,
 				    "the accelerator has buffers of another handle already");
+	if (is_given(b, owner, wsid))
+		return request_fail(q, FPGA_INVALID_PARAM, "the accelerator has this buffer already");
+	if (make_given_room(b))
+		return request_fail(q, FPGA_NO_MEMORY, "too many buffers");
+	SCOPED_LOCK(&b->lock);
 	if (!b->owner)
 		atomic_fetch_add(&owner->refs, 1);
 	b->owner = owner;
-	atomic_fetch_add(&b->owned, 1);
+	b->given[atomic_fetch_add(&b->owned, 1)] = wsid;
 	return FPGA_OK;
-}
-
-static void own_less(struct session_buffers *b)
-{
-	if (atomic_load(&b->owned) && atomic_fetch_sub(&b->owned, 1) == 1)
-		disown(b);
 }
 
 fpga_result serve_PIN(struct rpc_session *s, struct request *q)
@@ -480,12 +557,12 @@ fpga_result serve_PIN(struct rpc_session *s, struct request *q)
 	fpga_result r = shared(s, q, &owner, &buf);
 
 	if (r == FPGA_OK)
-		r = own(q->handle->buffers, owner, q);
+		r = own(q->handle->buffers, owner, buf->wsid, q);
 	if (r != FPGA_OK)
 		return r;
 	r = session_served(s)->table->pin_buffer(q->handle->handle, buf->t.memory, buf->t.len, buf->ioaddr);
 	if (r != FPGA_OK)
-		own_less(q->handle->buffers);
+		own_less(q->handle->buffers, buf->wsid);
 	return r;
 }
 
@@ -497,9 +574,10 @@ fpga_result serve_UNPIN(struct rpc_session *s, struct request *q)
 
 	if (r != FPGA_OK)
 		return r;
-	if (q->handle->buffers->owner != owner)
+	if (!is_given(q->handle->buffers, owner, buf->wsid))
 		return request_fail(q, FPGA_INVALID_PARAM, "the accelerator was not given this buffer");
 	r = session_served(s)->table->unpin_buffer(q->handle->handle, buf->t.memory, buf->t.len, buf->ioaddr);
-	own_less(q->handle->buffers);
+	if (r == FPGA_OK)
+		own_less(q->handle->buffers, buf->wsid);
 	return r;
 }

@@ -127,8 +127,7 @@ fpga_result serve_OPEN(struct rpc_session *s, struct request *q)
 
 /* ---- the end ---- */
 
-/* Nothing of the device reaches memory any more. */
-static void quiet(struct rpc_session *s, struct session_handle *h)
+void handle_quiet(struct rpc_session *s, struct session_handle *h)
 {
 	if (s->table->quiesce(h->handle) != FPGA_OK)
 		s->table->fpgaReset(h->handle);
@@ -171,7 +170,7 @@ fpga_result serve_CLOSE(struct rpc_session *s, struct request *q)
 	fpga_result r;
 
 	if (!h->shared || (buffers_any(h->buffers) && is_last(s, h)))
-		quiet(s, h);
+		handle_quiet(s, h);
 	drop_objects_and_events(s, h);
 	q->handle = NULL;
 	r = close_handle(s, h);
@@ -192,7 +191,7 @@ void handles_done(struct rpc_session *s)
 			pthread_join(s->handles[i]->busy->thread, NULL);
 	for (uint32_t i = 0; i < s->options.max_handles; i++)
 		if (s->handles[i] && (pinned || !s->handles[i]->shared))
-			quiet(s, s->handles[i]);
+			handle_quiet(s, s->handles[i]);
 	for (uint32_t i = 0; i < s->options.max_handles; i++)
 		if (s->handles[i])
 			drop_objects_and_events(s, s->handles[i]);

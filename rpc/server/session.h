@@ -185,6 +185,8 @@ void changes_tell(struct rpc_session *s, const struct listing *l, unsigned int k
 
 /* ---- handles.c ---- */
 
+/* Nothing of the handle's device reaches memory any more. */
+void handle_quiet(struct rpc_session *s, struct session_handle *h);
 /* Quiesces the devices of all, then drops what hangs on them, then closes them. */
 void handles_done(struct rpc_session *s);
 uint32_t handle_regions(struct rpc_session *s, fpga_handle h, const struct opae_props *props,

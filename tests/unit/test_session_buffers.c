@@ -218,7 +218,10 @@ static void pins(void **state)
 	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io + 8), FPGA_INVALID_PARAM);
 	assert_int_equal(pin(WIRE_UNPIN, child, h, wsid, io), FPGA_INVALID_PARAM);
 	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_OK);
+	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_INVALID_PARAM); /* once is enough */
+	assert_int_equal(release(wsid), FPGA_BUSY);
 	assert_int_equal(pin(WIRE_UNPIN, child, h, wsid, io), FPGA_OK);
+	assert_int_equal(pin(WIRE_UNPIN, child, h, wsid, io), FPGA_INVALID_PARAM);
 	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_OK);
 	/* The owner goes first: the child lives on, and looks at nothing that was his. */
 	other = h;
@@ -267,6 +270,26 @@ static void event_numbers(void **state)
 	assert_int_equal(atomic_load(&fake.events), 0);
 }
 
+/* The child's device loses what its owner takes with it, and the child may have buffers of another one. */
+static void an_owner_that_closes(void **state)
+{
+	uint64_t child = rig_open(&r, fake_accelerator_id(1), 0), owner = h;
+	unsigned char byte;
+
+	(void)state;
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_OK);
+	assert_int_equal(atomic_load(&fake.buffers), 2);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, owner), FPGA_OK);
+	assert_int_equal(atomic_load(&fake.buffers), 0);
+	assert_false(fake_dma_read(io, &byte, 1));
+	h = rig_open(&r, fake_accelerator_id(0), 0);
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_OK);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, child), FPGA_OK);
+	assert_int_equal(release(wsid), FPGA_OK); /* pinned nowhere any more */
+}
+
 /* A shared device goes on for its other handles; after the last one nobody could stop it. */
 static void the_last_shared_handle_stops_the_device(void **state)
 {
@@ -311,6 +334,7 @@ int main(void)
 		RIGGED(bytes_in_place),
 		RIGGED(pins),
 		RIGGED(event_numbers),
+		RIGGED(an_owner_that_closes),
 		RIGGED(the_last_shared_handle_stops_the_device),
 		RIGGED(memory_is_cleaned_when_the_peer_goes),
 	};
