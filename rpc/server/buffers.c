@@ -201,7 +201,8 @@ static void take_back(struct session_buffers *b)
 		for (uint32_t i = 0; i < num; i++) {
 			const struct session_buffer *buf = find(b, h->buffers->given[i]);
 
-			if (buf && t->unpin_buffer(h->handle, buf->t.memory, buf->t.len, buf->ioaddr) != FPGA_OK)
+			if (buf && t->unpin_buffer(h->handle, buf->t.memory, buf->t.len,
+						   buf->ioaddr) != FPGA_OK)
 				handle_quiet(b->s, h);
 		}
 		disown(h->buffers);
@@ -281,8 +282,8 @@ static fpga_result make_twin(struct request *q, struct session_buffer *buf)
 {
 	void *twin = NULL;
 
-	if (!meminfo_has(buf->counted) ||
-	    sys_mmap(NULL, buf->t.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &twin))
+	if (!meminfo_has(buf->counted) || sys_mmap(NULL, buf->t.len, PROT_READ | PROT_WRITE,
+						   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &twin))
 		return request_fail(q, FPGA_NO_MEMORY, "no memory for a buffer of %llu bytes and for what the "
 				    "client is known to have of it", (unsigned long long)buf->t.len);
 	buf->t.twin = twin;
