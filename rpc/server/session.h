@@ -15,7 +15,11 @@
 
 #include "rpc/server/internal.h"
 
-#define REPLY_NS (5 * NS_PER_S) /* a peer that does not take a reply in this time is left */
+/*
+ * A peer that takes nothing for so long is left. It may be stopped in a debugger; one whose machine has
+ * vanished is found sooner, by the transport.
+ */
+#define SEND_NS (60 * NS_PER_S)
 #define TOKENS_MAX 1024u	/* objects of one enumeration */
 #define REGIONS_MAX 8u		/* MMIO regions of an accelerator */
 
