@@ -284,8 +284,8 @@ static fpga_result make_twin(struct request *q, struct session_buffer *buf)
 
 	if (!meminfo_has(buf->counted) || sys_mmap(NULL, buf->t.len, PROT_READ | PROT_WRITE,
 						   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &twin))
-		return request_fail(q, FPGA_NO_MEMORY, "no memory for a buffer of %llu bytes and for what the "
-				    "client is known to have of it", (unsigned long long)buf->t.len);
+		return request_fail(q, FPGA_NO_MEMORY, "no memory for a buffer of %llu bytes and for what "
+				    "the client is known to have of it", (unsigned long long)buf->t.len);
 	buf->t.twin = twin;
 	return FPGA_OK;
 }
