@@ -35,7 +35,7 @@ static const struct config_limits default_limits = {
 	.handles = 64,
 	.objects = 1024,
 	.calls = 64,
-	.buffer_bytes = UINT64_C(16) << 30,
+	.buffer_bytes = UINT64_C(1) << 30,
 };
 
 void config_done(struct daemon_config *c)

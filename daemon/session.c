@@ -502,8 +502,8 @@ static void tell_of_end(const struct session *s, int status)
 		snprintf(how, sizeof(how), "its worker gave no reason");
 	if (*i->program)
 		snprintf(program, sizeof(program), "; program %s", i->program);
-	if (s->refused && !*how)
-		return;
+	if (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status))
+		return; /* that was told */
 	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
 		 *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
 		 (unsigned long long)i->frames);

@@ -29,7 +29,7 @@ static void happen(uint8_t what)
 	case 3: fake_fire(what % 2, FPGA_EVENT_INTERRUPT, what); break;
 	case 4: fake.num_cards = what % FAKE_CARDS; break;
 	case 5: fake.open_result = what % 16 % (FPGA_RECONF_ERROR + 1); break;
-	default: fake.no_quiesce = what % 2; break;
+	default: fake.quiesce_result = what % 2 ? FPGA_NOT_SUPPORTED : FPGA_OK; break;
 	}
 }
 
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct rpc_session_options options = { .max_handles = 4,
 					       .max_objects = 8,
 					       .max_calls = 8,
-					       .max_pinned = 1u << 20,
+					       .max_pinned = 2u << 20,
 					       .rights = rights };
 
 	fake_up();

@@ -7,12 +7,14 @@
 #include "rpc/link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/sys.h"
 #include "wire/bytes.h"
 #include "wire/ops.h"
 
@@ -91,6 +93,13 @@ int rpc_link_send(struct rpc_link *l, struct wire_head *head, const void *body, 
 		iov[iovs++].iov_len = data_len;
 	}
 	return rpc_link_send_iov(l, iov, iovs, deadline);
+}
+
+bool rpc_link_has_room(const struct rpc_link *l)
+{
+	struct pollfd p = { .fd = l->t->ops->fd(l->t), .events = POLLOUT };
+
+	return sys_poll(&p, 1, 0) != 0;
 }
 
 /* ---- receiving ---- */

@@ -73,7 +73,10 @@ static bool fix_connection(struct subject *s, const struct host *h, int rc)
 	switch (rc) {
 	case -ECONNREFUSED:
 	case -ECONNRESET:
-		return fix(s, "systemctl start opaed   # on that machine; and does its \"listen\" name %s?",
+		if (h->address.kind == ADDRESS_UNIX)
+			return fix(s, "opaed --config FILE   # as its owner, with {\"unix\": \"%s\"} in \"listen\"",
+				   h->address.path);
+		return fix(s, "opaed --config FILE   # on that machine, if none runs; does its \"listen\" name %s?",
 			   h->text);
 	case -EACCES:
 	case -EPERM:
@@ -138,7 +141,7 @@ static bool no_server(struct subject *s, const struct host *h, int rc)
 	if (rc == -ETIMEDOUT) {
 		step_wrong(s, "server", "it says nothing for %d ms: it hangs, or is no opaed",
 			   (int)(PATIENCE_NS / NS_PER_MS));
-		return fix(s, "systemctl restart opaed   # on that machine");
+		return fix(s, "ss -lptx   # on that machine: which program listens there; opaed is to be restarted");
 	}
 	step_wrong(s, "server", "%s",
 		   rc == -EPIPE ? "it hangs up: it is no opaed, or lets you not in"
@@ -175,7 +178,10 @@ static bool check_server(struct subject *s, struct host *h)
 		return no_server(s, h, rc);
 	if (h->reply.head.budget)
 		return refused(s, h, "server",
-			       "opae --version   # and of that machine's opaed: update the older one");
+			       h->reply.head.budget == FPGA_NOT_SUPPORTED ?
+				       "opae --version   # and of that machine's opaed: update the older one" :
+				       "$EDITOR opaed.cfg   # on that machine: \"policy\" says who sees what, \"limits\" "
+				       "how many connect; kill -HUP puts it in force");
 	wire_get_u16(&h->in);
 	wire_get_u64(&h->in);
 	wire_get_u32(&h->in);

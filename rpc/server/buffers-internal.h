@@ -17,6 +17,7 @@ struct session_buffer {
 	uint64_t wsid;	 /* on the wire: generation and place in the list */
 	uint64_t far;	 /* the table's */
 	uint64_t ioaddr;
+	uint64_t counted; /* bytes of the session's limit */
 	struct twin t;	 /* twin NULL: the client is told nothing by itself */
 };
 
@@ -35,6 +36,8 @@ struct session_buffers {
 	size_t placing_from, placing_to;
 	struct session_buffers *owner; /* of buffers that this handle's device was given as well; counted */
 	atomic_uint owned;	       /* how many of them */
+	uint64_t *given;	       /* which: their wsids; dispatch thread */
+	uint32_t given_room;
 
 	unsigned char *out; /* tell_lock: NEWS_ROOM and NEWS_LATE_ROOM bytes, from the first twin on */
 

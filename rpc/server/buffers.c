@@ -14,12 +14,14 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
+#include "base/meminfo.h"
 #include "base/sys.h"
 #include "rpc/server/session.h"
 
 #define BUFFERS_MAX (1u << 16)
 #define PREPARE_READ_ONLY 1u
 #define PREPARE_EXPLICIT 2u
+#define PAGE UINT64_C(4096)
 
 /* ---- the list; both locks held ---- */
 
@@ -130,7 +132,7 @@ static void give_up(struct rpc_session *s, struct session_buffer *buf)
 {
 	if (buf->t.twin)
 		sys_munmap(buf->t.twin, buf->t.len);
-	atomic_fetch_sub(session_pinned(s), buf->t.len);
+	atomic_fetch_sub(session_pinned(s), buf->counted);
 	free(buf);
 }
 
@@ -143,7 +145,68 @@ static void disown(struct session_buffers *b)
 	b->owner = NULL;
 	atomic_store(&b->owned, 0);
 	pthread_mutex_unlock(&b->lock);
+	free(b->given);
+	b->given = NULL;
+	b->given_room = 0;
 	buffers_put(owner);
+}
+
+/* Where in b->given the owner's buffer stands; its number: nowhere. */
+static uint32_t find_given(const struct session_buffers *b, uint64_t wsid)
+{
+	uint32_t num = (uint32_t)atomic_load(&b->owned), i = 0;
+
+	while (i < num && b->given[i] != wsid)
+		i++;
+	return i;
+}
+
+static bool is_given(const struct session_buffers *b, const struct session_buffers *owner, uint64_t wsid)
+{
+	return b->owner == owner && find_given(b, wsid) < atomic_load(&b->owned);
+}
+
+static void own_less(struct session_buffers *b, uint64_t wsid)
+{
+	uint32_t num = (uint32_t)atomic_load(&b->owned);
+
+	b->given[find_given(b, wsid)] = b->given[num - 1];
+	if (atomic_fetch_sub(&b->owned, 1) == 1)
+		disown(b);
+}
+
+/* Another handle that was given the buffer, or any of the owner's (wsid 0). NULL: none. */
+static struct session_handle *who_was_given(struct session_buffers *owner, uint64_t wsid)
+{
+	struct rpc_session *s = owner->s;
+
+	for (uint32_t i = 0; i < s->options.max_handles; i++) {
+		struct session_handle *h = s->handles[i];
+
+		if (h && h->buffers->owner == owner && (!wsid || is_given(h->buffers, owner, wsid)))
+			return h;
+	}
+	return NULL;
+}
+
+/* The owner goes, and its buffers with it: no other device is left with memory that is given back. */
+static void take_back(struct session_buffers *b)
+{
+	const opae_api_adapter_table *t = session_served(b->s)->table;
+	struct session_handle *h;
+
+	while ((h = who_was_given(b, 0))) {
+		uint32_t num = (uint32_t)atomic_load(&h->buffers->owned);
+
+		for (uint32_t i = 0; i < num; i++) {
+			const struct session_buffer *buf = find(b, h->buffers->given[i]);
+
+			if (buf && t->unpin_buffer(h->handle, buf->t.memory, buf->t.len,
+						   buf->ioaddr) != FPGA_OK)
+				handle_quiet(b->s, h);
+		}
+		disown(h->buffers);
+	}
 }
 
 void buffers_free(struct session_buffers *b)
@@ -156,6 +219,7 @@ void buffers_free(struct session_buffers *b)
 		return;
 	t = session_served(b->s)->table;
 	watch_done(b);
+	take_back(b);
 	disown(b);
 	pthread_mutex_lock(&b->tell_lock); /* a child's thread may be looking */
 	pthread_mutex_lock(&b->lock);
@@ -177,6 +241,11 @@ void buffers_free(struct session_buffers *b)
 	buffers_put(b);
 }
 
+bool buffers_any(const struct session_buffers *b)
+{
+	return b->num || atomic_load(&b->owned);
+}
+
 uint64_t buffers_pinned(const struct rpc_session *s)
 {
 	uintptr_t at = (uintptr_t)s; /* only read */
@@ -186,16 +255,38 @@ uint64_t buffers_pinned(const struct rpc_session *s)
 
 /* ---- PREPARE, RELEASE ---- */
 
-static fpga_result account(struct rpc_session *s, struct request *q, uint64_t len)
+static bool has_twin(uint32_t flags)
 {
-	uint64_t max = session_options(s)->max_pinned, used = buffers_pinned(s);
+	return !(flags & (PREPARE_READ_ONLY | PREPARE_EXPLICIT));
+}
 
-	if (len > max || used > max - len)
+/* Memory is had in pages, and the twin is as long as the buffer. */
+static fpga_result account(struct rpc_session *s, struct request *q, struct session_buffer *buf, bool twin)
+{
+	uint64_t max = session_options(s)->max_pinned, used = buffers_pinned(s), len = buf->t.len;
+	uint64_t left = used < max ? max - used : 0, pages = len / PAGE + !!(len % PAGE);
+
+	if (pages > left / PAGE / (twin ? 2 : 1))
 		return request_fail(q, FPGA_NO_MEMORY,
-				    "%llu bytes of buffers are more than this server gives to a session: "
+				    "%llu bytes of buffers%s are more than this server gives to a session: "
 				    "%llu of %llu are in use", (unsigned long long)len,
+				    twin ? ", and as many for what the client is known to have," : "",
 				    (unsigned long long)used, (unsigned long long)max);
-	atomic_fetch_add(session_pinned(s), len);
+	buf->counted = pages * PAGE * (twin ? 2 : 1);
+	atomic_fetch_add(session_pinned(s), buf->counted);
+	return FPGA_OK;
+}
+
+/* Pages come with the first touch, which must not fail: so whether there are enough is asked before. */
+static fpga_result make_twin(struct request *q, struct session_buffer *buf)
+{
+	void *twin = NULL;
+
+	if (!meminfo_has(buf->counted) || sys_mmap(NULL, buf->t.len, PROT_READ | PROT_WRITE,
+						   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &twin))
+		return request_fail(q, FPGA_NO_MEMORY, "no memory for a buffer of %llu bytes and for what "
+				    "the client is known to have of it", (unsigned long long)buf->t.len);
+	buf->t.twin = twin;
 	return FPGA_OK;
 }
 
@@ -219,15 +310,12 @@ static fpga_result prepare(struct rpc_session *s, struct request *q, struct sess
 			   uint32_t flags)
 {
 	const opae_api_adapter_table *t = session_served(s)->table;
-	void *twin = NULL;
-	fpga_result r;
+	fpga_result r = account(s, q, buf, has_twin(flags));
 
-	if (!(flags & (PREPARE_READ_ONLY | PREPARE_EXPLICIT)) &&
-	    sys_mmap(NULL, buf->t.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &twin))
-		return request_fail(q, FPGA_NO_MEMORY, "no memory for what the client is known to have: "
-				    "%llu bytes", (unsigned long long)buf->t.len);
-	buf->t.twin = twin;
-	r = pin(t, q->handle->handle, buf, flags & PREPARE_READ_ONLY);
+	if (r == FPGA_OK && has_twin(flags))
+		r = make_twin(q, buf);
+	if (r == FPGA_OK)
+		r = pin(t, q->handle->handle, buf, flags & PREPARE_READ_ONLY);
 	if (r != FPGA_OK)
 		return r;
 	if (!add(q->handle->buffers, buf))
@@ -248,14 +336,9 @@ fpga_result serve_PREPARE(struct rpc_session *s, struct request *q)
 	if (!len || flags & ~(PREPARE_READ_ONLY | PREPARE_EXPLICIT))
 		return request_fail(q, FPGA_INVALID_PARAM, len ? "PREPARE: unknown flags 0x%x" :
 								 "PREPARE: a length of 0", flags);
-	r = account(s, q, len);
-	if (r != FPGA_OK)
-		return r;
 	buf = calloc(1, sizeof(*buf));
-	if (!buf) {
-		atomic_fetch_sub(session_pinned(s), len);
+	if (!buf)
 		return request_fail(q, FPGA_NO_MEMORY, "no memory");
-	}
 	buf->t.len = len;
 	r = prepare(s, q, buf, flags);
 	if (r != FPGA_OK) {
@@ -286,6 +369,9 @@ fpga_result serve_RELEASE(struct rpc_session *s, struct request *q)
 		no_such(q, wsid);
 		return FPGA_INVALID_PARAM;
 	}
+	if (who_was_given(b, wsid))
+		return request_fail(q, FPGA_BUSY, "the buffer is pinned for handle 0x%llx as well: UNPIN it "
+				    "there first", (unsigned long long)who_was_given(b, wsid)->id);
 	buffers_tell(b); /* the program's own memory stays, with what the device wrote */
 	take_out(b, buf);
 	r = session_served(s)->table->fpgaReleaseBuffer(q->handle->handle, buf->far);
@@ -431,25 +517,38 @@ static fpga_result shared(struct rpc_session *s, struct request *q, struct sessi
 			    (unsigned long long)(*ret)->ioaddr, (unsigned long long)ioaddr);
 }
 
-/* One more or one less of an owner's: one owner, which is the parent of the device. */
-static fpga_result own(struct session_buffers *b, struct session_buffers *owner, struct request *q)
+static int make_given_room(struct session_buffers *b)
 {
-	SCOPED_LOCK(&b->lock);
+	uint32_t num = (uint32_t)atomic_load(&b->owned), room = num * 2 + 8;
+	uint64_t *grown;
 
+	if (num < b->given_room)
+		return 0;
+	grown = room > BUFFERS_MAX ? NULL : reallocarray(b->given, room, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	b->given = grown;
+	b->given_room = room;
+	return 0;
+}
+
+/* One more of an owner's: one owner, which is the parent of the device. */
+static fpga_result own(struct session_buffers *b, struct session_buffers *owner, uint64_t wsid,
+		       struct request *q)
+{
 	if (b->owner && b->owner != owner)
 		return request_fail(q, FPGA_INVALID_PARAM,
 				    "the accelerator has buffers of another handle already");
+	if (is_given(b, owner, wsid))
+		return request_fail(q, FPGA_INVALID_PARAM, "the accelerator has this buffer already");
+	if (make_given_room(b))
+		return request_fail(q, FPGA_NO_MEMORY, "too many buffers");
+	SCOPED_LOCK(&b->lock);
 	if (!b->owner)
 		atomic_fetch_add(&owner->refs, 1);
 	b->owner = owner;
-	atomic_fetch_add(&b->owned, 1);
+	b->given[atomic_fetch_add(&b->owned, 1)] = wsid;
 	return FPGA_OK;
-}
-
-static void own_less(struct session_buffers *b)
-{
-	if (atomic_load(&b->owned) && atomic_fetch_sub(&b->owned, 1) == 1)
-		disown(b);
 }
 
 fpga_result serve_PIN(struct rpc_session *s, struct request *q)
@@ -459,12 +558,12 @@ fpga_result serve_PIN(struct rpc_session *s, struct request *q)
 	fpga_result r = shared(s, q, &owner, &buf);
 
 	if (r == FPGA_OK)
-		r = own(q->handle->buffers, owner, q);
+		r = own(q->handle->buffers, owner, buf->wsid, q);
 	if (r != FPGA_OK)
 		return r;
 	r = session_served(s)->table->pin_buffer(q->handle->handle, buf->t.memory, buf->t.len, buf->ioaddr);
 	if (r != FPGA_OK)
-		own_less(q->handle->buffers);
+		own_less(q->handle->buffers, buf->wsid);
 	return r;
 }
 
@@ -476,9 +575,10 @@ fpga_result serve_UNPIN(struct rpc_session *s, struct request *q)
 
 	if (r != FPGA_OK)
 		return r;
-	if (q->handle->buffers->owner != owner)
+	if (!is_given(q->handle->buffers, owner, buf->wsid))
 		return request_fail(q, FPGA_INVALID_PARAM, "the accelerator was not given this buffer");
 	r = session_served(s)->table->unpin_buffer(q->handle->handle, buf->t.memory, buf->t.len, buf->ioaddr);
-	own_less(q->handle->buffers);
+	if (r == FPGA_OK)
+		own_less(q->handle->buffers, buf->wsid);
 	return r;
 }

@@ -13,6 +13,8 @@
 struct session_buffers *buffers_new(struct rpc_session *s, struct session_handle *h);
 /* The device is quiet: zeroes each, gives it back. NULL is fine. */
 void buffers_free(struct session_buffers *b);
+/* Is there memory that the handle's device may reach: buffers of its own, or some that it was given? */
+bool buffers_any(const struct session_buffers *b);
 /*
  * Sends what the device changed. Called before the reply of a read, and before an event. Any thread. 0 or a
  * negative errno.
@@ -25,7 +27,7 @@ void buffers_started(struct session_buffers *b);
  * will have a look. Dispatch thread.
  */
 void *buffers_place(struct session_buffers *b, bool one_way, uint64_t wsid, uint64_t offset, size_t len);
-uint64_t buffers_pinned(const struct rpc_session *s); /* bytes of the session's */
+uint64_t buffers_pinned(const struct rpc_session *s); /* bytes of the session's, with twins */
 
 atomic_uint_fast64_t *session_pinned(struct rpc_session *s); /* the same: of session.c, kept by buffers.c */
 

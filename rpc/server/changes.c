@@ -2,7 +2,8 @@
 /*
  * The thread that enumerates, from the client's first ENUMERATE on: it serves these, and looks for changes
  * when something is known to have happened and every LOOK_NS, and tells the client of them. So dispatch
- * waits for neither. However often something changed between two looks, the client hears of it once.
+ * waits for neither. However often something changed between two looks, the client hears of it once; and
+ * between two there are REST_NS, so that who opens and closes without a pause keeps no session busy.
  */
 #include "rpc/server/session.h"
 
@@ -14,6 +15,7 @@
 #include "wire/props.h"
 
 #define LOOK_NS (5 * NS_PER_S)
+#define REST_NS (100 * NS_PER_MS)
 #define CHANGE_MAX 1024u
 
 void changes_tell(struct rpc_session *s, const struct listing *l, unsigned int kinds)
@@ -59,14 +61,14 @@ static void serve_listed(struct rpc_session *s, struct work *w)
 	request_reply(s, &q, r);
 }
 
-/* The next to serve; NULL and *stop false: a look is due. */
-static struct work *next_work(struct session_lister *l, int64_t due, bool *stop)
+/* The next to serve; NULL and *stop false: a look is due: when it is wanted, but not before `rested`. */
+static struct work *next_work(struct session_lister *l, int64_t rested, int64_t due, bool *stop)
 {
 	struct work *w;
 	SCOPED_LOCK(&l->lock);
 
-	while (!l->stop && !l->queue && !l->look && clock_now_ns() < due)
-		session_cond_wait(&l->cond, &l->lock, due);
+	while (!l->stop && !l->queue && clock_now_ns() < (l->look ? rested : due))
+		session_cond_wait(&l->cond, &l->lock, l->look ? rested : due);
 	*stop = l->stop;
 	w = l->stop ? NULL : l->queue;
 	if (w)
@@ -79,11 +81,11 @@ static struct work *next_work(struct session_lister *l, int64_t due, bool *stop)
 static void *run(void *arg)
 {
 	struct rpc_session *s = arg;
-	int64_t due = clock_deadline(LOOK_NS);
+	int64_t rested = 0, due = clock_deadline(LOOK_NS);
 	bool stop = false;
 
 	while (!stop) {
-		struct work *w = next_work(&s->lister, due, &stop);
+		struct work *w = next_work(&s->lister, rested, due, &stop);
 
 		if (stop)
 			break;
@@ -92,6 +94,7 @@ static void *run(void *arg)
 			continue;
 		}
 		look(s);
+		rested = clock_deadline(REST_NS);
 		due = clock_deadline(LOOK_NS);
 	}
 	return NULL;

@@ -91,7 +91,7 @@ static int send_reply(struct rpc_session *s, const struct request *q, fpga_resul
 	bool ok = r == FPGA_OK;
 
 	return rpc_link_send(&s->link, &head, q->out.at, q->out.len, ok ? q->data : NULL,
-			     ok ? q->data_len : 0, clock_deadline(REPLY_NS));
+			     ok ? q->data_len : 0, clock_deadline(SEND_NS));
 }
 
 int request_more(struct rpc_session *s, struct request *q)

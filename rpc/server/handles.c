@@ -127,11 +127,19 @@ fpga_result serve_OPEN(struct rpc_session *s, struct request *q)
 
 /* ---- the end ---- */
 
-/* Nothing of the device reaches memory any more. */
-static void quiet(struct rpc_session *s, struct session_handle *h)
+void handle_quiet(struct rpc_session *s, struct session_handle *h)
 {
-	if (s->table->quiesce(h->handle) == FPGA_NOT_SUPPORTED)
+	if (s->table->quiesce(h->handle) != FPGA_OK)
 		s->table->fpgaReset(h->handle);
+}
+
+/* Has this session no other handle of the object? */
+static bool is_last(const struct rpc_session *s, const struct session_handle *h)
+{
+	for (uint32_t i = 0; i < s->options.max_handles; i++)
+		if (s->handles[i] && s->handles[i] != h && s->handles[i]->token == h->token)
+			return false;
+	return true;
 }
 
 static void drop_objects_and_events(struct rpc_session *s, struct session_handle *h)
@@ -153,7 +161,7 @@ static fpga_result close_handle(struct rpc_session *s, struct session_handle *h)
 
 /*
  * One that is shared may be at work for somebody else, and is left at work when its own program is alive and
- * says that it has done.
+ * says that it has done; but not when it is the session's last one and the device might reach its buffers.
  */
 fpga_result serve_CLOSE(struct rpc_session *s, struct request *q)
 {
@@ -161,8 +169,8 @@ fpga_result serve_CLOSE(struct rpc_session *s, struct request *q)
 	uint64_t token = h->token;
 	fpga_result r;
 
-	if (!h->shared)
-		quiet(s, h);
+	if (!h->shared || (buffers_any(h->buffers) && is_last(s, h)))
+		handle_quiet(s, h);
 	drop_objects_and_events(s, h);
 	q->handle = NULL;
 	r = close_handle(s, h);
@@ -183,7 +191,7 @@ void handles_done(struct rpc_session *s)
 			pthread_join(s->handles[i]->busy->thread, NULL);
 	for (uint32_t i = 0; i < s->options.max_handles; i++)
 		if (s->handles[i] && (pinned || !s->handles[i]->shared))
-			quiet(s, s->handles[i]);
+			handle_quiet(s, s->handles[i]);
 	for (uint32_t i = 0; i < s->options.max_handles; i++)
 		if (s->handles[i])
 			drop_objects_and_events(s, s->handles[i]);

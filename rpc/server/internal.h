@@ -99,8 +99,8 @@ const struct rpc_served *session_served(const struct rpc_session *s);
 const struct rpc_session_options *session_options(const struct rpc_session *s);
 struct rpc_link *session_link(struct rpc_session *s);
 /*
- * Sends a one-way frame of a PUSH row. Never waits long: deadline 1 s, after which the link is broken (a peer
- * that does not read). 0 or a negative errno.
+ * Sends a one-way frame of a PUSH row. Waits SEND_NS at most, after which the link is broken (a peer that
+ * does not read). 0 or a negative errno.
  */
 int session_push(struct rpc_session *s, enum wire_op op, uint64_t object, const void *body, size_t body_len,
 		 const void *data, size_t data_len);

@@ -27,14 +27,14 @@ struct rpc_served {
 struct rpc_session_info {
 	uint32_t id, handles;
 	char principal[128], peer[128], program[128];
-	uint64_t seconds, frames, pinned; /* since hello; received; bytes of buffers */
+	uint64_t seconds, frames, pinned; /* since hello; received; bytes as max_pinned has them */
 };
 
 struct rpc_session_options {
 	int64_t spin_ns;    /* of a wait before it sleeps */
 	int64_t hello_ns;   /* a peer that has not said HELLO by then is left */
 	uint32_t max_handles, max_objects, max_calls;
-	uint64_t max_pinned; /* bytes of buffers */
+	uint64_t max_pinned; /* bytes of buffers and their twins, in whole pages */
 	const char *host;      /* name of this machine, for HELLO */
 	const char *principal; /* who the peer is */
 	void *ctx;	       /* of what follows */

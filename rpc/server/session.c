@@ -21,7 +21,6 @@
 #include "rpc/server/buffers.h"
 #include "rpc/server/events.h"
 
-#define PUSH_NS NS_PER_S
 #define HELLO_NS (10 * NS_PER_S)
 #define SPIN_NS (50 * NS_PER_US)
 #define HANDLES_MAX 64u
@@ -160,7 +159,7 @@ int session_push(struct rpc_session *s, enum wire_op op, uint64_t object, const 
 {
 	struct wire_head head = { .op = (uint16_t)op, .flags = WIRE_ONE_WAY, .object = object };
 
-	return rpc_link_send(&s->link, &head, body, body_len, data, data_len, clock_deadline(PUSH_NS));
+	return rpc_link_send(&s->link, &head, body, body_len, data, data_len, clock_deadline(SEND_NS));
 }
 
 /* ---- life ---- */

@@ -15,7 +15,11 @@
 
 #include "rpc/server/internal.h"
 
-#define REPLY_NS (5 * NS_PER_S) /* a peer that does not take a reply in this time is left */
+/*
+ * A peer that takes nothing for so long is left. It may be stopped in a debugger; one whose machine has
+ * vanished is found sooner, by the transport.
+ */
+#define SEND_NS (60 * NS_PER_S)
 #define TOKENS_MAX 1024u	/* objects of one enumeration */
 #define REGIONS_MAX 8u		/* MMIO regions of an accelerator */
 
@@ -99,7 +103,7 @@ struct rpc_session {
 	struct session_lister lister;
 	struct session_polls polls;
 	struct session_events *events;
-	atomic_uint_fast64_t pinned; /* bytes of buffers */
+	atomic_uint_fast64_t pinned; /* bytes of buffers and their twins, in whole pages */
 	void *objects;
 
 	atomic_bool stopped, chores; /* chores: there is something for the dispatch thread to do */
@@ -185,6 +189,8 @@ void changes_tell(struct rpc_session *s, const struct listing *l, unsigned int k
 
 /* ---- handles.c ---- */
 
+/* Nothing of the handle's device reaches memory any more. */
+void handle_quiet(struct rpc_session *s, struct session_handle *h);
 /* Quiesces the devices of all, then drops what hangs on them, then closes them. */
 void handles_done(struct rpc_session *s);
 uint32_t handle_regions(struct rpc_session *s, fpga_handle h, const struct opae_props *props,

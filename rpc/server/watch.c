@@ -13,6 +13,9 @@
  * data, what is found is not told before everything was looked at once more and nothing was new, and short
  * runs, which flags are, are told last. (Order between two short runs that change within one look is not
  * kept.)
+ *
+ * A client that takes nothing, stopped in a debugger, is left alone by the watch: what the device changes
+ * stays in memory, and is found by a look that finds room again.
  */
 #include <errno.h>
 #include <sched.h>
@@ -30,7 +33,6 @@
 #define NAP_MAX (50 * NS_PER_MS)
 #define PASSES 6u		   /* over everything, while there is something new */
 #define SLICE (512u * 1024)	   /* bytes that are compared with the lock held */
-#define SEND_NS NS_PER_S	   /* a peer that takes nothing for so long is left */
 
 /* ---- looking; tell_lock held ---- */
 
@@ -229,6 +231,16 @@ static bool doze(struct session_buffers *b, int64_t ns)
 	return atomic_load(&b->started);
 }
 
+/* Without room it starts anew later: nothing is known of what was not looked at. */
+static int look_if_room(struct session_buffers *b, struct look *at, unsigned int *found)
+{
+	if (rpc_link_has_room(session_link(b->s)))
+		return buffers_look(b, at, PART, found);
+	*found = 0;
+	*at = (struct look){ 0 };
+	return 0;
+}
+
 /* A round without news, and the time without them. */
 static int look_while_news(struct session_buffers *b, struct look *at)
 {
@@ -236,7 +248,7 @@ static int look_while_news(struct session_buffers *b, struct look *at)
 	unsigned int found, in_round = 1;
 
 	while (!stops(b)) {
-		int rc = buffers_look(b, at, PART, &found);
+		int rc = look_if_room(b, at, &found);
 
 		if (rc)
 			return rc;
@@ -264,7 +276,7 @@ static void *watch_run(void *arg)
 		int64_t nap = NAP_MIN;
 
 		while (!rc && !found && !doze(b, nap) && !stops(b)) {
-			rc = buffers_look(b, &at, PART, &found);
+			rc = look_if_room(b, &at, &found);
 			nap = nap * 2 < NAP_MAX ? nap * 2 : NAP_MAX;
 		}
 		if (!rc)

@@ -174,7 +174,7 @@ def wrong(machine, env, name, step, why, mend):
 def test_doctor_host_refuses(here, serve):
     good, none = serve(), str(here.folder / "none")
     env = config(here, tcp({"unix": good}, {"unix": none}))
-    wrong(here, env, f"unix:{none}", "connection", "No such file", "start opaed")
+    wrong(here, env, f"unix:{none}", "connection", "No such file", "opaed --config")
     assert GUID in here.good("opae", "list", env=env)
 
 
@@ -215,7 +215,7 @@ def listen(path, say):
 
 
 @pytest.mark.parametrize("say, why, mend", [
-    (None, "it says nothing", "restart opaed"),
+    (None, "it says nothing", "to be restarted"),
     (b"", "it hangs up", "which program"),
     (b"HTTP/1.1 400 Bad Request\r\n\r\n....", "does not speak our protocol", "which program")])
 def test_doctor_other_servers(here, say, why, mend):

@@ -282,8 +282,8 @@ static fpga_result reset(fpga_handle handle)
 
 static fpga_result quiesce(fpga_handle handle)
 {
-	if (fake.no_quiesce)
-		return fake_say(FPGA_NOT_SUPPORTED, "nothing to quiesce with");
+	if (fake.quiesce_result != FPGA_OK)
+		return fake_say(fake.quiesce_result, "nothing to quiesce with");
 	atomic_fetch_add(&card_of(handle)->quiesced, 1);
 	fake_log("quiesce");
 	return FPGA_OK;

@@ -56,7 +56,7 @@ struct fake {
 	atomic_uint num_cards; /* that there are; those beyond are not found */
 	atomic_uint ghosts;    /* devices that can be listed, and nothing else */
 	struct fake_card cards[FAKE_CARDS];
-	atomic_bool no_quiesce; /* FPGA_NOT_SUPPORTED */
+	_Atomic fpga_result quiesce_result; /* FPGA_OK: as usual */
 	atomic_bool hold, held; /* calls that wait do until hold is false; one does */
 	_Atomic fpga_result enumerate_result, open_result; /* FPGA_OK: as usual */
 	atomic_uint enumerations;

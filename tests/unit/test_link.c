@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/unit/check.h"
@@ -435,6 +436,30 @@ static void a_peer_that_does_not_read(void **state)
 	assert_int_equal(rpc_link_read(&link_, &f), -ETIMEDOUT);
 }
 
+/* Frames for which there was room need not wait; when the peer takes what came, there is room again. */
+static void room_is_what_the_peer_has_left(void **state)
+{
+	static unsigned char big[8000];
+	struct wire_head h = { .op = WIRE_READ64 };
+	struct rpc_link l;
+	struct transport *t;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(stream_new(fds[0], "a peer", &t), 0);
+	assert_int_equal(rpc_link_init(&l, t), 0);
+	l.peer_max = WIRE_FRAME_MAX;
+	assert_true(rpc_link_has_room(&l));
+	while (rpc_link_has_room(&l))
+		assert_int_equal(rpc_link_send(&l, &h, big, sizeof(big), NULL, 0, 0), 0);
+	while (read(fds[1], big, sizeof(big)) > 0)
+		;
+	assert_true(rpc_link_has_room(&l));
+	rpc_link_done(&l);
+	close(fds[1]);
+}
+
 #define FRAMES 3000u
 
 struct sender {
@@ -529,6 +554,7 @@ int main(void)
 		RIGGED(what_is_sent),
 		RIGGED(what_the_peer_does_not_take),
 		RIGGED(a_peer_that_does_not_read),
+		RIGGED(room_is_what_the_peer_has_left),
 		RIGGED(two_threads_send),
 		RIGGED(a_break_wakes_the_reader),
 	};

@@ -200,12 +200,12 @@ static void a_handle_is_used_and_closed(void **state)
 
 static void what_cannot_be_quiesced_is_reset(void **state)
 {
-	uint64_t h = rig_open(&r, ACCELERATOR, 0);
-
 	(void)state;
-	fake.no_quiesce = true;
-	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
-	assert_string_equal(fake.log, "open reset close ");
+	fake.quiesce_result = FPGA_NOT_SUPPORTED;
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, rig_open(&r, ACCELERATOR, 0)), FPGA_OK);
+	fake.quiesce_result = FPGA_EXCEPTION;
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, rig_open(&r, ACCELERATOR, 0)), FPGA_OK);
+	assert_string_equal(fake.log, "open reset close open reset close ");
 }
 
 static void a_shared_device_goes_on_when_one_closes(void **state)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/server/buffers.h"
 #include "tests/unit/check.h"
 #include "tests/unit/session-rig.h"
 
@@ -15,7 +16,7 @@ static int up(void **state)
 	(void)state;
 	fake_up();
 	rig_new(&r);
-	r.options.max_pinned = 3 * FAKE_PAGE;
+	r.options.max_pinned = 6 * FAKE_PAGE;
 	rig_start(&r);
 	rig_hello(&r);
 	h = rig_open(&r, fake_accelerator_id(0), 0);
@@ -103,7 +104,12 @@ static void limits_and_flags(void **state)
 	assert_int_equal(release(first), FPGA_OK);
 	assert_int_equal(release(first), FPGA_INVALID_PARAM);
 	assert_int_equal(release(0), FPGA_INVALID_PARAM);
+	assert_int_equal(prepare(6 * FAKE_PAGE + 1, 2), FPGA_NO_MEMORY);
+	assert_int_equal(prepare(5 * FAKE_PAGE + 1, 2), FPGA_OK); /* explicit: without a twin */
+	assert_int_equal(prepare(1, 2), FPGA_NO_MEMORY);
+	assert_int_equal(release(wsid), FPGA_OK);
 	assert_int_equal(prepare(1, 0), FPGA_OK);
+	assert_true(buffers_pinned(r.session) == 2 * FAKE_PAGE);
 	assert_int_not_equal(wsid, first);
 	assert_int_equal(rig_call(&r, WIRE_PREPARE, h), FPGA_INVALID_PARAM); /* without a body */
 	assert_int_equal(rig_call(&r, WIRE_RELEASE, h), FPGA_INVALID_PARAM);
@@ -212,7 +218,10 @@ static void pins(void **state)
 	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io + 8), FPGA_INVALID_PARAM);
 	assert_int_equal(pin(WIRE_UNPIN, child, h, wsid, io), FPGA_INVALID_PARAM);
 	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_OK);
+	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_INVALID_PARAM); /* once is enough */
+	assert_int_equal(release(wsid), FPGA_BUSY);
 	assert_int_equal(pin(WIRE_UNPIN, child, h, wsid, io), FPGA_OK);
+	assert_int_equal(pin(WIRE_UNPIN, child, h, wsid, io), FPGA_INVALID_PARAM);
 	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_OK);
 	/* The owner goes first: the child lives on, and looks at nothing that was his. */
 	other = h;
@@ -261,6 +270,44 @@ static void event_numbers(void **state)
 	assert_int_equal(atomic_load(&fake.events), 0);
 }
 
+/* The child's device loses what its owner takes with it, and the child may have buffers of another one. */
+static void an_owner_that_closes(void **state)
+{
+	uint64_t child = rig_open(&r, fake_accelerator_id(1), 0), owner = h;
+	unsigned char byte;
+
+	(void)state;
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_OK);
+	assert_int_equal(atomic_load(&fake.buffers), 2);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, owner), FPGA_OK);
+	assert_int_equal(atomic_load(&fake.buffers), 0);
+	assert_false(fake_dma_read(io, &byte, 1));
+	h = rig_open(&r, fake_accelerator_id(0), 0);
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(pin(WIRE_PIN, child, h, wsid, io), FPGA_OK);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, child), FPGA_OK);
+	assert_int_equal(release(wsid), FPGA_OK); /* pinned nowhere any more */
+}
+
+/* A shared device goes on for its other handles; after the last one nobody could stop it. */
+static void the_last_shared_handle_stops_the_device(void **state)
+{
+	uint64_t other;
+
+	(void)state;
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
+	fake.log[0] = '\0';
+	h = rig_open(&r, fake_accelerator_id(0), FPGA_OPEN_SHARED);
+	other = rig_open(&r, fake_accelerator_id(0), FPGA_OPEN_SHARED);
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
+	h = other;
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
+	assert_string_equal(fake.log, "open open release close quiesce release close ");
+}
+
 /* Whoever just goes leaves zeros, after his device was quieted. */
 static void memory_is_cleaned_when_the_peer_goes(void **state)
 {
@@ -287,6 +334,8 @@ int main(void)
 		RIGGED(bytes_in_place),
 		RIGGED(pins),
 		RIGGED(event_numbers),
+		RIGGED(an_owner_that_closes),
+		RIGGED(the_last_shared_handle_stops_the_device),
 		RIGGED(memory_is_cleaned_when_the_peer_goes),
 	};
 
