@@ -46,6 +46,18 @@ static struct {
 
 /* ---- asking ---- */
 
+/* The monitor has much to read at times, and takes it soon. Nobody who answers it may be kept: no at.lock. */
+static int send_by(const struct channel_message *m, int64_t deadline)
+{
+	int rc = channel_send(at.channel, m, -1);
+
+	while (rc == -EAGAIN && clock_left_ms(deadline)) {
+		clock_sleep_ns(NS_PER_MS);
+		rc = channel_send(at.channel, m, -1);
+	}
+	return rc == -EAGAIN ? -ETIMEDOUT : rc;
+}
+
 static void send_word(enum channel_type type, uint32_t id)
 {
 	struct channel_message m;
@@ -53,7 +65,18 @@ static void send_word(enum channel_type type, uint32_t id)
 	m.type = type;
 	m.id = id;
 	m.value = 0;
-	channel_send(at.channel, &m, -1);
+	send_by(&m, clock_deadline(ANSWER_NS));
+}
+
+static void link_question(struct question *q)
+{
+	SCOPED_LOCK(&at.lock);
+
+	do
+		q->id = ++at.last_id;
+	while (!q->id);
+	q->next = at.first;
+	at.first = q;
 }
 
 static void unlink_question(struct question *q)
@@ -66,9 +89,8 @@ static void unlink_question(struct question *q)
 }
 
 /* With the lock. */
-static int64_t await(struct question *q)
+static int64_t await(struct question *q, int64_t deadline)
 {
-	int64_t deadline = clock_deadline(ANSWER_NS);
 	struct timespec until = { deadline / NS_PER_S, deadline % NS_PER_S };
 	int rc = 0;
 
@@ -80,19 +102,15 @@ static int64_t await(struct question *q)
 /* What the monitor answers: a value, and maybe a descriptor. */
 static int64_t ask(struct channel_message *m, int *fd)
 {
+	int64_t deadline = clock_deadline(ANSWER_NS), value;
 	struct question q = { .fd = -1 };
-	int64_t value;
 
-	SCOPED_LOCK(&at.lock);
-	do
-		q.id = ++at.last_id;
-	while (!q.id);
-	q.next = at.first;
-	at.first = &q;
+	link_question(&q);
 	m->id = q.id;
-	value = channel_send(at.channel, m, -1);
+	value = send_by(m, deadline);
+	SCOPED_LOCK(&at.lock);
 	if (!value)
-		value = await(&q);
+		value = await(&q, deadline);
 	unlink_question(&q);
 	if (q.fd >= 0 && (value || !fd))
 		sys_close(q.fd);
@@ -199,7 +217,7 @@ static void tell(void)
 	m.id = 0;
 	m.value = 0;
 	m.info = at.info;
-	channel_send(at.channel, &m, -1);
+	send_by(&m, clock_deadline(ANSWER_NS));
 }
 
 static void stop(void)
@@ -321,7 +339,7 @@ void ask_end(const struct channel_end *end)
 	m.id = 0;
 	m.value = 0;
 	m.end = *end;
-	channel_send(at.channel, &m, -1);
+	send_by(&m, clock_deadline(ANSWER_NS));
 }
 
 void ask_done(void)

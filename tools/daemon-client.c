@@ -43,8 +43,8 @@ static int next_of(struct daemon_client *c, uint32_t id, struct rpc_frame *f, in
 {
 	int rc;
 
-	do
-		rc = rpc_link_next(&c->link, f, 0, deadline);
+	do /* who sends without end must not keep us either */
+		rc = clock_left_ms(deadline) ? rpc_link_next(&c->link, f, 0, deadline) : -ETIMEDOUT;
 	while (!rc && (!(f->head.flags & WIRE_REPLY) || f->head.id != id));
 	return rc;
 }

@@ -13,9 +13,12 @@
 #include "rpc/link.h"
 #include "transport/connect.h"
 #include "wire/codec.h"
+#include "wire/limits.h"
 #include "wire/ops.h"
+#include "wire/utf8.h"
 
 #define PATIENCE_NS (2 * NS_PER_S)
+#define SHOWN_MAX 1024 /* of a text of the server's */
 
 struct host {
 	struct address address;
@@ -109,14 +112,24 @@ static bool check_connection(struct subject *s, struct host *h)
 
 /* ---- the server ---- */
 
+/* A text of the server's, as a terminal can be shown it. */
+static void get_shown(struct host *h, char *out, size_t len)
+{
+	char text[WIRE_STRING_MAX + 1];
+
+	wire_get_string(&h->in, text, sizeof(text));
+	utf8_escape(text, out, len);
+}
+
 /* The next reply, past what the server sends by itself; a negative errno. */
 static int await_reply(struct host *h)
 {
 	const struct wire_op_info *op;
 	int rc;
 
-	do {
-		rc = rpc_link_next(&h->link, &h->reply, 0, h->deadline);
+	do { /* who sends without end must not keep us either */
+		rc = clock_left_ms(h->deadline) ? rpc_link_next(&h->link, &h->reply, 0, h->deadline) :
+						  -ETIMEDOUT;
 	} while (!rc && !(h->reply.head.flags & WIRE_REPLY));
 	if (rc)
 		return rc;
@@ -152,16 +165,17 @@ static bool no_server(struct subject *s, const struct host *h, int rc)
 /* The server gave a reason in place of an answer. */
 static bool refused(struct subject *s, struct host *h, const char *step, const char *mend)
 {
-	struct wire_text why = wire_get_text(&h->in);
+	char why[SHOWN_MAX];
 
-	step_wrong(s, step, "it refuses: %.*s", (int)why.len, why.at);
+	get_shown(h, why, sizeof(why));
+	step_wrong(s, step, "it refuses: %s", why);
 	return fix(s, "%s", mend);
 }
 
 static bool check_server(struct subject *s, struct host *h)
 {
 	unsigned char body[128];
-	struct wire_text software, name, you;
+	char software[SHOWN_MAX], name[SHOWN_MAX], you[SHOWN_MAX];
 	struct wire_writer w;
 	int rc;
 
@@ -186,13 +200,12 @@ static bool check_server(struct subject *s, struct host *h)
 	wire_get_u64(&h->in);
 	wire_get_u32(&h->in);
 	wire_get_u32(&h->in);
-	software = wire_get_text(&h->in);
-	name = wire_get_text(&h->in);
-	you = wire_get_text(&h->in);
+	get_shown(h, software, sizeof(software));
+	get_shown(h, name, sizeof(name));
+	get_shown(h, you, sizeof(you));
 	if (h->in.bad)
 		return no_server(s, h, -EPROTO);
-	return step_ok(s, "server", "%.*s on %.*s; you are \"%.*s\" there", (int)software.len, software.at,
-		       (int)name.len, name.at, (int)you.len, you.at);
+	return step_ok(s, "server", "%s on %s; you are \"%s\" there", software, name, you);
 }
 
 static bool check_devices(struct subject *s, struct host *h)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """opaed: its configuration, who is let in and sees what, limits, reload, and that nothing is left behind."""
 import ctypes
+import fcntl
 import json
 import os
 import pwd
@@ -241,6 +242,27 @@ def test_the_log_stays_lines(opaed):
         p.hello("evil\x1b[2J\nopaed: session 9: ended")
     line = d.says("session 1: ended")
     assert r"evil\x1b[2J\x0aopaed" in line and "\x1b" not in line
+
+
+def test_a_log_that_nobody_reads(here):
+    """Its pipe is full, and opaed serves on."""
+    file, path = here.folder / "opaed.cfg", str(here.folder / "opaed.sock")
+    file.write_text(json.dumps({"listen": [{"unix": path}]}))
+    readable, writable = os.pipe()
+    fcntl.fcntl(writable, 1031, 4096)  # F_SETPIPE_SZ
+    with subprocess.Popen([here.bin / "opaed", "--config", str(file)], env=here.env, stderr=writable) as d:
+        os.close(writable)
+        try:
+            soon(lambda: os.path.exists(path))
+            for _ in range(60):  # two lines each
+                with Peer(path) as p:
+                    p.hello("a program with a name that makes the pipe full sooner")
+            d.terminate()
+            assert d.wait(20) == 0
+        finally:
+            d.kill()
+    assert len(os.read(readable, 65536)) <= 4096
+    os.close(readable)
 
 
 # ---- reload ----

@@ -222,3 +222,12 @@ def test_flipped_bits(serve, folder):
     for _ in range(12):
         assert len([d for d in listed(folder) if d["address"] == GOOD]) == 2
         tool(folder, "mmio", "read", "0", "-d", BAD, "-t", "accelerator")
+
+
+def test_what_a_server_says_is_escaped(serve, folder):
+    """A terminal does nothing odd with it."""
+    serve(replaces("HELLO", answer(word=9, body=struct.pack("<H", 9) + b"\x1b[2J evil")))
+    said = tool(folder, "doctor").stdout
+    assert r"it refuses: \x1b[2J evil" in said and "\x1b" not in said
+    done = tool(folder, "sessions", "--to", str(folder / "s0"))
+    assert done.returncode == 1 and r"\x1b[2J evil" in done.stderr and "\x1b" not in done.stderr
