@@ -54,7 +54,8 @@ static int open_file(const struct listener *l)
 	CLEANUP_CLOSE int fd = sys_open(l->config.address.path, O_PATH | O_NOFOLLOW, 0);
 	struct stat st;
 
-	if (fd < 0 || sys_fstat(fd, &st) || !S_ISSOCK(st.st_mode) || st.st_dev != l->dev || st.st_ino != l->ino)
+	if (fd < 0 || sys_fstat(fd, &st) || !S_ISSOCK(st.st_mode) || st.st_dev != l->dev || st.st_ino !=
+	    l->ino)
 		return -ESTALE;
 	return fd_steal(&fd);
 }

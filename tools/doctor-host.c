@@ -77,9 +77,11 @@ static bool fix_connection(struct subject *s, const struct host *h, int rc)
 	case -ECONNREFUSED:
 	case -ECONNRESET:
 		if (h->address.kind == ADDRESS_UNIX)
-			return fix(s, "opaed --config FILE   # as its owner, with {\"unix\": \"%s\"} in \"listen\"",
+			return fix(s, "opaed --config FILE   # as its owner, with {\"unix\": \"%s\"} in "
+				   "\"listen\"",
 				   h->address.path);
-		return fix(s, "opaed --config FILE   # on that machine, if none runs; does its \"listen\" name %s?",
+		return fix(s, "opaed --config FILE   # on that machine, if none runs; does its \"listen\" "
+			   "name %s?",
 			   h->text);
 	case -EACCES:
 	case -EPERM:
@@ -154,7 +156,8 @@ static bool no_server(struct subject *s, const struct host *h, int rc)
 	if (rc == -ETIMEDOUT) {
 		step_wrong(s, "server", "it says nothing for %d ms: it hangs, or is no opaed",
 			   (int)(PATIENCE_NS / NS_PER_MS));
-		return fix(s, "ss -lptx   # on that machine: which program listens there; opaed is to be restarted");
+		return fix(s, "ss -lptx   # on that machine: which program listens there; opaed is to be "
+			   "restarted");
 	}
 	step_wrong(s, "server", "%s",
 		   rc == -EPIPE ? "it hangs up: it is no opaed, or lets you not in"
@@ -193,8 +196,10 @@ static bool check_server(struct subject *s, struct host *h)
 	if (h->reply.head.budget)
 		return refused(s, h, "server",
 			       h->reply.head.budget == FPGA_NOT_SUPPORTED ?
-				       "opae --version   # and of that machine's opaed: update the older one" :
-				       "$EDITOR opaed.cfg   # on that machine: \"policy\" says who sees what, \"limits\" "
+				       "opae --version   # and of that machine's opaed: update the older "
+				       "one" :
+				       "$EDITOR opaed.cfg   # on that machine: \"policy\" says who sees "
+				       "what, \"limits\" "
 				       "how many connect; kill -HUP puts it in force");
 	wire_get_u16(&h->in);
 	wire_get_u64(&h->in);

@@ -60,7 +60,9 @@ static bool fits(const struct call *c)
 	return !c->body.bad && c->body.len + c->data_len <= c->conn->link.peer_max - WIRE_HEAD;
 }
 
-/* A call may wait long for its reply, but who takes nothing for the usual time has gone: others wait to send. */
+/*
+ * A call may wait long for its reply, but who takes nothing for the usual time has gone: others wait to send.
+ */
 static int64_t send_by(const struct call *c)
 {
 	int64_t usual = clock_deadline(c->conn->timeout_ns);
@@ -124,7 +126,8 @@ fpga_result call_start(struct call *c)
 	if (!rc) {
 		rc = send(c);
 		if (rc)
-			conn_await(c->conn, c); /* it is lost, so this ends as soon as no reader has the call */
+			/* it is lost, so this ends as soon as no reader has the call */
+			conn_await(c->conn, c);
 	}
 	return rc ? conn_check(c->conn) : FPGA_OK;
 }

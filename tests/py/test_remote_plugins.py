@@ -235,4 +235,4 @@ def test_doctor_is_refused(here, serve, monkeypatch):
     monkeypatch.setattr(peer.Session, "HELLO", refuse)
     path = serve()
     wrong(here, config(here, tcp({"unix": path})), f"unix:{path}", "server", "no policy lets you in",
-          "opae --version")
+          "opaed.cfg")

@@ -528,68 +528,6 @@ static void the_loop_carries(void **state)
 	ends(a, b);
 }
 
-static void the_loop_ends_behind_its_bytes(void **state)
-{
-	unsigned char in[4] = "xyz", out[8];
-	struct iovec iov = { in, 3 };
-	struct transport *a, *b;
-
-	(void)state;
-	assert_int_equal(loop_pair(16, &a, &b), 0);
-	assert_int_equal(transport_send_all(a, &iov, 1, SOON), 0);
-	transport_free(a);
-	read_whole(b, out, 3);
-	assert_memory_equal(out, "xyz", 3);
-	iov = (struct iovec){ out, 1 };
-	assert_int_equal(b->ops->recv(b, &iov, 1), -EPIPE);
-	assert_int_equal(b->ops->send(b, &iov, 1), -EPIPE);
-	transport_free(b);
-}
-
-struct echo {
-	struct transport *t;
-	int runs;
-};
-
-/* What has come is sent back. */
-static void echo(void *ctx)
-{
-	struct echo *e = ctx;
-	unsigned char bytes[3];
-	struct iovec iov = { bytes, sizeof(bytes) };
-	ssize_t n = e->t->ops->recv(e->t, &iov, 1);
-
-	e->runs++;
-	if (n > 0) {
-		iov.iov_len = (size_t)n;
-		assert_int_equal(transport_send_all(e->t, &iov, 1, SOON), 0);
-	}
-}
-
-static void the_loop_pumps(void **state)
-{
-	struct transport *a, *b;
-	unsigned char bytes[] = "0123456789", back[16];
-	struct iovec iov = { bytes, 10 };
-	struct echo e = { 0 };
-
-	(void)state;
-	assert_int_equal(loop_pair(16, &a, &b), 0);
-	e.t = b;
-	loop_set_pump(a, echo, &e);
-	for (int i = 0; i < 3; i++) {
-		iov = (struct iovec){ bytes, 10 };
-		assert_int_equal(transport_send_all(a, &iov, 1, SOON), 0);
-		memset(back, 0, sizeof(back));
-		read_whole(a, back, 10);
-		assert_memory_equal(back, bytes, 10);
-	}
-	assert_true(e.runs >= 12);
-	iov = (struct iovec){ back, 1 };
-	assert_int_equal(a->ops->recv(a, &iov, 1), -EAGAIN);
-	ends(b, a);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -606,8 +544,6 @@ int main(void)
 		RIGGED(each_call_may_fail),
 		RIGGED(a_silent_peer_is_found),
 		RIGGED(the_loop_carries),
-		RIGGED(the_loop_ends_behind_its_bytes),
-		RIGGED(the_loop_pumps),
 		RIGGED(a_name_is_looked_up), /* last: their threads may outlive them, and use the seam */
 		RIGGED(a_lookup_may_be_left),
 	};
