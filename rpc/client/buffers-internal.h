@@ -52,7 +52,9 @@ struct client_buffer *buffer_find(const struct handle_buffers *b, uint64_t wsid)
 struct client_buffer *buffer_get(struct handle_buffers *b, uint64_t wsid);
 void buffer_put(struct handle_buffers *b, struct client_buffer *buf);
 fpga_result no_such_buffer(fpga_result r, uint64_t wsid);
-/* FPGA_OK or FPGA_NO_MEMORY, without a reason. */
+/*
+ * FPGA_OK; FPGA_NO_MEMORY; FPGA_EXCEPTION: there is one of this id, perhaps being released. Sets no reason.
+ */
 fpga_result buffer_add(struct handle_buffers *b, struct client_buffer *buf);
 /* Nobody finds it any more, and nothing comes in for it. */
 void buffer_take_out(struct handle_buffers *b, struct client_buffer *buf);

@@ -90,6 +90,8 @@ static fpga_result add_locked(struct handle_buffers *b, struct client_buffer *bu
 {
 	uint32_t i = place_of(b, buf->wsid);
 
+	if (find_any(b, buf->wsid))
+		return FPGA_EXCEPTION;
 	if (buf->t.twin && !b->out) {
 		b->out = malloc(NEWS_ROOM);
 		if (!b->out)
@@ -117,8 +119,12 @@ void buffer_take_out(struct handle_buffers *b, struct client_buffer *buf)
 {
 	SCOPED_LOCK(&b->release_lock);
 	SCOPED_LOCK(&b->lock);
-	uint32_t i = place_of(b, buf->wsid);
+	uint32_t i = 0;
 
+	while (i < b->num && b->list[i] != buf)
+		i++;
+	if (i == b->num)
+		return;
 	memmove(&b->list[i], &b->list[i + 1], (b->num - i - 1) * sizeof(b->list[0]));
 	b->num--;
 	if (buf->t.twin)

@@ -137,22 +137,15 @@ static fpga_result tell_far_of_release(struct remote_handle *h, uint64_t wsid)
 	return call_end(&c, call_run(&c));
 }
 
-/* An id that there is already is the far side's mistake. */
+/* An id that there is already is the far side's mistake; it is not told to release what the other has. */
 static fpga_result enter(struct remote_handle *h, struct client_buffer *buf)
 {
-	struct handle_buffers *b = h->buffers;
-	bool twice;
-	fpga_result r;
+	fpga_result r = buffer_add(h->buffers, buf);
 
-	pthread_mutex_lock(&b->lock);
-	twice = buffer_find(b, buf->wsid);
-	pthread_mutex_unlock(&b->lock);
-	if (twice)
-		return say_host(h->conn, FPGA_EXCEPTION,
-				"fpgaPrepareBuffer: the server gave the same buffer twice");
-	r = buffer_add(b, buf);
 	if (r == FPGA_OK)
 		return r;
+	if (r == FPGA_EXCEPTION)
+		return say_host(h->conn, r, "fpgaPrepareBuffer: the server gave a buffer id twice");
 	tell_far_of_release(h, buf->wsid);
 	return say(r, "fpgaPrepareBuffer: too many buffers");
 }
