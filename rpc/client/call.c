@@ -116,7 +116,7 @@ fpga_result call_start(struct call *c)
 	if (!rc) {
 		rc = send(c);
 		if (rc)
-			conn_leave(c->conn, c);
+			conn_await(c->conn, c); /* it is lost, so this ends as soon as no reader has the call */
 	}
 	return rc ? conn_check(c->conn) : FPGA_OK;
 }
@@ -163,7 +163,7 @@ fpga_result call_start_all(struct call *calls, unsigned int num)
 	if (!conn_send(calls->conn, &iov, 1, calls->deadline))
 		return FPGA_OK;
 	for (unsigned int i = 0; i < num; i++)
-		conn_leave(calls->conn, &calls[i]);
+		conn_await(calls->conn, &calls[i]);
 	return conn_check(calls->conn);
 }
 

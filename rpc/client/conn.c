@@ -188,16 +188,6 @@ static void take_out(struct conn *n, struct call *c)
 	role_forget(n, c);
 }
 
-bool conn_leave(struct conn *n, struct call *c)
-{
-	SCOPED_LOCK(&n->lock);
-
-	if (find(n, c->head.id) != c)
-		return false;
-	take_out(n, c);
-	return true;
-}
-
 static void fail(struct conn *n, struct call *c, int error)
 {
 	take_out(n, c);
@@ -482,6 +472,21 @@ void conn_await(struct conn *n, struct call *c)
 	}
 	atomic_fetch_add_explicit(&n->waits, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&n->waiters, 1, memory_order_relaxed);
+}
+
+void conn_leave(struct conn *n, struct call *c)
+{
+	bool placing;
+
+	pthread_mutex_lock(&n->lock);
+	placing = n->placing == c;
+	if (!placing && find(n, c->head.id) == c)
+		take_out(n, c);
+	pthread_mutex_unlock(&n->lock);
+	if (!placing)
+		return;
+	conn_break(n, -EPROTO); /* nothing could tell what follows; and the reader lets go at once */
+	conn_await(n, c);
 }
 
 #define DRAIN_MAX 1024 /* frames at a time: what comes for ever shall not hold us for ever */

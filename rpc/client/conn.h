@@ -91,7 +91,10 @@ uint32_t conn_bulk(const struct conn *n);
 /* The calls' side: call.c. */
 int conn_enter(struct conn *n, struct call *c); /* gives it an id. 0, -EAGAIN: too many, or why it is lost */
 void conn_await(struct conn *n, struct call *c); /* until done, or its deadline: then it has failed */
-bool conn_leave(struct conn *n, struct call *c); /* false: it is done */
+/*
+ * Gives it up: nobody uses its memory afterwards. What is just being received into it costs the connection.
+ */
+void conn_leave(struct conn *n, struct call *c);
 /* Frames, behind the posted writes that wait. 0 or a negative errno: the connection is lost then. */
 int conn_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline);
 
