@@ -60,6 +60,14 @@ static bool fits(const struct call *c)
 	return !c->body.bad && c->body.len + c->data_len <= c->conn->link.peer_max - WIRE_HEAD;
 }
 
+/* A call may wait long for its reply, but who takes nothing for the usual time has gone: others wait to send. */
+static int64_t send_by(const struct call *c)
+{
+	int64_t usual = clock_deadline(c->conn->timeout_ns);
+
+	return c->deadline < usual ? c->deadline : usual;
+}
+
 static int send(struct call *c)
 {
 	unsigned char *frame = c->more ? c->more : c->room;
@@ -73,7 +81,7 @@ static int send(struct call *c)
 		iov[1].iov_len = c->data_len;
 		iovs++;
 	}
-	return conn_send(c->conn, iov, iovs, c->deadline);
+	return conn_send(c->conn, iov, iovs, send_by(c));
 }
 
 #define BUSY_NAP_NS (50 * NS_PER_US)
@@ -160,7 +168,7 @@ fpga_result call_start_all(struct call *calls, unsigned int num)
 		memcpy(frames + iov.iov_len, c->room, c->head.size);
 		iov.iov_len += c->head.size;
 	}
-	if (!conn_send(calls->conn, &iov, 1, calls->deadline))
+	if (!conn_send(calls->conn, &iov, 1, send_by(calls)))
 		return FPGA_OK;
 	for (unsigned int i = 0; i < num; i++)
 		conn_await(calls->conn, &calls[i]);
