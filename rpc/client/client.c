@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "rpc/client/conn.h"
+#include "rpc/client/events.h"
 #include "rpc/client/host.h"
 #include "rpc/client/table.h"
 
@@ -126,6 +127,7 @@ static void in_child(void)
 		c->wake = -1;
 		c->listed = NULL;
 	}
+	client_events_forked();
 	pthread_mutex_unlock(&all_lock);
 }
 

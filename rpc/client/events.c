@@ -130,6 +130,12 @@ void client_events_drop(struct remote_handle *h)
 		forget(r);
 }
 
+void client_events_forked(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	list = NULL;
+}
+
 /* ---- the calls ---- */
 
 static fpga_result client_create_event(void *instance, fpga_event_handle *eh)
@@ -208,6 +214,8 @@ static fpga_result client_unregister_event(fpga_handle handle, fpga_event_type t
 	fpga_result res = handle_check(h);
 	bool any = false;
 
+	if (!handle_is_ours(h))
+		return res;
 	while ((r = take(h, eh, type))) {
 		fpga_result one = res == FPGA_OK ? tell_far(h, r) : res;
 

@@ -15,5 +15,7 @@ void client_event_came(struct conn *conn, uint64_t event, uint64_t count);
 void client_events_lost(struct conn *conn);
 /* The handle is about to be closed: nothing is registered with it any more. */
 void client_events_drop(struct remote_handle *h);
+/* In the child of a fork: forgets its parent's. */
+void client_events_forked(void);
 
 #endif

@@ -20,6 +20,11 @@ fpga_result handle_check(const struct remote_handle *h)
 	return conn_check(h->conn);
 }
 
+bool handle_is_ours(const struct remote_handle *h)
+{
+	return h->conn->forks == client_forks();
+}
+
 static void handle_free(struct remote_handle *h)
 {
 	client_events_drop(h);
@@ -134,13 +139,12 @@ static fpga_result open_handle(fpga_token token, fpga_handle *handle, int flags)
 static fpga_result close_handle(fpga_handle handle)
 {
 	struct remote_handle *h = handle;
-	bool ours = h->conn->forks == client_forks();
-	fpga_result r = FPGA_OK;
+	fpga_result r;
 
-	if (ours) { /* a child of fork leaves its parent's handle as it is */
-		r = close_there(h);
-		conn_handle_leave(h->conn, h);
-	}
+	if (!handle_is_ours(h)) /* and stays as it is, in memory that is lost */
+		return FPGA_OK;
+	r = close_there(h);
+	conn_handle_leave(h->conn, h);
 	handle_free(h);
 	return r;
 }
@@ -148,8 +152,10 @@ static fpga_result close_handle(fpga_handle handle)
 static fpga_result call_of(struct remote_handle *h, enum wire_op op)
 {
 	struct call c;
-	fpga_result r = client_buffers_any(h->buffers) ? client_buffers_release(h->buffers) : FPGA_OK;
+	fpga_result r = handle_check(h);
 
+	if (r == FPGA_OK && client_buffers_any(h->buffers))
+		r = client_buffers_release(h->buffers);
 	if (r != FPGA_OK)
 		return r;
 	call_begin(&c, h->conn, op, h->id);

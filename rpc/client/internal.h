@@ -61,6 +61,11 @@ void conn_put(struct conn *conn); /* NULL is fine */
 
 /* A handle's function that is no MMIO access, before anything else: is the handle this process's? */
 fpga_result handle_check(const struct remote_handle *h);
+/*
+ * Otherwise it is a parent's, which forked this process, and so are its locks: who held them then is not
+ * here.
+ */
+bool handle_is_ours(const struct remote_handle *h);
 
 /* The token of an object of the same host. */
 fpga_result token_new(struct rpc_client *c, struct remote_host *host, uint64_t id, fpga_token *ret);

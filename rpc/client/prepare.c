@@ -205,9 +205,12 @@ static struct client_buffer *claim(struct handle_buffers *b, uint64_t wsid)
 static fpga_result client_release(fpga_handle handle, uint64_t wsid)
 {
 	struct remote_handle *h = handle;
-	struct client_buffer *buf = claim(h->buffers, wsid);
+	struct client_buffer *buf;
 	fpga_result r;
 
+	if (!handle_is_ours(h))
+		return handle_check(h);
+	buf = claim(h->buffers, wsid);
 	if (!buf)
 		return no_such_buffer(FPGA_INVALID_PARAM, wsid);
 	r = handle_check(h);
@@ -222,17 +225,19 @@ static fpga_result client_get_ws_info(fpga_handle handle, uint64_t wsid, uint64_
 				      uint64_t *len)
 {
 	struct remote_handle *h = handle;
-	const struct client_buffer *buf;
-	SCOPED_LOCK(&h->buffers->lock);
+	struct client_buffer *buf;
 
-	buf = buffer_find(h->buffers, wsid);
+	if (!handle_is_ours(h))
+		return handle_check(h);
+	buf = buffer_get(h->buffers, wsid);
 	if (!buf)
-		return no_such_buffer(FPGA_NOT_FOUND, wsid);
+		return FPGA_NOT_FOUND;
 	*ioaddr = buf->ioaddr;
 	if (at)
 		*at = buf->t.memory;
 	if (len)
 		*len = buf->asked;
+	buffer_put(h->buffers, buf);
 	return FPGA_OK;
 }
 

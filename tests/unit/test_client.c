@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/client/buffers-internal.h"
 #include "rpc/client/conn.h"
 #include "tests/unit/client-rig.h"
 
@@ -446,6 +447,55 @@ static void test_a_child_of_fork(void **state)
 	rig_destroy(t, 2);
 }
 
+/* What a thread that is not in the child held when the process forked. */
+static void hold_all(const struct remote_handle *r, int (*change)(pthread_mutex_t *lock))
+{
+	pthread_mutex_t *const locks[] = { &r->buffers->release_lock, &r->conn->out_lock,
+					   &r->conn->handles_lock, &r->buffers->lock, &r->conn->lock };
+
+	for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
+		change(locks[i]);
+}
+
+static void child_amid_locks(fpga_handle h, uint64_t wsid, fpga_event_handle e)
+{
+	uint64_t v;
+
+	alarm(60);
+	CHILD(rig.t.fpgaWriteMMIO64(h, 0, 0x20, 9) == FPGA_EXCEPTION);
+	CHILD(rig.t.fpgaReset(h) == FPGA_EXCEPTION);
+	CHILD(rig.t.fpgaGetIOAddress(h, wsid, &v) == FPGA_EXCEPTION);
+	CHILD(strstr(detail(), "fork"));
+	CHILD(rig.t.fpgaReleaseBuffer(h, wsid) == FPGA_EXCEPTION);
+	CHILD(rig.t.fpgaUnregisterEvent(h, FPGA_EVENT_ERROR, e) == FPGA_EXCEPTION);
+	CHILD(rig.t.fpgaClose(h) == FPGA_OK);
+	_exit(0);
+}
+
+static void test_a_child_of_fork_amid_locks(void **state)
+{
+	fpga_handle h = rig_open();
+	fpga_event_handle e = NULL;
+	uint64_t wsid = 0;
+	void *at = NULL;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(rig.t.create_event(rig.client, &e), FPGA_OK);
+	assert_int_equal(rig.t.fpgaPrepareBuffer(h, 4096, &at, &wsid, 0), FPGA_OK);
+	hold_all(h, pthread_mutex_lock);
+	pid = fork();
+	if (!pid)
+		child_amid_locks(h, wsid, e);
+	hold_all(h, pthread_mutex_unlock);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(rig.t.fpgaReleaseBuffer(h, wsid), FPGA_OK);
+	assert_int_equal(rig.t.fpgaClose(h), FPGA_OK);
+	assert_int_equal(rig.t.fpgaDestroyEventHandle(&e), FPGA_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +518,7 @@ int main(void)
 		RIGGED(test_threads_share_a_connection),
 		RIGGED(test_nobody_waits_for_anothers_round_trip),
 		RIGGED(test_a_child_of_fork),
+		RIGGED(test_a_child_of_fork_amid_locks),
 	};
 
 	return RUN(tests);
