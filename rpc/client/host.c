@@ -149,12 +149,23 @@ static fpga_result dial(struct remote_host *h, struct conn **ret)
 	return FPGA_OK;
 }
 
+/* Who waited while another thread tried in vain does not try as long again. */
 fpga_result host_connect(struct remote_host *h, struct conn **ret)
 {
+	int64_t came = clock_now_ns();
 	SCOPED_LOCK(&h->dialing);
 
 	*ret = host_conn(h);
-	return *ret ? FPGA_OK : dial(h, ret);
+	if (*ret)
+		return FPGA_OK;
+	if (h->dial_failed > came)
+		return say(h->dial_result, "%s", h->dial_why);
+	h->dial_result = dial(h, ret);
+	if (h->dial_result != FPGA_OK) {
+		h->dial_failed = clock_now_ns();
+		snprintf(h->dial_why, sizeof(h->dial_why), "%s", said());
+	}
+	return h->dial_result;
 }
 
 /* ---- snapshot ---- */

@@ -44,7 +44,10 @@ struct remote_host {
 	pthread_mutex_t lock; /* guards these two */
 	struct conn *conn;    /* the current one, counted; perhaps lost */
 	struct object_list objects;
-	pthread_mutex_t dialing; /* one thread at a time connects outside an enumeration */
+	pthread_mutex_t dialing; /* one thread at a time connects outside an enumeration; guards these: */
+	int64_t dial_failed;	 /* when that ended without a connection last; 0: never */
+	fpga_result dial_result; /* with what, and why */
+	char dial_why[ASK_WHY_MAX];
 	/* Under the client's gathering lock. */
 	struct ask *ask; /* under way, also between two enumerations; NULL: none */
 	bool down;	 /* the last enumeration had no answer */
