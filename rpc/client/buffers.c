@@ -203,7 +203,7 @@ static int send_found(struct handle_buffers *b, struct news *n)
 {
 	struct conn *conn = b->h->conn;
 	struct iovec iov = { n->out, n->used };
-	int rc = n->used ? conn_send(conn, &iov, 1, clock_deadline(conn->timeout_ns)) : 0;
+	int rc = n->used ? conn_send(conn, &iov, 1, clock_deadline(conn->timeout_ns), false) : 0;
 
 	n->used = 0;
 	return rc;

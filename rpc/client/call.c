@@ -20,6 +20,7 @@ void call_begin(struct call *c, struct conn *conn, enum wire_op op, uint64_t obj
 	wire_writer_init(&c->body, c->room + WIRE_HEAD, CALL_ROOM, wire_op_info((uint16_t)op)->request);
 	wire_reader_init(&c->reply, NULL, 0, NULL);
 	c->timeout_ns = conn->timeout_ns;
+	c->at_once = false;
 	c->alive_at = NULL;
 	c->data = NULL;
 	c->data_len = 0;
@@ -60,9 +61,7 @@ static bool fits(const struct call *c)
 	return !c->body.bad && c->body.len + c->data_len <= c->conn->link.peer_max - WIRE_HEAD;
 }
 
-/*
- * A call may wait long for its reply, but who takes nothing for the usual time has gone: others wait to send.
- */
+/* The reply may take long, but who takes nothing for the usual time has gone; and others wait to send. */
 static int64_t send_by(const struct call *c)
 {
 	int64_t usual = clock_deadline(c->conn->timeout_ns);
@@ -83,7 +82,7 @@ static int send(struct call *c)
 		iov[1].iov_len = c->data_len;
 		iovs++;
 	}
-	return conn_send(c->conn, iov, iovs, send_by(c));
+	return conn_send(c->conn, iov, iovs, send_by(c), c->at_once);
 }
 
 #define BUSY_NAP_NS (50 * NS_PER_US)
@@ -96,7 +95,7 @@ static int enter(struct call *c)
 
 	for (;;) {
 		rc = conn_enter(c->conn, c);
-		if (rc != -EAGAIN || clock_now_ns() >= c->deadline)
+		if (rc != -EAGAIN || c->at_once || clock_now_ns() >= c->deadline)
 			return rc;
 		clock_sleep_ns(BUSY_NAP_NS);
 	}
@@ -123,12 +122,15 @@ fpga_result call_start(struct call *c)
 	rc = enter(c);
 	if (rc == -EAGAIN)
 		return say_host(c->conn, FPGA_BUSY, "too many calls wait for their replies");
-	if (!rc) {
-		rc = send(c);
-		if (rc)
-			/* it is lost, so this ends as soon as no reader has the call */
-			conn_await(c->conn, c);
+	if (rc)
+		return conn_check(c->conn);
+	rc = send(c);
+	if (rc == -EAGAIN) {
+		conn_leave(c->conn, c);
+		return say_host(c->conn, FPGA_BUSY, "it takes nothing at the moment");
 	}
+	if (rc)
+		conn_await(c->conn, c); /* it is lost, so this ends as soon as no reader has the call */
 	return rc ? conn_check(c->conn) : FPGA_OK;
 }
 
@@ -171,7 +173,7 @@ fpga_result call_start_all(struct call *calls, unsigned int num)
 		memcpy(frames + iov.iov_len, c->room, c->head.size);
 		iov.iov_len += c->head.size;
 	}
-	if (!conn_send(calls->conn, &iov, 1, send_by(calls)))
+	if (!conn_send(calls->conn, &iov, 1, send_by(calls), false))
 		return FPGA_OK;
 	for (unsigned int i = 0; i < num; i++)
 		conn_await(calls->conn, &calls[i]);

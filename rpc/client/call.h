@@ -32,6 +32,7 @@ struct call {
 	struct wire_writer body;  /* of the request: CALL_ROOM bytes, or more by call_room() */
 	struct wire_reader reply; /* when call_run() gave FPGA_OK */
 	int64_t timeout_ns;	  /* the connection's, unless the caller sets another before call_run() */
+	bool at_once; /* call_start() rather gives FPGA_BUSY than wait until it can be sent */
 	const _Atomic int64_t *alive_at; /* its time counts from there, if that is later; may be NULL */
 	/* Bytes behind the request's body: of a `b`, whose length wire_put_bytes_len() has put. */
 	const void *data;

@@ -10,11 +10,13 @@
 #include "rpc/client/conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/sys.h"
 #include "rpc/client/buffers.h"
 #include "rpc/client/call.h"
 #include "rpc/client/events.h"
@@ -225,11 +227,26 @@ void conn_break(struct conn *n, int rc)
 	tell_all(n, false);
 }
 
-int conn_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline)
+/* Can something be sent without waiting for the other end? What is wrong with the socket the send finds. */
+static bool takes(const struct conn *n)
+{
+	struct pollfd p = { .fd = n->link.t->ops->fd(n->link.t), .events = POLLOUT };
+
+	return sys_poll(&p, 1, 0) > 0;
+}
+
+int conn_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline, bool at_once)
 {
 	int rc;
 
-	pthread_mutex_lock(&n->out_lock);
+	if (!at_once)
+		pthread_mutex_lock(&n->out_lock);
+	else if (pthread_mutex_trylock(&n->out_lock))
+		return -EAGAIN;
+	if (at_once && !takes(n)) {
+		pthread_mutex_unlock(&n->out_lock);
+		return -EAGAIN;
+	}
 	rc = post_send(n, iov, iovs, deadline);
 	pthread_mutex_unlock(&n->out_lock);
 	if (rc)

@@ -95,8 +95,11 @@ void conn_await(struct conn *n, struct call *c); /* until done, or its deadline:
  * Gives it up: nobody uses its memory afterwards. What is just being received into it costs the connection.
  */
 void conn_leave(struct conn *n, struct call *c);
-/* Frames, behind the posted writes that wait. 0 or a negative errno: the connection is lost then. */
-int conn_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline);
+/*
+ * Frames, behind the posted writes that wait. 0; -EAGAIN, if it was to be at_once: another thread sends, or
+ * the other end is behind, and nothing was sent; another negative errno: the connection is lost then.
+ */
+int conn_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline, bool at_once);
 
 /* Reads what is there, without waiting, if nobody else reads. */
 void conn_drain(struct conn *n);

@@ -8,10 +8,11 @@
  *         |               |                    |
  *         +---------------+--------------------+--> failed, with the reason
  *
- * and one that has a connection begins with listing. Who has not answered in time stays as he is, and the
- * next enumeration goes on there: that is how a slow host comes back without anybody waiting for it. What
- * is under way for ASK_MAX_NS is begun anew, for a connector that was sent into silence tries again more
- * and more seldom.
+ * and one that has a connection begins with listing; when nothing can be sent on it now, because another
+ * thread sends a lot or the server is behind, it waits for its turn and is tried again. Who has not answered
+ * in time stays as he is, and the next enumeration goes on there: that is how a slow host comes back without
+ * anybody waiting for it. What is under way for ASK_MAX_NS is begun anew, for a connector that was sent into
+ * silence tries again more and more seldom.
  *
  * How long is waited: hosts that were never heard of, or answered the last time, get connect_ns. Those that
  * were down cost at most LATE_NS more than the others take; when there are no others, ALONE_NS.
@@ -148,13 +149,20 @@ static void call_failed(struct gather *g, struct remote_host *h)
 static void start(struct gather *g, struct remote_host *h, enum ask_state state)
 {
 	struct ask *a = h->ask;
+	fpga_result r;
 
 	a->call.wake = g->client->wake;
-	move(g, a, state);
-	if (call_start(&a->call) == FPGA_OK)
+	r = call_start(&a->call);
+	if (r == FPGA_OK) {
+		a->fresh |= state == ASK_LISTING;
+		move(g, a, state);
 		return;
+	}
 	call_end(&a->call, FPGA_EXCEPTION);
-	call_failed(g, h);
+	if (r != FPGA_BUSY || !a->call.at_once)
+		call_failed(g, h);
+	else if (a->state != ASK_TURN)
+		move(g, a, ASK_TURN);
 }
 
 static void begin_listing(struct gather *g, struct remote_host *h)
@@ -166,10 +174,10 @@ static void begin_listing(struct gather *g, struct remote_host *h)
 	a->filtered = put_hints(g, h, &a->call);
 	if (!a->filtered)
 		a->call.body.len = 0;
+	a->call.at_once = true;
 	a->call.part = take_objects;
 	a->call.part_ctx = &a->list;
 	list_done(&a->list);
-	a->fresh = true;
 	start(g, h, ASK_LISTING);
 }
 
@@ -251,6 +259,8 @@ static void step(struct gather *g, struct remote_host *h)
 		step_connecting(g, h);
 	if (is_open(h) && h->ask->state == ASK_GREETING)
 		step_greeting(g, h);
+	if (is_open(h) && h->ask->state == ASK_TURN)
+		begin_listing(g, h);
 	if (is_open(h) && h->ask->state == ASK_LISTING)
 		step_listing(g, h);
 }
@@ -372,6 +382,8 @@ static uint32_t fill_fds(const struct gather *g, struct pollfd *fds, int64_t *en
 				*end = connector_due(a->connector);
 		} else {
 			fds[n].fd = a->conn->link.t->ops->fd(a->conn->link.t);
+			if (a->state == ASK_TURN)
+				fds[n].events = POLLOUT;
 		}
 		n++;
 	}
@@ -417,7 +429,7 @@ static void wait_for_all(struct gather *g, struct pollfd *fds)
 			return;
 		if (g->moved)
 			continue;
-		if (ready) /* another thread is reading what came for us */
+		if (ready) /* another thread is reading what came for us, or sends */
 			clock_sleep_ns(OTHERS_NS);
 		ready = wait(g, fds, end);
 	}

@@ -22,7 +22,7 @@ struct object_list {
 };
 
 /* How far asking a host has come: gather.c. */
-enum ask_state { ASK_CONNECTING, ASK_GREETING, ASK_LISTING, ASK_DONE, ASK_FAILED };
+enum ask_state { ASK_CONNECTING, ASK_GREETING, ASK_TURN, ASK_LISTING, ASK_DONE, ASK_FAILED };
 
 struct ask {
 	enum ask_state state;

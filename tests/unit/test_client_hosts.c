@@ -3,7 +3,7 @@
 #include "rpc/client/host.h"
 
 #include <errno.h>
-
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -330,6 +330,42 @@ static void test_a_slow_call_leaves_the_connection_whole(void **state)
 
 #define SHORT(t) cmocka_unit_test_setup_teardown(t, up_short, down)
 
+static sem_t held, seen;
+
+/* As a thread that sends to a server which takes nothing. */
+static void *hold(void *conn)
+{
+	struct conn *n = conn;
+
+	pthread_mutex_lock(&n->out_lock);
+	sem_post(&held);
+	sem_wait(&seen);
+	pthread_mutex_unlock(&n->out_lock);
+	return NULL;
+}
+
+static void test_a_connection_that_another_thread_sends_on(void **state)
+{
+	struct conn *n;
+	pthread_t thread;
+
+	(void)state;
+	sem_init(&held, 0, 0);
+	sem_init(&seen, 0, 0);
+	server_start(one);
+	server_start(two);
+	await_count(8);
+	n = host_conn(&rig.client->hosts[0]);
+	assert_int_equal(pthread_create(&thread, NULL, hold, n), 0);
+	sem_wait(&held);
+	assert_int_equal(count(), 4);
+	assert_non_null(strstr(detail(), "host0: is silent"));
+	sem_post(&seen);
+	pthread_join(thread, NULL);
+	conn_put(n);
+	await_count(8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +374,7 @@ int main(void)
 		RIGGED(test_a_host_that_refuses),
 		RIGGED(test_all_are_down),
 		SHORT(test_a_silent_host_rejoins),
+		SHORT(test_a_connection_that_another_thread_sends_on),
 		SHORT(test_a_host_that_greets_and_hangs_rejoins),
 		SHORT(test_a_host_that_nobody_accepts_rejoins),
 		SHORT(test_a_late_answer_counts),
