@@ -371,7 +371,7 @@ static void test_blocks_of_a_wrong_length(void **state)
 
 static sem_t releasing;
 
-/* Each buffer has the id 5, also one that is asked for while the first is being released. */
+/* Each buffer has the id 5, also one that is asked for while the first is being released: until a read. */
 static void say_5(struct rpc_link *l)
 {
 	unsigned char body[16] = { 5 };
@@ -382,6 +382,8 @@ static void say_5(struct rpc_link *l)
 	while (script_next(l, &f))
 		if (f.head.op == WIRE_PREPARE) {
 			script_reply(l, &f.head, body, sizeof(body));
+		} else if (f.head.op == WIRE_READ64) {
+			say_value(l, &f.head);
 			if (release.id)
 				script_reply(l, &release, NULL, 0);
 			release.id = 0;
@@ -410,7 +412,7 @@ static void check_5_again(fpga_handle h)
 
 static void test_a_buffer_id_twice(void **state)
 {
-	uint64_t wsid = 0;
+	uint64_t wsid = 0, value;
 	void *at = NULL, *ret;
 	pthread_t thread;
 	fpga_handle h;
@@ -426,6 +428,7 @@ static void test_a_buffer_id_twice(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, release_5, h), 0);
 	sem_wait(&releasing);
 	check_5_again(h);
+	assert_int_equal(rig.t.fpgaReadMMIO64(h, 0, 8, &value), FPGA_OK);
 	pthread_join(thread, &ret);
 	assert_int_equal((uintptr_t)ret, FPGA_OK);
 	assert_int_equal(rig.t.fpgaPrepareBuffer(h, 4096, &at, &wsid, 0), FPGA_OK);
