@@ -92,8 +92,8 @@ static bool is_ours(const char *path)
 	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
 	if (emu_dir_trusted(folder))
 		return true;
-	fprintf(stderr, "opae: %s is not a directory that only this user can write to; remove it, or say where "
-			"opaed is with --to DAEMON\n", folder);
+	fprintf(stderr, "opae: %s is not a directory that only this user can write to; remove it, or say "
+			"where opaed is with --to DAEMON\n", folder);
 	return false;
 }
 
