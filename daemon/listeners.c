@@ -54,8 +54,8 @@ static int open_file(const struct listener *l)
 	CLEANUP_CLOSE int fd = sys_open(l->config.address.path, O_PATH | O_NOFOLLOW, 0);
 	struct stat st;
 
-	if (fd < 0 || sys_fstat(fd, &st) || !S_ISSOCK(st.st_mode) || st.st_dev != l->dev || st.st_ino !=
-	    l->ino)
+	if (fd < 0 || sys_fstat(fd, &st) || !S_ISSOCK(st.st_mode) || st.st_dev != l->dev ||
+	    st.st_ino != l->ino)
 		return -ESTALE;
 	return fd_steal(&fd);
 }
@@ -143,6 +143,12 @@ static int change_mode(struct listener *had, mode_t mode)
 	return rc;
 }
 
+static void change_mode_back(const struct listener *had)
+{
+	if (had->config.address.kind == ADDRESS_UNIX)
+		set_mode(had, had->config.mode);
+}
+
 /*
  * Opens what is new, or has lost its file; what was there is taken out of `old` only when all of it is well.
  */
@@ -161,8 +167,13 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 	for (size_t i = 0; i < config->num_listen && !rc; i++)
 		if (all[i].fd < 0)
 			rc = change_mode(find(old, all[i].config.text), all[i].config.mode);
-	for (size_t i = 0; i < config->num_listen && rc; i++)
+	for (size_t i = 0; i < config->num_listen && rc; i++) {
+		struct listener *had = all[i].fd < 0 ? find(old, all[i].config.text) : NULL;
+
+		if (had)
+			change_mode_back(had);
 		listener_close(&all[i]);
+	}
 	return rc;
 }
 

@@ -56,10 +56,7 @@ int sessions_init(struct sessions *all, int poll);
 void sessions_done(struct sessions *all);
 /* All of it that can fail: a descriptor for sessions_configure(), or a negative errno. */
 int sessions_prepare(const struct daemon_config *config);
-/*
- * Takes a configuration for the sessions to come, which must stay until the next, and what was prepared of
- * it.
- */
+/* Takes a configuration for the sessions to come, which must stay until the next, and its prepared part. */
 void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared);
 
 /* A connection came; takes fd over. */

@@ -33,10 +33,7 @@
 #include "transport/stream.h"
 
 #define START_NS (5 * NS_PER_S) /* for the monitor's first message */
-/*
- * For devices to be stopped and closed. A worker that hangs there dies of SIGALRM, and the kernel closes
- * them.
- */
+/* For devices to be stopped and closed. A worker that hangs there dies of SIGALRM; the kernel closes them. */
 #define END_S 30
 #define PLUGINS_FILE "/proc/self/fd/5"
 _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");

@@ -9,13 +9,14 @@
 
 static void good(const struct daemon_config *c)
 {
+	char again[POLICY_PRINCIPAL_MAX];
+
 	if (!c->num_listen || !c->policy.num_rules || !c->plugins || !c->limits.connections)
 		abort();
 	for (size_t i = 0; i < c->policy.num_rules; i++) {
 		const char *principal = c->policy.rules[i].principal;
-		char again[POLICY_PRINCIPAL_MAX];
 
-		if (policy_principal_read(principal, again) || strcmp(principal, again))
+		if (policy_principal_read(principal, again) || strcmp(principal, again) != 0)
 			abort();
 	}
 }

@@ -93,8 +93,7 @@ static bool is_ours(const char *path)
 	if (emu_dir_trusted(folder))
 		return true;
 	fprintf(stderr, "opae: %s is not a directory that only this user can write to; remove it, or say "
-		"where "
-			"opaed is with --to DAEMON\n", folder);
+			"where opaed is with --to DAEMON\n", folder);
 	return false;
 }
 

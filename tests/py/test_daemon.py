@@ -216,7 +216,7 @@ def test_many_that_are_refused(opaed):
         p.sock.close()
     d.says("without a word")
     soon(lambda: len(d.workers()) == 1)
-    assert d.descriptors() == before
+    soon(lambda: d.descriptors() == before)
     first.good(PING)
 
 
@@ -333,7 +333,7 @@ def test_a_broken_file_changes_nothing(opaed):
         with d.peer(tcp=True) as p:
             p.good(PING)
         soon(lambda: len(d.workers()) == 1)
-    assert d.descriptors() == before
+    soon(lambda: d.descriptors() == before)
 
 
 # ---- sessions ----
@@ -502,7 +502,7 @@ def test_kill_9_of_a_worker(opaed, here):
         soon(lambda: d.workers() == [spared])
     soon(lambda: len(d.lines("signal 9")) == 5)
     soon(lambda: len(d.workers()) == 1)
-    assert d.descriptors() == before
+    soon(lambda: d.descriptors() == before)
 
 
 def open_and_close(peer, token):
@@ -593,10 +593,10 @@ p.is_ended()
             client.kill()
         soon(lambda: open_and_close(witness, token))
     soon(lambda: len(d.workers()) == 1)
-    assert d.descriptors() == before
+    soon(lambda: d.descriptors() == before)
 
 
-ROUNDS = int(os.environ.get("OPAE_TEST_ROUNDS", 60 if TREE == "plain" else 12))
+ROUNDS = int(os.environ.get("OPAE_TEST_ROUNDS", 200 if TREE == "plain" else 12))
 
 
 def test_killed_at_any_moment(opaed, here):
@@ -607,27 +607,27 @@ def test_killed_at_any_moment(opaed, here):
     config = here.config(json.dumps({"plugins": ["tcp"], "configurations": {"tcp": {
         "plugin": "libtcp-opae.so", "enabled": True, "configuration": {"hosts": [{"unix": d.path}]}}}}))
     before = d.descriptors()
-    for turn in range(ROUNDS):
+    for _ in range(ROUNDS):
         client = subprocess.Popen([here.bin / "hello_fpga"], env={**here.env, **config}, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:  # not a wait for something, but the moment that is tried
             client.wait(chance.uniform(0, 0.15))
         except subprocess.TimeoutExpired:
             pass
-        kill_one(d, client, turn)
+        kill_one(d, client, chance.choice(("client", "worker", "monitor")))
         client.communicate(timeout=30)
         with d.peer() as p:
             token = p.objects()[NLB0]
             soon(lambda: open_and_close(p, token))
     soon(d.is_idle)
-    assert d.descriptors() == before
+    soon(lambda: d.descriptors() == before)
     assert "Test PASSED" in here.good("hello_fpga", env=config)
 
 
-def kill_one(d, client, turn):
-    if turn % 3 == 0:
+def kill_one(d, client, who):
+    if who == "client":
         client.kill()
-    elif turn % 3 == 1:
+    elif who == "worker":
         for worker in d.workers():
             os.kill(worker, signal.SIGKILL)
     else:
@@ -724,4 +724,4 @@ def test_sessions_that_come_and_go(opaed):
     for t in threads:
         t.join()
     soon(d.is_idle)
-    assert d.descriptors() == before
+    soon(lambda: d.descriptors() == before)

@@ -349,24 +349,6 @@ static void a_unix_socket_is_its_owners(void **state)
 	assert_int_equal(stat(a.path, &st), 0);
 }
 
-/* From the first moment, whatever the umask, which stays. */
-static void a_unix_socket_has_its_mode(void **state)
-{
-	struct address a = unix_address();
-	mode_t before = umask(0137);
-	int fd = -1;
-	struct stat st;
-
-	(void)state;
-	unlink(a.path);
-	assert_int_equal(listen_open_mode(&a, 0666, &fd), 0);
-	assert_int_equal(umask(before), 0137);
-	assert_int_equal(stat(a.path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0666);
-	sys_close(fd);
-	unlink(a.path);
-}
-
 static void vsock_carries(void **state)
 {
 	struct address a = { .kind = ADDRESS_VSOCK, .cid = VMADDR_CID_LOCAL };
@@ -537,7 +519,6 @@ int main(void)
 		RIGGED(a_deadline_ends_connecting),
 		RIGGED(unix_carries),
 		RIGGED(a_unix_socket_is_its_owners),
-		RIGGED(a_unix_socket_has_its_mode),
 		RIGGED(vsock_carries),
 		RIGGED(a_peer_that_does_not_read),
 		RIGGED(shutdown_wakes),
