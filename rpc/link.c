@@ -95,11 +95,11 @@ int rpc_link_send(struct rpc_link *l, struct wire_head *head, const void *body, 
 	return rpc_link_send_iov(l, iov, iovs, deadline);
 }
 
-bool rpc_link_has_room(const struct rpc_link *l)
+bool rpc_link_has_room(const struct rpc_link *l, int ms)
 {
 	struct pollfd p = { .fd = l->t->ops->fd(l->t), .events = POLLOUT };
 
-	return sys_poll(&p, 1, 0) != 0;
+	return sys_poll(&p, 1, ms) != 0;
 }
 
 /* ---- receiving ---- */

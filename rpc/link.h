@@ -64,8 +64,11 @@ int rpc_link_send(struct rpc_link *l, struct wire_head *head, const void *body, 
 /* Frames that are ready as they are. */
 int rpc_link_send_iov(struct rpc_link *l, struct iovec *iov, int iovs, int64_t deadline);
 
-/* Would a frame find room now? A long one may still have to wait. A broken link has: sending tells of it. */
-bool rpc_link_has_room(const struct rpc_link *l);
+/*
+ * Does a frame find room within so many ms? A long one may still have to wait. A broken link has: sending
+ * tells of it.
+ */
+bool rpc_link_has_room(const struct rpc_link *l, int ms);
 
 /* 1: a frame; 0: none is whole yet; a negative errno: -EPIPE the peer has gone, -EPROTO, -EMSGSIZE ... */
 int rpc_link_read(struct rpc_link *l, struct rpc_frame *f);

@@ -32,6 +32,7 @@
 #define NAP_MIN (100 * NS_PER_US)
 #define NAP_MAX (50 * NS_PER_MS)
 #define PASSES 6u		   /* over everything, while there is something new */
+#define ROOM_MS 10		   /* between two looks at whether it shall stop */
 #define SLICE (512u * 1024)	   /* bytes that are compared with the lock held */
 
 /* ---- looking; tell_lock held ---- */
@@ -231,14 +232,20 @@ static bool doze(struct session_buffers *b, int64_t ns)
 	return atomic_load(&b->started);
 }
 
-/* Without room it starts anew later: nothing is known of what was not looked at. */
+/* Waits for room first; that counts as news, because the round is no whole one any more. */
 static int look_if_room(struct session_buffers *b, struct look *at, unsigned int *found)
 {
-	if (rpc_link_has_room(session_link(b->s)))
-		return buffers_look(b, at, PART, found);
-	*found = 0;
-	*at = (struct look){ 0 };
-	return 0;
+	bool waited = false;
+	int rc;
+
+	while (!rpc_link_has_room(session_link(b->s), waited ? ROOM_MS : 0)) {
+		if (stops(b))
+			return -ECANCELED;
+		waited = true;
+	}
+	rc = buffers_look(b, at, PART, found);
+	*found += waited;
+	return rc;
 }
 
 /* A round without news, and the time without them. */

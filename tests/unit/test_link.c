@@ -450,12 +450,12 @@ static void room_is_what_the_peer_has_left(void **state)
 	assert_int_equal(stream_new(fds[0], "a peer", &t), 0);
 	assert_int_equal(rpc_link_init(&l, t), 0);
 	l.peer_max = WIRE_FRAME_MAX;
-	assert_true(rpc_link_has_room(&l));
-	while (rpc_link_has_room(&l))
+	assert_true(rpc_link_has_room(&l, 0));
+	while (rpc_link_has_room(&l, 0))
 		assert_int_equal(rpc_link_send(&l, &h, big, sizeof(big), NULL, 0, 0), 0);
 	while (read(fds[1], big, sizeof(big)) > 0)
 		;
-	assert_true(rpc_link_has_room(&l));
+	assert_true(rpc_link_has_room(&l, 0));
 	rpc_link_done(&l);
 	close(fds[1]);
 }
