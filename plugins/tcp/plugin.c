@@ -3,9 +3,7 @@
  * The tcp plugin: accelerators of other machines, behind opaed, over TCP; and over a unix socket those of
  * this one. It is the remote client core and a configuration.
  */
-#include "base/sys.h"
 #include "plugins/tcp/tcp.h"
-#include "rpc/client/client.h"
 
 #define VISIBLE __attribute__((visibility("default")))
 
@@ -30,16 +28,5 @@ VISIBLE const struct opae_plugin_info opae_plugin_info = {
 
 VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *json)
 {
-	struct rpc_client_config config;
-	struct rpc_client *client;
-	fpga_result r;
-
-	sys_set(table->host->find("sys", SYS_OPS_VERSION));
-	r = rpc_config_read(table->host, &tcp_kind, json, &config);
-	if (r != FPGA_OK)
-		return (int)r;
-	if (rpc_client_new(table->host, &config, &client))
-		return (int)FPGA_NO_MEMORY;
-	rpc_client_fill(table, client);
-	return 0;
+	return rpc_config_plugin(table, &tcp_kind, json);
 }

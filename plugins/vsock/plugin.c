@@ -3,9 +3,7 @@
  * The vsock plugin: between a virtual machine and its host no network is needed. It is the remote client
  * core and a configuration.
  */
-#include "base/sys.h"
 #include "plugins/vsock/vsock.h"
-#include "rpc/client/client.h"
 
 #define VISIBLE __attribute__((visibility("default")))
 
@@ -31,16 +29,5 @@ VISIBLE const struct opae_plugin_info opae_plugin_info = {
 
 VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *json)
 {
-	struct rpc_client_config config;
-	struct rpc_client *client;
-	fpga_result r;
-
-	sys_set(table->host->find("sys", SYS_OPS_VERSION));
-	r = rpc_config_read(table->host, &vsock_kind, json, &config);
-	if (r != FPGA_OK)
-		return (int)r;
-	if (rpc_client_new(table->host, &config, &client))
-		return (int)FPGA_NO_MEMORY;
-	rpc_client_fill(table, client);
-	return 0;
+	return rpc_config_plugin(table, &vsock_kind, json);
 }

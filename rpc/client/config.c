@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sys.h"
 #include "rpc/client/internal.h"
 
 #define HOSTS_MAX 1024u
@@ -224,4 +225,20 @@ fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_confi
 	}
 	*ret = c;
 	return FPGA_OK;
+}
+
+int rpc_config_plugin(opae_api_adapter_table *table, const struct rpc_config_kind *kind, const char *json)
+{
+	struct rpc_client_config config;
+	struct rpc_client *client;
+	fpga_result r;
+
+	sys_set(table->host->find("sys", SYS_OPS_VERSION));
+	r = rpc_config_read(table->host, kind, json, &config);
+	if (r != FPGA_OK)
+		return (int)r;
+	if (rpc_client_new(table->host, &config, &client))
+		return (int)FPGA_NO_MEMORY;
+	rpc_client_fill(table, client);
+	return 0;
 }

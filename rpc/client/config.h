@@ -27,6 +27,8 @@ struct rpc_config_kind {
 /* FPGA_OK, and the caller owns ret->hosts; else the reason is set and there is nothing to free. */
 fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_config_kind *kind,
 			    const char *json, struct rpc_client_config *ret);
+/* The whole of such a plugin's opae_plugin_configure(): its configuration is read, and the table filled. */
+int rpc_config_plugin(opae_api_adapter_table *table, const struct rpc_config_kind *kind, const char *json);
 bool rpc_config_integer(struct json_object *value, int64_t min, int64_t max, int64_t *ret);
 
 /* For a plugin's "params": the keys that all have, between its "hosts" and the end. */
