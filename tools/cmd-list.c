@@ -8,6 +8,7 @@
 #include <uuid/uuid.h>
 
 #include "base/emu-dir.h"
+#include "doctor.h"
 #include "opae.h"
 
 /* AFUs that many boards carry, so that a list reads as names and not as numbers. */
@@ -195,10 +196,11 @@ static bool is_unknown(fpga_properties p)
 static bool asks_hosts(void)
 {
 	struct opaex_plugin p;
+	const char *json;
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++)
-		if (!strcmp(p.state, "ready") &&
-		    (strstr(p.file, "libtcp-opae.so") || strstr(p.file, "libvsock-opae.so")))
+	while (remote_plugin_next(&i, &p, &json))
+		if (!strcmp(p.state, "ready"))
 			return true;
 	return false;
 }
