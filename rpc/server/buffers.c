@@ -505,7 +505,7 @@ static fpga_result shared(struct rpc_session *s, struct request *q, struct sessi
 		return request_bad(q);
 	h = session_handle(s, handle);
 	if (!h || h == q->handle)
-		return request_fail(q, FPGA_INVALID_PARAM, "0x%llx is no other open handle of this session",
+		return request_fail(q, FPGA_INVALID_PARAM, "0x%llx is no other open handle of the peer's",
 				    (unsigned long long)handle);
 	*owner = h->buffers;
 	*ret = find(h->buffers, wsid);

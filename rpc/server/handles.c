@@ -108,7 +108,7 @@ fpga_result serve_OPEN(struct rpc_session *s, struct request *q)
 	if (q->in.bad)
 		return request_bad(q);
 	if (s->num_handles == s->options.max_handles)
-		return request_fail(q, FPGA_BUSY, "this session has %u handles open, and may have no more",
+		return request_fail(q, FPGA_BUSY, "the peer has %u handles open, and may have no more",
 				    s->num_handles);
 	h = handle_new(s, q->token);
 	if (!h)
@@ -133,7 +133,7 @@ void handle_quiet(struct rpc_session *s, struct session_handle *h)
 		s->table->fpgaReset(h->handle);
 }
 
-/* Has this session no other handle of the object? */
+/* Has the peer no other handle of the object? */
 static bool is_last(const struct rpc_session *s, const struct session_handle *h)
 {
 	for (uint32_t i = 0; i < s->options.max_handles; i++)

@@ -130,7 +130,7 @@ void session_finished(struct rpc_session *s, struct work *w);
 void session_wake(struct rpc_session *s);
 /* What other threads have left for this one. */
 void session_chores(struct rpc_session *s);
-/* Something about the object was changed by this session. Dispatch thread. */
+/* The peer has changed something about the object. Dispatch thread. */
 void session_changed(struct rpc_session *s, uint64_t object_id);
 /* A condition that waits on the clock of base/clock.h, and its wait: returns at the deadline, too. */
 void session_cond_init(pthread_cond_t *cond);
