@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """opaed: its configuration, who is let in and sees what, limits, reload, and that nothing is left behind."""
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -629,7 +630,8 @@ def kill_one(d, client, who):
         client.kill()
     elif who == "worker":
         for worker in d.workers():
-            os.kill(worker, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # its program was done just now
+                os.kill(worker, signal.SIGKILL)
     else:
         d.process.kill()
         d.process.wait()
