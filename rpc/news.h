@@ -26,6 +26,7 @@
  */
 #define NEWS_SHORT 64u
 #define NEWS_LATE_ROOM (NEWS_EXACT * (WIRE_HEAD + NEWS_FIXED + NEWS_SHORT))
+#define NEWS_LATE_FRAMES (NEWS_LATE_ROOM / (WIRE_HEAD + NEWS_FIXED + 1u)) /* at most */
 
 struct news {
 	enum wire_op op;

@@ -26,6 +26,7 @@ struct session_buffers {
 	struct session_handle *h;
 	atomic_uint refs; /* the handle's, and those of children that use its buffers */
 	pthread_mutex_t tell_lock;
+	atomic_uint askers; /* threads that want tell_lock, before which the watch steps back */
 	pthread_mutex_t lock;
 	struct session_buffer **list; /* with holes */
 	uint32_t num, room;
@@ -49,18 +50,8 @@ struct session_buffers {
 	atomic_bool watch_sleeps, started;
 };
 
-/* A place in the list, and in that buffer. */
-struct look {
-	uint32_t index;
-	size_t from;
-};
-
-/*
- * Looks at the next `bytes` of the list from *at on, which moves on, and to 0 at the end of the list; when
- * something has changed there, then at everything, and tells. *found: how many runs there were. 0 or a
- * negative errno.
- */
-int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found);
+/* tell_lock, for who is not the watch. */
+void buffers_ask(struct session_buffers *b);
 
 void buffers_put(struct session_buffers *b); /* NULL is fine */
 

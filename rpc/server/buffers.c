@@ -71,7 +71,7 @@ static struct session_buffer *find(const struct session_buffers *b, uint64_t wsi
 
 static int add(struct session_buffers *b, struct session_buffer *buf)
 {
-	pthread_mutex_lock(&b->tell_lock);
+	buffers_ask(b);
 	SCOPED_LOCK(&b->lock);
 	int rc = 0;
 
@@ -87,7 +87,7 @@ static int add(struct session_buffers *b, struct session_buffer *buf)
 
 static void take_out(struct session_buffers *b, struct session_buffer *buf)
 {
-	pthread_mutex_lock(&b->tell_lock);
+	buffers_ask(b);
 	pthread_mutex_lock(&b->lock);
 	b->list[(uint32_t)buf->wsid - 1] = NULL;
 	while (b->num && !b->list[b->num - 1])
@@ -221,7 +221,7 @@ void buffers_free(struct session_buffers *b)
 	watch_done(b);
 	take_back(b);
 	disown(b);
-	pthread_mutex_lock(&b->tell_lock); /* a child's thread may be looking */
+	buffers_ask(b); /* a child's thread may be looking */
 	pthread_mutex_lock(&b->lock);
 	list = b->list;
 	num = b->num;
@@ -460,14 +460,15 @@ static fpga_result pull_told(struct rpc_session *s, struct request *q, const str
 			     uint64_t offset)
 {
 	struct session_buffers *b = q->handle->buffers;
-	SCOPED_LOCK(&b->tell_lock);
 
+	buffers_ask(b);
 	pthread_mutex_lock(&b->lock);
 	twin_copy(buf->t.twin + offset, buf->t.memory + offset, q->data_len);
 	pthread_mutex_unlock(&b->lock);
 	q->data = buf->t.twin + offset;
 	q->replied = true;
 	request_reply(s, q, FPGA_OK);
+	pthread_mutex_unlock(&b->tell_lock);
 	return FPGA_OK;
 }
 

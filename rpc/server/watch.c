@@ -12,14 +12,15 @@
  *
  * A program polls a flag and then reads what it stands for, elsewhere. So that no flag comes without its
  * data, what is found is not told before everything was looked at once more and nothing was new, and short
- * runs, which flags are, are told last. (Order between two short runs that change within one look is not
- * kept.)
+ * runs, which flags are, are told last: of those that changed within one look, the shortest. (Where both
+ * are as short, their order is not kept.)
  *
  * A client that takes nothing, stopped in a debugger, is left alone by the watch: what the device changes
  * stays in memory, and is found by a look that finds room again.
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -27,6 +28,7 @@
 #include "base/thread.h"
 #include "rpc/server/buffers-internal.h"
 #include "rpc/server/session.h"
+#include "wire/bytes.h"
 
 #define PART (4u * 1024 * 1024)	   /* bytes of a look */
 #define AWAKE_NS (2 * NS_PER_MS)   /* without news, before it dozes */
@@ -36,6 +38,12 @@
 #define PASSES 6u		   /* over everything, while there is something new */
 #define ROOM_MS 10		   /* between two looks at whether it shall stop */
 #define SLICE (512u * 1024)	   /* bytes that are compared with the lock held */
+
+/* A place in the list, and in that buffer. */
+struct look {
+	uint32_t index;
+	size_t from;
+};
 
 /* ---- looking; tell_lock held ---- */
 
@@ -103,21 +111,35 @@ static int scan(struct session_buffers *b, struct news *n, struct look *at, size
 }
 
 /*
+ * Frames of one pass: the longest first, and of those that are as long what lies behind in memory, for status
+ * lines begin with their flag.
+ */
+static int later(const void *a, const void *b)
+{
+	const struct iovec *x = a, *y = b;
+
+	if (x->iov_len != y->iov_len)
+		return x->iov_len > y->iov_len ? -1 : 1;
+	return x->iov_base > y->iov_base ? -1 : 1;
+}
+
+/*
  * What was put aside in each pass, the last pass first: what a flag found in one pass stands for was written
  * before, and was found by the next one at the latest.
  */
 static int send_late(struct session_buffers *b, struct news *n, const size_t *ends, unsigned int passes)
 {
-	struct iovec iov[PASSES];
-	int iovs = 0;
+	struct iovec iov[NEWS_LATE_FRAMES];
+	size_t iovs = 0;
 
 	while (passes--) {
-		size_t from = passes ? ends[passes - 1] : 0;
+		size_t at = passes ? ends[passes - 1] : 0, first = iovs;
 
-		if (ends[passes] > from)
-			iov[iovs++] = (struct iovec){ n->late + from, ends[passes] - from };
+		for (; at < ends[passes]; at += iov[iovs++].iov_len)
+			iov[iovs] = (struct iovec){ n->late + at, bytes_get32(n->late + at) };
+		qsort(iov + first, iovs - first, sizeof(iov[0]), later);
 	}
-	return iovs ? rpc_link_send_iov(session_link(b->s), iov, iovs, clock_deadline(SEND_NS)) : 0;
+	return iovs ? rpc_link_send_iov(session_link(b->s), iov, (int)iovs, clock_deadline(SEND_NS)) : 0;
 }
 
 static int look_until_quiet(struct session_buffers *b, struct news *n, struct look *at, size_t bytes)
@@ -140,11 +162,22 @@ static int look_until_quiet(struct session_buffers *b, struct news *n, struct lo
 	return rc ? rc : send_late(b, n, ends, passes);
 }
 
-int buffers_look(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found)
+void buffers_ask(struct session_buffers *b)
+{
+	atomic_fetch_add(&b->askers, 1);
+	pthread_mutex_lock(&b->tell_lock);
+	atomic_fetch_sub(&b->askers, 1);
+}
+
+/*
+ * Looks at the next `bytes` of the list from *at on, which moves on, and to 0 at the end of the list; when
+ * something has changed there, then at everything, and tells. *found: how many runs there were. 0 or a
+ * negative errno. tell_lock held.
+ */
+static int look_and_tell(struct session_buffers *b, struct look *at, size_t bytes, unsigned int *found)
 {
 	struct news n = { .op = WIRE_DATA };
 	int rc = 0;
-	SCOPED_LOCK(&b->tell_lock);
 
 	if (b->num && b->out) {
 		n = (struct news){ .op = WIRE_DATA, .handle = b->h->id, .out = b->out,
@@ -162,10 +195,14 @@ static int tell_own(struct session_buffers *b)
 {
 	struct look at = { 0 };
 	unsigned int found;
+	int rc;
 
 	if (!atomic_load_explicit(&b->watched, memory_order_acquire))
 		return 0;
-	return buffers_look(b, &at, SIZE_MAX, &found);
+	buffers_ask(b);
+	rc = look_and_tell(b, &at, SIZE_MAX, &found);
+	pthread_mutex_unlock(&b->tell_lock);
+	return rc;
 }
 
 /* NULL: none. Counted: buffers_put(). */
@@ -234,6 +271,21 @@ static bool doze(struct session_buffers *b, int64_t ns)
 	return atomic_load(&b->started);
 }
 
+/*
+ * A lock that is taken again at once is never free for who is woken to take it: so whoever waits goes first.
+ */
+static int look_in_turn(struct session_buffers *b, struct look *at, unsigned int *found)
+{
+	int rc;
+
+	while (atomic_load(&b->askers))
+		sched_yield();
+	pthread_mutex_lock(&b->tell_lock);
+	rc = look_and_tell(b, at, PART, found);
+	pthread_mutex_unlock(&b->tell_lock);
+	return rc;
+}
+
 /* Waits for room first; that counts as news, because the round is no whole one any more. */
 static int look_if_room(struct session_buffers *b, struct look *at, unsigned int *found)
 {
@@ -245,7 +297,7 @@ static int look_if_room(struct session_buffers *b, struct look *at, unsigned int
 			return -ECANCELED;
 		waited = true;
 	}
-	rc = buffers_look(b, at, PART, found);
+	rc = look_in_turn(b, at, found);
 	*found += waited;
 	return rc;
 }

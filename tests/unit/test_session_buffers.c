@@ -184,6 +184,29 @@ static void a_posted_push_keeps_what_the_device_did(void **state)
 	assert_memory_equal(got, mine, sizeof(mine));
 }
 
+/* A status line that is found whole: its flag, which the program polls, comes behind what it stands for. */
+static void the_shortest_comes_last(void **state)
+{
+	static const struct { uint64_t at; size_t len; } wanted[] = { { 16, 8 }, { 40, 1 }, { 0, 1 } };
+	unsigned char device[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+
+	(void)state;
+	assert_int_equal(prepare(FAKE_PAGE, 0), FPGA_OK);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(fake_dma_write(io + wanted[i].at, device, wanted[i].len));
+	rig_read(&r, h, 0, 0);
+	for (size_t i = 0; i < 3; i++) {
+		struct rig_frame f = rig_await_push(&r, WIRE_DATA);
+		size_t len;
+
+		assert_int_equal(wire_get_u64(&f.in), wsid);
+		assert_int_equal(wire_get_u64(&f.in), wanted[i].at);
+		wire_get_bytes(&f.in, &len);
+		assert_int_equal(len, wanted[i].len);
+		rig_frame_free(&f);
+	}
+}
+
 /* Large enough to be received in place, also by a buffer of the client's that only the device reads. */
 static void bytes_in_place(void **state)
 {
@@ -327,7 +350,7 @@ static void memory_is_cleaned_when_the_peer_goes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RIGGED(limits_and_flags),
+		RIGGED(limits_and_flags), RIGGED(the_shortest_comes_last),
 		RIGGED(parts_that_are_not),
 		RIGGED(a_posted_push_that_fails),
 		RIGGED(a_posted_push_keeps_what_the_device_did),
