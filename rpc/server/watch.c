@@ -12,8 +12,8 @@
  *
  * A program polls a flag and then reads what it stands for, elsewhere. So that no flag comes without its
  * data, what is found is not told before everything was looked at once more and nothing was new, and short
- * runs, which flags are, are told last: of those that changed within one look, the shortest. (Where both
- * are as short, their order is not kept.)
+ * runs, which flags are, are told last: the shortest of one look behind all others. (Of two that are as short
+ * the order may be lost.)
  *
  * A client that takes nothing, stopped in a debugger, is left alone by the watch: what the device changes
  * stays in memory, and is found by a look that finds room again.
@@ -110,36 +110,45 @@ static int scan(struct session_buffers *b, struct news *n, struct look *at, size
 	return rc;
 }
 
+struct late {
+	struct iovec frame;
+	unsigned int pass;
+};
+
 /*
- * Frames of one pass: the longest first, and of those that are as long what lies behind in memory, for status
- * lines begin with their flag.
+ * The longest go first: data that comes too early does no harm, a flag does. Of those that are as long, what a
+ * later pass found at a higher place is the newer, for the earlier pass had looked there after the other; of
+ * one pass what lies behind in memory goes first, for status lines begin with their flag.
  */
 static int later(const void *a, const void *b)
 {
-	const struct iovec *x = a, *y = b;
+	const struct late *x = a, *y = b;
 
-	if (x->iov_len != y->iov_len)
-		return x->iov_len > y->iov_len ? -1 : 1;
-	return x->iov_base > y->iov_base ? -1 : 1;
+	if (x->frame.iov_len != y->frame.iov_len)
+		return x->frame.iov_len > y->frame.iov_len ? -1 : 1;
+	if (x->pass != y->pass)
+		return x->pass < y->pass ? -1 : 1;
+	return x->frame.iov_base > y->frame.iov_base ? -1 : 1;
 }
 
-/*
- * What was put aside in each pass, the last pass first: what a flag found in one pass stands for was written
- * before, and was found by the next one at the latest.
- */
-static int send_late(struct session_buffers *b, struct news *n, const size_t *ends, unsigned int passes)
+/* What was put aside, up to ends[i] in pass i. */
+static int send_late(struct session_buffers *b, const struct news *n, const size_t *ends)
 {
+	struct late list[NEWS_LATE_FRAMES];
 	struct iovec iov[NEWS_LATE_FRAMES];
-	size_t iovs = 0;
+	unsigned int pass = 0;
+	int num = 0;
 
-	while (passes--) {
-		size_t at = passes ? ends[passes - 1] : 0, first = iovs;
-
-		for (; at < ends[passes]; at += iov[iovs++].iov_len)
-			iov[iovs] = (struct iovec){ n->late + at, bytes_get32(n->late + at) };
-		qsort(iov + first, iovs - first, sizeof(iov[0]), later);
+	for (size_t at = 0; at < n->late_used; at += list[num++].frame.iov_len) {
+		while (at >= ends[pass])
+			pass++;
+		list[num] = (struct late){ { n->late + at, bytes_get32(n->late + at) }, pass };
 	}
-	return iovs ? rpc_link_send_iov(session_link(b->s), iov, (int)iovs, clock_deadline(SEND_NS)) : 0;
+	if (num > 1)
+		qsort(list, (size_t)num, sizeof(list[0]), later);
+	for (int i = 0; i < num; i++)
+		iov[i] = list[i].frame;
+	return num ? rpc_link_send_iov(session_link(b->s), iov, num, clock_deadline(SEND_NS)) : 0;
 }
 
 static int look_until_quiet(struct session_buffers *b, struct news *n, struct look *at, size_t bytes)
@@ -159,7 +168,7 @@ static int look_until_quiet(struct session_buffers *b, struct news *n, struct lo
 	}
 	if (!rc)
 		rc = send_found(b, n);
-	return rc ? rc : send_late(b, n, ends, passes);
+	return rc ? rc : send_late(b, n, ends);
 }
 
 void buffers_ask(struct session_buffers *b)
