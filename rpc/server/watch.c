@@ -116,9 +116,9 @@ struct late {
 };
 
 /*
- * The longest go first: data that comes too early does no harm, a flag does. Of those that are as long, what a
- * later pass found at a higher place is the newer, for the earlier pass had looked there after the other; of
- * one pass what lies behind in memory goes first, for status lines begin with their flag.
+ * The longest go first: data that comes too early does no harm, a flag does. Of those that are as long, what
+ * a later pass found at a higher place is the newer, for the earlier pass had looked there after the other;
+ * of one pass what lies behind in memory goes first, for status lines begin with their flag.
  */
 static int later(const void *a, const void *b)
 {
