@@ -400,7 +400,7 @@ uint64_t read64(fpga_handle h, uint64_t offset)
 	return v;
 }
 
-#define PATIENCE_S 10
+#define PATIENCE_S 30
 
 void await_register(fpga_handle h, uint64_t offset, uint64_t mask, uint64_t value)
 {
@@ -476,7 +476,7 @@ void nlb_start(fpga_handle h, const struct nlb *n, uint32_t lines, uint32_t cfg)
 uint64_t nlb_wait(const struct nlb *n)
 {
 	const uint64_t *status = (const uint64_t *)(const void *)((const char *)n->dsm + 0x40);
-	time_t end = time(NULL) + 10;
+	time_t end = time(NULL) + PATIENCE_S;
 	uint64_t v;
 
 	do {
@@ -485,7 +485,7 @@ uint64_t nlb_wait(const struct nlb *n)
 			return v;
 		usleep(50);
 	} while (time(NULL) < end);
-	fail_msg("the AFU did not finish within 10 s");
+	fail_msg("the AFU did not finish");
 	return 0;
 }
 

@@ -397,7 +397,7 @@ static bool fired(int fd)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint64_t n;
 
-	return poll(&p, 1, 2000) == 1 && read(fd, &n, 8) == 8;
+	return poll(&p, 1, 20000) == 1 && read(fd, &n, 8) == 8;
 }
 
 static void an_interrupt_is_an_event(void **state)

@@ -285,7 +285,7 @@ static bool readable(int fd)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint64_t n;
 
-	return poll(&p, 1, 2000) == 1 && read(fd, &n, 8) == 8;
+	return poll(&p, 1, 20000) == 1 && read(fd, &n, 8) == 8;
 }
 
 static void errors_are_events(void **state)

@@ -388,7 +388,7 @@ bool fired(const event &e)
 	struct pollfd p = { e.os_object(), POLLIN, 0 };
 	uint64_t n;
 
-	return poll(&p, 1, 2000) == 1 && read(p.fd, &n, sizeof(n)) == sizeof(n);
+	return poll(&p, 1, 20000) == 1 && read(p.fd, &n, sizeof(n)) == sizeof(n);
 }
 
 void an_interrupt_is_an_event()
