@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,11 +165,14 @@ struct ordered {
 	uint32_t place; /* as it was enumerated */
 };
 
+/* This machine's first, then host by host. */
 static int by_address(const void *a, const void *b)
 {
 	const struct ordered *x = a, *y = b;
-	int rc = strcmp(x->row.address, y->row.address);
+	int rc = strcmp(x->row.host, y->row.host);
 
+	if (!rc)
+		rc = strcmp(x->row.address, y->row.address);
 	if (rc)
 		return rc;
 	if (x->row.type != y->row.type)
@@ -186,7 +190,7 @@ static bool sort(fpga_token *list, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		fpga_properties p;
 
-		all[i] = (struct ordered){ { .address = "~" }, list[i], i };
+		all[i] = (struct ordered){ { .address = "~", .host = "~" }, list[i], i };
 		if (fpgaGetProperties(list[i], &p) != FPGA_OK)
 			continue;
 		token_row_read(p, &all[i].row);
@@ -225,6 +229,15 @@ void tokens_free(fpga_token *list, uint32_t n)
 struct json_object *json_u64(uint64_t v)
 {
 	return json_object_new_uint64(v);
+}
+
+void json_add_object_id(struct json_object *o, uint64_t id)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%016" PRIx64, id);
+	json_object_object_add(o, "object_id", json_u64(id));
+	json_object_object_add(o, "object_id_hex", json_object_new_string(text));
 }
 
 int print_json(const char *key, struct json_object *value)

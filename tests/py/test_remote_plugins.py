@@ -61,6 +61,40 @@ def test_one_plugin_twice(here, serve):
     assert shown.count(GUID) == 2 and "0001:b1:00.0" in shown and "0002:b1:00.0" in shown
 
 
+def test_list_tells_hosts_apart(here, serve):
+    """Two hosts with the same card, and one of this machine: each line says where it is."""
+    here.start()
+    far = tcp({"unix": serve("a"), "name": "rack 7"}, {"unix": serve("b"), "name": "rack 9"})
+    env = config(here, far, ("libv-opae.so", {}))
+    head, *lines = here.good("opae", "list", env=env).splitlines()
+    assert head.split() == ["ADDRESS", "TYPE", "STATE", "GUID", "NAME", "HOST"]
+    at = head.index("HOST")
+    assert [line[at:] for line in lines] == ["-"] + ["rack 7"] * 2 + ["rack 9"] * 2
+    assert all(len(line) <= 100 for line in lines)
+    rows = json.loads(here.good("opae", "list", "--json", env=env))["devices"]
+    assert [r.get("hostname") for r in rows] == [None] + ["rack 7"] * 2 + ["rack 9"] * 2
+    done = here.run("opae", "mmio", "read", "0", "-d", GUID, env=env)
+    assert done.returncode == 2 and "rack 7" in done.stderr and "rack 9" in done.stderr
+    lines = here.good("opae", "list", "8000:00:00.0", env=env).splitlines()
+    assert len(lines) == 1 and lines[0].startswith("8000:00:00.0")  # nothing here is remote
+
+
+def test_list_of_hosts_with_long_names(here, serve):
+    """What does not fit into the line has one of its own."""
+    path = serve("socket-with-a-long-name")
+    lines = here.good("opae", "list", env=config(here, tcp({"unix": path}))).splitlines()
+    assert all(len(line) <= 100 for line in lines) and len(lines) == 4
+    assert [line.split() for line in lines[1::2]] == [["on", f"unix:{path}"]] * 2
+
+
+def test_object_ids_keep_their_digits(here, serve):
+    """Most readers of JSON take numbers for doubles, and ids have 64 bits."""
+    env = config(here, tcp({"unix": serve()}))
+    for d in json.loads(here.good("opae", "info", "--json", env=env))["devices"]:
+        assert d["object_id_hex"] == f"0x{d['object_id']:016x}"
+        assert here.good("opae", "info", d["object_id_hex"], env=env).count("object_id") == 1
+
+
 def test_over_tcp(here, serve):
     """IPv4, and a name; the server's own socket is a unix one."""
     path = serve()
