@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	  "many registers, in words of 64 bits; DEVICE is\n"
 	  "        [-d ADDRESS|GUID|OBJECT]... [-t accelerator|device] [-r REGION]; where several\n"
 	  "        -d are given, all must fit. Numbers are as in C: 0x10 is 16, 010 is 8", cmd_mmio },
-	{ "doctor", "[--json] [ADDRESS | SOCKET]",
+	{ "doctor", "[--json] [ADDRESS | SOCKET | HOST]",
 	  "why is my FPGA not shown: from the device to the token, and how to mend it", cmd_doctor },
 	{ "bind", "[--user NAME|UID] [--vfs N] [--dry-run] [--json] ADDRESS...",
 	  "gives devices to vfio-pci and their nodes to a user: who called sudo, unless told\n"
@@ -95,6 +95,7 @@ static void print_words(FILE *out, const char *command)
 		{ "ADDRESS", "ADDRESS is [ssss:]bb:dd.f" },
 		{ "OBJECT", "OBJECT is an object_id as `opae info` prints it, 0x..." },
 		{ "SOCKET", "SOCKET is the path of a card's socket" },
+		{ "| HOST", "HOST is a name or an address in \"hosts\" of the configuration, or HOST:PORT" },
 		{ "DAEMON", "DAEMON is HOST[:PORT], the path of a unix socket, or vsock:CID[:PORT]" },
 	};
 
