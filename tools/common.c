@@ -46,9 +46,19 @@ bool ok(fpga_result r, const char *what)
 	return false;
 }
 
+/* That a host is lost concerns all its devices, and is said once. */
+static bool was_said(fpga_result r, const struct token_row *row)
+{
+	static char last[512];
+	bool same = r == FPGA_EXCEPTION && *row->host && !strcmp(last, error_reason());
+
+	snprintf(last, sizeof(last), "%s", error_reason());
+	return same;
+}
+
 bool ok_at(fpga_result r, const char *what, const struct token_row *row)
 {
-	if (r != FPGA_OK)
+	if (r != FPGA_OK && !was_said(r, row))
 		fprintf(stderr, "opae: %s: %s: %s%s\n", what, fpgaErrStr(r), error_reason(),
 			driver_hint(r, row));
 	return r == FPGA_OK;

@@ -347,3 +347,29 @@ def test_doctor_names_what_is_disabled(here):
     done = here.run("opae", "doctor", env=env)
     assert "plugin is disabled" in done.stdout and "opae emu start" not in done.stdout
     assert 'say "enabled": true for "far"' in done.stdout.split("nothing was found")[1], done.stdout
+
+
+# ---- a host that goes ----
+
+class Going(peer.Session):
+    """Has eleven accelerators, and hangs up when the first is opened; nobody comes in then."""
+
+    def ENUMERATE(self, _, filters):
+        _, props = next(o for o in self.card.objects().values() if o[1].values["objtype"] == peer.ACCELERATOR)
+        return [[[100 + i, 0, props] for i in range(11)]]
+
+    def serve(self, frame):
+        if frames.NAMES.get(frame.op) == "OPEN":
+            os.unlink(self.sock.getsockname())
+            return False
+        return super().serve(frame)
+
+
+def test_a_host_that_is_gone_is_told_once(here):
+    """Not again for each of the devices that it had shown: that it is lost, and that it is not back."""
+    path = f"{here.folder}/s"
+    server = peer.Server(path, Going)
+    done = here.run("opae", "clock", env=config(here, tcp({"unix": path})))
+    server.close()
+    told = done.stderr.splitlines()
+    assert done.returncode == 1 and 1 <= len(told) <= 2 and all(f"unix:{path}: " in x for x in told), told
