@@ -337,6 +337,20 @@ def test_a_broken_file_changes_nothing(opaed):
     soon(lambda: d.descriptors() == before)
 
 
+def test_the_rule_that_is_proposed_lets_one_in(opaed):
+    """The reason and the log have a rule for the peer alone; as it stands it is one that works."""
+    others = [{"principal": p, "see": ["*"], "allow": ["*"]} for p in ("unix:*", "tcp:10.0.0.7")]
+    d = opaed(policy=others)
+    result, why = Peer(("127.0.0.1", d.ports[0])).try_hello()
+    rule = json.loads(why[why.index("{"):])
+    assert result == NO_ACCESS and rule["principal"] == "tcp:127.0.0.1"
+    assert "*" not in rule["see"] + rule["allow"]
+    assert "tcp:127.0.0.1" in d.says("is refused: opaed's policy has no rule for")
+    d.reload(policy=[rule, *others])
+    with d.peer(tcp=True) as p:
+        p.good(PING)
+
+
 # ---- sessions ----
 
 def test_sessions_and_kick(opaed, here):

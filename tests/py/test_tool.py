@@ -151,7 +151,8 @@ def test_a_configuration_that_is_not_there_is_told_of(machine):
         done = machine.run("opae", "list", env=env)
         assert done.returncode == 0 and NLB0 in done.stdout
         [line] = done.stderr.splitlines()
-        assert f"LIBOPAE_CFGFILE names {named}: No such file" in line and "what is built in is in force" in line
+        assert f"LIBOPAE_CFGFILE names {named}: No such file" in line
+        assert "what is built in is in force" in line
     own = machine.folder / ".config/opae/opae.cfg"
     own.parent.mkdir(parents=True)
     own.write_text('{"plugins": [], "configurations": {}}')
