@@ -60,7 +60,11 @@ static const struct command commands[] = {
 	  "makes one of what the FPGA takes", cmd_gbs },
 	{ "gbs", "payload FILE OUT", "what the FPGA takes, without the metadata; OUT may be -", cmd_gbs },
 	{ "sessions", "[--to DAEMON] [--json]",
-	  "who uses accelerators through opaed: this user's, or root's, unless told otherwise",
+	  "who uses accelerators through opaed: this user's, or root's, unless told otherwise.\n"
+	  "        ID is what `opae kick` takes; PRINCIPAL: whom the policy takes it for; PEER: where it\n"
+	  "        comes from; TIME: since it connected; REQUESTS: that came from it; OPEN: handles, of\n"
+	  "        accelerators and devices; BUFFERS: memory that it has for them; PROGRAM: what it calls\n"
+	  "        itself",
 	  cmd_sessions },
 	{ "kick", "ID [--to DAEMON]", "ends the session with this ID; its program's calls then fail",
 	  cmd_kick },
