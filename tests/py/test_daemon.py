@@ -430,6 +430,21 @@ def test_two_programs_and_one_accelerator(opaed, here):
     soon(lambda: p.try_open(token)[0] == OK)
 
 
+def test_who_has_it_is_named(opaed, here):
+    """To programs of this machine and to peers, whom no path of this machine is of use."""
+    here.start("card0", "nlb0")
+    d = opaed()
+    p = d.peer()
+    token = p.objects()[NLB0]
+    p.open(token)
+    [worker] = d.workers()
+    name = f"process {worker} (opaed-worker)"
+    done = here.run("hello_fpga")
+    assert done.returncode == 1 and name in done.stderr
+    result, why = d.peer(tcp=True).try_open(token)
+    assert result == BUSY and name in why and "opae doctor" not in why
+
+
 def test_changes_are_told(opaed, here):
     here.start("card0", "nlb0")
     d = opaed()
