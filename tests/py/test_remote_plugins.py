@@ -95,6 +95,15 @@ def test_object_ids_keep_their_digits(here, serve):
         assert here.good("opae", "info", d["object_id_hex"], env=env).count("object_id") == 1
 
 
+def test_a_command_in_a_far_reason_is_for_that_machine(here, serve, monkeypatch):
+    def refuse(self, *_):
+        raise frames.Failed("OPEN", frames.BUSY, 0, "it is open; `opae doctor 0000:b1:00.0` names who")
+
+    monkeypatch.setattr(peer.Session, "OPEN", refuse)
+    done = here.run("opae", "mmio", "read", "0", env=config(here, tcp({"unix": serve(), "name": "rack 7"})))
+    assert "rack 7: it is open; `opae doctor 0000:b1:00.0` names who (on that machine)" in done.stderr
+
+
 def test_over_tcp(here, serve):
     """IPv4, and a name; the server's own socket is a unix one."""
     path = serve()
