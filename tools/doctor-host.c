@@ -340,6 +340,10 @@ static void diagnose(struct doctor *d, struct host *h)
 	struct subject s = subject_new(d, "host", h->text);
 
 	d->num_hosts++;
+	if (*h->name)
+		json_object_object_add(s.o, "hostname", json_object_new_string(h->name));
+	if (h->configured && strncmp(h->text, h->name, strlen(h->name)))
+		step_ok(&s, "configured", "as \"%s\"", h->name);
 	if (!h->configured)
 		step_note(&s, "configured",
 			  "no plugin in force has it in its \"hosts\": $EDITOR %s, to use it", config_name());

@@ -302,6 +302,8 @@ def test_doctor_of_a_far_address(here, serve):
     report, subjects, text = asked(here, env, "1000:b1:00.0", 0)
     assert report["devices"] == report["shown"] == 2 and "2 of 2" in text
     assert GUID in steps_of(subjects[f"unix:{a}"])["token"][1]
+    assert steps_of(subjects[f"unix:{a}"])["configured"] == ("ok", 'as "rack 7"')
+    assert subjects[f"unix:{a}"]["hostname"] == "rack 7"
     assert steps_of(subjects[f"unix:{b}"])["token"] == ("note", "it has nothing at 1000:b1:00.0")
     assert asked(here, env, "0000:b1:00.0", 0)[0]["devices"] == 2
     report, subjects, text = asked(here, env, "0000:77:00.0", 3)
