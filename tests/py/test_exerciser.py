@@ -87,7 +87,7 @@ FAR = {"plugins": ["far"], "configurations": {"far": {"enabled": True, "plugin":
 
 
 @pytest.mark.parametrize("args", [["--continuous", "3600"], ["--continuous", "3600", "--interrupt", "1"],
-                                  ["--testall", "-d"]])
+                                  ["--testall", "--continuous", "1"]])
 @pytest.mark.parametrize("way", ["here", "far"])
 def test_a_card_that_dies(here, opaed, way, args):
     """It ends with the reason, long before the time that a run may take."""
