@@ -93,6 +93,8 @@ static void read_mode(struct problems *p, const char *where, struct json_object 
 		return;
 	if (l->address.kind != ADDRESS_UNIX)
 		problem(p, "%s: \"mode\" is for unix sockets; remove it", where);
+	else if (strlen(text) == 3 && strspn(text, "0246") == 3)
+		problem(p, "%s: \"mode\": \"%s\" is to be written as \"0%s\"", where, text, text);
 	else if (strlen(text) != 4 || text[0] != '0' || strspn(text, "0246") != 4)
 		problem(p, "%s: \"mode\": \"%.16s\" is no mode of a socket; give one as \"0600\" (its owner "
 			"alone), \"0660\" or \"0666\"", where, text);
@@ -197,7 +199,7 @@ static void read_see(struct problems *p, const char *where, struct json_object *
 	size_t n = list ? json_object_array_length(list) : 0;
 
 	if (!json_object_object_get_ex(o, "see", NULL))
-		problem(p, "%s: there is no \"see\"; say what it shows, as \"see\": [\"*\"]", where);
+		problem(p, "%s: there is no \"see\"; say what it shows, as " POLICY_EXAMPLE_SEE, where);
 	rule->see = calloc(n ? n : 1, sizeof(*rule->see));
 	if (!rule->see) {
 		p->no_memory = true;
@@ -219,7 +221,8 @@ static void read_allow(struct problems *p, const char *where, struct json_object
 	size_t n = list ? json_object_array_length(list) : 0;
 
 	if (!json_object_object_get_ex(o, "allow", NULL))
-		problem(p, "%s: there is no \"allow\"; say what it allows, as \"allow\": [\"*\"]", where);
+		problem(p, "%s: there is no \"allow\"; say what it allows, as " POLICY_EXAMPLE_ALLOW,
+			where);
 	for (size_t i = 0; i < n; i++) {
 		const char *text = json_text_at(p, where, "allow", list, i);
 		uint32_t right = !text ? 0 : !strcmp(text, "*") ? WIRE_RIGHTS_ALL : wire_right_parse(text);
@@ -290,6 +293,27 @@ static void read_policy(struct problems *p, struct json_object *top, struct daem
 	}
 }
 
+/* One peer of a listener, for an example; *who tells which. */
+static const char *one_peer(const struct config_listen *l, const char **who)
+{
+	*who = "";
+	if (*l->principal)
+		return l->principal;
+	switch (l->address.kind) {
+	case ADDRESS_TCP:
+		if (address_is_loopback(&l->address))
+			return strchr(l->address.host, ':') ? "tcp:::1" : "tcp:127.0.0.1";
+		*who = ", with the address that the program's machine has";
+		return "tcp:10.0.0.7";
+	case ADDRESS_VSOCK:
+		*who = ", with the virtual machine's CID; \"vsock:2\" is the host of this one";
+		return "vsock:4";
+	default:
+		*who = ", with the number that `id -u NAME` prints";
+		return "unix:1000";
+	}
+}
+
 /* A listener that can but refuse is a mistake. */
 static void compare_listeners_with_policy(struct problems *p, const struct daemon_config *c)
 {
@@ -301,15 +325,14 @@ static void compare_listeners_with_policy(struct problems *p, const struct daemo
 		const struct config_listen *l = &c->listen[i];
 		const char *kind = kinds[l->address.kind];
 		bool served = *l->principal && policy_find(&c->policy, l->principal);
+		const char *who, *peer = one_peer(l, &who);
 
 		for (size_t k = 0; k < c->policy.num_rules && !*l->principal && !served; k++)
 			served = policy_rule_for_kind(&c->policy.rules[k], kind);
 		if (!served)
 			problem(p, "listen[%zu]: no rule of \"policy\" is for its peers; add one, as "
-				"{\"principal\": \"%s%s\", \"see\": [\"*\"], \"allow\": [\"*\"]}%s", i,
-				*l->principal ? l->principal : kind, *l->principal ? "" : ":*",
-				*l->principal || l->address.kind != ADDRESS_VSOCK ? "" :
-				" for virtual machines, with \"vsock:2\" for the host of this one");
+				"{\"principal\": \"%s\", " POLICY_EXAMPLE_SEE ", " POLICY_EXAMPLE_ALLOW "}%s",
+				i, peer, who);
 	}
 }
 

@@ -28,6 +28,10 @@ struct policy_see {
 	uint8_t guid[16];
 };
 
+/* What a rule may look like that lets somebody use one device, for messages: what is behind its principal. */
+#define POLICY_EXAMPLE_SEE "\"see\": [\"0000:b1:00.0\"]"
+#define POLICY_EXAMPLE_ALLOW "\"allow\": [\"mmio-read\", \"mmio-write\", \"dma\", \"event\"]"
+
 struct policy_rule {
 	char principal[POLICY_PRINCIPAL_MAX]; /* a principal; or a beginning, with '*' behind */
 	uint32_t num_see;

@@ -329,8 +329,12 @@ static void why_refused(const struct sessions *all, const char *principal, const
 		of_his += !s->refused && !strcmp(s->info.principal, principal);
 	}
 	*why = 0;
-	if (!rule || !rule->num_see)
-		snprintf(why, len, "opaed's policy shows nothing to %s; a rule for it is to be added there",
+	if (!rule)
+		snprintf(why, len,
+			 "opaed's policy has no rule for %s; add one there, as {\"principal\": \"%s\", "
+			 POLICY_EXAMPLE_SEE ", " POLICY_EXAMPLE_ALLOW "}", principal, principal);
+	else if (!rule->num_see)
+		snprintf(why, len, "opaed's policy shows nothing to %s: \"see\" is empty in its rule",
 			 principal);
 	else if (total >= limits->connections)
 		snprintf(why, len, "opaed has %u connections, the limit (\"connections\" of its limits)",

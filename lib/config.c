@@ -411,7 +411,7 @@ static char *search_in(const char *folder, const char *const *below, char **pass
 	return NULL;
 }
 
-/* LIBOPAE_CFGFILE that names nothing is passed over without a word, as OPAE does; *passed knows. */
+/* LIBOPAE_CFGFILE that names nothing is passed over, as by OPAE; *passed says so. */
 static char *search(char **passed)
 {
 	static const char *const below_home[] = { "/.local/opae.cfg", "/.local/opae/opae.cfg",

@@ -110,6 +110,9 @@ int opae_plugin_mgr_initialize(const char *cfg_file)
 	}
 	if (cfg.problem)
 		opae_print(OPAE_LOG_ERROR, "opae: %s\n", cfg.problem);
+	if (cfg.passed)
+		opae_print(OPAE_LOG_ERROR, "opae: %s; %s is in force\n", cfg.passed,
+			   *cfg.path ? cfg.path : "what is built in");
 	opae_plugin_ldr_load_plugins(&cfg, &loaded);
 	for (struct adapter *a = loaded; a; a = next) {
 		next = a->next;

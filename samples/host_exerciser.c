@@ -49,6 +49,7 @@
 #define BUFFER_BYTES (64u * 1024)
 #define BUFFER_LINES (BUFFER_BYTES / LINE)
 #define DSM_BYTES 2048u
+#define LOOK_MS 100 /* between two looks at whether the card is there */
 
 enum { EXIT_BAD_USE = 2 };
 enum { MODE_LPBK, MODE_READ, MODE_WRITE, MODE_TRPUT };
@@ -223,39 +224,43 @@ static bool start(const struct job *j)
 	       write32(j, HE_CTL, CTL_RUN | CTL_START);
 }
 
-static bool wait_interrupt(const struct job *j)
+/* Sleeps until something may have come, or it is time to look at the card. */
+static bool is_done(const struct job *j)
 {
+	const uint64_t *done = (const uint64_t *)(const void *)j->dsm.at;
 	struct pollfd p = { .fd = j->event_fd, .events = POLLIN };
 	uint64_t count;
 
-	if (poll(&p, 1, (int)j->options->timeout_ms) == 1 &&
-	    read(j->event_fd, &count, sizeof(count)) == sizeof(count))
-		return true;
-	fprintf(stderr, "There was no interrupt within %ld ms.\n", j->options->timeout_ms);
-	return false;
+	if (j->options->vector >= 0)
+		return poll(&p, 1, LOOK_MS) == 1 && read(p.fd, &count, sizeof(count)) == sizeof(count);
+	usleep(100);
+	return __atomic_load_n(done, __ATOMIC_ACQUIRE) & 1;
 }
 
+static bool let_run(const struct job *j)
+{
+	for (double end = now() + (double)j->options->continuous_s; now() < end; usleep(LOOK_MS * 1000))
+		if (!read64(j, HE_INFO, &(uint64_t){ 0 }))
+			return false;
+	return write32(j, HE_CTL, CTL_RUN | CTL_STOP);
+}
+
+/* Memory and interrupts alone would never tell that the card is gone: now and then a register is read. */
 static bool wait_done(const struct job *j)
 {
-	const uint64_t *done = (const uint64_t *)(const void *)j->dsm.at;
-	double begin = now(), waited;
+	double begin, waited = 0, look = LOOK_MS / 1e3;
 
-	if (j->options->continuous_s) {
-		sleep((unsigned int)j->options->continuous_s);
-		if (!write32(j, HE_CTL, CTL_RUN | CTL_STOP))
+	if (j->options->continuous_s && !let_run(j))
+		return false;
+	for (begin = now(); !is_done(j); waited = now() - begin) {
+		if (waited > look && !read64(j, HE_INFO, &(uint64_t){ 0 }))
 			return false;
-	}
-	if (j->options->vector >= 0)
-		return wait_interrupt(j);
-	while (!(__atomic_load_n(done, __ATOMIC_ACQUIRE) & 1)) {
-		waited = now() - begin;
-		if (waited * 1e3 > (double)j->options->timeout_ms) {
-			fprintf(stderr, "The exerciser did not finish within %ld ms.\n",
-				j->options->timeout_ms);
-			return false;
-		}
-		if (waited > 0.001)
-			usleep(100);
+		if (waited > look)
+			look = waited + LOOK_MS / 1e3;
+		if (waited * 1e3 < (double)j->options->timeout_ms)
+			continue;
+		fprintf(stderr, "The exerciser did not finish within %ld ms.\n", j->options->timeout_ms);
+		return false;
 	}
 	return true;
 }
@@ -366,23 +371,24 @@ static bool one_run(const struct job *j)
 	return good && judge(j) && reset_engine(j);
 }
 
-/* Every mode with every length, then every atomic. */
-static bool all_runs(struct job *j)
+/* Every mode with every length, then every atomic, up to the first that fails. */
+static bool all_runs(struct job j)
 {
-	struct options o = *j->options;
-	bool good = true;
+	struct options o = *j.options;
 
-	j->options = &o;
+	j.options = &o;
 	o.atomic = 0;
 	for (o.mode = 0; o.mode <= MODE_TRPUT; o.mode++)
 		for (o.length = 0; o.length <= 4; o.length++)
-			good &= one_run(j);
+			if (!one_run(&j))
+				return false;
 	o.mode = o.length = 0;
-	for (size_t i = 1; atomics[i].name && !(j->info & INFO_NO_ATOMICS); i++) {
+	for (size_t i = 1; atomics[i].name && !(j.info & INFO_NO_ATOMICS); i++) {
 		o.atomic = atomics[i].value;
-		good &= one_run(j);
+		if (!one_run(&j))
+			return false;
 	}
-	return good;
+	return true;
 }
 
 /* ---- what it needs ---- */
@@ -422,7 +428,7 @@ static bool exercise(struct job *j)
 	    !prepare(j->handle, &j->dsm, DSM_BYTES) || !prepare_event(j))
 		return false;
 	j->info = (uint32_t)info;
-	return j->options->all ? all_runs(j) : one_run(j);
+	return j->options->all ? all_runs(*j) : one_run(j);
 }
 
 static bool run(const struct options *o, fpga_token token)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "bind.h"
 
 #define MAX_GROUPS 256
@@ -131,27 +132,20 @@ enum holder { UNSEEN, HELD, FREE };
 static enum holder find_holder(const struct bind_node *nodes, size_t n, char *who, size_t len)
 {
 	CLEANUP_FREE char *pids = NULL;
-	char path[64], name[32];
+	char name[PROCESS_NAME_MAX];
 	bool mine = false;
 
 	if (!n || sys_list("/proc", &pids))
 		return UNSEEN;
 	for (const char *at = pids; *at; at += strlen(at) + 1) {
-		CLEANUP_CLOSE int fd = -1;
-		ssize_t got;
-
 		if (at[strspn(at, "0123456789")] || !has_open(at, nodes, n))
 			continue;
 		if (strtol(at, NULL, 10) == getpid()) { /* the plugin of this process has just looked at it */
 			mine = true;
 			continue;
 		}
-		snprintf(path, sizeof(path), "/proc/%.16s/comm", at);
-		fd = sys_open(path, O_RDONLY, 0);
-		got = fd < 0 ? 0 : sys_pread(fd, name, sizeof(name) - 1, 0);
-		name[got > 0 ? got : 0] = 0;
-		name[strcspn(name, "\n")] = 0;
-		snprintf(who, len, "process %.16s (%s)", at, *name ? name : "?");
+		process_name(at, name);
+		snprintf(who, len, "%s", name);
 		return HELD;
 	}
 	return mine ? FREE : UNSEEN;

@@ -54,7 +54,7 @@ static void add(struct json_object *array, const struct token_row *row, uint64_t
 
 	json_object_object_add(o, "address", json_object_new_string(row->address));
 	json_object_object_add(o, "guid", json_object_new_string(row->guid));
-	json_object_object_add(o, "object_id", json_u64(row->object_id));
+	json_add_object_id(o, row->object_id);
 	json_object_object_add(o, "high_hz", json_u64(high));
 	json_object_object_add(o, "low_hz", json_u64(low));
 	json_object_array_add(array, o);

@@ -37,20 +37,25 @@ int cmd_doctor(int argc, char *argv[])
 		} else if (argv[i][0] == '-' || !*argv[i] || only) {
 			free(only);
 			return usage_error("doctor has no argument '%s'", argv[i]);
+		} else if (doctor_names_host(argv[i])) {
+			only = strdup(argv[i]);
+			d.host = only;
 		} else {
 			only = what_is_asked(argv[i]);
 			if (!only)
-				return usage_error("'%s' is no PCI address, [ssss:]bb:dd.f, and no "
-						   "socket", argv[i]);
+				return usage_error("'%s' is no PCI address, [ssss:]bb:dd.f, no socket "
+						   "and no host", argv[i]);
 		}
 	}
 	dev_set_root(secure_getenv("OPAEX_DOCTOR_ROOT"));
-	d.only = only;
+	d.only = d.host ? NULL : only;
 	d.subjects = json_object_new_array();
 	doctor_config(&d);
-	doctor_inventory(&d);
-	doctor_sockets(&d);
-	doctor_pci(&d);
+	if (!d.host) {
+		doctor_inventory(&d);
+		doctor_sockets(&d);
+		doctor_pci(&d);
+	}
 	doctor_hosts(&d);
 	rc = report_finish(&d, json);
 	json_object_put(d.subjects);

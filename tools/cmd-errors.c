@@ -151,7 +151,7 @@ static struct json_object *device_json(const struct token_row *row)
 	json_object_object_add(o, "type", json_object_new_string(type_name(row->type)));
 	json_object_object_add(o, "guid", json_object_new_string(row->guid));
 	if (row->object_id)
-		json_object_object_add(o, "object_id", json_u64(row->object_id));
+		json_add_object_id(o, row->object_id);
 	return o;
 }
 

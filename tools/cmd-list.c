@@ -87,6 +87,8 @@ void token_row_read(fpga_properties p, struct token_row *row)
 		read_why(row->guid_why, sizeof(row->guid_why));
 	if (fpgaPropertiesGetInterface(p, &ifc) == FPGA_OK)
 		row->interface = interface_name(ifc);
+	if (fpgaPropertiesGetHostname(p, row->host, sizeof(row->host)) != FPGA_OK)
+		*row->host = 0;
 	if (row->type == FPGA_ACCELERATOR)
 		read_state(p, row);
 	if (row->type == FPGA_DEVICE && fpgaPropertiesGetNumSlots(p, &slots) == FPGA_OK)
@@ -111,7 +113,6 @@ const char *type_name(fpga_objtype t)
 static struct json_object *properties_json(fpga_properties p)
 {
 	struct json_object *o = json_object_new_object();
-	char host[OPAEX_HOSTNAME_MAX];
 	struct token_row row;
 
 	token_row_read(p, &row);
@@ -124,7 +125,8 @@ static struct json_object *properties_json(fpga_properties p)
 	if (*row.why)
 		json_object_object_add(o, "state_reason", json_object_new_string(row.why));
 	json_object_object_add(o, "interface", json_object_new_string(row.interface));
-	ADD(o, "object_id", uint64_t, fpgaPropertiesGetObjectID);
+	if (row.object_id)
+		json_add_object_id(o, row.object_id);
 	ADD(o, "vendor_id", uint16_t, fpgaPropertiesGetVendorID);
 	ADD(o, "device_id", uint16_t, fpgaPropertiesGetDeviceID);
 	ADD(o, "subsystem_vendor_id", uint16_t, fpgaPropertiesGetSubsystemVendorID);
@@ -138,30 +140,91 @@ static struct json_object *properties_json(fpga_properties p)
 		ADD(o, "num_mmio", uint32_t, fpgaPropertiesGetNumMMIO);
 		ADD(o, "num_interrupts", uint32_t, fpgaPropertiesGetNumInterrupts);
 	}
-	if (fpgaPropertiesGetHostname(p, host, sizeof(host)) == FPGA_OK)
-		json_object_object_add(o, "hostname", json_object_new_string(host));
+	if (*row.host)
+		json_object_object_add(o, "hostname", json_object_new_string(row.host));
 	return o;
 }
 
-static void print_glance(fpga_properties p)
+/* ---- at a glance ---- */
+
+#define LINE_MAX_COLUMNS 100u
+#define BEFORE_NAME (12u + 1 + 11 + 1 + 6 + 1 + 36 + 2)
+
+/* How lines look: hosts are told when one is not this machine, and then the interface has no room. */
+struct columns {
+	bool hosts, beside; /* in the line itself, for there is room */
+	int name;
+};
+
+static void measure(fpga_token *list, uint32_t n, struct columns *c)
+{
+	size_t name = sizeof("NAME") - 1, host = 0;
+	struct token_row row;
+	fpga_properties p;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (fpgaGetProperties(list[i], &p) != FPGA_OK)
+			continue;
+		token_row_read(p, &row);
+		fpgaDestroyProperties(&p);
+		name = strlen(row.name) > name ? strlen(row.name) : name;
+		host = strlen(row.host) > host ? strlen(row.host) : host;
+	}
+	c->hosts = host > 0;
+	c->beside = BEFORE_NAME + name + 2 + host <= LINE_MAX_COLUMNS;
+	c->name = (int)name;
+}
+
+static void print_line(const struct columns *c, const char *address, const char *type, const char *state,
+		       const char *interface, const char *guid, const char *name, const char *host)
+{
+	if (!c->hosts)
+		printf("%-14s %-12s %-7s %-9s %s%s%s\n", address, type, state, interface, guid,
+		       *name ? "  " : "", name);
+	else if (c->beside)
+		printf("%-12s %-11s %-6s %-36s  %-*s  %s\n", address, type, state, guid, c->name, name,
+		       *host ? host : "-");
+	else
+		printf("%-12s %-11s %-6s %-36s%s%s\n%-12s on %s\n", address, type, state, guid,
+		       *name ? "  " : "", name, "", *host ? host : "this machine");
+}
+
+static void print_head(const struct columns *c)
+{
+	if (c->hosts && c->beside)
+		print_line(c, "ADDRESS", "TYPE", "STATE", "", "GUID", "NAME", "HOST");
+}
+
+static void print_glance(fpga_properties p, const struct columns *c)
 {
 	struct token_row row;
 
 	token_row_read(p, &row);
-	printf("%-14s %-12s %-7s %-9s %s%s%s\n", row.address, type_name(row.type), row.state,
-	       row.interface, row.guid, *row.name ? "  " : "", row.name);
+	print_line(c, row.address, type_name(row.type), row.state, row.interface, row.guid, row.name,
+		   row.host);
 	if (*row.why)
 		printf("%-14s %s\n", "", row.why);
 	if (*row.guid_why)
 		printf("%-14s %s\n", "", row.guid_why);
 }
 
-static void print_full(fpga_properties p)
+/* The same as another key, in another form. */
+static bool is_for_json_alone(const char *key)
+{
+	size_t len = strlen(key);
+
+	return len > 4 && !strcmp(key + len - 4, "_hex");
+}
+
+static void print_full(fpga_properties p, const struct columns *c)
 {
 	struct json_object *o = properties_json(p);
 
+	(void)c;
 	json_object_object_foreach(o, key, value)
 	{
+		if (is_for_json_alone(key))
+			continue;
 		if (json_object_is_type(value, json_type_string))
 			printf("%-20s %s\n", key, json_object_get_string(value));
 		else if (strstr(key, "_id"))
@@ -227,9 +290,11 @@ static void say_who_is_silent(void)
 		fprintf(stderr, "opae: %s\n", opaex_error_detail());
 }
 
-static int show(const struct selector *sel, bool json, void (*print)(fpga_properties))
+static int show(const struct selector *sel, bool json,
+		void (*print)(fpga_properties p, const struct columns *c))
 {
 	struct json_object *array = json ? json_object_new_array() : NULL;
+	struct columns columns = { 0 };
 	uint32_t n, unknown = 0;
 	fpga_token *list;
 
@@ -238,6 +303,10 @@ static int show(const struct selector *sel, bool json, void (*print)(fpga_proper
 		return EXIT_FAILED;
 	}
 	say_who_is_silent();
+	if (!json && print == print_glance) {
+		measure(list, n, &columns);
+		print_head(&columns);
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		fpga_properties p;
 
@@ -247,7 +316,7 @@ static int show(const struct selector *sel, bool json, void (*print)(fpga_proper
 		if (json)
 			json_object_array_add(array, properties_json(p));
 		else
-			print(p);
+			print(p, &columns);
 		fpgaDestroyProperties(&p);
 	}
 	tokens_free(list, n);

@@ -200,8 +200,9 @@ static int ambiguous(fpga_token *list, uint32_t n, const char *kind)
 			continue;
 		token_row_read(p, &row);
 		fpgaDestroyProperties(&p);
-		fprintf(stderr, "  %-14s %-12s %s  0x%016" PRIx64 "%s%s\n", row.address,
-			type_name(row.type), row.guid, row.object_id, *row.name ? "  " : "", row.name);
+		fprintf(stderr, "  %-14s %-12s %s  0x%016" PRIx64 "%s%s%s%s\n", row.address,
+			type_name(row.type), row.guid, row.object_id, *row.name ? "  " : "", row.name,
+			*row.host ? "  on " : "", row.host);
 	}
 	return rc;
 }

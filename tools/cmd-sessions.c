@@ -41,22 +41,44 @@ static struct json_object *row_json(const struct row *row)
 	return o;
 }
 
+struct unit {
+	uint64_t from, size; /* for values from there on, so many */
+	const char *name;
+};
+
+static const struct unit times[] = { { 0, 1, "s" }, { 120, 60, "min" }, { 7200, 3600, "h" },
+				     { 172800, 86400, "d" } };
+static const struct unit sizes[] = { { 0, 1 << 10, "KiB" }, { 10 << 20, 1 << 20, "MiB" },
+				     { UINT64_C(10) << 30, 1 << 30, "GiB" } };
+
+#define IN_UNIT_MAX 32
+
+/* Whole ones of the largest unit that the value is for. */
+static void in_unit(uint64_t value, const struct unit *units, size_t n, char out[IN_UNIT_MAX])
+{
+	while (n > 1 && value < units[n - 1].from)
+		n--;
+	snprintf(out, IN_UNIT_MAX, "%" PRIu64 " %s", value / units[n - 1].size, units[n - 1].name);
+}
+
 /* What a peer calls itself must not steer the terminal. */
 static void print_row(const struct row *row)
 {
-	char principal[160], peer[160], program[160];
+	char principal[160], peer[160], program[160], since[IN_UNIT_MAX], buffers[IN_UNIT_MAX];
 
 	utf8_escape(row->principal, principal, sizeof(principal));
 	utf8_escape(row->peer, peer, sizeof(peer));
 	utf8_escape(row->program, program, sizeof(program));
-	printf("%-6u %-18s %-24s %8" PRIu64 " %10" PRIu64 " %7u %10" PRIu64 "  %s\n", row->id, principal,
-	       peer, row->seconds, row->frames, row->handles, row->pinned >> 10, program);
+	in_unit(row->seconds, times, sizeof(times) / sizeof(times[0]), since);
+	in_unit(row->pinned, sizes, sizeof(sizes) / sizeof(sizes[0]), buffers);
+	printf("%-5u %-16s %-21s %7s %9" PRIu64 " %4u %9s  %s\n", row->id, principal, peer, since,
+	       row->frames, row->handles, buffers, program);
 }
 
 static void print_head(void)
 {
-	printf("%-6s %-18s %-24s %8s %10s %7s %10s  %s\n", "ID", "PRINCIPAL", "PEER", "SECONDS", "FRAMES",
-	       "HANDLES", "BUFFER KiB", "PROGRAM");
+	printf("%-5s %-16s %-21s %7s %9s %4s %9s  %s\n", "ID", "PRINCIPAL", "PEER", "TIME", "REQUESTS",
+	       "OPEN", "BUFFERS", "PROGRAM");
 }
 
 struct table {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,9 +46,19 @@ bool ok(fpga_result r, const char *what)
 	return false;
 }
 
+/* That a host is lost concerns all its devices, and is said once. */
+static bool was_said(fpga_result r, const struct token_row *row)
+{
+	static char last[512];
+	bool same = r == FPGA_EXCEPTION && *row->host && !strcmp(last, error_reason());
+
+	snprintf(last, sizeof(last), "%s", error_reason());
+	return same;
+}
+
 bool ok_at(fpga_result r, const char *what, const struct token_row *row)
 {
-	if (r != FPGA_OK)
+	if (r != FPGA_OK && !was_said(r, row))
 		fprintf(stderr, "opae: %s: %s: %s%s\n", what, fpgaErrStr(r), error_reason(),
 			driver_hint(r, row));
 	return r == FPGA_OK;
@@ -164,11 +175,14 @@ struct ordered {
 	uint32_t place; /* as it was enumerated */
 };
 
+/* This machine's first, then host by host. */
 static int by_address(const void *a, const void *b)
 {
 	const struct ordered *x = a, *y = b;
-	int rc = strcmp(x->row.address, y->row.address);
+	int rc = strcmp(x->row.host, y->row.host);
 
+	if (!rc)
+		rc = strcmp(x->row.address, y->row.address);
 	if (rc)
 		return rc;
 	if (x->row.type != y->row.type)
@@ -186,7 +200,7 @@ static bool sort(fpga_token *list, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		fpga_properties p;
 
-		all[i] = (struct ordered){ { .address = "~" }, list[i], i };
+		all[i] = (struct ordered){ { .address = "~", .host = "~" }, list[i], i };
 		if (fpgaGetProperties(list[i], &p) != FPGA_OK)
 			continue;
 		token_row_read(p, &all[i].row);
@@ -225,6 +239,15 @@ void tokens_free(fpga_token *list, uint32_t n)
 struct json_object *json_u64(uint64_t v)
 {
 	return json_object_new_uint64(v);
+}
+
+void json_add_object_id(struct json_object *o, uint64_t id)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%016" PRIx64, id);
+	json_object_object_add(o, "object_id", json_u64(id));
+	json_object_object_add(o, "object_id_hex", json_object_new_string(text));
 }
 
 int print_json(const char *key, struct json_object *value)

@@ -207,7 +207,8 @@ static void check_plugins(struct subject *s)
 		if (!strcmp(p.state, "ready")) {
 			step_ok(s, p.name, "plugin is ready: %s", p.file);
 		} else if (!strcmp(p.state, "disabled")) {
-			step_note(s, p.name, "plugin is disabled: %s", p.reason);
+			step_note(s, p.name, "plugin is disabled: %s; to have it: $EDITOR %s", p.reason,
+				  config_name());
 		} else {
 			step_wrong(s, p.name, "plugin %s %s: %s", verb_of(p.state), p.state, p.reason);
 			fix_plugin(s, &p);
@@ -222,6 +223,18 @@ static void check_plugins(struct subject *s)
 		       ", and say \"enabled\": true for it: %s", config_name(), names);
 	else
 		fix(s, "$EDITOR %s   # the README shows the form", config_name());
+}
+
+bool disabled_plugin(char *out, size_t len)
+{
+	struct opaex_plugin p;
+
+	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++)
+		if (!strcmp(p.state, "disabled")) {
+			snprintf(out, len, "%s", p.name);
+			return true;
+		}
+	return false;
 }
 
 void doctor_config(struct doctor *d)
@@ -288,9 +301,46 @@ static bool find_plugin(const char *const *files, struct opaex_plugin *ret)
 	return found;
 }
 
+bool hosts_alone(void)
+{
+	struct opaex_plugin p;
+	bool remote = false;
+
+	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++) {
+		if (is_one_of(p.file, remote_files))
+			remote |= !strcmp(p.state, "ready");
+		else if (strcmp(p.state, "disabled"))
+			return false;
+	}
+	return remote;
+}
+
+/* Not wrong: who names hosts alone means it. */
+static bool left_out(struct subject *s, const char *const *files, const char *usual)
+{
+	struct opaex_plugin p;
+
+	if (find_plugin(files, &p))
+		return step_note(s, "plugin",
+				 "the plugins in force are for remote hosts, and \"%s\", which would serve "
+				 "it, is disabled; to have it too: $EDITOR %s, and say \"enabled\": true for "
+				 "\"%s\"", p.name, config_name(), p.name);
+	return step_note(s, "plugin",
+			 "the plugins in force are for remote hosts alone; to have it too: $EDITOR %s, and "
+			 "add \"%s\" with \"plugin\": \"%s\"", config_name(), usual, files[0]);
+}
+
+bool check_local(const struct doctor *d, struct subject *s)
+{
+	return d->only || !hosts_alone() || !left_out(s, vfio_files, "vfio");
+}
+
 bool check_vfio_plugin(struct subject *s)
 {
 	struct opaex_plugin p;
+
+	if (hosts_alone())
+		return !left_out(s, vfio_files, "vfio");
 
 	if (!find_plugin(vfio_files, &p)) {
 		step_wrong(s, "plugin", "no plugin in force serves vfio-pci and sockets: %s does not "
@@ -313,6 +363,8 @@ bool check_kernel_plugin(struct subject *s, const char *address)
 {
 	struct opaex_plugin p;
 
+	if (hosts_alone())
+		return !left_out(s, kernel_files, "xfpga");
 	if (find_plugin(kernel_files, &p) && !strcmp(p.state, "ready"))
 		return step_ok(s, "plugin", "\"%s\" serves it", p.name);
 	step_wrong(s, "plugin", "the kernel's FPGA driver holds it, for which a plugin is needed "

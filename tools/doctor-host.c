@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "doctor.h"
@@ -15,6 +16,7 @@
 #include "wire/codec.h"
 #include "wire/limits.h"
 #include "wire/ops.h"
+#include "wire/props.h"
 #include "wire/utf8.h"
 
 #define PATIENCE_NS (2 * NS_PER_S)
@@ -22,6 +24,9 @@
 
 struct host {
 	struct address address;
+	char name[OPAEX_HOSTNAME_MAX]; /* the hostname property of its devices */
+	uint16_t segment;	       /* is added to those of its devices */
+	bool configured;
 	char text[ADDRESS_TEXT_MAX];
 	struct rpc_link link;
 	int64_t deadline;
@@ -49,8 +54,8 @@ static int64_t number_member(struct json_object *o, const char *key, int64_t oth
 		       otherwise;
 }
 
-/* An entry of "hosts". False: the plugin has refused it, and said so. */
-static bool read_entry(struct json_object *o, struct address *a)
+/* Where an entry of "hosts" is. False: the plugin has refused it, and said so. */
+static bool read_address(struct json_object *o, struct address *a)
 {
 	const char *why, *host = text_member(o, "host"), *path = text_member(o, "unix");
 	int64_t cid = number_member(o, "cid", 0);
@@ -65,6 +70,80 @@ static bool read_entry(struct json_object *o, struct address *a)
 	a->cid = (uint32_t)cid;
 	a->kind = cid ? ADDRESS_VSOCK : path ? ADDRESS_UNIX : ADDRESS_TCP;
 	return cid || path || host;
+}
+
+static bool read_entry(struct json_object *o, struct host *h)
+{
+	const char *name = text_member(o, "name");
+
+	*h = (struct host){ .configured = true, .segment = (uint16_t)number_member(o, "segment", 0) };
+	if (!read_address(o, &h->address))
+		return false;
+	address_text(&h->address, h->text, sizeof(h->text));
+	if (name)
+		snprintf(h->name, sizeof(h->name), "%s", name);
+	else
+		address_name(&h->address, h->name, sizeof(h->name));
+	return true;
+}
+
+/* Those of all plugins that work, in turn, from {0, 0} on. False: there are no more. */
+struct at {
+	uint32_t plugin, entry;
+};
+
+static bool next_host(struct at *at, struct host *h)
+{
+	struct opaex_plugin p;
+	const char *json;
+
+	for (uint32_t i = at->plugin; remote_plugin_next(&i, &p, &json); at->plugin = i, at->entry = 0) {
+		struct json_object *top = NULL, *list = NULL;
+		bool found = false;
+		size_t n;
+
+		if (!strcmp(p.state, "ready"))
+			top = json_tokener_parse(json);
+		json_object_object_get_ex(top, "hosts", &list);
+		n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+		while (!found && at->entry < n)
+			found = read_entry(json_object_array_get_idx(list, at->entry++), h);
+		json_object_put(top);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+/* ---- what is asked for ---- */
+
+static bool is_called(const struct host *h, const char *text)
+{
+	return !strcmp(text, h->text) || !strcmp(text, h->name) ||
+	       (h->address.kind == ADDRESS_UNIX && !strcmp(text, h->address.path));
+}
+
+/* An address that says by its form that a host is meant. */
+static bool is_address(const char *text, struct address *a)
+{
+	char normal[24];
+	const char *why;
+
+	if (*text == '/' || !strchr(text, ':') || address_normal(text, normal, sizeof(normal)))
+		return false;
+	return access(text, F_OK) && !address_parse(text, a, &why);
+}
+
+bool doctor_names_host(const char *text)
+{
+	struct at at = { 0 };
+	struct address a;
+	struct host h;
+
+	while (next_host(&at, &h))
+		if (is_called(&h, text))
+			return true;
+	return is_address(text, &a);
 }
 
 /* ---- connecting ---- */
@@ -213,18 +292,28 @@ static bool check_server(struct subject *s, struct host *h)
 	return step_ok(s, "server", "%s on %s; you are \"%s\" there", software, name, you);
 }
 
-static bool check_devices(struct subject *s, struct host *h)
+/* Is the object that comes next at this address, as the client shows it? NULL: every one is. */
+static bool take_object(struct host *h, const char *address)
+{
+	struct opae_props p;
+	char shown[24];
+
+	wire_get_u64(&h->in);
+	wire_get_u64(&h->in);
+	wire_get_props(&h->in, &p);
+	snprintf(shown, sizeof(shown), "%04x:%02x:%02x.%x", (uint16_t)(p.segment + h->segment), p.bus,
+		 p.device, p.function);
+	return !h->in.bad && (!address || !strcmp(shown, address));
+}
+
+static bool check_devices(struct doctor *d, struct subject *s, struct host *h)
 {
 	int rc = ask(h, WIRE_ENUMERATE, NULL, 0);
-	int64_t n = 0;
-	size_t len;
+	int64_t n = 0, fit = 0;
 
 	while (!rc && !h->reply.head.budget) {
-		for (; wire_more(&h->in); n++) {
-			wire_get_u64(&h->in);
-			wire_get_u64(&h->in);
-			wire_get_block(&h->in, &len);
-		}
+		for (; wire_more(&h->in); n++)
+			fit += take_object(h, d->only);
 		if (!(h->reply.head.flags & WIRE_MORE))
 			break;
 		rc = await_reply(h);
@@ -233,48 +322,59 @@ static bool check_devices(struct subject *s, struct host *h)
 		return no_server(s, h, rc);
 	if (h->reply.head.budget)
 		return refused(s, h, "devices", "opae doctor   # on that machine");
-	json_object_object_add(s->o, "devices", json_object_new_int64(n));
-	if (n)
-		return step_ok(s, "devices", "it shows %lld to you, devices and accelerators", (long long)n);
-	return step_note(s, "devices",
-			 "it shows none to you: there is none, or its policy lets you see none; "
-			 "`opae doctor` on that machine knows more");
+	json_object_object_add(s->o, "devices", json_object_new_int64(fit));
+	if (!n)
+		return step_note(s, "devices",
+				 "it shows none to you: there is none, or its policy lets you see none; "
+				 "`opae doctor` on that machine knows more");
+	step_ok(s, "devices", "it shows %lld to you, devices and accelerators", (long long)n);
+	if (d->only && !fit)
+		return step_note(s, "token", "it has nothing at %s", d->only);
+	return !d->only || check_token(d, s, h->name, d->only);
 }
 
 /* ---- all of them ---- */
 
-static void diagnose(struct doctor *d, const struct address *a)
+static void diagnose(struct doctor *d, struct host *h)
 {
-	struct host h = { .address = *a };
-	struct subject s;
+	struct subject s = subject_new(d, "host", h->text);
 
-	address_text(a, h.text, sizeof(h.text));
-	s = subject_new(d, "host", h.text);
-	if (!check_connection(&s, &h))
+	d->num_hosts++;
+	if (*h->name)
+		json_object_object_add(s.o, "hostname", json_object_new_string(h->name));
+	if (h->configured && strncmp(h->text, h->name, strlen(h->name)))
+		step_ok(&s, "configured", "as \"%s\"", h->name);
+	if (!h->configured)
+		step_note(&s, "configured",
+			  "no plugin in force has it in its \"hosts\": $EDITOR %s, to use it", config_name());
+	if (!check_connection(&s, h))
 		return;
-	if (check_server(&s, &h))
-		check_devices(&s, &h);
-	rpc_link_done(&h.link);
+	if (check_server(&s, h))
+		check_devices(d, &s, h);
+	rpc_link_done(&h->link);
 }
 
-static void diagnose_all(struct doctor *d, const char *json)
+/* A card's socket is no host's business; an address may be anywhere. */
+static bool is_asked(const struct doctor *d, const struct host *h)
 {
-	struct json_object *top = json_tokener_parse(json), *list;
-	struct address a;
-
-	if (json_object_object_get_ex(top, "hosts", &list) && json_object_is_type(list, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(list); i++)
-			if (read_entry(json_object_array_get_idx(list, i), &a))
-				diagnose(d, &a);
-	json_object_put(top);
+	if (d->host)
+		return is_called(h, d->host);
+	return !d->only || *d->only != '/';
 }
 
 void doctor_hosts(struct doctor *d)
 {
-	struct opaex_plugin p;
-	const char *json;
+	struct at at = { 0 };
+	struct host h;
 
-	for (uint32_t index = 0; !d->only && remote_plugin_next(&index, &p, &json);)
-		if (!strcmp(p.state, "ready"))
-			diagnose_all(d, json);
+	while (next_host(&at, &h))
+		if (is_asked(d, &h))
+			diagnose(d, &h);
+	if (!d->host || d->num_hosts)
+		return;
+	h = (struct host){ 0 };
+	if (!is_address(d->host, &h.address))
+		return;
+	address_text(&h.address, h.text, sizeof(h.text));
+	diagnose(d, &h);
 }

@@ -217,7 +217,7 @@ static bool run(struct subject *s, struct doctor_pci *p)
 static void check_shown(struct doctor *d, struct subject *s, struct doctor_pci *p)
 {
 	if (!p->said.named || p->said.has_guid || has_token(d, p->address)) {
-		check_token(d, s, p->address);
+		check_token(d, s, "", p->address);
 		return;
 	}
 	step_wrong(s, "token", "every step before is right, but fpgaEnumerate shows nothing at %s: it is in "
@@ -234,6 +234,8 @@ static void diagnose(struct doctor *d, const char *address)
 	struct subject s = subject_new(d, "pci", address);
 	int rc = pci_read(address, &p.info);
 
+	if (!check_local(d, &s))
+		return;
 	if (rc) {
 		step_wrong(&s, "id", "its ids cannot be read: %s", strerror(-rc));
 		fix(&s, "lspci -nns %s   # is it still there?", address);

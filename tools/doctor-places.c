@@ -183,7 +183,10 @@ static void look_in_directory(struct doctor *d, struct places *ps, const char *w
 		return;
 	}
 	if (!emu_dir_trusted(dir)) {
-		distrust(&s, dir);
+		if (hosts_alone())
+			step_note(&s, "directory", "%s", why_not);
+		else
+			distrust(&s, dir);
 		return;
 	}
 	if (why_not)

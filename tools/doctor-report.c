@@ -181,14 +181,21 @@ static struct tally count(struct doctor *d)
 
 static void print_verdict(const struct doctor *d, const struct tally *t)
 {
+	char name[64];
+
 	if (t->devices) {
 		printf("%u of %u devices %s shown.\n", t->shown, t->devices,
 		       t->shown == 1 ? "is" : "are");
 	} else if (d->only) {
-		printf("nothing was found: no PCI device and no socket is at %s\n"
-		       "  fix:   opae doctor   # without an argument: shows what there is\n", d->only);
+		printf("nothing was found: no PCI device and no socket is at %s", d->only);
+		if (d->num_hosts)
+			printf(", and none of the %u hosts shows one", d->num_hosts);
+		printf("\n  fix:   opae doctor   # without an argument: shows what there is\n");
 	} else if (t->wrong) {
 		printf("nothing was found, and something is wrong: see above\n");
+	} else if (disabled_plugin(name, sizeof(name))) {
+		printf("nothing was found, and a plugin is disabled\n"
+		       "  fix:   $EDITOR %s   # say \"enabled\": true for \"%s\"\n", config_name(), name);
 	} else {
 		printf("nothing was found: no PCI device has the id of a known FPGA, and there is "
 		       "no card's socket\n"

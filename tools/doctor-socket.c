@@ -266,13 +266,13 @@ static void diagnose(struct doctor *d, const struct place *p)
 	};
 	struct subject s = subject_new(d, "socket", p->path);
 	struct card c = { .place = p };
-	bool good = true;
+	bool good = check_local(d, &s);
 
 	for (size_t i = 0; good && i < sizeof(checks) / sizeof(checks[0]); i++)
 		good = checks[i](&s, &c);
 	vu_client_close(c.client); /* before the plugin looks */
 	if (good && check_vfio_plugin(&s) && check_places(&s, p))
-		check_token(d, &s, p->address);
+		check_token(d, &s, "", p->address);
 	if (*p->address && has_token(d, p->address))
 		subject_shown(&s);
 }

@@ -33,12 +33,12 @@ bool has_token(struct doctor *d, const char *address)
 {
 	read_tokens(d);
 	for (uint32_t i = 0; i < d->num_tokens; i++)
-		if (!strcmp(d->tokens[i].address, address))
+		if (!*d->tokens[i].host && !strcmp(d->tokens[i].address, address))
 			return true;
 	return false;
 }
 
-bool check_token(struct doctor *d, struct subject *s, const char *address)
+bool check_token(struct doctor *d, struct subject *s, const char *host, const char *address)
 {
 	bool shown = false;
 
@@ -46,7 +46,7 @@ bool check_token(struct doctor *d, struct subject *s, const char *address)
 	for (uint32_t i = 0; i < d->num_tokens; i++) {
 		const struct token_row *t = &d->tokens[i];
 
-		if (strcmp(t->address, address))
+		if (strcmp(t->host, host) || strcmp(t->address, address))
 			continue;
 		shown = true;
 		if (*t->guid_why)

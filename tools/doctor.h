@@ -17,10 +17,12 @@
 
 struct doctor {
 	const char *only;             /* the one device that is asked for; NULL: all */
+	const char *host;	      /* the same of a host; then only is NULL */
 	struct json_object *subjects; /* the report */
 	struct token_row *tokens;     /* what fpgaEnumerate shows, once it was asked */
 	uint32_t num_tokens;
 	bool enumerated;
+	unsigned int num_hosts; /* that were asked */
 };
 
 struct subject {
@@ -50,12 +52,21 @@ int report_finish(struct doctor *d, bool json);
 void doctor_config(struct doctor *d);
 /* The configuration file, or where one would be, as a shell takes it. */
 const char *config_name(void);
+/* The name of the first plugin that is disabled; false: none is. */
+bool disabled_plugin(char *out, size_t len);
 /* What stands before a plugin's state in a sentence: it is foreign, it has failed. */
 const char *verb_of(const char *state);
 /* The configuration of each v-opae, in turn: false, there are no more. Begin with *index 0. */
 bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
 /* The same of each plugin of remote hosts. */
 bool remote_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
+/*
+ * Are cards of this machine looked for? Not when plugins of remote hosts work and no other is in force, for
+ * that is meant: then it is noted for the subject, and the result is false. A device that is asked for by
+ * name is looked at all the same.
+ */
+bool check_local(const struct doctor *d, struct subject *s);
+bool hosts_alone(void);
 /* Checks: is a plugin ready that serves sockets and vfio-pci; that serves the kernel's driver. */
 bool check_vfio_plugin(struct subject *s);
 bool check_kernel_plugin(struct subject *s, const char *address);
@@ -79,6 +90,8 @@ bool check_places(struct subject *s, const struct place *p);
 
 /* doctor-host.c: the hosts of the plugins tcp and vsock; kind "host". */
 void doctor_hosts(struct doctor *d);
+/* Does the text name a host: as the configuration calls it, or as an address that is no device's? */
+bool doctor_names_host(const char *text);
 
 /* doctor-inventory.c: is what the plugin remembers of cards of any use. Never wrong, at most a note. */
 void doctor_inventory(struct doctor *d);
@@ -120,8 +133,8 @@ bool check_hugepages(struct subject *s, struct doctor_pci *p);
 bool check_dfl(struct subject *s, struct doctor_pci *p);
 bool doctor_dfl_takes(const struct pci_id *id);
 
-/* doctor-token.c: the last check of every device. */
-bool check_token(struct doctor *d, struct subject *s, const char *address);
-bool has_token(struct doctor *d, const char *address);
+/* doctor-token.c: the last check of every device. host: where it is, by the property; "": on this machine. */
+bool check_token(struct doctor *d, struct subject *s, const char *host, const char *address);
+bool has_token(struct doctor *d, const char *address); /* on this machine */
 
 #endif

@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	  "many registers, in words of 64 bits; DEVICE is\n"
 	  "        [-d ADDRESS|GUID|OBJECT]... [-t accelerator|device] [-r REGION]; where several\n"
 	  "        -d are given, all must fit. Numbers are as in C: 0x10 is 16, 010 is 8", cmd_mmio },
-	{ "doctor", "[--json] [ADDRESS | SOCKET]",
+	{ "doctor", "[--json] [ADDRESS | SOCKET | HOST]",
 	  "why is my FPGA not shown: from the device to the token, and how to mend it", cmd_doctor },
 	{ "bind", "[--user NAME|UID] [--vfs N] [--dry-run] [--json] ADDRESS...",
 	  "gives devices to vfio-pci and their nodes to a user: who called sudo, unless told\n"
@@ -60,7 +60,11 @@ static const struct command commands[] = {
 	  "makes one of what the FPGA takes", cmd_gbs },
 	{ "gbs", "payload FILE OUT", "what the FPGA takes, without the metadata; OUT may be -", cmd_gbs },
 	{ "sessions", "[--to DAEMON] [--json]",
-	  "who uses accelerators through opaed: this user's, or root's, unless told otherwise",
+	  "who uses accelerators through opaed: this user's, or root's, unless told otherwise.\n"
+	  "        ID is what `opae kick` takes; PRINCIPAL: whom the policy takes it for; PEER: where it\n"
+	  "        comes from; TIME: since it connected; REQUESTS: that came from it; OPEN: handles, of\n"
+	  "        accelerators and devices; BUFFERS: memory that it has for them; PROGRAM: what it calls\n"
+	  "        itself",
 	  cmd_sessions },
 	{ "kick", "ID [--to DAEMON]", "ends the session with this ID; its program's calls then fail",
 	  cmd_kick },
@@ -95,6 +99,7 @@ static void print_words(FILE *out, const char *command)
 		{ "ADDRESS", "ADDRESS is [ssss:]bb:dd.f" },
 		{ "OBJECT", "OBJECT is an object_id as `opae info` prints it, 0x..." },
 		{ "SOCKET", "SOCKET is the path of a card's socket" },
+		{ "| HOST", "HOST is a name or an address in \"hosts\" of the configuration, or HOST:PORT" },
 		{ "DAEMON", "DAEMON is HOST[:PORT], the path of a unix socket, or vsock:CID[:PORT]" },
 	};
 

@@ -37,6 +37,7 @@ struct token_row {
 	char address[24], guid[UUID_STR_LEN], name[24]; /* "-": it has none */
 	fpga_objtype type;
 	const char *state, *interface;
+	char host[OPAEX_HOSTNAME_MAX]; /* "": this machine */
 	/* Of an accelerator: why its state, or its GUID, is not known; "": it is, or nobody says. */
 	char why[128], guid_why[128];
 };
@@ -62,6 +63,8 @@ void tokens_free(fpga_token *list, uint32_t n);
 /* Prints {"schema": 1, key: value}; takes value over. */
 int print_json(const char *key, struct json_object *value);
 struct json_object *json_u64(uint64_t v);
+/* "object_id" as a number, and as text, for readers of JSON whose numbers are doubles. */
+void json_add_object_id(struct json_object *o, uint64_t id);
 bool parse_u64(const char *text, uint64_t *ret);
 /* What people call the AFU with this GUID (lower case); "" when it is not known. */
 const char *afu_name(const char *guid);

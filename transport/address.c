@@ -171,3 +171,12 @@ bool address_is_loopback(const struct address *a)
 		return false;
 	return IN6_IS_ADDR_LOOPBACK(&in6) || (IN6_IS_ADDR_V4MAPPED(&in6) && in6.s6_addr[12] == 127);
 }
+
+void address_name(const struct address *a, char *out, size_t len)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	address_text(a, text, sizeof(text));
+	snprintf(out, len, "%.*s", (int)len - 1,
+		 a->kind == ADDRESS_TCP && a->port == ADDRESS_PORT ? a->host : text);
+}

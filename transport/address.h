@@ -29,6 +29,8 @@ struct address {
 int address_parse(const char *text, struct address *ret, const char **why);
 /* For people, and readable by address_parse(). */
 void address_text(const struct address *a, char *out, size_t len);
+/* What a host is called that has no other name: the same, but of tcp without the usual port. */
+void address_name(const struct address *a, char *out, size_t len);
 /* Is it this machine's alone: unix, a literal address of the loopback, or vsock's local CID. */
 bool address_is_loopback(const struct address *a);
 

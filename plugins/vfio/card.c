@@ -243,6 +243,17 @@ static fpga_result set_up(struct card *c, struct vdev *d)
 	return FPGA_OK;
 }
 
+static fpga_result say_held(const struct card *c)
+{
+	char name[PROCESS_NAME_MAX];
+
+	if (!inventory_holder(c->inst->inventory, c->place.path, name))
+		return say(FPGA_BUSY, "fpgaOpen: %s: another process, which cannot be seen from here, has "
+				      "the device open", c->place.path);
+	return say(FPGA_BUSY, "fpgaOpen: %s: another process has the device open: %s", c->place.path,
+		   name);
+}
+
 static fpga_result connect_card(struct card *c, struct vdev **ret)
 {
 	struct vdev_options opt = { .connect_ns = c->inst->call_ns,
@@ -256,8 +267,7 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 	if (rc)
 		return say(FPGA_EXCEPTION, "fpgaOpen: SIGBUS cannot be handled: %s", strerror(-rc));
 	if (inventory_lock(c->inst->inventory, c->place.path, INVENTORY_HOLD))
-		return say(FPGA_BUSY, "fpgaOpen: %s: another process has the device open; "
-				      "`opae doctor %s` names it", c->place.path, c->place.path);
+		return say_held(c);
 	c->holds = true;
 	rc = look_open(c->inst, &c->place, &opt, PATIENCE_NS, why, sizeof(why), ret);
 	if (rc == -EBUSY) { /* by somebody who has no lock: enumeration is to know */

@@ -308,6 +308,17 @@ bool inventory_locked(struct inventory *inv, const char *path, enum inventory_lo
 	       l.l_type != F_UNLCK;
 }
 
+bool inventory_holder(struct inventory *inv, const char *path, char name[PROCESS_NAME_MAX])
+{
+	CLEANUP_CLOSE int fd = -1;
+
+	pthread_mutex_lock(&inv->lock);
+	if (holders(inv) >= 0)
+		fd = fcntl(inv->holders, F_DUPFD_CLOEXEC, 3); /* the search takes its time */
+	pthread_mutex_unlock(&inv->lock);
+	return fd >= 0 && process_with_lock(fd, byte_of(path, INVENTORY_HOLD), name);
+}
+
 /* ---- the file ---- */
 
 static bool any_dirty(const struct inventory *inv)

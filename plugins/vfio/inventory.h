@@ -15,6 +15,7 @@
 #ifndef PLUGINS_VFIO_INVENTORY_H
 #define PLUGINS_VFIO_INVENTORY_H
 
+#include "base/process.h"
 #include "plugins/vfio/vfio.h"
 
 struct inventory;
@@ -42,5 +43,7 @@ void inventory_unlock(struct inventory *inv, const char *path, enum inventory_lo
 bool inventory_has_locks(struct inventory *inv);
 /* Does another process have it? */
 bool inventory_locked(struct inventory *inv, const char *path, enum inventory_lock which);
+/* Which one, of those that can be seen from here: process_name(). False: none. */
+bool inventory_holder(struct inventory *inv, const char *path, char name[PROCESS_NAME_MAX]);
 
 #endif

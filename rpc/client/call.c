@@ -199,7 +199,7 @@ static fpga_result refused(struct call *c)
 	if (!*why)
 		return say_host(c->conn, c->result, "%s failed, and the server gave no reason",
 				wire_op_info(c->head.op)->name);
-	return say_host(c->conn, c->result, "%s", why);
+	return say_host(c->conn, c->result, "%s%s", why, strchr(why, '`') ? " (on that machine)" : "");
 }
 
 static fpga_result outcome(struct call *c)

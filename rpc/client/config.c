@@ -105,21 +105,6 @@ static fpga_result same_twice(const struct rpc_client_config *c)
 	return FPGA_OK;
 }
 
-static void fill_name(struct rpc_host_config *h)
-{
-	struct address plain = h->address;
-	char text[ADDRESS_TEXT_MAX];
-
-	if (*h->name)
-		return;
-	if (h->address.kind == ADDRESS_TCP && h->address.port == ADDRESS_PORT) {
-		snprintf(h->name, sizeof(h->name), "%s", plain.host);
-		return;
-	}
-	address_text(&plain, text, sizeof(text));
-	snprintf(h->name, sizeof(h->name), "%.*s", (int)sizeof(h->name) - 1, text);
-}
-
 static fpga_result read_hosts(struct rpc_client_config *c, const struct rpc_config_kind *kind,
 			      struct json_object *list)
 {
@@ -137,7 +122,8 @@ static fpga_result read_hosts(struct rpc_client_config *c, const struct rpc_conf
 		r = read_host(&c->hosts[i], kind, i, json_object_array_get_idx(list, i));
 		if (r != FPGA_OK)
 			return r;
-		fill_name(&c->hosts[i]);
+		if (!*c->hosts[i].name)
+			address_name(&c->hosts[i].address, c->hosts[i].name, sizeof(c->hosts[i].name));
 	}
 	return same_twice(c);
 }

@@ -357,6 +357,10 @@ static bool pushed_handle(struct conn *n, const struct rpc_frame *f, struct wire
 		return true;
 	if (f->head.op == WIRE_DATA)
 		return client_buffers_data(h->buffers, r);
+	if (f->head.op == WIRE_FAILED) {
+		atomic_store_explicit(&h->failed, true, memory_order_relaxed);
+		return true;
+	}
 	a = wire_get_u64(r);
 	b = wire_get_u64(r);
 	if (r->bad)

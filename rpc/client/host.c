@@ -133,6 +133,8 @@ static fpga_result dial(struct remote_host *h, struct conn **ret)
 	fpga_result r;
 	int rc = transport_connect(&h->config->address, clock_deadline(config->connect_ns), &t, why);
 
+	if (rc && !strncmp(why, h->config->name, strlen(h->config->name))) /* called by its address */
+		return say(FPGA_EXCEPTION, "%s", why);
 	if (rc)
 		return say(FPGA_EXCEPTION, "%s: %s", h->config->name, *why ? why : strerror(-rc));
 	n = conn_new(h, t);

@@ -35,6 +35,7 @@ struct remote_handle {
 	struct remote_handle *next;	/* of the connection's; conn.c's */
 	_Atomic int64_t progress_at;	/* when PROGRESS came last, on the clock of base/clock.h */
 	atomic_bool reconfigures;	/* a thread sends a bitstream by it */
+	atomic_bool failed;		/* something posted has: the next write waits, and is told what */
 };
 
 /* The host's services, for all of these; the same for every instance of a plugin. */

@@ -187,6 +187,15 @@ static inline fpga_result prepare(const struct remote_handle *h)
 	return FPGA_OK;
 }
 
+/* Is this write to be a call that waits? Also to hear of one before that has failed: once. */
+static inline bool waits(struct remote_handle *h)
+{
+	if (likely(!atomic_load_explicit(&h->failed, memory_order_relaxed)))
+		return client_config(h->client)->mmio_write_sync;
+	atomic_store_explicit(&h->failed, false, memory_order_relaxed);
+	return true;
+}
+
 static fpga_result write_and_wait(const struct remote_handle *h, uint32_t num, uint32_t width,
 				  uint64_t offset, uint64_t value)
 {
@@ -200,7 +209,7 @@ static fpga_result write_and_wait(const struct remote_handle *h, uint32_t num, u
 	return call_end(&c, call_run(&c));
 }
 
-static inline fpga_result write_register(const struct remote_handle *h, uint32_t num, uint32_t width,
+static inline fpga_result write_register(struct remote_handle *h, uint32_t num, uint32_t width,
 					 uint64_t offset, uint64_t value)
 {
 	fpga_result r;
@@ -210,7 +219,7 @@ static inline fpga_result write_register(const struct remote_handle *h, uint32_t
 	r = prepare(h);
 	if (!likely(r == FPGA_OK))
 		return r;
-	if (client_config(h->client)->mmio_write_sync)
+	if (waits(h))
 		return write_and_wait(h, num, width, offset, value);
 	return likely(!conn_write(h->conn, h->id, num, width, offset, value)) ? FPGA_OK : lost(h);
 }
@@ -227,7 +236,7 @@ static fpga_result write32(fpga_handle handle, uint32_t num, uint64_t offset, ui
 
 static fpga_result write512(fpga_handle handle, uint32_t num, uint64_t offset, const void *value)
 {
-	const struct remote_handle *h = handle;
+	struct remote_handle *h = handle;
 	struct call c;
 	fpga_result r;
 
@@ -236,7 +245,7 @@ static fpga_result write512(fpga_handle handle, uint32_t num, uint64_t offset, c
 	r = prepare(h);
 	if (r != FPGA_OK)
 		return r;
-	if (!client_config(h->client)->mmio_write_sync)
+	if (!waits(h))
 		return conn_write512(h->conn, h->id, num, offset, value) ? lost(h) : FPGA_OK;
 	call_begin(&c, h->conn, WIRE_WRITE512, h->id);
 	wire_put_u32(&c.body, num);

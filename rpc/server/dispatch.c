@@ -202,7 +202,7 @@ static fpga_result admit(struct rpc_session *s, struct request *q, const struct 
 
 /* ---- carrying out ---- */
 
-/* The first failure of what was posted is kept for who asks next. */
+/* The first failure of what was posted is kept for who asks next; the client is told that there is one. */
 static void keep_posted(struct rpc_session *s, struct request *q, fpga_result r)
 {
 	struct session_handle *h = q->handle;
@@ -214,6 +214,7 @@ static void keep_posted(struct rpc_session *s, struct request *q, fpga_result r)
 	h->posted = r;
 	snprintf(h->posted_why, sizeof(h->posted_why), "posted %s: %.480s", wire_op_info(q->head.op)->name,
 		 detail ? detail : "");
+	session_push(s, WIRE_FAILED, h->id, NULL, 0, NULL, 0);
 }
 
 /* A posted frame of this handle failed, and who asks next is told instead of being served. */

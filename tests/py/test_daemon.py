@@ -8,6 +8,7 @@ import os
 import pwd
 import random
 import re
+import re
 import signal
 import socket
 import stat
@@ -337,6 +338,20 @@ def test_a_broken_file_changes_nothing(opaed):
     soon(lambda: d.descriptors() == before)
 
 
+def test_the_rule_that_is_proposed_lets_one_in(opaed):
+    """The reason and the log have a rule for the peer alone; as it stands it is one that works."""
+    others = [{"principal": p, "see": ["*"], "allow": ["*"]} for p in ("unix:*", "tcp:10.0.0.7")]
+    d = opaed(policy=others)
+    result, why = Peer(("127.0.0.1", d.ports[0])).try_hello()
+    rule = json.loads(why[why.index("{"):])
+    assert result == NO_ACCESS and rule["principal"] == "tcp:127.0.0.1"
+    assert "*" not in rule["see"] + rule["allow"]
+    assert "tcp:127.0.0.1" in d.says("is refused: opaed's policy has no rule for")
+    d.reload(policy=[rule, *others])
+    with d.peer(tcp=True) as p:
+        p.good(PING)
+
+
 # ---- sessions ----
 
 def test_sessions_and_kick(opaed, here):
@@ -351,7 +366,14 @@ def test_sessions_and_kick(opaed, here):
     assert rows[1]["handles"] == 1 and rows[1]["principal"] == f"unix:{os.geteuid()}"
     assert rows[2]["principal"] == "tcp:127.0.0.1" and rows[2]["program"] == "test"
     out = here.good("opae", "sessions", "--to", f"127.0.0.1:{d.ports[0]}")
-    assert "tcp:127.0.0.1" in out and out.startswith("ID ")
+    head, *lines = out.splitlines()
+    columns = ["ID", "PRINCIPAL", "PEER", "TIME", "REQUESTS", "OPEN", "BUFFERS", "PROGRAM"]
+    assert head.split() == columns and len(lines) == 3 and all(len(x) <= 100 for x in [head, *lines])
+    line = next(x for x in lines if x.startswith("2 "))
+    assert line[head.index("PROGRAM"):] == "test" and line.split()[1] == "tcp:127.0.0.1"
+    assert re.search(r" \d+ s +\d+ +0 +0 KiB  test$", line), line
+    told = here.good("opae", "sessions", "--help")
+    assert all(f"{c}: " in told for c in columns[1:])
     assert here.good("opae", "kick", "1", "--to", d.path) == "session 1 is ended\n"
     assert p.is_ended()
     d.says("session 1: ended: it was kicked")
@@ -406,6 +428,21 @@ def test_two_programs_and_one_accelerator(opaed, here):
     assert p.try_open(token)[0] == BUSY
     q.sock.close()
     soon(lambda: p.try_open(token)[0] == OK)
+
+
+def test_who_has_it_is_named(opaed, here):
+    """To programs of this machine and to peers, whom no path of this machine is of use."""
+    here.start("card0", "nlb0")
+    d = opaed()
+    p = d.peer()
+    token = p.objects()[NLB0]
+    p.open(token)
+    [worker] = d.workers()
+    name = f"process {worker} (opaed-worker)"
+    done = here.run("hello_fpga")
+    assert done.returncode == 1 and name in done.stderr
+    result, why = d.peer(tcp=True).try_open(token)
+    assert result == BUSY and name in why and "opae doctor" not in why
 
 
 def test_changes_are_told(opaed, here):
@@ -726,4 +763,4 @@ def test_sessions_that_come_and_go(opaed):
     for t in threads:
         t.join()
     soon(d.is_idle)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)  # `before` perhaps with one just waited for

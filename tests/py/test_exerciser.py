@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The sample host_exerciser on the emulated host exercisers, and what each card is called."""
+import json
+import os
 import re
+import signal
+import subprocess
 
 import pytest
+from opaed import Daemon, soon
 
 KINDS = [("he-lb", "lpbk"), ("he-mem", "mem")]
 RUN = re.compile(r"^(\w+) +(cl_\d+) +((?:[a-z]+_\d)?) +"
@@ -69,6 +74,36 @@ def test_no_such_card(here):
     assert done.returncode == 1 and "No host exerciser 8568AB4E" in done.stderr
     done = here.run("host_exerciser", "--interrupt", "99", "lpbk")
     assert done.returncode == 1 and "vector 99" in done.stderr and "Test FAILED" in done.stdout
+
+
+@pytest.fixture
+def opaed(here):
+    d = Daemon(here)
+    yield d
+    assert d.stop() == 0, d.log
+
+
+FAR = {"plugins": ["far"], "configurations": {"far": {"enabled": True, "plugin": "libtcp-opae.so"}}}
+
+
+@pytest.mark.parametrize("args", [["--continuous", "3600"], ["--continuous", "3600", "--interrupt", "1"],
+                                  ["--testall", "--continuous", "1"]])
+@pytest.mark.parametrize("way", ["here", "far"])
+def test_a_card_that_dies(here, opaed, way, args):
+    """It ends with the reason, long before the time that a run may take."""
+    here.start(board="he-lb")
+    env = dict(here.env)
+    if way == "far":
+        FAR["configurations"]["far"]["configuration"] = {"hosts": [f"127.0.0.1:{opaed.ports[0]}"]}
+        env.update(here.config(json.dumps(FAR)))
+    pid = json.loads(here.good("opae", "emu", "list", "--json"))["cards"][0]["pid"]
+    job = subprocess.Popen([here.bin / "host_exerciser", "-t", "3600000", *args, "lpbk"], env=env, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    soon(lambda: job.poll() is not None or "in use" in here.good("opae", "list"), 30)
+    os.kill(pid, signal.SIGKILL)
+    out, err = job.communicate(timeout=60)
+    assert job.returncode == 1 and out.endswith("Test FAILED\n") and "exception" in err
+    assert len(err.splitlines()) < 8, err  # and not again for each of the runs that it leaves out
 
 
 def test_names(here):

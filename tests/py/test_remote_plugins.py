@@ -61,6 +61,49 @@ def test_one_plugin_twice(here, serve):
     assert shown.count(GUID) == 2 and "0001:b1:00.0" in shown and "0002:b1:00.0" in shown
 
 
+def test_list_tells_hosts_apart(here, serve):
+    """Two hosts with the same card, and one of this machine: each line says where it is."""
+    here.start()
+    far = tcp({"unix": serve("a"), "name": "rack 7"}, {"unix": serve("b"), "name": "rack 9"})
+    env = config(here, far, ("libv-opae.so", {}))
+    head, *lines = here.good("opae", "list", env=env).splitlines()
+    assert head.split() == ["ADDRESS", "TYPE", "STATE", "GUID", "NAME", "HOST"]
+    at = head.index("HOST")
+    assert [line[at:] for line in lines] == ["-"] + ["rack 7"] * 2 + ["rack 9"] * 2
+    assert all(len(line) <= 100 for line in lines)
+    rows = json.loads(here.good("opae", "list", "--json", env=env))["devices"]
+    assert [r.get("hostname") for r in rows] == [None] + ["rack 7"] * 2 + ["rack 9"] * 2
+    done = here.run("opae", "mmio", "read", "0", "-d", GUID, env=env)
+    assert done.returncode == 2 and "rack 7" in done.stderr and "rack 9" in done.stderr
+    lines = here.good("opae", "list", "8000:00:00.0", env=env).splitlines()
+    assert len(lines) == 1 and lines[0].startswith("8000:00:00.0")  # nothing here is remote
+
+
+def test_list_of_hosts_with_long_names(here, serve):
+    """What does not fit into the line has one of its own."""
+    path = serve("socket-with-a-long-name")
+    lines = here.good("opae", "list", env=config(here, tcp({"unix": path}))).splitlines()
+    assert all(len(line) <= 100 for line in lines) and len(lines) == 4
+    assert [line.split() for line in lines[1::2]] == [["on", f"unix:{path}"]] * 2
+
+
+def test_object_ids_keep_their_digits(here, serve):
+    """Most readers of JSON take numbers for doubles, and ids have 64 bits."""
+    env = config(here, tcp({"unix": serve()}))
+    for d in json.loads(here.good("opae", "info", "--json", env=env))["devices"]:
+        assert d["object_id_hex"] == f"0x{d['object_id']:016x}"
+        assert here.good("opae", "info", d["object_id_hex"], env=env).count("object_id") == 1
+
+
+def test_a_command_in_a_far_reason_is_for_that_machine(here, serve, monkeypatch):
+    def refuse(self, *_):
+        raise frames.Failed("OPEN", frames.BUSY, 0, "it is open; `opae doctor 0000:b1:00.0` names who")
+
+    monkeypatch.setattr(peer.Session, "OPEN", refuse)
+    done = here.run("opae", "mmio", "read", "0", env=config(here, tcp({"unix": serve(), "name": "rack 7"})))
+    assert "rack 7: it is open; `opae doctor 0000:b1:00.0` names who (on that machine)" in done.stderr
+
+
 def test_over_tcp(here, serve):
     """IPv4, and a name; the server's own socket is a unix one."""
     path = serve()
@@ -236,3 +279,108 @@ def test_doctor_is_refused(here, serve, monkeypatch):
     path = serve()
     wrong(here, config(here, tcp({"unix": path})), f"unix:{path}", "server", "no policy lets you in",
           "opaed.cfg")
+
+
+def steps_of(subject):
+    return {x["step"]: (x["result"], x["text"]) for x in subject["steps"]}
+
+
+def asked(machine, env, what, code):
+    """The report on one thing, its subjects by name."""
+    env = {"OPAEX_DOCTOR_ROOT": str(machine.folder / "root"), **env}
+    done = machine.run("opae", "doctor", "--json", what, env=env)
+    assert done.returncode == code, done.stdout
+    report = json.loads(done.stdout)["doctor"]
+    text = machine.run("opae", "doctor", what, env=env).stdout
+    return report, {s["name"]: s for s in report["subjects"]}, text
+
+
+def test_doctor_of_a_far_address(here, serve):
+    """Each host is asked, with the segment that the configuration adds."""
+    a, b = serve("a"), serve("b")
+    env = config(here, tcp({"unix": a, "segment": 0x1000, "name": "rack 7"}, {"unix": b}))
+    report, subjects, text = asked(here, env, "1000:b1:00.0", 0)
+    assert report["devices"] == report["shown"] == 2 and "2 of 2" in text
+    assert GUID in steps_of(subjects[f"unix:{a}"])["token"][1]
+    assert steps_of(subjects[f"unix:{a}"])["configured"] == ("ok", 'as "rack 7"')
+    assert subjects[f"unix:{a}"]["hostname"] == "rack 7"
+    assert steps_of(subjects[f"unix:{b}"])["token"] == ("note", "it has nothing at 1000:b1:00.0")
+    assert asked(here, env, "0000:b1:00.0", 0)[0]["devices"] == 2
+    report, subjects, text = asked(here, env, "0000:77:00.0", 3)
+    assert "no PCI device and no socket is at 0000:77:00.0, and none of the 2 hosts shows one" in text
+
+
+def test_doctor_of_a_far_address_and_a_dead_host(here, serve):
+    """One that is found is found; what is not, may be on the host that does not answer."""
+    none = str(here.folder / "none")
+    env = config(here, tcp({"unix": none}, {"unix": serve("b")}))
+    report, subjects, _ = asked(here, env, "0000:77:00.0", 1)
+    assert "No such file" in subjects[f"unix:{none}"]["wrong"]
+    assert asked(here, env, "0000:b1:00.0", 1)[0]["shown"] == 2
+
+
+def test_doctor_of_a_host(here, serve):
+    """By its name, its address, or the path of its socket; also before a configuration names it."""
+    a, b = serve("a"), serve("b")
+    env = config(here, tcp({"unix": a, "name": "rack 7"}, {"unix": str(here.folder / "none")}))
+    for name in ("rack 7", f"unix:{a}", a):
+        report, subjects, _ = asked(here, env, name, 0)
+        assert [s["kind"] for s in subjects.values()] == ["configuration", "host"] and report["shown"] == 2
+    _, subjects, _ = asked(here, env, f"unix:{b}", 0)
+    result, why = steps_of(subjects[f"unix:{b}"])["configured"]
+    assert result == "note" and '"hosts"' in why and "opae.cfg" in why
+    assert steps_of(subjects[f"unix:{b}"])["devices"][0] == "ok"
+
+
+def test_doctor_leaves_this_machines_cards_alone(here, serve):
+    """A configuration of hosts alone does not take them: that is meant, and no mistake."""
+    card = str(here.start())
+    far = tcp({"unix": serve()})
+    remote = {"enabled": True, "plugin": far[0], "configuration": far[1]}
+    disabled = {"enabled": False, "plugin": "libv-opae.so"}
+    for local, mend in (({}, "libv-opae.so"), ({"vfio": disabled}, 'say "enabled": true for "vfio"')):
+        env = here.config(json.dumps({"plugins": ["far", *local],
+                                      "configurations": {"far": remote, **local}}))
+        result, why = steps_of(asked(here, env, card, 0)[1][card])["plugin"]
+        assert result == "note" and "remote" in why and "opae.cfg" in why and mend in why
+        done = here.run("opae", "doctor", env={"OPAEX_DOCTOR_ROOT": str(here.folder / "root"), **env})
+        assert done.returncode == 0 and "2 of 3 devices" in done.stdout and "WRONG" not in done.stdout
+    # and where it is served as well, it is shown
+    env = config(here, far, ("libv-opae.so", {}))
+    assert asked(here, env, card, 0)[0]["shown"] == 1
+
+
+def test_doctor_names_what_is_disabled(here):
+    """When nothing is found, that is what to mend."""
+    env = {"OPAEX_DOCTOR_ROOT": str(here.folder / "root"), **here.config(json.dumps({
+        "plugins": ["far"], "configurations": {"far": {
+            "enabled": False, "plugin": "libtcp-opae.so", "configuration": {"hosts": ["a"]}}}}))}
+    done = here.run("opae", "doctor", env=env)
+    assert "plugin is disabled" in done.stdout and "opae emu start" not in done.stdout
+    assert 'say "enabled": true for "far"' in done.stdout.split("nothing was found")[1], done.stdout
+
+
+# ---- a host that goes ----
+
+class Going(peer.Session):
+    """Has eleven accelerators, and hangs up when the first is opened; nobody comes in then."""
+
+    def ENUMERATE(self, _, filters):
+        _, props = next(o for o in self.card.objects().values() if o[1].values["objtype"] == peer.ACCELERATOR)
+        return [[[100 + i, 0, props] for i in range(11)]]
+
+    def serve(self, frame):
+        if frames.NAMES.get(frame.op) == "OPEN":
+            os.unlink(self.sock.getsockname())
+            return False
+        return super().serve(frame)
+
+
+def test_a_host_that_is_gone_is_told_once(here):
+    """Not again for each of the devices that it had shown: that it is lost, and that it is not back."""
+    path = f"{here.folder}/s"
+    server = peer.Server(path, Going)
+    done = here.run("opae", "clock", env=config(here, tcp({"unix": path})))
+    server.close()
+    told = done.stderr.splitlines()
+    assert done.returncode == 1 and 1 <= len(told) <= 2 and all(f"unix:{path}: " in x for x in told), told

@@ -143,6 +143,24 @@ def test_list_of_nothing_says_what_to_do(here):
     (here.folder / "emu").chmod(0o700)
 
 
+def test_a_configuration_that_is_not_there_is_told_of(machine):
+    """The search goes on, as OPAE's does, but whoever named a file hears that it is not the one in force."""
+    machine.start()
+    for named in (machine.folder / "none.cfg", machine.folder / "none" / "opae.cfg"):
+        env = {"LIBOPAE_CFGFILE": str(named)}
+        done = machine.run("opae", "list", env=env)
+        assert done.returncode == 0 and NLB0 in done.stdout
+        [line] = done.stderr.splitlines()
+        assert f"LIBOPAE_CFGFILE names {named}: No such file" in line
+        assert "what is built in is in force" in line
+    own = machine.folder / ".config/opae/opae.cfg"
+    own.parent.mkdir(parents=True)
+    own.write_text('{"plugins": [], "configurations": {}}')
+    done = machine.run("hello_fpga", env=env)
+    assert done.stderr.count("LIBOPAE_CFGFILE") == 1 and f"{own} is in force" in done.stderr
+    assert not machine.run("opae", "list", env={"LIBOPAE_CFGFILE": ""}).stderr.count("LIBOPAE_CFGFILE")
+
+
 def test_devices_are_named_by_all_that_tells_them_apart(here):
     """An address, a GUID, an object id: what is given must all fit."""
     here.start("card0", "multi")

@@ -25,6 +25,7 @@ MESSAGES = {name: (number, kind, request, reply) for number, name, kind, request
     (16, "ERROR_INFO", "CALL", "u", "sy"),
     (20, "OPEN", "CALL", "u", "ttp(tu)"), (21, "CLOSE", "CALL", "", ""), (22, "RESET", "CALL", "", ""),
     (23, "QUIESCE", "CALL", "", ""), (24, "HANDLE_PROPERTIES", "CALL", "", "tp(us)"),
+    (25, "FAILED", "PUSH", "", ""),
     (30, "READ64", "CALL", "ut", "t"), (31, "READ32", "CALL", "ut", "u"), (32, "WRITE", "POST", "(uutt)", ""),
     (33, "WRITE512", "POST", "utb", ""), (34, "POLL", "WAIT", "uttttt", "ut"),
     (35, "READ_BLOCK", "CALL", "utu", "b"),

@@ -182,8 +182,9 @@ class Session(Connection):
         result, body, goes_on = self.outcome(frame, name, one_way)
         if not one_way:
             self.reply(frame, result, body)
-        elif result and frame.object in self.handles:
-            self.failed.setdefault(frame.object, (result, body))
+        elif result and frame.object in self.handles and frame.object not in self.failed:
+            self.failed[frame.object] = result, body
+            self.push("FAILED", frame.object)
         return goes_on
 
     def outcome(self, frame, name, one_way):

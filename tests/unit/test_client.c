@@ -285,12 +285,36 @@ static void test_a_posted_failure_is_told_by_the_next_call(void **state)
 	(void)state;
 	write64(h, 0x20, 1);
 	write64(h, FAKE_FAILS, 0x1234);
-	write64(h, 0x28, 2);
 	assert_int_equal(rig.t.fpgaReadMMIO64(h, 0, FAKE_COUNTS, &v), FPGA_EXCEPTION);
 	assert_non_null(strstr(detail(), "0x1000"));
 	assert_non_null(strstr(detail(), "0x1234"));
 	assert_int_equal(read64(h, FAKE_COUNTS), 1); /* the read before was not carried out */
 	assert_int_equal(read64(h, 0x20), 1);
+	assert_int_equal(rig.t.fpgaClose(h), FPGA_OK);
+}
+
+/* Who only writes, and waits for what the device does to memory, is told as well, and once. */
+static void test_a_posted_failure_is_told_by_a_later_write(void **state)
+{
+	int64_t until = clock_deadline(20 * NS_PER_S);
+	unsigned char line[64] = { 1 };
+	fpga_handle h = rig_open();
+	fpga_result r;
+
+	(void)state;
+	for (int round = 0; round < 4; round++) {
+		write64(h, FAKE_FAILS, 0x1234);
+		do {
+			assert_true(clock_now_ns() < until);
+			r = round & 1 ? rig.t.fpgaWriteMMIO512(h, 0, 0x80, line) :
+					rig.t.fpgaWriteMMIO32(h, 0, 0x20, 1);
+		} while (r == FPGA_OK);
+		assert_int_equal(r, FPGA_EXCEPTION);
+		assert_non_null(strstr(detail(), "0x1000"));
+		for (int i = 0; i < 100; i++)
+			write64(h, 0x28, 2);
+		assert_int_equal(read64(h, 0x28), 2);
+	}
 	assert_int_equal(rig.t.fpgaClose(h), FPGA_OK);
 }
 
@@ -513,6 +537,7 @@ int main(void)
 		RIGGED(test_posted_writes_keep_their_order),
 		RIGGED(test_the_last_write_arrives_by_itself),
 		RIGGED(test_a_posted_failure_is_told_by_the_next_call),
+		RIGGED(test_a_posted_failure_is_told_by_a_later_write),
 		RIGGED(test_synchronous_writes),
 		RIGGED(test_writes_of_two_handles_stay_apart),
 		RIGGED(test_threads_share_a_connection),

@@ -163,6 +163,7 @@ static void listeners(void **state)
 	    "127.0.0.1:8447");
 	bad("{\"listen\": [{\"vsock\": 0}], " ALL_MAY "}", 1, "\"vsock\"", "from 1");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"mode\": \"0777\"}]}", 1, "0777", "\"0600\"");
+	bad("{\"listen\": [{\"unix\": \"/x\", \"mode\": \"660\"}]}", 1, "\"660\"", "as \"0660\"");
 	bad("{\"listen\": [{\"vsock\": 1, \"mode\": \"0600\"}], " ALL_MAY "}", 1, "\"mode\"", "remove");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"*\"}]}", 1, "principal", "one principal");
 	bad("{\"listen\": [{\"unix\": \"/x\"}, {\"unix\": \"/x\"}]}", 1, "listen[1]", "listen[0]");
@@ -173,8 +174,14 @@ static void listeners(void **state)
 static void nobody_may(void **state)
 {
 	(void)state;
-	bad("{\"listen\": [{\"tcp\": \"127.0.0.1:1\", \"clear\": true}]}", 1, "listen[0]", "\"tcp:*\"");
-	bad("{\"listen\": [{\"vsock\": 8447}]}", 1, "\"vsock:*\"", "\"vsock:2\" for the host");
+	bad("{\"listen\": [{\"tcp\": \"127.0.0.1:1\", \"clear\": true}]}", 1, "listen[0]",
+	    "{\"principal\": \"tcp:127.0.0.1\", \"see\": [\"0000:b1:00.0\"], \"allow\": [\"mmio-read\"");
+	bad("{\"listen\": [{\"tcp\": \"[::1]:1\", \"clear\": true}]}", 1, "\"tcp:::1\"", "listen[0]");
+	bad("{\"listen\": [{\"tcp\": \"0.0.0.0:1\", \"clear\": true, \"public\": true}]}", 1,
+	    "\"tcp:10.0.0.7\"", "the address that the program's machine has");
+	bad("{\"listen\": [{\"vsock\": 8447}]}", 1, "\"vsock:4\"", "\"vsock:2\" is the host");
+	bad("{\"listen\": [{\"unix\": \"/x\"}], \"policy\": [{\"principal\": \"vsock:4\", \"see\": [\"*\"], "
+	    "\"allow\": [\"*\"]}]}", 1, "\"unix:1000\"", "id -u");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"vsock:9\"}]}", 1, "listen[0]", "\"vsock:9\"");
 }
 
@@ -182,7 +189,8 @@ static void rules(void **state)
 {
 	(void)state;
 	bad("{" UNIX_ALONE ", \"policy\": []}", 1, "\"policy\"", "something in it");
-	bad("{" UNIX_ALONE ", \"policy\": [{}]}", 3, "\"principal\": \"unix:1000\"", "\"allow\": [\"*\"]");
+	bad("{" UNIX_ALONE ", \"policy\": [{}]}", 3, "\"principal\": \"unix:1000\"",
+	    "\"allow\": [\"mmio-read\"");
 	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"unix:bob\", \"see\": [], \"allow\": []}]}", 1,
 	    "unix:bob", "id -u");
 	bad("{" UNIX_ALONE ", \"policy\": [{\"principal\": \"tcp:::ffff:10.0.0.7\", \"see\": [], "

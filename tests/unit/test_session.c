@@ -344,6 +344,7 @@ static void writes_of_one_frame_stand_for_themselves(void **state)
 static void a_posted_failure_is_told_to_the_next_call(void **state)
 {
 	uint64_t h = rig_open(&r, ACCELERATOR, 0), other = rig_open(&r, fake_accelerator_id(1), 0);
+	struct rig_frame f;
 
 	(void)state;
 	rig_put_write(&r, 0, 8, FAKE_FAILS, 2);
@@ -354,6 +355,10 @@ static void a_posted_failure_is_told_to_the_next_call(void **state)
 	rig_post(&r, WIRE_WRITE, h);
 	rig_read(&r, other, 0, 0);
 	assert_int_equal(rig_call(&r, WIRE_PING, 0), FPGA_OK);
+	assert_int_equal(r.num_pushes, 1); /* for the first, and not for what failed later */
+	f = rig_await_push(&r, WIRE_FAILED);
+	assert_int_equal(f.head.object, h);
+	rig_frame_free(&f);
 	rig_put_write(&r, 0, 8, 0x48, 5);
 	assert_int_equal(rig_call(&r, WIRE_WRITE, h), FPGA_EXCEPTION);
 	assert_string_equal(r.reply.why, "posted WRITE: write to region 0, offset 0x1000, value 0x2: "

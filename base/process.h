@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Other processes, as /proc tells of them: for messages that name who has something. */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define PROCESS_NAME_MAX 48
+
+/* "process 4711 (hello_fpga)"; "(?)" where its name cannot be had. */
+void process_name(const char *pid, char out[PROCESS_NAME_MAX]);
+
+/*
+ * Who has locked the byte of an open file, by an OFD lock for writing, but this process: as process_name()
+ * has it. fd: that file, open here. False: nobody who can be seen from here. It looks at every descriptor of
+ * every process that this user may look at, which takes milliseconds.
+ */
+bool process_with_lock(int fd, off_t byte, char out[PROCESS_NAME_MAX]);
+
+#endif
