@@ -17,7 +17,6 @@
 #define WRITE_BYTES 24u	      /* of one in a WRITE frame */
 #define WRITE512_BYTES (16u + 64u)
 #define IDLE_NS (20 * NS_PER_US) /* nothing was sent for so long: the line is idle */
-#define SEND_NS (5 * NS_PER_S)	 /* who takes nothing for so long has gone */
 
 /* The growing frame grows no more: its header can be written. */
 static void end_run(struct conn *n)
@@ -67,7 +66,7 @@ static bool is_due(struct conn *n, bool first)
 
 static int appended(struct conn *n, bool first)
 {
-	int rc = is_due(n, first) ? post_send(n, NULL, 0, clock_deadline(SEND_NS)) : 0;
+	int rc = is_due(n, first) ? post_send(n, NULL, 0, clock_deadline(n->timeout_ns)) : 0;
 
 	pthread_mutex_unlock(&n->out_lock);
 	if (rc)
@@ -131,7 +130,7 @@ int64_t post_flush(struct conn *n, int64_t until)
 		pthread_mutex_unlock(&n->out_lock);
 		return since;
 	}
-	rc = post_send(n, NULL, 0, clock_deadline(SEND_NS));
+	rc = post_send(n, NULL, 0, clock_deadline(n->timeout_ns));
 	pthread_mutex_unlock(&n->out_lock);
 	if (rc)
 		conn_break(n, rc);

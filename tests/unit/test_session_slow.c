@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening, closing and looking for objects that take long: whom they hold up, and how a session ends meanwhile. */
+/* Opening, closing and looking for objects that take long: whom they hold up, and how a session ends then. */
 #include <errno.h>
 #include <string.h>
 
