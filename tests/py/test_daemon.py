@@ -19,8 +19,8 @@ import threading
 import pytest
 
 from conftest import ORDINARY, SOURCE, TREE
-from opaed import (BUSY, CHANGED, CLOSE, Daemon, NO_ACCESS, NOT_FOUND, OK, PING, Peer, READ64, SESSIONS, WRITE,
-                   soon)
+from opaed import (BUSY, CHANGED, CLOSE, Daemon, NO_ACCESS, NOT_FOUND, OK, PING, Peer, READ64, SESSIONS,
+                   WRITE, soon)
 
 NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
 HELLO_AFU = "850adcc26ceb4b229722d43375b61c66"

@@ -217,7 +217,8 @@ def test_odd_servers(serve, folder, name):
     assert done.returncode == 0 or done.stderr
 
 
-@pytest.mark.parametrize("name", ["silent", "news at hello", "list without end", "news without end", "no answer"])
+@pytest.mark.parametrize("name", ["silent", "news at hello", "list without end", "news without end",
+                                  "no answer"])
 def test_the_doctor_is_not_held(serve, folder, name):
     """It gives up who says nothing, or nothing else, and comes to the next one."""
     serve(ODD[name])

@@ -19,7 +19,7 @@
 #define DIALERS 4u
 
 static struct rig_server *const server = &rig.servers[0];
-static sem_t seen, go_on, rest_said;	  /* by the script: it has seen what it waits for; goes on; has said it */
+static sem_t seen, go_on, rest_said; /* by the script: it has seen what it waits for; goes on; has said it */
 static atomic_bool slow_greeting; /* a HELLO is seen, and answered when go_on says so */
 
 static void explicit(struct rpc_client_config *c)
