@@ -4,7 +4,11 @@
  * What finds the line idle is sent at once, by the caller; what follows soon is set aside, and leaves with
  * the next frame of another kind, when there is enough of it, or by the I/O thread.
  *
- * Everything here is under out_lock, but for the flags that the I/O thread looks at without it.
+ * Everything here is under out_lock, but for the flags that the I/O thread looks at without it. The lock is
+ * not handed on in order, for that would cost writers a switch of threads each: who writes in a loop may take
+ * it again before one that was woken for it. But it lets go of it at each write, so a thread that waits has it
+ * after a few tries, and never later than the holder's send and its own take together: each has its deadline,
+ * and the first that misses it ends the connection for all.
  */
 #include <errno.h>
 #include <string.h>
