@@ -5,10 +5,9 @@
  * the next frame of another kind, when there is enough of it, or by the I/O thread.
  *
  * Everything here is under out_lock, but for the flags that the I/O thread looks at without it. The lock is
- * not handed on in order, for that would cost writers a switch of threads each: who writes in a loop may take
- * it again before one that was woken for it. But it lets go of it at each write, so a thread that waits has it
- * after a few tries, and never later than the holder's send and its own take together: each has its deadline,
- * and the first that misses it ends the connection for all.
+ * not handed on in order, for that would cost writers a switch of threads each: who writes in a loop may
+ * take it again before one that was woken for it. But it lets go of it at each write, so a thread that waits
+ * has it after a few tries; and a send that it waits for has a deadline, which ends the connection for all.
  */
 #include <errno.h>
 #include <string.h>
