@@ -36,6 +36,7 @@ struct monitor {
 	struct sessions sessions;
 	int poll, signals;
 	int64_t listen_again; /* INT64_MAX: it listens */
+	bool no_room;	      /* a connection could not be taken, which was told */
 	int64_t end_at;	      /* INT64_MAX: it is not told to end */
 };
 
@@ -141,9 +142,12 @@ static void take_connection(struct monitor *m, uint64_t tag)
 	int fd, rc = listeners_accept(&m->listeners, tag, &fd, &peer, principal);
 
 	if (!rc) {
+		m->no_room = false;
 		sessions_begin(&m->sessions, fd, &peer, principal);
 	} else if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
-		log_line("a connection cannot be taken now: %s", strerror(-rc));
+		if (!m->no_room) /* told once, and tried until it can be */
+			log_line("a connection cannot be taken now: %s", strerror(-rc));
+		m->no_room = true;
 		listeners_watch(&m->listeners, false);
 		m->listen_again = clock_deadline(PAUSE_NS);
 	}

@@ -5,7 +5,8 @@
  *
  * All clients and connections of the process are in two lists, under one lock that is held while it forks.
  * The child has no other thread: it closes the sockets, and each client begins anew, without connections.
- * Tokens, handles and connections remember how often the process had been forked off when they were made.
+ * Handles and connections remember how often the process had been forked off when they were made, and serve
+ * no other process; a token is a host and an object id, and serves the child as well.
  */
 #include "rpc/client/client.h"
 

@@ -3,6 +3,7 @@
  * Handles: one round trip opens, and brings all that is needed afterwards: the object's properties and its
  * regions. A handle keeps its connection until it is closed, also when that was lost: then each call says so.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "rpc/client/buffers.h"
@@ -50,7 +51,17 @@ static bool take(struct remote_handle *h, struct remote_object *o, struct wire_r
 	return !r->bad && h->id;
 }
 
-static fpga_result ask(struct remote_handle *h, int flags)
+/*
+ * There was no answer in time, and the far side may open it yet, for nobody. It closes it when the connection
+ * ends: which is now, unless others use that.
+ */
+static void give_up(struct remote_handle *h)
+{
+	if (atomic_load(&h->conn->refs) <= 2) /* this one, and the host's */
+		conn_break(h->conn, -ECANCELED);
+}
+
+static fpga_result ask(struct remote_handle *h, int flags, bool *late)
 {
 	struct remote_object o = { .id = h->token };
 	struct call c;
@@ -61,6 +72,7 @@ static fpga_result ask(struct remote_handle *h, int flags)
 	r = call_run(&c);
 	if (r == FPGA_OK && !take(h, &o, &c.reply))
 		c.reply.bad = true;
+	*late = r != FPGA_OK && !c.reply.at && c.error == ETIMEDOUT;
 	r = call_end(&c, r);
 	if (r == FPGA_OK)
 		host_learned(h->host, &o);
@@ -71,6 +83,7 @@ static fpga_result ask(struct remote_handle *h, int flags)
 static fpga_result open_somewhere(const struct remote_token *t, struct remote_handle *h, int flags)
 {
 	fpga_result r = FPGA_OK;
+	bool late = false;
 
 	for (unsigned int tries = 0; tries < 2; tries++) {
 		conn_put(h->conn);
@@ -78,10 +91,12 @@ static fpga_result open_somewhere(const struct remote_token *t, struct remote_ha
 		r = token_conn(t, &h->conn);
 		if (r != FPGA_OK)
 			return r;
-		r = ask(h, flags);
-		if (r == FPGA_OK || !conn_lost(h->conn))
-			return r;
+		r = ask(h, flags, &late);
+		if (r == FPGA_OK || late || !conn_lost(h->conn))
+			break;
 	}
+	if (late)
+		give_up(h);
 	return r;
 }
 

@@ -20,7 +20,7 @@ struct remote_token {
 	struct rpc_client *client;
 	struct remote_host *host;
 	uint64_t id;	    /* the far side's object id */
-	unsigned int forks; /* of the process that made it: client_forks() */
+	unsigned int forks; /* of the process that made it: client_forks(); its children know it as well */
 };
 
 struct remote_handle {

@@ -4,7 +4,10 @@
  * What finds the line idle is sent at once, by the caller; what follows soon is set aside, and leaves with
  * the next frame of another kind, when there is enough of it, or by the I/O thread.
  *
- * Everything here is under out_lock, but for the flags that the I/O thread looks at without it.
+ * Everything here is under out_lock, but for the flags that the I/O thread looks at without it. The lock is
+ * not handed on in order, for that would cost writers a switch of threads each: who writes in a loop may
+ * take it again before one that was woken for it. But it lets go of it at each write, so a thread that waits
+ * has it after a few tries; and a send that it waits for has a deadline, which ends the connection for all.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +20,6 @@
 #define WRITE_BYTES 24u	      /* of one in a WRITE frame */
 #define WRITE512_BYTES (16u + 64u)
 #define IDLE_NS (20 * NS_PER_US) /* nothing was sent for so long: the line is idle */
-#define SEND_NS (5 * NS_PER_S)	 /* who takes nothing for so long has gone */
 
 /* The growing frame grows no more: its header can be written. */
 static void end_run(struct conn *n)
@@ -67,7 +69,7 @@ static bool is_due(struct conn *n, bool first)
 
 static int appended(struct conn *n, bool first)
 {
-	int rc = is_due(n, first) ? post_send(n, NULL, 0, clock_deadline(SEND_NS)) : 0;
+	int rc = is_due(n, first) ? post_send(n, NULL, 0, clock_deadline(n->timeout_ns)) : 0;
 
 	pthread_mutex_unlock(&n->out_lock);
 	if (rc)
@@ -131,7 +133,7 @@ int64_t post_flush(struct conn *n, int64_t until)
 		pthread_mutex_unlock(&n->out_lock);
 		return since;
 	}
-	rc = post_send(n, NULL, 0, clock_deadline(SEND_NS));
+	rc = post_send(n, NULL, 0, clock_deadline(n->timeout_ns));
 	pthread_mutex_unlock(&n->out_lock);
 	if (rc)
 		conn_break(n, rc);

@@ -71,7 +71,7 @@ bool role_take(struct conn *n, struct call *c)
 {
 	SCOPED_LOCK(&n->lock);
 
-	if (c && atomic_load(&c->state) == CALL_DONE)
+	if (c ? atomic_load(&c->state) == CALL_DONE : n->lost)
 		return false;
 	if (n->reading) {
 		if (c) {

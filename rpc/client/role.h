@@ -7,7 +7,8 @@
 
 /*
  * Takes the reader's role if it is free and the call is not done. Otherwise the call is now among those that
- * wait for it; NULL: nobody is.
+ * wait for it. NULL: for what came by itself; nobody waits then, and a connection whose calls were told that
+ * it is lost is read no more: half a frame's place may be the program's again.
  */
 bool role_take(struct conn *n, struct call *c);
 /* Leaves it, and calls one of those that wait. */

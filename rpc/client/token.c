@@ -2,7 +2,9 @@
 /*
  * Enumeration, tokens and their properties. A token is a host and an object id of the far side, and all
  * else is in the host's snapshot: fpgaGetProperties() is answered from there, after a look at what the
- * server has sent meanwhile; fpgaUpdateProperties() asks.
+ * server has sent meanwhile; fpgaUpdateProperties() asks. In the child of a fork the hosts begin anew,
+ * without connections or snapshots, and its parent's tokens name what they did: the first call connects, and
+ * asks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -69,22 +71,8 @@ static bool same_token(fpga_token a, fpga_token b)
 	return x->host == y->host && x->id == y->id;
 }
 
-static fpga_result check(const struct remote_token *t)
-{
-	if (__builtin_expect(t->forks == client_forks(), 1))
-		return FPGA_OK;
-	return say(FPGA_EXCEPTION,
-		   "%s: the token is that of a parent process, which forked this one; enumerate "
-		   "here",
-		   t->host->config->name);
-}
-
 fpga_result token_conn(const struct remote_token *t, struct conn **ret)
 {
-	fpga_result r = check(t);
-
-	if (r != FPGA_OK)
-		return r;
 	*ret = host_conn(t->host);
 	return *ret ? FPGA_OK : host_connect(t->host, ret);
 }
@@ -279,10 +267,8 @@ static bool snapshot(const struct remote_token *t, struct remote_object *o)
 static fpga_result known(const struct remote_token *t, fpga_properties *prop)
 {
 	struct remote_object o;
-	fpga_result r = check(t);
+	fpga_result r = FPGA_OK;
 
-	if (r != FPGA_OK)
-		return r;
 	if (!snapshot(t, &o))
 		return ask(t, prop);
 	if (!*prop)
@@ -305,12 +291,33 @@ static fpga_result get_properties(fpga_token token, fpga_properties *prop)
 	return r;
 }
 
+/* What this process has not heard of its parent process's token. */
+static bool learn(const struct remote_token *t, struct remote_object *ret)
+{
+	struct remote_object o = { .id = t->id };
+	struct conn *n;
+	struct call c;
+	fpga_result r;
+
+	if (t->forks == client_forks() || token_conn(t, &n) != FPGA_OK)
+		return false;
+	call_begin(&c, n, WIRE_PROPERTIES, t->id);
+	r = call_run(&c);
+	if (r == FPGA_OK && take(&c.reply, &o)) {
+		host_learned(t->host, &o);
+		*ret = o;
+	}
+	r = call_end(&c, r);
+	conn_put(n);
+	return r == FPGA_OK;
+}
+
 static fpga_result parent_of(fpga_token token, fpga_token *parent)
 {
 	const struct remote_token *t = token;
 	struct remote_object o;
 
-	if (t->forks != client_forks() || !host_object(t->host, t->id, &o) || !o.parent)
+	if ((!host_object(t->host, t->id, &o) && !learn(t, &o)) || !o.parent)
 		return FPGA_NOT_FOUND; /* without a word: the reason of an enumeration stays */
 	return token_new(t->client, t->host, o.parent, parent);
 }

@@ -5,7 +5,9 @@
  *
  * tell_lock: one thread looks and tells at a time, so that what was read first is sent first. lock, taken
  * inside it: the list, the twins, and what is being placed; never held while something is sent. The list
- * changes under both, on the dispatch thread alone, which may therefore read it without a lock.
+ * changes under both, on the dispatch thread alone, which may therefore read it without a lock; the thread of
+ * a CLOSE empties it, and the dispatch thread leaves it alone then. Who owns what this device was given is
+ * the dispatch thread's, and read by others under lock.
  */
 #ifndef RPC_SERVER_BUFFERS_INTERNAL_H
 #define RPC_SERVER_BUFFERS_INTERNAL_H

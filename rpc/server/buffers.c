@@ -189,8 +189,18 @@ static struct session_handle *who_was_given(struct session_buffers *owner, uint6
 	return NULL;
 }
 
-/* The owner goes, and its buffers with it: no other device is left with memory that is given back. */
-static void take_back(struct session_buffers *b)
+bool buffers_leaving(const struct session_buffers *b)
+{
+	for (uint32_t i = 0; i < b->s->options.max_handles; i++) {
+		const struct session_handle *h = b->s->handles[i];
+
+		if (h && h->closing && h->buffers->owner == b)
+			return true;
+	}
+	return false;
+}
+
+void buffers_take_back(struct session_buffers *b)
 {
 	const opae_api_adapter_table *t = session_served(b->s)->table;
 	struct session_handle *h;
@@ -209,18 +219,13 @@ static void take_back(struct session_buffers *b)
 	}
 }
 
-void buffers_free(struct session_buffers *b)
+void buffers_empty(struct session_buffers *b)
 {
-	const opae_api_adapter_table *t;
+	const opae_api_adapter_table *t = session_served(b->s)->table;
 	struct session_buffer **list;
 	uint32_t num;
 
-	if (!b)
-		return;
-	t = session_served(b->s)->table;
 	watch_done(b);
-	take_back(b);
-	disown(b);
 	buffers_ask(b); /* a child's thread may be looking */
 	pthread_mutex_lock(&b->lock);
 	list = b->list;
@@ -238,6 +243,11 @@ void buffers_free(struct session_buffers *b)
 		give_up(b->s, list[i]);
 	}
 	free(list);
+}
+
+void buffers_free(struct session_buffers *b)
+{
+	disown(b);
 	buffers_put(b);
 }
 
@@ -505,7 +515,7 @@ static fpga_result shared(struct rpc_session *s, struct request *q, struct sessi
 	if (q->in.bad)
 		return request_bad(q);
 	h = session_handle(s, handle);
-	if (!h || h == q->handle)
+	if (!h || h == q->handle || h->closing)
 		return request_fail(q, FPGA_INVALID_PARAM, "0x%llx is no other open handle of the peer's",
 				    (unsigned long long)handle);
 	*owner = h->buffers;

@@ -11,8 +11,17 @@
 #include "rpc/server/internal.h"
 
 struct session_buffers *buffers_new(struct rpc_session *s, struct session_handle *h);
-/* The device is quiet: zeroes each, gives it back. NULL is fine. */
+/*
+ * The end of a handle. First no other device is left with memory that is given back: take_back, dispatch
+ * thread. Then the device is quiet, and each buffer is zeroed and given back: empty, any thread, while no
+ * request of the handle is carried out. When the handle is closed, and its device has no memory of another's
+ * any more: free.
+ */
+void buffers_take_back(struct session_buffers *b);
+void buffers_empty(struct session_buffers *b);
 void buffers_free(struct session_buffers *b);
+/* Is a handle being closed whose device was given some of these? */
+bool buffers_leaving(const struct session_buffers *b);
 /* Is there memory that the handle's device may reach: buffers of its own, or some that it was given? */
 bool buffers_any(const struct session_buffers *b);
 /*

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The thread that enumerates, from the client's first ENUMERATE on: it serves these, and looks for changes
- * when something is known to have happened and every LOOK_NS, and tells the client of them. So dispatch
- * waits for neither. However often something changed between two looks, the client hears of it once; and
- * between two there are REST_NS, so that who opens and closes without a pause keeps no session busy.
+ * The thread that enumerates: it serves ENUMERATE, and looks for objects that a request names and the session
+ * does not know. From the first ENUMERATE on it looks for changes as well, when something is known to have
+ * happened and every LOOK_NS, and tells the client of them. So dispatch waits for none of these. However
+ * often something changed between two looks, the client hears of it once; and between two there are REST_NS,
+ * so that who opens and closes without a pause keeps no session busy.
  */
 #include "rpc/server/session.h"
 
@@ -37,13 +38,28 @@ void changes_tell(struct rpc_session *s, const struct listing *l, unsigned int k
 	}
 }
 
-static void look(struct rpc_session *s)
+static bool has_listed(struct rpc_session *s)
+{
+	SCOPED_LOCK(&s->lister.lock);
+
+	return s->lister.listed;
+}
+
+void lister_listed(struct rpc_session *s)
+{
+	SCOPED_LOCK(&s->lister.lock);
+
+	s->lister.listed = true;
+}
+
+void lister_look_now(struct rpc_session *s)
 {
 	struct listing l;
 
 	if (tokens_look(s, NULL, 0, &l) != FPGA_OK)
 		return;
-	changes_tell(s, &l, CHANGES_ALL);
+	if (has_listed(s))
+		changes_tell(s, &l, CHANGES_ALL);
 	free(l.at);
 }
 
@@ -55,10 +71,21 @@ static void serve_listed(struct rpc_session *s, struct work *w)
 	struct request q;
 	fpga_result r;
 
+	if (w->again) {
+		lister_look_now(s);
+		session_finished(s, w);
+		return;
+	}
 	request_init(s, &q, &w->d->head, w->d->body, w->d->len, out, sizeof(out));
 	r = request_carry_out(s, &q);
 	session_finished(s, w);
 	request_reply(s, &q, r);
+}
+
+/* Under the lock: when to look for changes. */
+static int64_t look_at(const struct session_lister *l, int64_t rested, int64_t due)
+{
+	return !l->listed ? INT64_MAX : l->look ? rested : due;
 }
 
 /* The next to serve; NULL and *stop false: a look is due: when it is wanted, but not before `rested`. */
@@ -67,8 +94,8 @@ static struct work *next_work(struct session_lister *l, int64_t rested, int64_t 
 	struct work *w;
 	SCOPED_LOCK(&l->lock);
 
-	while (!l->stop && !l->queue && clock_now_ns() < (l->look ? rested : due))
-		session_cond_wait(&l->cond, &l->lock, l->look ? rested : due);
+	while (!l->stop && !l->queue && clock_now_ns() < look_at(l, rested, due))
+		session_cond_wait(&l->cond, &l->lock, look_at(l, rested, due));
 	*stop = l->stop;
 	w = l->stop ? NULL : l->queue;
 	if (w)
@@ -93,7 +120,7 @@ static void *run(void *arg)
 			serve_listed(s, w);
 			continue;
 		}
-		look(s);
+		lister_look_now(s);
 		rested = clock_deadline(REST_NS);
 		due = clock_deadline(LOOK_NS);
 	}
@@ -129,6 +156,7 @@ fpga_result lister_enqueue(struct rpc_session *s, struct request *q)
 
 	if (!w)
 		return request_fail(q, FPGA_NO_MEMORY, "no memory for a call");
+	w->again = q->head.op != WIRE_ENUMERATE;
 	pthread_mutex_lock(&s->lister.lock);
 	r = enqueue(s, w);
 	pthread_mutex_unlock(&s->lister.lock);
@@ -144,7 +172,7 @@ void lister_look(struct rpc_session *s)
 {
 	SCOPED_LOCK(&s->lister.lock);
 
-	s->lister.look = true;
+	s->lister.look = s->lister.listed;
 	pthread_cond_signal(&s->lister.cond);
 }
 
@@ -156,8 +184,8 @@ void lister_turn(struct rpc_session *s)
 	due = s->lister.look;
 	s->lister.look = false;
 	pthread_mutex_unlock(&s->lister.lock);
-	if (due && s->listed)
-		look(s);
+	if (due)
+		lister_look_now(s);
 }
 
 void lister_done(struct rpc_session *s)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The way of a request: is it lawful, which object does it name, may the peer do that with it, must it wait
- * for another; then its handler, and the reply. Rights are judged here and nowhere else. A register read
+ * for another; then its handler, and the reply. One that names an object that is not known here begins anew
+ * when that was looked for. Rights are judged here and nowhere else. A register read
  * takes no lock on this way but the link's own for sending, and allocates nothing.
  */
 #include "rpc/server/session.h"
@@ -143,15 +144,7 @@ static int lawful(struct rpc_session *s, const struct wire_head *h, const struct
 
 static fpga_result find_token(struct rpc_session *s, struct request *q)
 {
-	struct listing l;
-
 	q->token = session_token(s, q->head.object);
-	if (!q->token && tokens_look(s, NULL, 0, &l) == FPGA_OK) {
-		if (s->listed)
-			changes_tell(s, &l, CHANGES_ALL);
-		free(l.at);
-		q->token = session_token(s, q->head.object);
-	}
 	return q->token ? FPGA_OK
 			: request_fail(q, FPGA_NOT_FOUND, "there is no object 0x%llx here",
 				       (unsigned long long)q->head.object);
@@ -237,20 +230,33 @@ static fpga_result begin_apart(struct rpc_session *s, struct request *q, const s
 
 	if (op->kind == WIRE_KIND_WAIT)
 		return polls_begin(s, q, later);
-	s->listed |= op->number == WIRE_ENUMERATE;
-	*later = s->threads;
-	if (s->threads)
-		return op->kind == WIRE_KIND_LONG ? long_start(s, q) : lister_enqueue(s, q);
-	r = handlers[op->number](s, q);
 	if (op->kind == WIRE_KIND_LONG)
-		long_ended(s, q->handle, op->number);
+		return long_begin(s, q, later);
+	lister_listed(s);
+	if (!s->threads)
+		return handlers[op->number](s, q);
+	r = lister_enqueue(s, q);
+	*later = r == FPGA_OK;
 	return r;
+}
+
+/* What the request has to stand behind in the queue of; NULL: nothing. */
+static struct session_handle *held_up_by(struct rpc_session *s, const struct request *q)
+{
+	if (q->handle)
+		return handle_held_up(s, q->handle, q->head.op) ? q->handle : NULL;
+	return q->head.op == WIRE_OPEN ? handle_being_closed(s, q->token->id) : NULL;
+}
+
+static fpga_result too_many(struct rpc_session *s, struct request *q)
+{
+	return request_fail(q, FPGA_BUSY, "%u calls are under way, and no more were agreed on", s->under_way);
 }
 
 /* Begins the request, or carries it out. */
 static fpga_result begin(struct rpc_session *s, struct request *q, const struct wire_op_info *op, bool *later)
 {
-	bool held_up = q->handle && handle_held_up(s, q->handle, op->number);
+	struct session_handle *held_up = held_up_by(s, q);
 	bool apart = op->kind == WIRE_KIND_LONG || op->kind == WIRE_KIND_WAIT || op->number == WIRE_ENUMERATE;
 	fpga_result r;
 
@@ -258,21 +264,39 @@ static fpga_result begin(struct rpc_session *s, struct request *q, const struct 
 		return r;
 	if (!held_up && !apart)
 		return handlers[op->number](s, q);
-	if (s->under_way >= s->max_calls)
-		return request_fail(q, FPGA_BUSY, "%u calls are under way, and no more were agreed on",
-				    s->under_way);
+	if (s->under_way >= s->max_calls && (held_up || op->number != WIRE_CLOSE)) /* what ends can always */
+		return too_many(s, q);
 	if (!held_up)
 		return begin_apart(s, q, op, later);
 	*later = true;
-	return handle_enqueue(s, q);
+	return handle_enqueue(s, held_up, q);
 }
 
-static int serve(struct rpc_session *s, struct request *q, const struct wire_op_info *op)
+/* An object id that is unknown may be new: it is looked for, once. *later: and that is what is done now. */
+static fpga_result look_first(struct rpc_session *s, struct request *q, bool *later)
+{
+	fpga_result r;
+
+	if (!s->threads) {
+		lister_look_now(s);
+		return FPGA_OK;
+	}
+	if (s->under_way >= s->max_calls)
+		return too_many(s, q);
+	r = lister_enqueue(s, q);
+	*later = r == FPGA_OK;
+	return r;
+}
+
+static int serve(struct rpc_session *s, struct request *q, const struct wire_op_info *op, bool looked)
 {
 	bool one_way = q->head.flags & WIRE_ONE_WAY, later = false;
-	fpga_result r = admit(s, q, op);
+	bool look = op->on == WIRE_ON_TOKEN && !looked && !session_token(s, q->head.object);
+	fpga_result r = look ? look_first(s, q, &later) : FPGA_OK;
 
-	if (r == FPGA_OK)
+	if (r == FPGA_OK && !later)
+		r = admit(s, q, op);
+	if (r == FPGA_OK && !later)
 		r = begin(s, q, op, &later);
 	if (r == FPGA_OK && later)
 		return 0;
@@ -283,7 +307,7 @@ static int serve(struct rpc_session *s, struct request *q, const struct wire_op_
 	return 0;
 }
 
-int session_request(struct rpc_session *s, const struct rpc_frame *f)
+int session_request(struct rpc_session *s, const struct rpc_frame *f, bool looked)
 {
 	const struct wire_op_info *op = wire_op_info(f->head.op);
 	struct request q;
@@ -292,7 +316,7 @@ int session_request(struct rpc_session *s, const struct rpc_frame *f)
 	q.placed = f->placed;
 	q.placed_len = f->placed_len;
 	if (op)
-		return serve(s, &q, op);
+		return serve(s, &q, op, looked);
 	if (f->head.flags & WIRE_ONE_WAY)
 		return 0;
 	return request_reply(s, &q, request_fail(&q, FPGA_NOT_SUPPORTED, "message %u is not known here",
@@ -312,5 +336,5 @@ int session_dispatch(struct rpc_session *s, const struct rpc_frame *f)
 		return rc;
 	if (atomic_load(&s->chores))
 		session_chores(s);
-	return session_request(s, f);
+	return session_request(s, f, false);
 }

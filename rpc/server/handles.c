@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Open handles. An id is a place in the table and a count of openings, so that looking one up is one load and
- * an id of the past names nothing. Dispatch thread alone.
+ * an id of the past names nothing. The table is the dispatch thread's.
  *
- * A handle ends in this order: the device is quiesced, so that nothing of it reaches memory any more; objects
- * and events that hang on it are dropped; its buffers are zeroed and given back; it is closed.
+ * OPEN and CLOSE are LONG calls. Meanwhile the handle keeps its place: one that is being opened is not there
+ * for requests, and of one that is being closed they wait, so that it is gone when they are carried out.
+ *
+ * A handle ends in this order: objects and events that hang on it are dropped, and other devices lose its
+ * buffers (dispatch thread); its device is quiesced, so that nothing of it reaches memory any more; its
+ * buffers are zeroed and given back; it is closed (the LONG call's thread); its place is free (dispatch
+ * thread).
  */
 #include "rpc/server/session.h"
 
@@ -19,13 +24,7 @@ struct session_handle *session_handle(struct rpc_session *s, uint64_t id)
 	uint32_t place = (uint32_t)id;
 	struct session_handle *h = place < s->options.max_handles ? s->handles[place] : NULL;
 
-	return h && h->id == id ? h : NULL;
-}
-
-static void count_handles(struct rpc_session *s, uint32_t num)
-{
-	s->num_handles = num;
-	atomic_store_explicit(&s->open_handles, num, memory_order_relaxed);
+	return h && h->id == id && !h->opening ? h : NULL;
 }
 
 /* ---- OPEN ---- */
@@ -50,17 +49,35 @@ static struct session_handle *handle_new(struct rpc_session *s, const struct ses
 	h->token = t->id;
 	h->parent = t->parent;
 	h->rights = t->rights;
+	h->opening = true;
 	s->handles[place] = h;
-	count_handles(s, s->num_handles + 1);
+	s->num_handles++;
 	return h;
 }
 
 static void handle_forget(struct rpc_session *s, struct session_handle *h)
 {
 	s->handles[(uint32_t)h->id] = NULL;
-	count_handles(s, s->num_handles - 1);
+	s->num_handles--;
+	buffers_free(h->buffers);
 	free(h->bitstream);
 	free(h);
+}
+
+fpga_result handle_reserve(struct rpc_session *s, struct request *q)
+{
+	if (s->num_handles == s->options.max_handles)
+		return request_fail(q, FPGA_BUSY, "the peer has %u handles open, and may have no more",
+				    s->num_handles);
+	q->handle = handle_new(s, q->token);
+	return q->handle ? FPGA_OK : request_fail(q, FPGA_NO_MEMORY, "no memory for a handle");
+}
+
+void handle_opened(struct rpc_session *s, struct session_handle *h, fpga_result r)
+{
+	h->opening = false;
+	if (r != FPGA_OK)
+		handle_forget(s, h);
 }
 
 uint32_t handle_regions(struct rpc_session *s, fpga_handle h, const struct opae_props *props,
@@ -99,29 +116,21 @@ static void put_opened(struct rpc_session *s, struct request *q, const struct se
 	}
 }
 
+/* Into the place that handle_reserve() has made. */
 fpga_result serve_OPEN(struct rpc_session *s, struct request *q)
 {
 	uint32_t flags = wire_get_u32(&q->in);
-	struct session_handle *h;
+	struct session_handle *h = q->handle;
 	fpga_result r;
 
 	if (q->in.bad)
 		return request_bad(q);
-	if (s->num_handles == s->options.max_handles)
-		return request_fail(q, FPGA_BUSY, "the peer has %u handles open, and may have no more",
-				    s->num_handles);
-	h = handle_new(s, q->token);
-	if (!h)
-		return request_fail(q, FPGA_NO_MEMORY, "no memory for a handle");
 	h->shared = flags & FPGA_OPEN_SHARED;
 	r = s->table->fpgaOpen(q->token->token, &h->handle, (int)(flags & FPGA_OPEN_SHARED));
-	if (r != FPGA_OK) {
-		buffers_free(h->buffers);
-		handle_forget(s, h);
+	if (r != FPGA_OK)
 		return r;
-	}
+	atomic_fetch_add_explicit(&s->open_handles, 1, memory_order_relaxed);
 	put_opened(s, q, h);
-	session_changed(s, h->token);
 	return FPGA_OK;
 }
 
@@ -133,13 +142,24 @@ void handle_quiet(struct rpc_session *s, struct session_handle *h)
 		s->table->fpgaReset(h->handle);
 }
 
-/* Has the peer no other handle of the object? */
+/* Has the peer no other handle of the object? One that comes or goes might as well not be there. */
 static bool is_last(const struct rpc_session *s, const struct session_handle *h)
 {
-	for (uint32_t i = 0; i < s->options.max_handles; i++)
-		if (s->handles[i] && s->handles[i] != h && s->handles[i]->token == h->token)
+	for (uint32_t i = 0; i < s->options.max_handles; i++) {
+		const struct session_handle *o = s->handles[i];
+
+		if (o && o != h && o->token == h->token && !o->opening && !o->closing)
 			return false;
+	}
 	return true;
+}
+
+struct session_handle *handle_being_closed(struct rpc_session *s, uint64_t token)
+{
+	for (uint32_t i = 0; i < s->options.max_handles; i++)
+		if (s->handles[i] && s->handles[i]->closing && s->handles[i]->token == token)
+			return s->handles[i];
+	return NULL;
 }
 
 static void drop_objects_and_events(struct rpc_session *s, struct session_handle *h)
@@ -148,34 +168,61 @@ static void drop_objects_and_events(struct rpc_session *s, struct session_handle
 	events_drop_handle(s->events, h);
 }
 
-/* Frees it as well; what waited for it comes after it. */
-static fpga_result close_handle(struct rpc_session *s, struct session_handle *h)
-{
-	fpga_result r;
-
-	buffers_free(h->buffers);
-	r = s->table->fpgaClose(h->handle);
-	handle_forget(s, h);
-	return r;
-}
-
 /*
  * One that is shared may be at work for somebody else, and is left at work when its own program is alive and
  * says that it has done; but not when it is the session's last one and the device might reach its buffers.
  */
+void handle_closing(struct rpc_session *s, struct session_handle *h)
+{
+	h->closing = true;
+	h->quiet_first = !h->shared || (buffers_any(h->buffers) && is_last(s, h));
+	drop_objects_and_events(s, h);
+	buffers_take_back(h->buffers);
+}
+
+static fpga_result close_handle(struct rpc_session *s, struct session_handle *h)
+{
+	buffers_empty(h->buffers);
+	atomic_fetch_sub_explicit(&s->open_handles, 1, memory_order_relaxed);
+	return s->table->fpgaClose(h->handle);
+}
+
 fpga_result serve_CLOSE(struct rpc_session *s, struct request *q)
 {
-	struct session_handle *h = q->handle;
-	uint64_t token = h->token;
-	fpga_result r;
+	if (q->handle->quiet_first)
+		handle_quiet(s, q->handle);
+	return close_handle(s, q->handle);
+}
 
-	if (!h->shared || (buffers_any(h->buffers) && is_last(s, h)))
-		handle_quiet(s, h);
-	drop_objects_and_events(s, h);
-	q->handle = NULL;
-	r = close_handle(s, h);
-	session_changed(s, token);
-	return r;
+void handle_closed(struct rpc_session *s, struct session_handle *h)
+{
+	handle_forget(s, h);
+}
+
+static void tell_changed(struct rpc_session *s, uint64_t token)
+{
+	if (s->options.changed)
+		s->options.changed(s->options.ctx, token);
+}
+
+/* LONG calls end. Of an OPEN or a CLOSE the handle is there then, or it is gone. */
+static void await_long_calls(struct rpc_session *s)
+{
+	for (uint32_t i = 0; i < s->options.max_handles; i++) {
+		struct session_handle *h = s->handles[i];
+		uint64_t token = h ? h->token : 0;
+
+		if (!h || !h->busy)
+			continue;
+		pthread_join(h->busy->thread, NULL);
+		if (h->closing) {
+			deferred_free_all(h->queue);
+			handle_closed(s, h);
+			tell_changed(s, token);
+		} else if (h->opening) {
+			handle_opened(s, h, h->busy->result);
+		}
+	}
 }
 
 /*
@@ -184,11 +231,10 @@ fpga_result serve_CLOSE(struct rpc_session *s, struct request *q)
  */
 void handles_done(struct rpc_session *s)
 {
-	bool pinned = buffers_pinned(s);
+	bool pinned;
 
-	for (uint32_t i = 0; i < s->options.max_handles; i++)
-		if (s->handles[i] && s->handles[i]->busy)
-			pthread_join(s->handles[i]->busy->thread, NULL);
+	await_long_calls(s);
+	pinned = buffers_pinned(s);
 	for (uint32_t i = 0; i < s->options.max_handles; i++)
 		if (s->handles[i] && (pinned || !s->handles[i]->shared))
 			handle_quiet(s, s->handles[i]);
@@ -205,9 +251,10 @@ void handles_done(struct rpc_session *s)
 		if (!h)
 			continue;
 		deferred_free_all(h->queue);
+		buffers_take_back(h->buffers);
 		close_handle(s, h);
-		if (s->options.changed)
-			s->options.changed(s->options.ctx, token);
+		handle_forget(s, h);
+		tell_changed(s, token);
 	}
 }
 

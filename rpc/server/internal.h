@@ -32,6 +32,9 @@ struct session_handle {
 	uint64_t token, parent; /* object ids */
 	uint32_t rights;
 	bool shared;
+	/* Its OPEN or its CLOSE is under way, which is `busy` then: for requests it is not there yet. */
+	bool opening, closing;
+	bool quiet_first; /* set before the CLOSE: the device is to be quiesced */
 	/* The first posted frame that failed: told by the next call, which is not carried out. */
 	fpga_result posted;
 	char posted_why[WIRE_REASON_MAX];

@@ -122,15 +122,16 @@ static void reap(struct rpc_session *s, struct work *w)
 
 	s->under_way--;
 	if (w->is_long) {
-		pthread_join(w->thread, NULL);
-		h->busy = NULL;
-		long_ended(s, h, w->d->head.op);
+		long_reap(s, w);
 	} else if (h) {
 		h->polls--;
+		handle_drain(s, h);
+	} else if (w->again) {
+		struct rpc_frame f = { .head = w->d->head, .body = w->d->body, .body_len = w->d->len };
+
+		session_request(s, &f, true);
 	}
 	work_free(w);
-	if (h)
-		handle_drain(s, h);
 }
 
 void session_chores(struct rpc_session *s)

@@ -7,8 +7,9 @@
  * judges each request, and carries out what is short. It alone touches handles and their queues. Beside it
  * run, each from its first use on: a thread for each LONG call, one that polls registers (polls.c), and one
  * that enumerates (changes.c). They send their replies themselves, and hand their piece of work back to
- * the dispatch thread, which they wake. Under rpc_session_step() there are no such threads: all is done on
- * the caller's.
+ * the dispatch thread, which they wake. What a LONG call changes of the session (a handle there, or gone)
+ * the dispatch thread changes when it has it back, which is before it looks at anything that came later.
+ * Under rpc_session_step() there are no such threads: all is done on the caller's.
  */
 #ifndef RPC_SERVER_SESSION_H
 #define RPC_SERVER_SESSION_H
@@ -38,7 +39,10 @@ struct work {
 	struct deferred *d;
 	struct session_handle *h; /* NULL: of no handle */
 	bool is_long;		  /* has a thread of its own, and holds up its handle */
+	bool again;		  /* only now it can be served, by the dispatch thread */
 	pthread_t thread;
+	struct session_token *token; /* an OPEN's; not swept meanwhile */
+	fpga_result result;	     /* of a LONG call */
 };
 
 /* What an enumeration found of one object, against what was known. */
@@ -69,6 +73,7 @@ struct session_lister {
 	pthread_cond_t cond;
 	pthread_t thread;
 	bool started, stop, look;
+	bool listed; /* the client has enumerated: it is told of changes */
 	struct work *queue;
 };
 
@@ -93,8 +98,8 @@ struct rpc_session {
 	/* The dispatch thread's. */
 	bool threads; /* may have some: under rpc_session_run() */
 	bool greeted; /* HELLO was answered */
-	bool listed;  /* the client has enumerated: it is told of changes */
 	uint32_t max_calls, under_way;
+	uint32_t num_long; /* LONG calls under way */
 	uint32_t num_handles, next_generation;
 	struct session_handle **handles; /* options.max_handles places */
 	unsigned char *out;		 /* replies of the dispatch thread: WIRE_FRAME_MAX bytes */
@@ -140,8 +145,11 @@ void session_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t dead
 
 /* A frame that came: 0, or a negative errno when the session is over. */
 int session_dispatch(struct rpc_session *s, const struct rpc_frame *f);
-/* A request that is lawful. 0; a negative errno: its reply could not be sent. */
-int session_request(struct rpc_session *s, const struct rpc_frame *f);
+/*
+ * A request that is lawful; `looked`: an object id that is unknown was looked for just now. 0; a negative
+ * errno: its reply could not be sent.
+ */
+int session_request(struct rpc_session *s, const struct rpc_frame *f, bool looked);
 /* Makes `q` of a request and room for its reply. */
 void request_init(struct rpc_session *s, struct request *q, const struct wire_head *head, const void *body,
 		  size_t len, void *room, size_t room_len);
@@ -178,8 +186,15 @@ fpga_result props_reply(struct rpc_session *s, struct request *q, uint64_t paren
 
 void lister_init(struct rpc_session *s);
 void lister_done(struct rpc_session *s); /* waits for its thread */
-/* Lets its thread serve an ENUMERATE. */
+/*
+ * Lets its thread serve an ENUMERATE; or, of another request, enumerate for an object id that is unknown
+ * here.
+ */
 fpga_result lister_enqueue(struct rpc_session *s, struct request *q);
+/* The client knows of what there is from now on: it is to hear of changes. */
+void lister_listed(struct rpc_session *s);
+/* Enumerates, and tells the client of changes if it has listed something. */
+void lister_look_now(struct rpc_session *s);
 /* Something may have changed: look anew, when the client has listed something. Any thread. */
 void lister_look(struct rpc_session *s);
 void lister_turn(struct rpc_session *s); /* for sessions without threads */
@@ -189,6 +204,17 @@ void changes_tell(struct rpc_session *s, const struct listing *l, unsigned int k
 
 /* ---- handles.c ---- */
 
+/* A place for a handle that is to be opened. */
+fpga_result handle_reserve(struct rpc_session *s, struct request *q);
+void handle_opened(struct rpc_session *s, struct session_handle *h, fpga_result r);
+/*
+ * What of a CLOSE the dispatch thread has to do: ahead of serve_CLOSE(), which may run beside it, and
+ * afterwards. Then the handle is gone.
+ */
+void handle_closing(struct rpc_session *s, struct session_handle *h);
+void handle_closed(struct rpc_session *s, struct session_handle *h);
+/* One of this object that is being closed; NULL: none is. */
+struct session_handle *handle_being_closed(struct rpc_session *s, uint64_t token);
 /* Nothing of the handle's device reaches memory any more. */
 void handle_quiet(struct rpc_session *s, struct session_handle *h);
 /* Quiesces the devices of all, then drops what hangs on them, then closes them. */
@@ -200,14 +226,15 @@ uint32_t handle_regions(struct rpc_session *s, fpga_handle h, const struct opae_
 
 /* Must the request wait until something else of its handle has ended? Then it cancels what it can. */
 bool handle_held_up(struct rpc_session *s, struct session_handle *h, uint16_t op);
-fpga_result handle_enqueue(struct rpc_session *s, struct request *q);
-/* Carries on with what waits for this handle, whether it still exists or not. */
+/* Behind what waits for h, which is the request's handle, or what it has to wait for. */
+fpga_result handle_enqueue(struct rpc_session *s, struct session_handle *h, struct request *q);
+/* Carries on with what waits for this handle. */
 void handle_drain(struct rpc_session *s, struct session_handle *h);
 void deferred_free_all(struct deferred *list);
-/* Starts a LONG call on a thread of its own. */
-fpga_result long_start(struct rpc_session *s, struct request *q);
-/* What follows a LONG call that has ended; dispatch thread. */
-void long_ended(struct rpc_session *s, const struct session_handle *h, uint16_t op);
+/* A LONG call: on a thread of its own (*later), if there is one to be had. */
+fpga_result long_begin(struct rpc_session *s, struct request *q, bool *later);
+/* One that has ended; dispatch thread. */
+void long_reap(struct rpc_session *s, struct work *w);
 /* For a request that goes on elsewhere; NULL: no memory. */
 struct work *work_new(struct rpc_session *s, const struct request *q);
 void work_free(struct work *w);

@@ -55,9 +55,8 @@ void tokens_sweep(struct rpc_session *s)
 {
 	struct session_token *list;
 
-	for (uint32_t i = 0; i < s->options.max_handles; i++)
-		if (s->handles[i] && s->handles[i]->busy)
-			return;
+	if (s->num_long)
+		return;
 	pthread_mutex_lock(&s->tokens.lock);
 	list = s->tokens.retired;
 	s->tokens.retired = NULL;

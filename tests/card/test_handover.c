@@ -116,11 +116,6 @@ static void a_child_of_fork(void **state)
 		fpga_handle mine;
 		bool busy;
 
-		if (card_is_remote()) { /* tokens are of a connection that is the parent's */
-			if (fpgaOpen(t, &mine, 0) != FPGA_EXCEPTION)
-				_exit(3);
-			t = only_token();
-		}
 		busy = fpgaOpen(t, &mine, 0) == FPGA_BUSY &&
 		       strstr(opaex_error_detail(), card_by_driver() ? "in use" : "another process");
 		if (!busy)

@@ -11,7 +11,8 @@ import threading
 import time
 
 OK, INVALID_PARAM, BUSY, NOT_FOUND, NO_ACCESS = 0, 1, 2, 4, 9
-HELLO, PING, ENUMERATE, CHANGED, OPEN, CLOSE, READ64, WRITE, PREPARE = 1, 2, 10, 12, 20, 21, 30, 32, 40
+HELLO, PING, SESSIONS, ENUMERATE, CHANGED, OPEN, CLOSE = 1, 2, 3, 10, 12, 20, 21
+READ64, WRITE, PREPARE = 30, 32, 40
 MAGIC = 0x4541504F
 HEAD = struct.Struct("<IHHIIQII")  # size, head, op, flags, id, object, budget or result, error
 REPLY, ONE_WAY, MORE = 1, 2, 4

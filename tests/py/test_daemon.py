@@ -8,7 +8,7 @@ import os
 import pwd
 import random
 import re
-import re
+import resource
 import signal
 import socket
 import stat
@@ -19,7 +19,8 @@ import threading
 import pytest
 
 from conftest import ORDINARY, SOURCE, TREE
-from opaed import (BUSY, CHANGED, CLOSE, Daemon, NO_ACCESS, NOT_FOUND, OK, PING, Peer, READ64, WRITE, soon)
+from opaed import (BUSY, CHANGED, CLOSE, Daemon, NO_ACCESS, NOT_FOUND, OK, PING, Peer, READ64, SESSIONS,
+                   WRITE, soon)
 
 NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
 HELLO_AFU = "850adcc26ceb4b229722d43375b61c66"
@@ -227,6 +228,54 @@ def test_who_says_nothing_is_left(opaed):
     with Peer(d.path) as silent:
         assert silent.is_ended()
     assert "no HELLO within 200 ms" in d.says("ended")
+
+
+def limit_descriptors(d, most):
+    """The monitor's, as ulimit -n would."""
+    hard = resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (most or hard, hard))
+
+
+def numbers(d):
+    return {int(fd) for fd in os.listdir(f"/proc/{d.process.pid}/fd")}
+
+
+def test_no_descriptor_for_a_connection(opaed):
+    """It waits; who is there is served."""
+    d = opaed()
+    first = d.peer()
+    limit_descriptors(d, min(set(range(100)) - numbers(d)))
+    late = Peer(d.path)
+    assert "Too many open files" in d.says("a connection cannot be taken now")
+    assert any("stays as it was" in line for line in d.reload())
+    first.good(PING)
+    limit_descriptors(d, None)
+    late.hello().good(PING)
+    assert not any("stays as it was" in line for line in d.reload())
+    assert len(d.lines("cannot be taken now")) == 1  # told once, however often it was tried
+    d.peer().good(PING)
+
+
+def test_no_descriptor_for_a_worker(opaed):
+    """Who comes waits, or is let go; when others have gone there is room again."""
+    d = opaed()
+    crowd = [d.peer() for _ in range(16)]
+    before = d.descriptors()
+    limit_descriptors(d, max(numbers(d)) + 1)
+    late = Peer(d.path)
+    d.says("Too many open files")
+    assert d.descriptors() == before
+    for p in crowd:
+        p.good(PING)
+        p.sock.close()
+
+    def is_served():
+        with contextlib.suppress(EOFError, ConnectionError), Peer(d.path) as p:
+            return p.try_hello()[0] == OK
+
+    soon(is_served, 30)
+    late.sock.close()
+    soon(d.is_idle)
 
 
 def test_other_protocols(opaed):
@@ -541,6 +590,23 @@ def test_kill_9_of_a_worker(opaed, here):
     soon(lambda: len(d.lines("signal 9")) == 5)
     soon(lambda: len(d.workers()) == 1)
     soon(lambda: d.descriptors() == before)
+
+
+def test_kill_9_of_a_worker_before_hello(opaed):
+    d = opaed()
+    witness = d.peer()
+    [spared] = d.workers()
+    before = d.descriptors()
+    for _ in range(10):
+        with Peer(d.path) as p:
+            [worker] = soon(lambda: set(d.workers()) - {spared})
+            os.kill(worker, signal.SIGKILL)
+            assert p.is_ended()
+        soon(lambda: d.workers() == [spared])
+    soon(lambda: len(d.lines("signal 9")) == 10)
+    assert d.descriptors() == before
+    assert witness.good(SESSIONS).count(b"unix:") == 1  # its own principal
+    d.peer().good(PING)
 
 
 def open_and_close(peer, token):

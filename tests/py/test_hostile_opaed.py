@@ -137,6 +137,15 @@ def endless(session, frame, body):
         pass
 
 
+def news(session, frame, body):
+    """What the server says by itself, without end, and no reply."""
+    try:
+        while True:
+            session.push("PROGRESS", 5, 6, 7)
+    except OSError:
+        pass
+
+
 def many(session, frame, body):
     session.send(Frame(frame.op, REPLY, frame.id, frame.object, body=body * 300))
 
@@ -170,6 +179,8 @@ ODD = {
     "hangs up": replaces("ENUMERATE", hang_up),
     "list cut": replaces("ENUMERATE", answer(body=lambda f, b: b[:-1])),
     "list without end": replaces("ENUMERATE", endless),
+    "news at hello": replaces("HELLO", news),
+    "news without end": replaces("ENUMERATE", news),
     "list of too many": replaces("ENUMERATE", many),
     "list of rubbish": replaces("ENUMERATE", answer(body=b"\xff" * 1000)),
     "list of the same": replaces("ENUMERATE", answer(body=encode("(ttp)", [[[7, 7, PROPS]] * 20]))),
@@ -204,6 +215,18 @@ def test_odd_servers(serve, folder, name):
     assert done.returncode == 0 and "0x1000010000000000" in done.stdout, done.stdout + done.stderr
     done = tool(folder, "mmio", "read", "0", "-d", BAD, "-t", "accelerator")
     assert done.returncode == 0 or done.stderr
+
+
+@pytest.mark.parametrize("name", ["silent", "news at hello", "list without end", "news without end",
+                                  "no answer"])
+def test_the_doctor_is_not_held(serve, folder, name):
+    """It gives up who says nothing, or nothing else, and comes to the next one."""
+    serve(ODD[name])
+    serve()
+    done = tool(folder, "doctor", "--json")
+    hosts = [s for s in json.loads(done.stdout)["doctor"]["subjects"] if s["kind"] == "host"]
+    assert len(hosts) == 2, done.stdout
+    assert "it says nothing for" in json.dumps(hosts[0]) and "it shows 2 to you" in json.dumps(hosts[1])
 
 
 def test_flipped_bits(serve, folder):

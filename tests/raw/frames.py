@@ -23,7 +23,7 @@ MESSAGES = {name: (number, kind, request, reply) for number, name, kind, request
     (12, "CHANGED", "PUSH", "", "utp"), (13, "ERROR_READ", "CALL", "u", "t"),
     (14, "ERROR_CLEAR", "CALL", "u", ""), (15, "ERROR_CLEAR_ALL", "CALL", "", ""),
     (16, "ERROR_INFO", "CALL", "u", "sy"),
-    (20, "OPEN", "CALL", "u", "ttp(tu)"), (21, "CLOSE", "CALL", "", ""), (22, "RESET", "CALL", "", ""),
+    (20, "OPEN", "LONG", "u", "ttp(tu)"), (21, "CLOSE", "LONG", "", ""), (22, "RESET", "CALL", "", ""),
     (23, "QUIESCE", "CALL", "", ""), (24, "HANDLE_PROPERTIES", "CALL", "", "tp(us)"),
     (25, "FAILED", "PUSH", "", ""),
     (30, "READ64", "CALL", "ut", "t"), (31, "READ32", "CALL", "ut", "u"), (32, "WRITE", "POST", "(uutt)", ""),

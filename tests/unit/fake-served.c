@@ -51,6 +51,12 @@ static void hold(void)
 	atomic_store(&fake.held, false);
 }
 
+static void hold_if(enum fake_slow what)
+{
+	if (atomic_load(&fake.slow) & what)
+		hold();
+}
+
 void fake_await_held(void)
 {
 	int64_t until = clock_deadline(HOLD_NS);
@@ -175,6 +181,7 @@ static fpga_result enumerate(void *instance, const fpga_properties *filters, uin
 
 	assert_ptr_equal(instance, &fake);
 	atomic_fetch_add(&fake.enumerations, 1);
+	hold_if(FAKE_SLOW_ENUMERATE);
 	if (fake.enumerate_result != FPGA_OK)
 		return fake_say(fake.enumerate_result, "enumeration fails");
 	for (uint32_t i = 0; i < 2 * fake.num_cards; i++) {
@@ -236,6 +243,7 @@ static fpga_result open_token(fpga_token token, fpga_handle *handle, int flags)
 	struct fake_card *c = &fake.cards[t->card];
 	struct fake_handle *h;
 
+	hold_if(FAKE_SLOW_OPEN);
 	if (fake.open_result != FPGA_OK)
 		return fake_say(fake.open_result, "opening fails");
 	if (flags & ~FPGA_OPEN_SHARED)
@@ -256,6 +264,7 @@ static fpga_result close_handle(fpga_handle handle)
 {
 	struct fake_handle *h = handle;
 
+	hold_if(FAKE_SLOW_CLOSE);
 	fake_memory_unpin_all(h);
 	atomic_fetch_sub(&fake.cards[h->of.card].handles[h->of.accelerator], 1);
 	atomic_fetch_sub(&fake.handles, 1);
@@ -282,6 +291,7 @@ static fpga_result reset(fpga_handle handle)
 
 static fpga_result quiesce(fpga_handle handle)
 {
+	hold_if(FAKE_SLOW_QUIESCE);
 	if (fake.quiesce_result != FPGA_OK)
 		return fake_say(fake.quiesce_result, "nothing to quiesce with");
 	atomic_fetch_add(&card_of(handle)->quiesced, 1);

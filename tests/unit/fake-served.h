@@ -32,6 +32,9 @@ enum fake_register {
 	FAKE_FIRE = 0x1128, /* a written n: the card's events of every type fire n times */
 };
 
+/* Calls that wait until fake.hold is false, where fake.slow has their bits. */
+enum fake_slow { FAKE_SLOW_OPEN = 1, FAKE_SLOW_QUIESCE = 2, FAKE_SLOW_CLOSE = 4, FAKE_SLOW_ENUMERATE = 8 };
+
 struct fake_card {
 	atomic_bool gone;   /* enumeration does not find it */
 	atomic_uchar guid0; /* first byte of its accelerator's GUID: what is programmed */
@@ -58,6 +61,7 @@ struct fake {
 	struct fake_card cards[FAKE_CARDS];
 	_Atomic fpga_result quiesce_result; /* FPGA_OK: as usual */
 	atomic_bool hold, held; /* calls that wait do until hold is false; one does */
+	atomic_uint slow;	/* bits of enum fake_slow */
 	_Atomic fpga_result enumerate_result, open_result; /* FPGA_OK: as usual */
 	atomic_uint enumerations;
 	/* What there is now, for leaks. */

@@ -328,6 +328,46 @@ static void test_a_slow_call_leaves_the_connection_whole(void **state)
 	assert_int_equal(rig.t.fpgaClose(h), FPGA_OK);
 }
 
+static void open_too_slow(fpga_token t, struct conn *n)
+{
+	fpga_handle h = NULL;
+
+	n->timeout_ns = 300 * NS_PER_MS;
+	atomic_store(&fake.slow, FAKE_SLOW_OPEN);
+	atomic_store(&fake.hold, true);
+	assert_int_equal(rig.t.fpgaOpen(t, &h, 0), FPGA_EXCEPTION);
+	assert_non_null(strstr(detail(), "no answer to OPEN within 300 ms"));
+	assert_null(h);
+	n->timeout_ns = PATIENCE_NS;
+	atomic_store(&fake.slow, 0);
+	atomic_store(&fake.hold, false);
+}
+
+/* What the server opens for nobody it closes when the connection ends; others' is left alone. */
+static void test_an_open_that_is_given_up(void **state)
+{
+	struct conn *n;
+	fpga_handle h;
+	fpga_token t[8];
+	uint64_t v;
+
+	(void)state;
+	server_start(one);
+	assert_int_equal(rig_enumerate(FPGA_ACCELERATOR, t, 8), 2);
+	n = host_conn(&rig.client->hosts[0]);
+	conn_put(n); /* the host has it */
+	assert_int_equal(rig.t.fpgaOpen(t[0], &h, 0), FPGA_OK);
+	open_too_slow(t[1], n);
+	assert_false(conn_lost(n));
+	assert_int_equal(rig.t.fpgaReadMMIO64(h, 0, 0x20, &v), FPGA_OK);
+	assert_int_equal(rig.t.fpgaClose(h), FPGA_OK);
+	open_too_slow(t[0], n);
+	assert_true(conn_lost(n));
+	assert_int_equal(count(), 4);
+	assert_int_equal(atomic_load(&one->accepted), 2);
+	rig_destroy(t, 2);
+}
+
 #define SHORT(t) cmocka_unit_test_setup_teardown(t, up_short, down)
 
 static sem_t held, seen;
@@ -382,6 +422,7 @@ int main(void)
 		RIGGED(test_open_finds_the_server_gone_for_good),
 		RIGGED(test_all_that_wait_are_told),
 		RIGGED(test_a_slow_call_leaves_the_connection_whole),
+		RIGGED(test_an_open_that_is_given_up),
 	};
 
 	return RUN(tests);
