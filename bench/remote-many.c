@@ -25,9 +25,6 @@ static bool start_role(struct program *p, const char *role, const char *arg, con
 	       program_line(p, line, len, clock_deadline(START_NS));
 }
 
-/* So many workers start at once that the first ones wait for a core. */
-#define PATIENT ", \"connect_ms\": 20000"
-
 /* ---- hosts ---- */
 
 #define HOSTS 100u
@@ -43,7 +40,7 @@ static bool hosts_config(struct run *r, unsigned int num, unsigned int port, cha
 		at += (size_t)snprintf(list + at, sizeof(list) - at,
 				       "%s{\"host\": \"" HOSTS_ADDRESS "\", \"port\": %u}", i ? ", " : "",
 				       HOSTS_FIRST + i, port);
-	return client_config(r, list, "", setting, len);
+	return client_config(r, list, r->quick ? ", \"connect_ms\": 3000" : "", setting, len);
 }
 
 /* The stub tells after each round how long its slowest live host took, which is what ours is held against. */
@@ -221,7 +218,7 @@ static bool one_round(struct many *m, enum way way)
 	m->crowd.pid = 0;
 	prepare_busy(m);
 	good = server_start(m->run, &m->server, &bench_mapped, m->num_busy, false) &&
-	       server_client_config(m->run, &m->server, way, PATIENT, m->config, sizeof(m->config)) &&
+	       server_client_config(m->run, &m->server, way, "", m->config, sizeof(m->config)) &&
 	       ask_alone(m) && start_crowd(m, way) && ask_among(m);
 	for (unsigned int i = 0; i < m->num_busy; i++)
 		good = program_end(&m->busy[i].program) && good;
@@ -326,7 +323,7 @@ bool measure_quiet(struct run *r, enum way way, const struct cards_kind *kind)
 	r->rounds = r->quick ? 1 : 3;
 	snprintf(ms, sizeof(ms), "%d", r->quick ? QUIET_MS / 10 : QUIET_MS);
 	good = server_start(r, &server, kind, 1, false) &&
-	       server_client_config(r, &server, way, PATIENT, config, sizeof(config));
+	       server_client_config(r, &server, way, "", config, sizeof(config));
 	for (unsigned int i = 0; good && i < r->rounds; i++) {
 		double percent[2];
 

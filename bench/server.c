@@ -55,13 +55,15 @@ bool client_config(struct run *r, const char *hosts, const char *more, char *set
 bool server_client_config(struct run *r, const struct server *s, enum way way, const char *more,
 			  char *setting, size_t len)
 {
-	char host[CARDS_DIR_MAX + 64];
+	char host[CARDS_DIR_MAX + 64], all[128];
 
 	if (way == WAY_UNIX)
 		snprintf(host, sizeof(host), "{\"unix\": \"%s\"}", s->unix_path);
 	else
 		snprintf(host, sizeof(host), "{\"host\": \"127.0.0.1\", \"port\": %u}", s->port);
-	return client_config(r, host, more, setting, len);
+	/* So many workers may start at once that one waits for a core. */
+	snprintf(all, sizeof(all), ", \"connect_ms\": 20000%s", more);
+	return client_config(r, host, all, setting, len);
 }
 
 void server_address(const struct server *s, enum way way, char *text, size_t len)

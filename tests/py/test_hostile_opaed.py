@@ -40,7 +40,7 @@ def tool(folder, *args):
              if (folder / f"s{n}").exists()]
     config = folder / "opae.cfg"
     config.write_text(json.dumps({"configurations": {"far": {
-        "configuration": {"hosts": hosts, "timeout_ms": 1000}, "enabled": True,
+        "configuration": {"hosts": hosts, "timeout_ms": 2000, "connect_ms": 3000}, "enabled": True,
         "plugin": "libtcp-opae.so"}}, "plugins": ["far"]}))
     env = {**os.environ, "LIBOPAE_CFGFILE": str(config), "OPAEX_EMU_DIR": str(folder / "emu")}
     done = subprocess.run([BUILD / "tools/opae", *args], env=env, text=True, stdout=subprocess.PIPE,
