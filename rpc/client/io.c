@@ -17,6 +17,7 @@
 #include "rpc/client/conn.h"
 
 #define QUIET_NS (2 * NS_PER_MS)	  /* no call has waited for so long: it reads */
+#define QUIET_MAX (8 * NS_PER_MS)	  /* it asks ever more seldom while there are calls: each time disturbs one */
 #define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events */
 #define CALM 2				  /* naps without a new write, until a burst is over */
 #define FIRST_NS (4 * NS_PER_US)	  /* how long the first writes of a burst wait for others */
@@ -35,6 +36,7 @@ struct io {
 	uint32_t writes; /* as last seen */
 	unsigned int calm;
 	int64_t flow_nap; /* the last one in a flow; 0: there is none */
+	int64_t quiet;	  /* the next look at whether calls still wait */
 };
 
 /* Not by a nap, which on a virtual machine takes more than twice as long as it is told to. */
@@ -113,9 +115,11 @@ static void sleep_away(struct io *io)
 {
 	struct conn *n = io->n;
 	struct pollfd p = { .fd = n->io_wake, .events = POLLIN };
-	struct timespec quiet = { .tv_nsec = atomic_load(&n->events) ? QUIET_EVENTS_NS : QUIET_NS };
+	struct timespec quiet = { .tv_nsec = atomic_load(&n->events) ? QUIET_EVENTS_NS : io->quiet };
 	eventfd_t rung;
 
+	if (io->quiet < QUIET_MAX)
+		io->quiet *= 2;
 	if (ppoll(&p, 1, conn_lost(n) ? NULL : &quiet, NULL) > 0)
 		eventfd_read(p.fd, &rung);
 }
@@ -126,6 +130,7 @@ static void sleep_at_socket(struct io *io)
 	eventfd_t rung;
 	int rc;
 
+	io->quiet = QUIET_NS;
 	atomic_store(&n->expecting, false);
 	atomic_store(&n->io_away, false);
 	rc = transport_wait_or_wake(n->link.t, 0, INT64_MAX, n->io_wake);
@@ -148,7 +153,7 @@ static void sleep_until_something(struct io *io)
 
 static void *run(void *arg)
 {
-	struct io io = { .n = arg };
+	struct io io = { .n = arg, .quiet = QUIET_NS };
 
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	while (!atomic_load(&io.n->io_stop)) {
