@@ -17,7 +17,7 @@
 #include "rpc/client/conn.h"
 
 #define QUIET_NS (2 * NS_PER_MS)	  /* no call has waited for so long: it reads */
-#define QUIET_MAX (8 * NS_PER_MS)	  /* it asks ever more seldom while there are calls: each time disturbs one */
+#define QUIET_MAX (8 * NS_PER_MS)	  /* with calls ever more seldom: each look disturbs one */
 #define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events */
 #define CALM 2				  /* naps without a new write, until a burst is over */
 #define FIRST_NS (4 * NS_PER_US)	  /* how long the first writes of a burst wait for others */
