@@ -20,6 +20,7 @@
 
 #define LOOK 4096u
 #define SPINS_PER_CLOCK 8
+#define LONG_WAITS 4	 /* after so many, each longer than it may spin, a wait sleeps at once */
 #define PLACE_MIN 2048u /* shorter bytes are copied sooner than placed */
 
 int rpc_link_init(struct rpc_link *l, struct transport *t)
@@ -250,24 +251,36 @@ int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int6
 	return rpc_link_next_or_wake(l, f, spin_ns, deadline, -1);
 }
 
+/* A frame came, after a wait that began at `from`: would it have been worth to spin for it? */
+static void note_wait(struct rpc_link *l, bool slept, int64_t from, int64_t spin_ns)
+{
+	if (!slept || clock_now_ns() - from <= spin_ns)
+		l->long_waits = 0;
+	else if (l->long_waits < LONG_WAITS)
+		l->long_waits++;
+}
+
 int rpc_link_next_or_wake(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline,
 			  int wake_fd)
 {
-	bool spinning = spin_ns > 0;
-	int64_t spin_end = spinning ? clock_deadline(spin_ns) : 0;
+	bool spinning = spin_ns > 0 && l->long_waits < LONG_WAITS, slept = false;
+	int64_t from = clock_now_ns();
 
 	for (unsigned int i = 1;; i++) {
 		int rc = rpc_link_read(l, f);
 
+		if (rc > 0)
+			note_wait(l, slept, from, spin_ns);
 		if (rc)
 			return rc > 0 ? 0 : rc;
 		if (spinning) {
 			if (i % SPINS_PER_CLOCK)
 				continue;
-			spinning = clock_now_ns() < spin_end;
+			spinning = clock_now_ns() - from < spin_ns;
 			sched_yield(); /* the other end may be waiting for this very core */
 			continue;
 		}
+		slept = true;
 		rc = transport_wait_or_wake(l->t, 0, deadline, wake_fd);
 		if (rc && rc != -ETIMEDOUT && rc != -EINTR)
 			rpc_link_break(l, rc);

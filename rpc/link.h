@@ -47,6 +47,7 @@ struct rpc_link {
 	size_t fixed; /* bytes of the body before those that are placed */
 	unsigned char *place;
 	size_t place_len, placed;
+	unsigned int long_waits; /* in a row that spinning would not have been enough for */
 };
 
 /* Takes the transport over, also on failure. 0, -ENOMEM. */
@@ -73,7 +74,8 @@ bool rpc_link_has_room(const struct rpc_link *l, int ms);
 /* 1: a frame; 0: none is whole yet; a negative errno: -EPIPE the peer has gone, -EPROTO, -EMSGSIZE ... */
 int rpc_link_read(struct rpc_link *l, struct rpc_frame *f);
 /*
- * Waits for a frame: spins for spin_ns, then sleeps. 0; -ETIMEDOUT (the link is not broken by it); as above.
+ * Waits for a frame: spins for spin_ns, then sleeps; or sleeps at once, when the last waits were all longer
+ * than that. 0; -ETIMEDOUT (the link is not broken by it); as above.
  */
 int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline);
 /* The same; and -EINTR when wake_fd has something to read and there is no frame; not seen while it spins. */

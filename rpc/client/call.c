@@ -64,9 +64,7 @@ static bool fits(const struct call *c)
 /* The reply may take long, but who takes nothing for the usual time has gone; and others wait to send. */
 static int64_t send_by(const struct call *c)
 {
-	int64_t usual = clock_deadline(c->conn->timeout_ns);
-
-	return c->deadline < usual ? c->deadline : usual;
+	return c->timeout_ns > c->conn->timeout_ns ? clock_deadline(c->conn->timeout_ns) : c->deadline;
 }
 
 static int send(struct call *c)

@@ -24,10 +24,10 @@ enum call_state {
 	CALL_DONE,   /* its reply is there, or its failure */
 };
 
-/* Sent as soon as there is so much; a frame of another kind may still stand behind. */
-#define POSTED_FULL WIRE_WRITES_MAX
+/* Sent as soon as there is so much, of several frames; one of another kind may still stand behind. */
+#define POSTED_FULL (4u * WIRE_WRITES_MAX)
 #define POSTED_ROOM (POSTED_FULL + WIRE_HEAD + 128u)
-#define POSTED_LINGER_NS (10 * NS_PER_US) /* no write waits longer */
+#define POSTED_LINGER_NS (10 * NS_PER_US) /* no write waits longer, but at the end of a flow (io.c) */
 
 struct conn {
 	struct rpc_link link;

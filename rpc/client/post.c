@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Posted writes. They are gathered as frames, ready to be sent: one for each run of writes of a handle.
- * What finds the line idle is sent at once, by the caller; what follows soon is set aside, and leaves with
- * the next frame of another kind, when there is enough of it, or by the I/O thread.
+ * Posted writes. They are gathered as frames, ready to be sent: one for each run of writes of a handle, of up
+ * to 2 KiB. What finds the line idle is sent at once, by the caller; what follows soon is set aside, and
+ * leaves with the next frame of another kind, when there is enough of it, or by the I/O thread.
  *
  * Everything here is under out_lock, but for the flags that the I/O thread looks at without it. The lock is
  * not handed on in order, for that would cost writers a switch of threads each: who writes in a loop may
@@ -85,7 +85,7 @@ int conn_write(struct conn *n, uint64_t handle, uint32_t region, uint32_t width,
 
 	pthread_mutex_lock(&n->out_lock);
 	first = !n->posted_len;
-	if (n->run == POSTED_ROOM || n->run_handle != handle) {
+	if (n->run == POSTED_ROOM || n->run_handle != handle || n->posted_len - n->run >= WIRE_WRITES_MAX) {
 		end_run(n);
 		n->run = n->posted_len;
 		n->run_handle = handle;

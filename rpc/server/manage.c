@@ -58,7 +58,7 @@ fpga_result serve_ASSIGN(struct rpc_session *s, struct request *q)
 	uint64_t id = wire_get_u64(&q->in);
 	uint32_t interface = wire_get_u32(&q->in);
 	int flags = (int)wire_get_u32(&q->in);
-	fpga_token t;
+	fpga_token t = NULL;
 	fpga_result r = accelerator_of(s, q, id, &t);
 
 	if (r == FPGA_OK)
@@ -69,7 +69,7 @@ fpga_result serve_ASSIGN(struct rpc_session *s, struct request *q)
 fpga_result serve_UNASSIGN(struct rpc_session *s, struct request *q)
 {
 	uint64_t id = wire_get_u64(&q->in);
-	fpga_token t;
+	fpga_token t = NULL;
 	fpga_result r = accelerator_of(s, q, id, &t);
 
 	if (r == FPGA_OK)
