@@ -246,6 +246,20 @@ int rpc_link_read(struct rpc_link *l, struct rpc_frame *f)
 	}
 }
 
+int rpc_link_read_rest(struct rpc_link *l, struct rpc_frame *f)
+{
+	ssize_t want = l->start == l->end && !l->have_head ? 1 : missing(l);
+
+	if (want < 0) {
+		rpc_link_break(l, (int)want);
+		return atomic_load(&l->broken);
+	}
+	if (want || (l->place && l->placed < l->place_len))
+		return 0;
+	finish(l, f);
+	return 1;
+}
+
 int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline)
 {
 	return rpc_link_next_or_wake(l, f, spin_ns, deadline, -1);

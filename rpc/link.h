@@ -74,6 +74,11 @@ bool rpc_link_has_room(const struct rpc_link *l, int ms);
 /* 1: a frame; 0: none is whole yet; a negative errno: -EPIPE the peer has gone, -EPROTO, -EMSGSIZE ... */
 int rpc_link_read(struct rpc_link *l, struct rpc_frame *f);
 /*
+ * The same, of what came along with earlier frames; nothing is received. Who reads no more until the transport
+ * has something must have taken these: it will not tell of them.
+ */
+int rpc_link_read_rest(struct rpc_link *l, struct rpc_frame *f);
+/*
  * Waits for a frame: spins for spin_ns, then sleeps; or sleeps at once, when the last waits were all longer
  * than that. 0; -ETIMEDOUT (the link is not broken by it); as above.
  */

@@ -442,6 +442,21 @@ static void read_until_done(struct conn *n, struct call *c)
 	}
 }
 
+/* With the role, before it is left: frames that came along with others. Nobody would be woken for them. */
+static void read_rest(struct conn *n)
+{
+	struct rpc_frame f;
+	int rc = conn_lost(n) ? 0 : 1;
+
+	while (rc > 0) {
+		rc = rpc_link_read_rest(&n->link, &f);
+		if (rc > 0 && dispatch(n, &f))
+			rc = -EPROTO;
+	}
+	if (rc < 0)
+		lost(n, rc);
+}
+
 /* Its time is up, and there was no sign of life by which it has more. */
 static bool is_late(struct call *c)
 {
@@ -488,8 +503,10 @@ void conn_await(struct conn *n, struct call *c)
 			role_sleep(n, c);
 		if (!is_done(c) && is_late(c))
 			give_up(n, c, reader);
-		if (reader)
+		if (reader) {
+			read_rest(n);
 			role_leave(n);
+		}
 	}
 	atomic_fetch_add_explicit(&n->waits, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&n->waiters, 1, memory_order_relaxed);
@@ -526,6 +543,7 @@ void conn_drain(struct conn *n)
 	}
 	if (rc < 0)
 		lost(n, rc);
+	read_rest(n);
 	role_leave(n);
 }
 
