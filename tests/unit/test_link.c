@@ -125,6 +125,30 @@ static void several_in_one_piece(void **state)
 	test_free(all);
 }
 
+/* What came along is taken without receiving, and what did not is left. */
+static void the_rest_of_one_piece(void **state)
+{
+	unsigned char frames[4 * (WIRE_HEAD + 64)];
+	size_t len = make(frames, WIRE_READ64, 0, 1, 8), whole;
+	struct rpc_frame f;
+
+	(void)state;
+	len += make(frames + len, WIRE_DATA, WIRE_ONE_WAY, 2, 64);
+	whole = len + make(frames + len, WIRE_EVENT, WIRE_ONE_WAY, 3, 16);
+	assert_int_equal(rpc_link_read_rest(&link_, &f), 0);
+	feed(frames, whole - 1);
+	assert_int_equal(rpc_link_read_rest(&link_, &f), 0);
+	assert_int_equal(rpc_link_read(&link_, &f), 1);
+	is_made(&f, 1, 8);
+	feed(frames + whole - 1, 1);
+	assert_int_equal(rpc_link_read_rest(&link_, &f), 1);
+	is_made(&f, 2, 64);
+	assert_int_equal(rpc_link_read_rest(&link_, &f), 0);
+	assert_int_equal(rpc_link_read(&link_, &f), 1);
+	is_made(&f, 3, 16);
+	assert_int_equal(rpc_link_read_rest(&link_, &f), 0);
+}
+
 static void a_header_may_have_a_tail(void **state)
 {
 	unsigned char frame[WIRE_HEAD + 224 + 8];
@@ -543,6 +567,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIGGED(cut_at_every_byte),
 		RIGGED(several_in_one_piece),
+		RIGGED(the_rest_of_one_piece),
 		RIGGED(a_header_may_have_a_tail),
 		RIGGED(a_bad_header_is_refused_at_once),
 		RIGGED(a_peer_that_ends_in_the_middle),
