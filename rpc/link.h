@@ -74,8 +74,8 @@ bool rpc_link_has_room(const struct rpc_link *l, int ms);
 /* 1: a frame; 0: none is whole yet; a negative errno: -EPIPE the peer has gone, -EPROTO, -EMSGSIZE ... */
 int rpc_link_read(struct rpc_link *l, struct rpc_frame *f);
 /*
- * The same, of what came along with earlier frames; nothing is received. Who reads no more until the transport
- * has something must have taken these: it will not tell of them.
+ * The same, of what came along with earlier frames; nothing is received. Who reads no more until the
+ * transport has something must have taken these: it will not tell of them.
  */
 int rpc_link_read_rest(struct rpc_link *l, struct rpc_frame *f);
 /*
