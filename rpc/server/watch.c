@@ -34,7 +34,7 @@
 #define AWAKE_NS (2 * NS_PER_MS)   /* without news, before it dozes */
 #define NAP_MIN (100 * NS_PER_US)
 #define NAP_MAX (50 * NS_PER_MS)
-#define NAP_WORKED (250 * NS_PER_MS) /* at most, however long a look took: it may just have been interrupted */
+#define NAP_WORKED (250 * NS_PER_MS) /* at most, however long a look took: it may have been interrupted */
 #define FRESH_NS (100 * NS_PER_MS) /* of dozing, in which it works a fifth of its time */
 #define PASSES 6u		   /* over everything, while there is something new */
 #define ROOM_MS 10		   /* between two looks at whether it shall stop */
