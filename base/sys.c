@@ -292,6 +292,11 @@ static int kernel_unlink(const char *path)
 	RESULT(unlink(path));
 }
 
+static int kernel_madvise(void *addr, size_t len, int advice)
+{
+	RESULT(madvise(addr, len, advice));
+}
+
 const struct sys_ops sys_kernel = {
 	.size = sizeof(struct sys_ops),
 	.open = kernel_open,
@@ -327,6 +332,7 @@ const struct sys_ops sys_kernel = {
 	.getsockname = kernel_getsockname,
 	.fchmod = kernel_fchmod,
 	.unlink = kernel_unlink,
+	.madvise = kernel_madvise,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -499,4 +505,9 @@ int sys_fchmod(int fd, mode_t mode)
 int sys_unlink(const char *path)
 {
 	return in_force->unlink(path);
+}
+
+int sys_madvise(void *addr, size_t len, int advice)
+{
+	return in_force->madvise(addr, len, advice);
 }

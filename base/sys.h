@@ -63,6 +63,7 @@ struct sys_ops {
 	int (*getsockname)(int fd, struct sockaddr *addr, socklen_t *len);
 	int (*fchmod)(int fd, mode_t mode);
 	int (*unlink)(const char *path);
+	int (*madvise)(void *addr, size_t len, int advice);
 };
 
 /* The kernel itself. */
@@ -104,5 +105,6 @@ int sys_accept(int fd, struct sockaddr *addr, socklen_t *len);
 int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int sys_fchmod(int fd, mode_t mode);
 int sys_unlink(const char *path);
+int sys_madvise(void *addr, size_t len, int advice);
 
 #endif

@@ -25,28 +25,31 @@ MAY_INCLUDE = {
     "plugins/local": {"base", "dev", "gbs"},
     "wire": {"base"},
     "transport": {"base"},
+    "track": {"base"},
     "rpc": {"base", "wire", "transport"},
-    "rpc/client": {"base", "wire", "transport", "rpc"},
+    "rpc/client": {"base", "wire", "transport", "track", "rpc"},
     "rpc/server": {"base", "wire", "transport", "rpc"},
     "plugins/tcp": {"base", "transport", "rpc/client"},
     "plugins/vsock": {"base", "transport", "rpc/client"},
     "daemon": {"base", "wire", "transport", "rpc", "rpc/server"},
     "emu": {"base", "vfio-user"},
-    "bench": {"base", "emu", "wire", "transport", "rpc"},
+    "bench": {"base", "emu", "wire", "transport", "track", "rpc"},
     "bench/raw": set(),
-    "tools": {"base", "bench", "dev", "gbs", "vfio-user", "wire", "transport", "rpc"},
+    "bench/device": {"base", "emu"},
+    "tools": {"base", "bench", "dev", "gbs", "vfio-user", "wire", "transport", "rpc", "track"},
     "samples": set(),
     "fuzz": {"base", "dev", "gbs", "lib", "vfio-user", "emu", "plugins/local", "plugins/vfio",
              "wire", "transport", "rpc", "rpc/client", "rpc/server", "daemon", "tests"},
     "tests/raw": set(),
     "tests/vm/guest": {"dev", "tests"},
     "tests": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/local", "plugins/vfio", "emu",
-              "wire", "transport", "rpc", "rpc/client", "rpc/server", "daemon"},
+              "wire", "transport", "track", "rpc", "rpc/client", "rpc/server", "daemon"},
 }
 # Public headers that plugins and the library's inside alone may include.
 PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/local", "plugins/vfio", "plugins/tcp", "plugins/vsock",
 	"wire",
-                                    "rpc", "rpc/client", "rpc/server", "daemon", "tests", "fuzz"}}
+                                    "rpc", "rpc/client", "rpc/server", "daemon", "bench/device", "tests",
+                                    "fuzz"}}
 # Of a folder's headers, those that other folders may not include.
 INTERNAL = re.compile(r"-internal\.h$")
 

@@ -56,6 +56,7 @@ FAILING(accept, int, (int fd, struct sockaddr *a, socklen_t *l), (fd, a, l))
 FAILING(getsockname, int, (int fd, struct sockaddr *a, socklen_t *l), (fd, a, l))
 FAILING(fchmod, int, (int fd, mode_t m), (fd, m))
 FAILING(unlink, int, (const char *p), (p))
+FAILING(madvise, int, (void *at, size_t l, int a), (at, l, a))
 FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
 
 void seam_over(const struct sys_ops *ops)
@@ -98,6 +99,7 @@ const struct sys_ops *seam_table(void)
 	ops.getsockname = failing_getsockname;
 	ops.fchmod = failing_fchmod;
 	ops.unlink = failing_unlink;
+	ops.madvise = failing_madvise;
 	return &ops;
 }
 
