@@ -44,7 +44,40 @@ CLOSE = said(21, HANDLE)
 BUFFER_RUN = said(42, HANDLE, q("tt", WSID, 0) + data(b"\x5a" * 64), ONE_WAY) + b"".join(
     said(32, HANDLE, q("uutt", 0, 8, at, value), ONE_WAY)
     for at, value in ((0x1100, 1 << 32), (0x1108, (1 << 32) + 4096), (0x1110, 64), (0x1118, 1)))
+
+
+def pages(op, offset, size, seen, flags=0):
+    return said(op, HANDLE, q("tttt", WSID, offset, size, seen), flags)
+
+
+def back(offset, seen, content, flags=ONE_WAY, more=0):
+    return said(49, HANDLE, q("tttu", WSID, offset, seen, more) + data(content), flags)
+
+
+LOOK = said(30, HANDLE, q("ut", 0, 0x1120))
+TRACKED = said(40, HANDLE, q("tu", 6 * 4096 - 100, 4))
+COPY = b"".join(said(32, HANDLE, q("uutt", 0, 8, at, value), ONE_WAY)
+                for at, value in ((0x1100, 1 << 32), (0x1108, (1 << 32) + 4096), (0x1110, 512), (0x1118, 1)))
 SESSION = {
+    "tracked": OPEN + TRACKED + pages(47, 0, 8192, 0) + back(0, 0, b"x" * 4096) + COPY + LOOK +
+    back(4096, 0, b"y" * 1024 + bytes(3072)) + LOOK + back(4096, 1, b"z" * 1024 + bytes(3072)) +
+    pages(48, 0, 4096, 1, ONE_WAY) + LOOK + said(41, HANDLE, q("t", WSID)) + CLOSE,
+    "tracked stale": OPEN + TRACKED + pages(47, 0, 6 * 4096, 0) + back(0, 0, b"x" * 4096) +
+    said(32, HANDLE, q("uutt", 0, 8, 0x1110, 2048), ONE_WAY) + COPY[:-58] +
+    said(32, HANDLE, q("uutt", 0, 8, 0x1118, 1), ONE_WAY) + LOOK + pages(48, 4096, 4096, 0) +
+    pages(48, 4096, 4096, 1) + pages(47, 4096, 5 * 4096, 1) + LOOK + CLOSE,
+    "tracked runs": OPEN + TRACKED + pages(47, 0, 8192, 0) + back(0, 0, b"x\0" * 2048) + COPY + LOOK +
+    back(4096, 0, bytes(4096), 0) + said(42, HANDLE, q("tt", WSID, 4096) + data(b"p" * 64)) +
+    said(43, HANDLE, q("ttu", WSID, 4096, 512)) + back(4096, 0, b"q" * 4096) + LOOK,
+    "tracked read only": OPEN + said(40, HANDLE, q("tu", 8192, 5)) + back(0, 0, b"x" * 4096) + COPY + LOOK +
+    pages(47, 0, 4096, 0) + back(4096, 0, b"x" * 4096, 0),
+    "tracked groups": OPEN + TRACKED + pages(47, 0, 8192, 0) + b"".join(
+        back(4096 * (i % 5), 0, bytes(i) + b"x" * (1 << i % 12) + bytes(4096 - i - (1 << i % 12)), more=1)
+        for i in range(40)) + COPY + back(0, 0, b"y" + bytes(4095), more=1) + LOOK + back(0, 1, b"") +
+    back(0, 1, b"", more=1) + back(0, 1, b"z" * 4096, more=2) + back(0, 1, bytes(4096), more=1) + CLOSE,
+    "tracked wrongly": OPEN + TRACKED + pages(47, 1, 4096, 0) + pages(47, 0, 1 << 20, 0) +
+    pages(47, 0, 4096, 9) + pages(48, 0, 4096, 0) + back(0, 9, b"x" * 4096) + back(7, 0, b"x" * 4096) +
+    back(20480, 0, b"x" * 3996) + back(20480, 0, b"x" * 4000) + LOOK + said(40, HANDLE, q("tu", 1, 6)),
     "listing": LIST + happens(0x2c) + LIST + happens(0x20) + LIST + said(11, 0x10) + said(11, 0x11) + said(2),
     "registers": OPEN + said(30, HANDLE, q("ut", 0, 0x40)) + said(31, HANDLE, q("ut", 0, 0x44)) +
     said(32, HANDLE, WRITE * 3) + said(32, HANDLE, WRITE, ONE_WAY) +
@@ -91,6 +124,11 @@ SESSION = {
     "a push": said(12, flags=ONE_WAY),
 }
 HELLOS = {
+    "small tracked": said(1, 0, q("I", 0x4541504F) + struct.pack("<HH", 0, 1) + q("tuu", 1, 16384, 0) +
+                          text("x")) + OPEN + TRACKED + back(0, 0, b"x" * 4096) +
+    b"".join(said(32, HANDLE, q("uutt", 0, 8, at, value), ONE_WAY) for at, value in (
+        (0x1100, 1 << 32), (0x1108, (1 << 32) + 4096), (0x1110, 19000), (0x1118, 1))) +
+    pages(47, 0, 6 * 4096, 0),
     "no hello": said(2),
     "hello": said(1, 0, q("I", 0x4541504F) + struct.pack("<HH", 1, 1) + q("tuu", 0, 131072, 1) + text("x")) +
     LIST,
@@ -106,7 +144,8 @@ SESSION = {**{name: b"\0" + d for name, d in SESSION.items()},
 
 ERRORS = b"".join(said(op, o, q("u", n)) for o in (0x10, FIRST) for n in range(6) for op in (16, 13, 14))
 SESSION_CARD = {name: SESSION[name] for name in (
-    "listing", "registers", "buffers", "bulk", "explicit", "too much", "events", "changes", "hello")}
+    "listing", "registers", "buffers", "bulk", "tracked", "tracked wrongly", "explicit", "too much", "events",
+    "changes", "hello")}
 SESSION_CARD = {**SESSION_CARD, **{name: b"\0" + d for name, d in {
     "scratch": OPEN + said(32, HANDLE, q("uutt", 0, 8, 0x100, 7), ONE_WAY) +
     said(30, HANDLE, q("ut", 0, 0x100)) + said(30, HANDLE, q("ut", 0, 8)) +

@@ -74,6 +74,24 @@ static void must_have_form(const struct rpc_frame *f, const char *form)
 		abort();
 }
 
+/* What tracks buffers is about whole pages, and cuts are counted from 1 on. */
+static void must_be_pages(const struct rpc_frame *f)
+{
+	uint64_t first, offset, len;
+	struct wire_reader r;
+
+	wire_reader_init(&r, f->body, f->body_len, NULL);
+	first = wire_get_u64(&r);
+	if (f->head.op == WIRE_CUT && !first)
+		abort();
+	if (f->head.op != WIRE_STALE)
+		return;
+	offset = wire_get_u64(&r);
+	len = wire_get_u64(&r);
+	if (!len || len % 4096 || offset % 4096)
+		abort();
+}
+
 static void learn(const struct rpc_frame *f)
 {
 	struct wire_reader r;
@@ -110,6 +128,7 @@ static void judge(const struct rpc_frame *f)
 		if (!op || op->kind != WIRE_KIND_PUSH || f->head.id)
 			abort();
 		must_have_form(f, op->reply);
+		must_be_pages(f);
 		return;
 	}
 	if (!(f->head.flags & WIRE_REPLY) || !f->head.id || f->head.budget > FPGA_RECONF_ERROR)
@@ -173,7 +192,7 @@ static void say_hello(void)
 	wire_put_u32(&w, WIRE_MAGIC);
 	wire_put_u16(&w, WIRE_VERSION);
 	wire_put_u16(&w, WIRE_VERSION);
-	wire_put_u64(&w, 0);
+	wire_put_u64(&w, WIRE_FEATURE_TRACKED);
 	wire_put_u32(&w, WIRE_FRAME_MAX);
 	wire_put_u32(&w, 16);
 	wire_put_text(&w, "fuzz");

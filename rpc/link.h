@@ -27,10 +27,10 @@ struct rpc_link {
 	uint32_t peer_max; /* bytes of a frame that the peer takes */
 	atomic_int broken; /* 0, or why nothing goes any more: a negative errno */
 	/*
-	 * Where the bytes of a bulk frame (PUSH, DATA, a reply of PULL) shall go, so that they are received
-	 * in place; NULL: nowhere special. `fixed` is the body up to and with the length of the bytes, which
-	 * is *len. The place must stay until the frame is whole or the link broken. By the reading thread;
-	 * may be NULL.
+	 * Where the bytes of a bulk frame (PUSH, DATA, a reply of PULL) shall go, so that they are
+	 * received in place; NULL: nowhere special. `fixed` is the body up to and with the length of the
+	 * bytes, which is *len. The place must stay until the frame is whole or the link broken. By the
+	 * reading thread; may be NULL.
 	 */
 	void *(*sink)(void *ctx, const struct wire_head *head, const unsigned char *fixed, size_t fixed_len,
 		      size_t len);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rpc/news.h"
 
+#include "base/mutant.h"
 #include "wire/bytes.h"
 
 #define AHEAD (WIRE_HEAD + NEWS_FIXED)
@@ -76,6 +77,10 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 			*from = end;
 			return true;
 		}
+		if (MUTANT_whole_page && n->op == WIRE_PUSH && max < 4096)
+			return false;
+		if (MUTANT_whole_page && n->op == WIRE_PUSH)
+			run = (struct twin_run){ run.at & ~(size_t)4095, 4096 };
 		if (n->closed && is_flag(n, wsid, &run))
 			n->runs++;
 		else if (!is_late(n, wsid, &run))

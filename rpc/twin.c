@@ -9,6 +9,7 @@
 #define RACY __attribute__((no_sanitize_thread))
 
 typedef uint64_t pair __attribute__((vector_size(16), aligned(1), may_alias));
+typedef unsigned char bytes __attribute__((vector_size(16), aligned(1), may_alias));
 typedef uint64_t word __attribute__((may_alias));
 typedef uint64_t any_word __attribute__((aligned(1), may_alias));
 
@@ -102,10 +103,73 @@ RACY void twin_copy(void *to, const void *from, size_t len)
 		*(volatile unsigned char *)a++ = *b++;
 }
 
+RACY void twin_store(void *to, const void *from, size_t len)
+{
+	size_t over = len % TWIN_WORD;
+	unsigned char *a = to;
+	const unsigned char *b = from;
+
+	for (; over; over--, len--)
+		*(volatile unsigned char *)(a + len - 1) = b[len - 1];
+	for (; len; len -= TWIN_WORD)
+		*(volatile any_word *)(a + len - TWIN_WORD) = *(const any_word *)(b + len - TWIN_WORD);
+}
+
 void twin_read(const struct twin *t, const struct twin_run *run, void *out)
 {
 	twin_copy(out, t->memory + run->at, run->len);
 	twin_copy(t->twin + run->at, out, run->len);
+}
+
+bool twin_differs(const struct twin *t, size_t from, size_t end)
+{
+	return first_news(t, from, end) != end;
+}
+
+/* Compares and copies what it has read once. */
+RACY static bool take_line(unsigned char *twin, const unsigned char *memory)
+{
+	pair now[TWIN_LINE / sizeof(pair)], d = { 0, 0 };
+
+	for (size_t i = 0; i < TWIN_LINE / sizeof(pair); i++) {
+		now[i] = ((const volatile pair *)(const volatile void *)memory)[i];
+		d |= now[i] ^ ((const pair *)(const void *)twin)[i];
+	}
+	if (!(d[0] | d[1]))
+		return false;
+	for (size_t i = 0; i < TWIN_LINE / sizeof(pair); i++)
+		((pair *)(void *)twin)[i] = now[i];
+	return true;
+}
+
+RACY static bool take_piece(const struct twin *t, size_t from, size_t end)
+{
+	if (end - from == TWIN_LINE)
+		return take_line(t->twin + from, t->memory + from);
+	if (first_news(t, from, end) == end)
+		return false;
+	twin_copy(t->twin + from, t->memory + from, end - from);
+	return true;
+}
+
+RACY uint64_t twin_take(const struct twin *t, size_t from, size_t end)
+{
+	uint64_t lines = 0;
+	bool news = false;
+
+	for (size_t at = from; at < end;) {
+		size_t len = end - at < TWIN_LINE ? end - at : TWIN_LINE;
+
+		/* where there is some there is often more */
+		if (!news && end - at >= BLOCK && same(t->memory + at, t->twin + at, BLOCK)) {
+			at += BLOCK;
+			continue;
+		}
+		news = take_piece(t, at, at + len);
+		lines |= (uint64_t)news << (at - from) / TWIN_LINE;
+		at += len;
+	}
+	return lines;
 }
 
 /* ---- merging ---- */
@@ -183,12 +247,94 @@ RACY static size_t put_last(const struct twin *t, size_t at, size_t end, const u
 	return from;
 }
 
+#ifdef __x86_64__
+typedef unsigned __int128 two_words __attribute__((may_alias));
+
+/*
+ * Two words at once, when a part of each is news: a locked instruction is what this costs, and whole pages
+ * come. False: not here, or somebody else has just written there.
+ */
+RACY __attribute__((target("cx16"))) static bool put_two(word *at, const any_word *twin, const any_word *news)
+{
+	uint64_t low = spread(news[0] ^ twin[0]), high = spread(news[1] ^ twin[1]);
+	uint64_t here0 = __atomic_load_n(&at[0], __ATOMIC_RELAXED);
+	uint64_t here1 = __atomic_load_n(&at[1], __ATOMIC_RELAXED);
+	two_words here = (two_words)here1 << 64 | here0, then;
+
+	if (low == UINT64_MAX || high == UINT64_MAX || (uintptr_t)at % sizeof(here))
+		return false;
+	then = (two_words)((here1 & ~high) | (news[1] & high)) << 64 | ((here0 & ~low) | (news[0] & low));
+	return __sync_bool_compare_and_swap((two_words *)(void *)at, here, then);
+}
+#else
+static bool put_two(word *at, const any_word *twin, const any_word *news)
+{
+	(void)at;
+	(void)twin;
+	(void)news;
+	return false;
+}
+#endif
+
+/* Does each byte of a line differ? */
+RACY static inline bool all_differ(const unsigned char *a, const unsigned char *b)
+{
+	bytes equal = { 0 };
+	pair e;
+
+	for (size_t i = 0; i < TWIN_LINE; i += sizeof(bytes))
+		equal |= (bytes)(*(const bytes *)(a + i) == *(const bytes *)(b + i));
+	e = (pair)equal;
+	return !(e[0] | e[1]);
+}
+
+/* A line all of which is news. */
+RACY static void put_new_line(const struct twin *t, size_t at, const unsigned char *come)
+{
+	const any_word *news = (const any_word *)(const void *)come;
+	word *to = (word *)(void *)(t->memory + at);
+
+	for (size_t i = TWIN_LINE / TWIN_WORD; i > 0; i--)
+		__atomic_store_n(&to[i - 1], news[i - 1], __ATOMIC_RELEASE);
+	for (size_t i = 0; i < TWIN_LINE; i += sizeof(pair))
+		*(pair *)(t->twin + at + i) = *(const pair *)(come + i);
+}
+
+/* A line of whole words of the memory. */
+RACY static void put_line(const struct twin *t, size_t at, const unsigned char *come, bool keep)
+{
+	const any_word *news = (const any_word *)(const void *)come;
+	any_word *twin = (any_word *)(void *)(t->twin + at);
+	word *to = (word *)(void *)(t->memory + at);
+
+	for (size_t i = TWIN_LINE / TWIN_WORD; i > 0; i -= 2) {
+		size_t a = i - 2, b = i - 1;
+		bool both = news[a] != twin[a] && news[b] != twin[b];
+
+		if (keep || !both || !put_two(&to[a], &twin[a], &news[a])) {
+			put_word(&to[b], twin[b], news[b], keep);
+			put_word(&to[a], twin[a], news[a], keep);
+		}
+		twin[a] = news[a];
+		twin[b] = news[b];
+	}
+}
+
 RACY static void put(const struct twin *t, size_t at, const unsigned char *come, size_t len, bool keep)
 {
 	size_t end = at + len;
 
-	while (end > at)
-		end = put_last(t, at, end, come, keep);
+	while (end > at) {
+		if (end - at < TWIN_LINE || (uintptr_t)(t->memory + end) % TWIN_WORD) {
+			end = put_last(t, at, end, come, keep);
+			continue;
+		}
+		end -= TWIN_LINE;
+		if (!keep && all_differ(come + (end - at), t->twin + end))
+			put_new_line(t, end, come + (end - at));
+		else if (!same(come + (end - at), t->twin + end, TWIN_LINE))
+			put_line(t, end, come + (end - at), keep);
+	}
 }
 
 void twin_merge(const struct twin *t, size_t at, const void *come, size_t len)
@@ -199,4 +345,14 @@ void twin_merge(const struct twin *t, size_t at, const void *come, size_t len)
 void twin_apply(const struct twin *t, size_t at, const void *come, size_t len)
 {
 	put(t, at, come, len, false);
+}
+
+RACY void twin_put(const struct twin *t, size_t at, const unsigned char come[TWIN_WORD],
+		   const unsigned char mask[TWIN_WORD])
+{
+	uint64_t news, differs;
+
+	memcpy(&news, come, sizeof(news));
+	memcpy(&differs, mask, sizeof(differs));
+	put_word((word *)(void *)(t->memory + at), news ^ differs, news, false);
 }

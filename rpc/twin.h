@@ -40,7 +40,19 @@ void twin_read(const struct twin *t, const struct twin_run *run, void *out);
 void twin_merge(const struct twin *t, size_t at, const void *come, size_t len);
 /* What has come goes to the memory where it is news; the twin takes it. */
 void twin_apply(const struct twin *t, size_t at, const void *come, size_t len);
+/*
+ * What has come goes to the memory by itself, whatever the twin is: those bytes of the word at `at` (a
+ * multiple of 8) for which the mask is 0xff, and not 0. The memory begins and ends with whole words.
+ */
+void twin_put(const struct twin *t, size_t at, const unsigned char come[TWIN_WORD],
+	      const unsigned char mask[TWIN_WORD]);
+/* Does anything differ in [from, end)? */
+bool twin_differs(const struct twin *t, size_t from, size_t end);
+/* The twin takes what differs in [from, end), 64 lines at most, by lines: a bit for each. */
+uint64_t twin_take(const struct twin *t, size_t from, size_t end);
 /* memcpy() of memory that others write to. */
 void twin_copy(void *to, const void *from, size_t len);
+/* memcpy() into memory that others read, from its end to its beginning. */
+void twin_store(void *to, const void *from, size_t len);
 
 #endif

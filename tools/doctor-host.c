@@ -27,6 +27,10 @@ struct host {
 	char name[OPAEX_HOSTNAME_MAX]; /* the hostname property of its devices */
 	uint16_t segment;	       /* is added to those of its devices */
 	bool configured;
+	char tracker[8]; /* of its plugin's configuration, as "buffers" is in the next one */
+	bool automatic;
+	bool tracks;   /* it serves tracked buffers */
+	int64_t shown; /* devices of it that are asked for */
 	char text[ADDRESS_TEXT_MAX];
 	struct rpc_link link;
 	int64_t deadline;
@@ -72,11 +76,21 @@ static bool read_address(struct json_object *o, struct address *a)
 	return cid || path || host;
 }
 
-static bool read_entry(struct json_object *o, struct host *h)
+/* What a host has without an entry of its own in a configuration. */
+static void read_plugin(struct json_object *top, struct host *h)
+{
+	const char *tracker = text_member(top, "tracker"), *buffers = text_member(top, "buffers");
+
+	snprintf(h->tracker, sizeof(h->tracker), "%s", tracker ? tracker : "auto");
+	h->automatic = !buffers || strcmp(buffers, "explicit") != 0;
+}
+
+static bool read_entry(struct json_object *top, struct json_object *o, struct host *h)
 {
 	const char *name = text_member(o, "name");
 
 	*h = (struct host){ .configured = true, .segment = (uint16_t)number_member(o, "segment", 0) };
+	read_plugin(top, h);
 	if (!read_address(o, &h->address))
 		return false;
 	address_text(&h->address, h->text, sizeof(h->text));
@@ -107,7 +121,7 @@ static bool next_host(struct at *at, struct host *h)
 		json_object_object_get_ex(top, "hosts", &list);
 		n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 		while (!found && at->entry < n)
-			found = read_entry(json_object_array_get_idx(list, at->entry++), h);
+			found = read_entry(top, json_object_array_get_idx(list, at->entry++), h);
 		json_object_put(top);
 		if (found)
 			return true;
@@ -265,7 +279,7 @@ static bool check_server(struct subject *s, struct host *h)
 	wire_put_u32(&w, WIRE_MAGIC);
 	wire_put_u16(&w, WIRE_VERSION);
 	wire_put_u16(&w, WIRE_VERSION);
-	wire_put_u64(&w, 0);
+	wire_put_u64(&w, WIRE_FEATURE_TRACKED);
 	wire_put_u32(&w, WIRE_FRAME_MAX);
 	wire_put_u32(&w, 1);
 	wire_put_text(&w, "opae doctor");
@@ -281,7 +295,7 @@ static bool check_server(struct subject *s, struct host *h)
 				       "what, \"limits\" "
 				       "how many connect; kill -HUP puts it in force");
 	wire_get_u16(&h->in);
-	wire_get_u64(&h->in);
+	h->tracks = wire_get_u64(&h->in) & WIRE_FEATURE_TRACKED;
 	wire_get_u32(&h->in);
 	wire_get_u32(&h->in);
 	get_shown(h, software, sizeof(software));
@@ -323,6 +337,7 @@ static bool check_devices(struct doctor *d, struct subject *s, struct host *h)
 	if (h->reply.head.budget)
 		return refused(s, h, "devices", "opae doctor   # on that machine");
 	json_object_object_add(s->o, "devices", json_object_new_int64(fit));
+	h->shown = fit;
 	if (!n)
 		return step_note(s, "devices",
 				 "it shows none to you: there is none, or its policy lets you see none; "
@@ -349,8 +364,8 @@ static void diagnose(struct doctor *d, struct host *h)
 			  "no plugin in force has it in its \"hosts\": $EDITOR %s, to use it", config_name());
 	if (!check_connection(&s, h))
 		return;
-	if (check_server(&s, h))
-		check_devices(d, &s, h);
+	if (check_server(&s, h) && check_devices(d, &s, h) && h->shown)
+		check_buffers(&s, h->tracker, h->automatic, h->tracks);
 	rpc_link_done(&h->link);
 }
 
@@ -373,6 +388,7 @@ void doctor_hosts(struct doctor *d)
 	if (!d->host || d->num_hosts)
 		return;
 	h = (struct host){ 0 };
+	read_plugin(NULL, &h);
 	if (!is_address(d->host, &h.address))
 		return;
 	address_text(&h.address, h.text, sizeof(h.text));

@@ -93,6 +93,12 @@ void doctor_hosts(struct doctor *d);
 /* Does the text name a host: as the configuration calls it, or as an address that is no device's? */
 bool doctor_names_host(const char *text);
 
+/*
+ * doctor-buffers.c: by which tracker the buffers of a host's accelerators are kept. tracker: what is
+ * configured; automatic: content travels by itself; server_can: that server serves tracked ones.
+ */
+bool check_buffers(struct subject *s, const char *tracker, bool automatic, bool server_can);
+
 /* doctor-inventory.c: is what the plugin remembers of cards of any use. Never wrong, at most a note. */
 void doctor_inventory(struct doctor *d);
 

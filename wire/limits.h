@@ -12,6 +12,11 @@
 #define WIRE_STRING_MAX 4096u		  /* bytes of a string */
 #define WIRE_REASON_MAX 512u		  /* bytes of a reason that we send */
 #define WIRE_WRITES_MAX 2048u		  /* bytes of posted register writes in one frame */
+#define WIRE_HOLD_MAX (1u << 20)	  /* bytes of one HOLD */
+#define WIRE_CUT_MAX (64u * 1024)	  /* data bytes of the DATA frames of one cut */
 #define WIRE_BITSTREAM_MAX (256u << 20)	  /* bytes of a bitstream, and of all that a session takes in */
+
+/* Bits of HELLO's features. */
+#define WIRE_FEATURE_TRACKED 1u /* buffers whose pages the client tracks: HOLD, DROP, WRITEBACK, STALE, CUT */
 
 #endif

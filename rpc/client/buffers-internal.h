@@ -20,10 +20,16 @@ struct pulled {
 	struct pulled *next;
 };
 
+struct pages;
+struct handle_pages;
+struct tracker;
+
 struct client_buffer {
 	uint64_t wsid; /* the far side's, and the program's */
 	uint64_t ioaddr;
-	struct twin t;	/* twin NULL: explicit */
+	void *at;	     /* the program's address */
+	struct twin t;	     /* the library's; twin NULL: explicit, or tracked */
+	struct pages *pages; /* tracked: pages.h */
 	uint64_t asked; /* the length that the program asked for */
 	bool own;	/* our memory, not the program's */
 	bool read_only; /* the device does not write */
@@ -43,7 +49,8 @@ struct handle_buffers {
 	atomic_uint travelling;	      /* how many have twins, and how many of an owner's this device has */
 	struct handle_buffers *owner; /* counted */
 	uint32_t owned;
-	unsigned char *out; /* release_lock: NEWS_ROOM bytes, from the first twin on */
+	unsigned char *out; /* release_lock: NEWS_ROOM bytes, from the first twin or tracked buffer on */
+	struct handle_pages *tracked; /* pages.h; from the first tracked buffer on */
 };
 
 /* lock held: NULL: there is none, or it is being released. */
@@ -59,6 +66,24 @@ fpga_result buffer_add(struct handle_buffers *b, struct client_buffer *buf);
 /* Nobody finds it any more, and nothing comes in for it. */
 void buffer_take_out(struct handle_buffers *b, struct client_buffer *buf);
 void buffer_free(struct client_buffer *buf); /* and the memory, where it is ours */
+
+/* The same, also when it is being released; with lock. */
+struct client_buffer *buffer_any(const struct handle_buffers *b, uint64_t wsid);
+
+/* pages.c. Tracked memory of t.len bytes for a new buffer. 0 or a negative errno; freed in any case. */
+int buffer_track(struct handle_buffers *b, struct client_buffer *buf, struct tracker *tr);
+void buffer_untrack(struct client_buffer *buf); /* waits for a touch that is being served */
+/* With both locks, as it enters the list and leaves it. */
+int buffer_enter_tracked(struct handle_buffers *b);
+void buffer_leave_tracked(struct handle_buffers *b, struct client_buffer *buf);
+/* It is leaving, and the far side is told so next: nothing that is said of it follows. */
+void buffer_retire(struct handle_buffers *b, struct client_buffer *buf);
+/*
+ * With release_lock: what was written of [from, end) is to be replaced and is not sent, but for pages that
+ * are only in part there, which are sent now. 0, or the connection is lost.
+ */
+int buffer_forget_written(struct handle_buffers *b, struct client_buffer *buf, uint64_t from, uint64_t end);
+void buffers_tracked_free(struct handle_buffers *b);
 
 /* bulk.c */
 fpga_result client_push(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len);

@@ -7,7 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/mutant.h"
 #include "rpc/client/conn.h"
+#include "rpc/client/pages.h"
 #include "rpc/news.h"
 
 #define BUFFERS_MAX (1u << 16)
@@ -31,7 +33,7 @@ static uint32_t place_of(const struct handle_buffers *b, uint64_t wsid)
 	return low;
 }
 
-static struct client_buffer *find_any(const struct handle_buffers *b, uint64_t wsid)
+struct client_buffer *buffer_any(const struct handle_buffers *b, uint64_t wsid)
 {
 	uint32_t i = place_of(b, wsid);
 
@@ -40,7 +42,7 @@ static struct client_buffer *find_any(const struct handle_buffers *b, uint64_t w
 
 struct client_buffer *buffer_find(const struct handle_buffers *b, uint64_t wsid)
 {
-	struct client_buffer *buf = find_any(b, wsid);
+	struct client_buffer *buf = buffer_any(b, wsid);
 
 	return buf && !buf->leaving ? buf : NULL;
 }
@@ -86,23 +88,31 @@ static int make_room(struct handle_buffers *b)
 	return 0;
 }
 
+/* By itself? */
+static bool travels(const struct client_buffer *buf)
+{
+	return buf->t.twin || buf->pages;
+}
+
 static fpga_result add_locked(struct handle_buffers *b, struct client_buffer *buf)
 {
 	uint32_t i = place_of(b, buf->wsid);
 
-	if (find_any(b, buf->wsid))
+	if (buffer_any(b, buf->wsid))
 		return FPGA_EXCEPTION;
-	if (buf->t.twin && !b->out) {
+	if (travels(buf) && !b->out) {
 		b->out = malloc(NEWS_ROOM);
 		if (!b->out)
 			return FPGA_NO_MEMORY;
 	}
-	if (make_room(b))
+	if ((buf->pages && buffer_enter_tracked(b)) || make_room(b))
 		return FPGA_NO_MEMORY;
 	memmove(&b->list[i + 1], &b->list[i], (b->num - i) * sizeof(b->list[0]));
 	b->list[i] = buf;
 	b->num++;
-	if (buf->t.twin)
+	if (buf->pages)
+		buf->pages->entered = true;
+	if (travels(buf))
 		atomic_fetch_add(&b->travelling, 1);
 	return FPGA_OK;
 }
@@ -127,8 +137,12 @@ void buffer_take_out(struct handle_buffers *b, struct client_buffer *buf)
 		return;
 	memmove(&b->list[i], &b->list[i + 1], (b->num - i - 1) * sizeof(b->list[0]));
 	b->num--;
-	if (buf->t.twin)
+	if (buf->pages)
+		buffer_leave_tracked(b, buf);
+	if (travels(buf))
 		atomic_fetch_sub(&b->travelling, 1);
+	if (!b->num) /* no release follows, and nothing waits for one */
+		pages_end_group(b);
 }
 
 /* ---- life ---- */
@@ -154,9 +168,18 @@ void client_buffers_put(struct handle_buffers *b)
 	pthread_mutex_destroy(&b->release_lock);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->unused);
+	buffers_tracked_free(b);
 	free(b->list);
 	free(b->out);
 	free(b);
+}
+
+void client_buffers_leave(struct handle_buffers *b)
+{
+	SCOPED_LOCK(&b->lock);
+
+	for (uint32_t i = 0; i < b->num; i++)
+		b->list[i]->leaving = true;
 }
 
 void client_buffers_free(struct handle_buffers *b)
@@ -170,6 +193,8 @@ void client_buffers_free(struct handle_buffers *b)
 		buffer_take_out(b, buf);
 		buffer_free(buf);
 	}
+	pages_end_holds(b);
+	pages_end_group(b);
 	client_buffers_put(b);
 }
 
@@ -184,6 +209,10 @@ static bool gather(struct handle_buffers *b, const struct client_buffer *buf, st
 	size_t end = buf->t.len - *from < SLICE ? buf->t.len : *from + SLICE;
 	SCOPED_LOCK(&b->lock);
 
+	if (buf->leaving) { /* its RELEASE may have been sent */
+		*from = buf->t.len;
+		return true;
+	}
 	while (*from < end) {
 		size_t to = end, next = end;
 
@@ -199,36 +228,55 @@ static bool gather(struct handle_buffers *b, const struct client_buffer *buf, st
 	return *from == buf->t.len;
 }
 
-static int send_found(struct handle_buffers *b, struct news *n)
+static int send_found(struct handle_buffers *b, struct news *n, const struct iovec *behind)
 {
 	struct conn *conn = b->h->conn;
-	struct iovec iov = { n->out, n->used };
-	int rc = n->used ? conn_send(conn, &iov, 1, clock_deadline(conn->timeout_ns), false) : 0;
+	struct iovec iov[2] = { { n->out, n->used } };
+	int iovs = 1, rc;
 
+	if (!n->used)
+		return 0;
+	if (behind)
+		iov[iovs++] = *behind;
+	rc = conn_send(conn, iov, iovs, clock_deadline(conn->timeout_ns), false);
 	n->used = 0;
 	return rc;
 }
 
-static fpga_result release_own(struct handle_buffers *b)
+/* With release_lock. */
+static int release_locked(struct handle_buffers *b, const struct iovec *behind, bool *sent)
 {
-	struct news n = { .op = WIRE_PUSH };
+	struct news n = { .op = WIRE_PUSH, .handle = b->h->id, .out = b->out,
+			  .bulk = news_bulk(b->h->conn->link.peer_max) };
 	int rc = 0;
-	SCOPED_LOCK(&b->release_lock);
 
-	if (!b->num)
-		return FPGA_OK;
-	n = (struct news){ .op = WIRE_PUSH, .handle = b->h->id, .out = b->out,
-			   .bulk = news_bulk(b->h->conn->link.peer_max) };
 	for (uint32_t i = 0; i < b->num && !rc; i++) {
 		size_t from = 0;
 
 		while (!rc && b->list[i]->t.twin && !gather(b, b->list[i], &n, &from))
 			if (n.used > NEWS_ROOM / 2)
-				rc = send_found(b, &n);
+				rc = send_found(b, &n, NULL);
 	}
-	if (!rc)
-		rc = send_found(b, &n);
-	return rc ? conn_check(b->h->conn) : FPGA_OK;
+	if (!rc && b->tracked)
+		rc = pages_release(b, true, &n.used);
+	if (!rc && n.used && behind)
+		*sent = true;
+	return rc || MUTANT_lost_flush ? rc : send_found(b, &n, behind);
+}
+
+static void release_tracked(struct handle_buffers *b)
+{
+	struct news n = { .out = b->out };
+
+	if (!pages_release(b, false, &n.used))
+		send_found(b, &n, NULL);
+}
+
+static fpga_result release_own(struct handle_buffers *b, const struct iovec *behind, bool *sent)
+{
+	SCOPED_LOCK(&b->release_lock);
+
+	return b->num && release_locked(b, behind, sent) ? conn_check(b->h->conn) : FPGA_OK;
 }
 
 /* Counted. */
@@ -241,19 +289,48 @@ static struct handle_buffers *owner_of(struct handle_buffers *b)
 	return b->owner;
 }
 
-fpga_result client_buffers_release(struct handle_buffers *b)
+fpga_result client_buffers_release(struct handle_buffers *b, const struct iovec *behind, bool *sent)
 {
 	struct handle_buffers *owner;
 	fpga_result r;
 
-	if (!client_buffers_any(b))
+	if (!client_buffers_any(b) || MUTANT_no_release)
 		return FPGA_OK;
-	r = release_own(b);
 	owner = owner_of(b);
+	r = release_own(b, owner ? NULL : behind, sent);
 	if (r == FPGA_OK && owner)
-		r = release_own(owner);
+		r = release_own(owner, behind, sent);
 	client_buffers_put(owner);
 	return r;
+}
+
+/* One that this round has not had yet; counted. */
+static struct handle_buffers *next_of_round(struct conn *n)
+{
+	SCOPED_LOCK(&n->handles_lock);
+
+	for (struct remote_handle *h = n->handles; h; h = h->next)
+		if (h->round != n->round) {
+			h->round = n->round;
+			atomic_fetch_add(&h->buffers->refs, 1);
+			return h->buffers;
+		}
+	return NULL;
+}
+
+void client_buffers_release_all(struct conn *n)
+{
+	struct handle_buffers *b;
+
+	n->round++;
+	while ((b = next_of_round(n))) {
+		if (!pthread_mutex_trylock(&b->release_lock)) {
+			if (b->num && b->tracked)
+				release_tracked(b);
+			pthread_mutex_unlock(&b->release_lock);
+		}
+		client_buffers_put(b);
+	}
 }
 
 bool client_buffers_any(const struct handle_buffers *b)
@@ -266,18 +343,20 @@ bool client_buffers_any(const struct handle_buffers *b)
 bool client_buffers_data(struct handle_buffers *b, struct wire_reader *body)
 {
 	uint64_t wsid = wire_get_u64(body), offset = wire_get_u64(body);
-	const struct client_buffer *buf;
+	struct client_buffer *buf;
 	size_t len = 0;
 	const void *data = wire_get_bytes(body, &len);
 	SCOPED_LOCK(&b->lock);
 
 	if (body->bad)
 		return false;
-	buf = find_any(b, wsid);
+	buf = buffer_any(b, wsid);
 	if (!buf) /* it was released while this was on its way */
 		return true;
 	if (len > buf->t.len || offset > buf->t.len - len)
 		return false;
+	if (buf->pages)
+		return pages_data(b, buf, offset, data, len);
 	if (buf->t.twin && !buf->read_only)
 		twin_merge(&buf->t, offset, data, len);
 	return true;

@@ -86,7 +86,7 @@ static void fill_push(struct move *m, const struct batch *b, unsigned int i, str
 }
 
 /* What would make one of the pieces fail makes the last one fail as well. */
-static fpga_result begin_push(struct move *m, struct batch *b)
+static fpga_result push_batch(struct move *m, struct batch *b)
 {
 	unsigned int last = b->pieces - 1;
 	fpga_result r = FPGA_OK;
@@ -102,6 +102,19 @@ static fpga_result begin_push(struct move *m, struct batch *b)
 	fill_push(m, b, last, &b->calls[0]);
 	r = call_start(&b->calls[0]);
 	return r == FPGA_OK ? r : call_end(&b->calls[0], r);
+}
+
+/* A release that had read a tracked buffer before us is not to send that after us. */
+static fpga_result begin_push(struct move *m, struct batch *b)
+{
+	fpga_result r;
+
+	if (!m->buf->pages)
+		return push_batch(m, b);
+	pthread_mutex_lock(&m->h->buffers->release_lock);
+	r = push_batch(m, b);
+	pthread_mutex_unlock(&m->h->buffers->release_lock);
+	return r;
 }
 
 static fpga_result begin_pull(struct move *m, struct batch *b)
@@ -229,7 +242,10 @@ fpga_result client_push(fpga_handle handle, uint64_t wsid, uint64_t offset, uint
 
 	if (r != FPGA_OK)
 		return r;
-	r = move_part(h, buf, WIRE_PUSH, offset, len);
+	if (buf->pages) /* says what we have read: of what is newer than that the server takes no PUSH */
+		r = client_buffers_release(h->buffers, NULL, NULL);
+	if (r == FPGA_OK)
+		r = move_part(h, buf, WIRE_PUSH, offset, len);
 	buffer_put(h->buffers, buf);
 	return r;
 }
@@ -254,6 +270,18 @@ static void forget_pull(struct handle_buffers *b, struct client_buffer *buf, str
 	*at = p->next;
 }
 
+/* Nothing is released meanwhile, for what the library's view has there is old until it is replaced. */
+static fpga_result pull_tracked(struct remote_handle *h, struct client_buffer *buf, uint64_t offset,
+				uint64_t len)
+{
+	struct handle_buffers *b = h->buffers;
+	int rc;
+	SCOPED_LOCK(&b->release_lock);
+
+	rc = buffer_forget_written(b, buf, offset, offset + len);
+	return rc ? conn_check(h->conn) : move_part(h, buf, WIRE_PULL, offset, len);
+}
+
 fpga_result client_pull(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len)
 {
 	struct remote_handle *h = handle;
@@ -263,6 +291,11 @@ fpga_result client_pull(fpga_handle handle, uint64_t wsid, uint64_t offset, uint
 
 	if (r != FPGA_OK)
 		return r;
+	if (buf->pages) {
+		r = pull_tracked(h, buf, offset, len);
+		buffer_put(h->buffers, buf);
+		return r;
+	}
 	note_pull(h->buffers, buf, &p);
 	r = move_part(h, buf, WIRE_PULL, offset, len);
 	forget_pull(h->buffers, buf, &p);

@@ -27,6 +27,7 @@ void call_begin(struct call *c, struct conn *conn, enum wire_op op, uint64_t obj
 	c->place = NULL;
 	c->place_len = c->placed = 0;
 	c->part = NULL;
+	c->arrived = NULL;
 	c->next = NULL;
 	atomic_init(&c->state, CALL_OPEN);
 	c->wake = -1;

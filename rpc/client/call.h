@@ -49,6 +49,13 @@ struct call {
 	 */
 	void (*part)(void *ctx, struct wire_reader *reply);
 	void *part_ctx;
+	/*
+	 * Called with the reply, which it may read, before the call is done: on whichever thread reads,
+	 * without locks, and in the order in which frames came; makes no calls. Not called when there is no
+	 * reply. False: it makes no sense, and the connection is to be broken. May be NULL.
+	 */
+	bool (*arrived)(void *ctx, struct call *c);
+	void *arrived_ctx;
 
 	/* call.c's and conn.c's. */
 	struct call *next; /* of those whose threads wait for the reader's role */

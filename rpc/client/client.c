@@ -121,6 +121,10 @@ static void in_child(void)
 		conn_forked(n);
 	for (struct rpc_client *c = clients; c; c = c->next) {
 		pthread_mutex_init(&c->gathering, NULL);
+		pthread_mutex_init(&c->tracker_lock, NULL);
+		tracker_forked(c->tracker);
+		c->tracker = NULL;
+		c->tracker_tried = false;
 		for (unsigned int i = 0; i < c->config.num_hosts; i++)
 			host_forked(&c->hosts[i]);
 		if (c->wake >= 0)
@@ -201,6 +205,7 @@ int rpc_client_new(const struct opae_host *host, const struct rpc_client_config 
 	c->config = *config;
 	c->wake = -1;
 	pthread_mutex_init(&c->gathering, NULL);
+	pthread_mutex_init(&c->tracker_lock, NULL);
 	for (unsigned int i = 0; i < n; i++)
 		host_init(&c->hosts[i], c, &config->hosts[i]);
 	note_client(c);
@@ -231,6 +236,8 @@ void rpc_client_free(struct rpc_client *c)
 		host_done(&c->hosts[i]);
 	if (c->wake >= 0)
 		sys_close(c->wake);
+	tracker_free(c->tracker);
+	pthread_mutex_destroy(&c->tracker_lock);
 	pthread_mutex_destroy(&c->gathering);
 	free(c->hosts);
 	free(c->config.hosts);

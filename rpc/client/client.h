@@ -22,6 +22,9 @@ struct rpc_host_config {
 	uint16_t segment;
 };
 
+/* How it is known what a program does with its buffers: docs/coherence.md. */
+enum rpc_tracker { RPC_TRACKER_AUTO, RPC_TRACKER_TRAP, RPC_TRACKER_EAGER };
+
 struct rpc_client_config {
 	const char *plugin; /* for log lines: "tcp" */
 	struct rpc_host_config *hosts;
@@ -31,6 +34,7 @@ struct rpc_client_config {
 	int64_t connect_ns;	 /* of a first enumeration: how long a host may take to answer */
 	bool mmio_write_sync;	 /* each register write is a call */
 	bool buffers_explicit;	 /* content travels by opaex_push() and opaex_pull() alone */
+	enum rpc_tracker tracker; /* AUTO: trap, where both ends can */
 };
 
 struct rpc_client;

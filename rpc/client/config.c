@@ -142,6 +142,21 @@ static fpga_result read_time(struct json_object *value, const char *key, int64_t
 	return FPGA_OK;
 }
 
+/* The number of the word that it is. */
+static fpga_result read_tracker(struct json_object *value, enum rpc_tracker *ret)
+{
+	static const char *const words[] = { [RPC_TRACKER_AUTO] = "auto", [RPC_TRACKER_TRAP] = "trap",
+					     [RPC_TRACKER_EAGER] = "eager" };
+	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(text, words[i])) {
+			*ret = (enum rpc_tracker)i;
+			return FPGA_OK;
+		}
+	return say(FPGA_INVALID_PARAM, "\"tracker\" must be \"auto\", \"trap\" or \"eager\"");
+}
+
 /* One of two words; *second: it is the second. */
 static fpga_result read_choice(struct json_object *value, const char *key, const char *a, const char *b,
 			       bool *second)
@@ -169,8 +184,10 @@ static fpga_result read_key(struct rpc_client_config *c, const struct rpc_config
 		return read_choice(value, key, "posted", "sync", &c->mmio_write_sync);
 	if (!strcmp(key, "buffers"))
 		return read_choice(value, key, "auto", "explicit", &c->buffers_explicit);
+	if (!strcmp(key, "tracker"))
+		return read_tracker(value, &c->tracker);
 	return say(FPGA_INVALID_PARAM, "\"%s\" is unknown; there are \"hosts\", \"spin_us\", \"timeout_ms\", "
-				       "\"connect_ms\", \"mmio_write\" and \"buffers\"", key);
+				       "\"connect_ms\", \"mmio_write\", \"buffers\" and \"tracker\"", key);
 }
 
 static fpga_result read_all(struct rpc_client_config *c, const struct rpc_config_kind *kind,

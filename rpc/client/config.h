@@ -39,6 +39,9 @@ bool rpc_config_integer(struct json_object *value, int64_t min, int64_t max, int
 	{ "mmio_write", "string", "posted", \
 	  "\"posted\": gathered, and a failure is told by the next call; \"sync\": each waits" }, \
 	{ "buffers", "string", "auto", \
-	  "\"auto\": their content travels by itself; \"explicit\": by opaex_push() and opaex_pull() alone" }
+	  "\"auto\": content travels by itself; \"explicit\": by opaex_push() and opaex_pull() alone" }, \
+	{ "tracker", "string", "auto", \
+	  "\"trap\": page faults tell what of a buffer is used; \"eager\": all is compared; " \
+	  "\"auto\": the first where it can be had" }
 
 #endif

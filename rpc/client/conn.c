@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -319,11 +320,23 @@ static int take_part(struct call *c, const struct rpc_frame *f)
 	return r.bad ? EPROTO : 0;
 }
 
+/* Its thread may ask for the role meanwhile. Nobody frees it, for it is not done. */
+static int tell_arrived(struct conn *n, struct call *c)
+{
+	bool fine;
+
+	pthread_mutex_unlock(&n->lock);
+	fine = c->arrived(c->arrived_ctx, c);
+	pthread_mutex_lock(&n->lock);
+	role_forget(n, c);
+	return fine ? 0 : -EPROTO;
+}
+
 /* One that nobody waits for came too late. -EPROTO: the other end is confused. */
 static int replied(struct conn *n, const struct rpc_frame *f)
 {
 	struct call *c;
-	int error;
+	int error, rc = 0;
 	SCOPED_LOCK(&n->lock);
 
 	c = find(n, f->head.id);
@@ -337,9 +350,10 @@ static int replied(struct conn *n, const struct rpc_frame *f)
 		fail(n, c, error);
 	} else if (!(f->head.flags & WIRE_MORE)) {
 		take_out(n, c);
+		rc = c->arrived ? tell_arrived(n, c) : 0;
 		role_done(c);
 	}
-	return 0;
+	return rc;
 }
 
 /* ---- what comes by itself ---- */
@@ -357,6 +371,10 @@ static bool pushed_handle(struct conn *n, const struct rpc_frame *f, struct wire
 		return true;
 	if (f->head.op == WIRE_DATA)
 		return client_buffers_data(h->buffers, r);
+	if (f->head.op == WIRE_STALE)
+		return client_buffers_stale(h->buffers, r);
+	if (f->head.op == WIRE_CUT)
+		return client_buffers_cut(h->buffers, r);
 	if (f->head.op == WIRE_FAILED) {
 		atomic_store_explicit(&h->failed, true, memory_order_relaxed);
 		return true;
@@ -514,13 +532,16 @@ void conn_await(struct conn *n, struct call *c)
 
 void conn_leave(struct conn *n, struct call *c)
 {
-	bool placing;
+	bool placing, there;
 
 	pthread_mutex_lock(&n->lock);
 	placing = n->placing == c;
-	if (!placing && find(n, c->head.id) == c)
+	there = find(n, c->head.id) == c;
+	if (!placing && there)
 		take_out(n, c);
 	pthread_mutex_unlock(&n->lock);
+	while (!there && !is_done(c)) /* its reply is there, and being looked at */
+		sched_yield();
 	if (!placing)
 		return;
 	conn_break(n, -EPROTO); /* nothing could tell what follows; and the reader lets go at once */

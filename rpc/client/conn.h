@@ -34,6 +34,7 @@ struct conn {
 	struct remote_host *host;
 	const char *name; /* the host's: what reasons begin with */
 	int64_t spin_ns, timeout_ns;
+	uint64_t features; /* HELLO's reply: what both ends can */
 	unsigned int forks; /* client_forks() of who made it */
 	atomic_uint refs;
 	struct conn *next, **link_of; /* of all in this process: client.c */
@@ -68,6 +69,10 @@ struct conn {
 	atomic_bool expecting; /* but it shall: something may come by itself soon */
 	atomic_uint waiters;	/* threads that wait for replies */
 	_Atomic uint32_t waits; /* how often one did */
+	atomic_uint busy;	  /* pages of tracked buffers that are shown or owed */
+	atomic_bool tended;	  /* the I/O thread knows of that */
+	_Atomic int64_t stirred; /* when a register was written, or the device told news, last */
+	uint32_t round;		  /* the I/O thread's: of handles whose buffers it releases */
 	atomic_uint events; /* registered by the handles: the I/O thread comes back to the socket sooner */
 };
 
@@ -114,13 +119,28 @@ bool conn_has_open(struct conn *n, uint64_t token);
 int conn_write(struct conn *n, uint64_t handle, uint32_t region, uint32_t width, uint64_t offset,
 	       uint64_t value);
 int conn_write512(struct conn *n, uint64_t handle, uint32_t region, uint64_t offset, const void *value);
-/* With out_lock held: what waits, and what the caller puts behind it, at most 3 pieces. */
+/* One as a frame of its own, for who sends it with others; of 64 bytes, or of 4 or 8 in `value`. */
+struct post_write {
+	uint64_t handle;
+	uint32_t region, width;
+	uint64_t offset, value;
+	const void *bytes;
+};
+#define POST_FRAME (WIRE_HEAD + 16u + 64u) /* bytes at most */
+size_t post_frame(unsigned char *at, const struct post_write *w);
+#define POST_PIECES 16
+/* With out_lock held: what waits, and what the caller puts behind it, at most POST_PIECES. */
 int post_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline);
 /*
  * Sends what waits, if it has been waiting since `until` or longer. Since when something waits then; 0:
  * nothing does.
  */
 int64_t post_flush(struct conn *n, int64_t until);
+
+/* So many pages more, or less, are to be released by and by: the I/O thread does it. */
+void conn_pages_busy(struct conn *n, int more);
+/* The device is not idle: that is done sooner for a while. */
+void conn_stir(struct conn *n);
 
 /* The I/O thread: io.c. Starts it unless it runs. 0 or a negative errno. */
 int io_start(struct conn *n);

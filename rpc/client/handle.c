@@ -158,6 +158,7 @@ static fpga_result close_handle(fpga_handle handle)
 
 	if (!handle_is_ours(h)) /* and stays as it is, in memory that is lost */
 		return FPGA_OK;
+	client_buffers_leave(h->buffers);
 	r = close_there(h);
 	conn_handle_leave(h->conn, h);
 	handle_free(h);
@@ -170,7 +171,7 @@ static fpga_result call_of(struct remote_handle *h, enum wire_op op)
 	fpga_result r = handle_check(h);
 
 	if (r == FPGA_OK && client_buffers_any(h->buffers))
-		r = client_buffers_release(h->buffers);
+		r = client_buffers_release(h->buffers, NULL, NULL);
 	if (r != FPGA_OK)
 		return r;
 	call_begin(&c, h->conn, op, h->id);

@@ -93,7 +93,7 @@ void host_greet_begin(struct call *c, struct conn *n)
 	wire_put_u32(&c->body, WIRE_MAGIC);
 	wire_put_u16(&c->body, WIRE_VERSION);
 	wire_put_u16(&c->body, WIRE_VERSION);
-	wire_put_u64(&c->body, 0);
+	wire_put_u64(&c->body, WIRE_FEATURE_TRACKED);
 	wire_put_u32(&c->body, WIRE_FRAME_MAX);
 	wire_put_u32(&c->body, WIRE_CALLS_MAX);
 	wire_put_text(&c->body, program_invocation_short_name);
@@ -106,7 +106,7 @@ fpga_result host_greet_end(struct call *c, fpga_result r)
 
 	if (r == FPGA_OK) {
 		version = wire_get_u16(&c->reply);
-		wire_get_u64(&c->reply);
+		n->features = wire_get_u64(&c->reply);
 		frame = wire_get_u32(&c->reply);
 		calls = wire_get_u32(&c->reply);
 		if (!c->reply.bad && (version != WIRE_VERSION || frame < WIRE_FRAME_MIN || calls < CALLS_MIN))

@@ -5,6 +5,7 @@
 
 #include "rpc/client/call.h"
 #include "rpc/client/internal.h"
+#include "track/track.h"
 #include "transport/connect.h"
 
 #define ASK_WHY_MAX (OPAEX_HOSTNAME_MAX + 64)
@@ -65,6 +66,10 @@ struct rpc_client {
 	pthread_t listed_by;
 	int64_t listed_at;
 	struct listing *listed;
+	pthread_mutex_t tracker_lock; /* guards these: tracker.c */
+	struct tracker *tracker;      /* NULL: none was started */
+	bool tracker_tried;
+	char tracker_why[TRACK_WHY_MAX]; /* it cannot be had */
 };
 
 /* ---- host.c ---- */

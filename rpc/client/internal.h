@@ -33,6 +33,7 @@ struct remote_handle {
 	struct opaex_mmio_info regions[REMOTE_REGIONS];
 	struct handle_buffers *buffers; /* made with the handle */
 	struct remote_handle *next;	/* of the connection's; conn.c's */
+	uint32_t round;			/* the connection's handles_lock: see conn.h */
 	_Atomic int64_t progress_at;	/* when PROGRESS came last, on the clock of base/clock.h */
 	atomic_bool reconfigures;	/* a thread sends a bitstream by it */
 	atomic_bool failed;		/* something posted has: the next write waits, and is told what */

@@ -14,13 +14,17 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/thread.h"
+#include "rpc/client/buffers.h"
 #include "rpc/client/conn.h"
 
 #define QUIET_NS (2 * NS_PER_MS)	  /* no call has waited for so long: it reads */
 #define QUIET_MAX (8 * NS_PER_MS)	  /* with calls ever more seldom: each look disturbs one */
-#define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events */
+#define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events or may poll memory */
 #define CALM 2				  /* naps without a new write, until a burst is over */
 #define FIRST_NS (4 * NS_PER_US)	  /* how long the first writes of a burst wait for others */
+#define RELEASE_NS (200 * NS_PER_US)	  /* between two looks at what the program stored in buffers */
+#define RELEASE_IDLE_NS (10 * NS_PER_MS)  /* the same when the device seems to be idle */
+#define STIRRED_NS (100 * NS_PER_MS)	  /* after which time it does */
 #define FLOW 2				  /* beginnings between two looks: the writer sends by himself */
 /*
  * Then a look costs him more than it helps, most of all on a core that both share. So they are ever further
@@ -35,9 +39,58 @@ struct io {
 	uint32_t waits;	 /* as last seen */
 	uint32_t writes; /* as last seen */
 	unsigned int calm;
+	int64_t release_at; /* when buffers are released next; INT64_MAX: not by us */
 	int64_t flow_nap; /* the last one in a flow; 0: there is none */
 	int64_t quiet;	  /* the next look at whether calls still wait */
 };
+
+/* ---- buffers ---- */
+
+void conn_pages_busy(struct conn *n, int more)
+{
+	atomic_fetch_add(&n->busy, (unsigned int)more);
+	if (more > 0 && !atomic_load_explicit(&n->tended, memory_order_relaxed) &&
+	    !atomic_exchange(&n->tended, true))
+		io_kick(n);
+}
+
+void conn_stir(struct conn *n)
+{
+	int64_t now = clock_now_ns(), before = atomic_exchange(&n->stirred, now);
+
+	if (now - before > STIRRED_NS / 2 && atomic_load_explicit(&n->busy, memory_order_relaxed))
+		io_kick(n);
+}
+
+/* What the program stored goes to a device that may be polling its memory. */
+static void tend(struct io *io)
+{
+	struct conn *n = io->n;
+	int64_t now, stirred;
+
+	if (conn_lost(n) || !atomic_load(&n->busy)) {
+		atomic_store(&n->tended, false); /* before the next look at what is busy */
+		io->release_at = conn_lost(n) || !atomic_load(&n->busy) ? INT64_MAX : 0;
+		return;
+	}
+	now = clock_now_ns();
+	stirred = atomic_load_explicit(&n->stirred, memory_order_relaxed);
+	if (now < io->release_at && (io->release_at - now <= RELEASE_NS || now - stirred >= STIRRED_NS) &&
+	    io->release_at != INT64_MAX)
+		return;
+	client_buffers_release_all(n);
+	io->release_at = clock_now_ns() + (now - stirred < STIRRED_NS ? RELEASE_NS : RELEASE_IDLE_NS);
+}
+
+static struct timespec until(int64_t at, int64_t most)
+{
+	int64_t left = at - clock_now_ns();
+
+	left = left < 0 ? 0 : left < most ? left : most;
+	return (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
+}
+
+/* ---- bursts of writes ---- */
 
 /* Not by a nap, which on a virtual machine takes more than twice as long as it is told to. */
 static int64_t spin_until(const struct conn *n, int64_t due)
@@ -115,7 +168,8 @@ static void sleep_away(struct io *io)
 {
 	struct conn *n = io->n;
 	struct pollfd p = { .fd = n->io_wake, .events = POLLIN };
-	struct timespec quiet = { .tv_nsec = atomic_load(&n->events) ? QUIET_EVENTS_NS : io->quiet };
+	bool awaits = atomic_load(&n->events) || atomic_load(&n->busy);
+	struct timespec quiet = until(io->release_at, awaits ? QUIET_EVENTS_NS : io->quiet);
 	eventfd_t rung;
 
 	if (io->quiet < QUIET_MAX)
@@ -127,18 +181,26 @@ static void sleep_away(struct io *io)
 static void sleep_at_socket(struct io *io)
 {
 	struct conn *n = io->n;
+	struct pollfd p[2] = { { .fd = n->link.t->ops->fd(n->link.t), .events = POLLIN },
+			       { .fd = n->io_wake, .events = POLLIN } };
+	bool timed = io->release_at != INT64_MAX;
+	struct timespec left;
 	eventfd_t rung;
 	int rc;
 
 	io->quiet = QUIET_NS;
 	atomic_store(&n->expecting, false);
 	atomic_store(&n->io_away, false);
-	rc = transport_wait_or_wake(n->link.t, 0, INT64_MAX, n->io_wake);
+	if (timed) {
+		left = until(io->release_at, NS_PER_S);
+		ppoll(p, 2, &left, NULL);
+	}
+	rc = transport_wait_or_wake(n->link.t, 0, timed ? 0 : INT64_MAX, n->io_wake);
 	if (rc == -EINTR)
 		eventfd_read(n->io_wake, &rung);
-	else if (rc < 0)
+	else if (rc < 0 && rc != -ETIMEDOUT)
 		conn_break(n, rc);
-	else if (!calls_wait(io))
+	else if (!rc && !calls_wait(io))
 		conn_drain(n);
 	atomic_store(&n->io_away, true); /* before the next look at what is expected */
 }
@@ -153,10 +215,11 @@ static void sleep_until_something(struct io *io)
 
 static void *run(void *arg)
 {
-	struct io io = { .n = arg, .quiet = QUIET_NS };
+	struct io io = { .n = arg, .release_at = INT64_MAX, .quiet = QUIET_NS };
 
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	while (!atomic_load(&io.n->io_stop)) {
+		tend(&io);
 		if (in_burst(&io))
 			continue;
 		if (fall_asleep(io.n))

@@ -7,8 +7,10 @@
  * other threads' calls. The last call may take as long as the far side says that it is at it.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "rpc/client/call.h"
 #include "rpc/client/conn.h"
@@ -103,15 +105,24 @@ static fpga_result send_piece(const struct remote_handle *h, uint64_t offset, co
 	return call_end(&c, awaited ? call_run(&c) : call_post(&c));
 }
 
+/*
+ * By a copy: the bitstream may lie in a buffer whose pages somebody must bring when they are touched, and he
+ * could not while a send is under way.
+ */
 static fpga_result stream(const struct remote_handle *h, const uint8_t *bitstream, size_t len)
 {
 	size_t piece = conn_bulk(h->conn), n;
+	CLEANUP_FREE uint8_t *copy = malloc(piece);
 	unsigned int sent = 0;
 	fpga_result r = FPGA_OK;
 
+	if (!copy)
+		return say(FPGA_NO_MEMORY, "fpgaReconfigureSlot: no memory");
+
 	for (size_t at = 0; r == FPGA_OK && at < len; at += n) {
 		n = len - at < piece ? len - at : piece;
-		r = send_piece(h, at, bitstream + at, n, ++sent % PIECES == 0);
+		memcpy(copy, bitstream + at, n);
+		r = send_piece(h, at, copy, n, ++sent % PIECES == 0);
 	}
 	return r;
 }

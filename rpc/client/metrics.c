@@ -4,8 +4,10 @@
  * they come; how much of them is kept is the caller's room, never what the far side counts. What is asked for
  * in one call is cut into requests that any server's frames take.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "rpc/client/call.h"
 #include "rpc/client/table.h"
 #include "wire/utf8.h"
@@ -59,10 +61,51 @@ static fpga_result get_num_metrics(fpga_handle handle, uint64_t *num_metrics)
 	return r;
 }
 
-struct infos {
-	fpga_metric_info *at;
-	uint64_t room, num;
+/*
+ * Groups as they come, in memory of ours: who reads the connection must not touch the program's, which may be
+ * a page that somebody has yet to bring.
+ */
+struct came {
+	size_t size;	    /* of a group; 0: they are counted */
+	uint64_t room, num; /* those beyond the room are passed over */
+	unsigned char *at;
+	size_t allocated; /* bytes */
+	bool failed;	  /* no memory */
 };
+
+static void keep(struct came *c, const void *group)
+{
+	size_t need = ((size_t)c->num + 1) * c->size;
+	unsigned char *grown;
+
+	if (c->failed || c->num == c->room)
+		return;
+	if (need > c->allocated) {
+		grown = realloc(c->at, 2 * need);
+		c->failed = !grown;
+		if (!grown)
+			return;
+		c->at = grown;
+		c->allocated = 2 * need;
+	}
+	if (c->size)
+		memcpy(c->at + (size_t)c->num * c->size, group, c->size);
+	c->num++;
+}
+
+/* Runs such a call. On success what came is in `to`, and how much of it in c->num. */
+static fpga_result run_to_keep(const struct remote_handle *h, enum wire_op op, struct came *c,
+			       void (*take)(void *ctx, struct wire_reader *reply), void *to)
+{
+	fpga_result r = run_for_groups(h, op, c, take);
+
+	if (r == FPGA_OK && c->failed)
+		r = say(FPGA_NO_MEMORY, "no memory for metrics");
+	if (r == FPGA_OK && c->at)
+		memcpy(to, c->at, (size_t)c->num * c->size);
+	free(c->at);
+	return r;
+}
 
 /* What a later server may tell is of no kind that this API has. */
 static void get_info(struct wire_reader *r, fpga_metric_info *m)
@@ -85,23 +128,22 @@ static void get_info(struct wire_reader *r, fpga_metric_info *m)
 
 static void take_infos(void *ctx, struct wire_reader *reply)
 {
-	struct infos *t = ctx;
 	fpga_metric_info m;
 
 	while (wire_more(reply)) {
 		get_info(reply, &m);
-		if (!reply->bad && t->num < t->room)
-			t->at[t->num++] = m;
+		if (!reply->bad)
+			keep(ctx, &m);
 	}
 }
 
 static fpga_result get_metrics_info(fpga_handle handle, fpga_metric_info *metric_info, uint64_t *num_metrics)
 {
-	struct infos t = { metric_info, *num_metrics, 0 };
-	fpga_result r = run_for_groups(handle, WIRE_METRIC_INFO, &t, take_infos);
+	struct came c = { .size = sizeof(*metric_info), .room = *num_metrics };
+	fpga_result r = run_to_keep(handle, WIRE_METRIC_INFO, &c, take_infos, metric_info);
 
 	if (r == FPGA_OK)
-		*num_metrics = t.num;
+		*num_metrics = c.num;
 	return r;
 }
 
@@ -134,9 +176,13 @@ static void take_values(void *ctx, struct wire_reader *reply)
  */
 static fpga_result run_for_values(struct call *c, fpga_metric *metrics, uint64_t n)
 {
-	struct values t = { metrics, n, 0 };
+	/* Who reads the connection must not wait for pages of the program's. */
+	CLEANUP_FREE fpga_metric *came = calloc(n + 1, sizeof(*came));
+	struct values t = { came, n, 0 };
 	fpga_result r;
 
+	if (!came)
+		return call_end(c, say(FPGA_NO_MEMORY, "no memory for metrics"));
 	c->part = take_values;
 	c->part_ctx = &t;
 	r = call_run(c);
@@ -144,6 +190,8 @@ static fpga_result run_for_values(struct call *c, fpga_metric *metrics, uint64_t
 		take_values(&t, &c->reply);
 		c->reply.bad |= t.num != n;
 	}
+	for (uint64_t i = 0; i < t.num; i++)
+		metrics[i] = came[i];
 	return call_end(c, r);
 }
 
@@ -230,11 +278,6 @@ static fpga_result get_by_name(fpga_handle handle, char **metrics_names, uint64_
 
 /* ---- limits ---- */
 
-struct limits {
-	metric_threshold *at; /* NULL: they are counted */
-	uint32_t room, num;
-};
-
 static void get_limit(struct wire_reader *r, threshold *t)
 {
 	wire_get_string(r, t->threshold_name, sizeof(t->threshold_name));
@@ -244,7 +287,6 @@ static void get_limit(struct wire_reader *r, threshold *t)
 
 static void take_limits(void *ctx, struct wire_reader *reply)
 {
-	struct limits *t = ctx;
 	metric_threshold m;
 
 	while (wire_more(reply)) {
@@ -256,22 +298,20 @@ static void take_limits(void *ctx, struct wire_reader *reply)
 		get_limit(reply, &m.lower_c_threshold);
 		get_limit(reply, &m.lower_nc_threshold);
 		get_limit(reply, &m.hysteresis);
-		if (reply->bad || t->num == t->room)
-			continue;
-		if (t->at)
-			t->at[t->num] = m;
-		t->num++;
+		if (!reply->bad)
+			keep(ctx, &m);
 	}
 }
 
 static fpga_result get_thresholds(fpga_handle handle, struct metric_threshold *metric_thresholds,
 				  uint32_t *num_thresholds)
 {
-	struct limits t = { metric_thresholds, metric_thresholds ? *num_thresholds : UINT32_MAX, 0 };
-	fpga_result r = run_for_groups(handle, WIRE_METRIC_LIMITS, &t, take_limits);
+	struct came c = { .size = metric_thresholds ? sizeof(*metric_thresholds) : 0,
+			  .room = metric_thresholds ? *num_thresholds : UINT32_MAX };
+	fpga_result r = run_to_keep(handle, WIRE_METRIC_LIMITS, &c, take_limits, metric_thresholds);
 
 	if (r == FPGA_OK)
-		*num_thresholds = t.num;
+		*num_thresholds = (uint32_t)c.num;
 	return r;
 }
 

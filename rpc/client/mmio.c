@@ -5,9 +5,12 @@
  * call. A write is appended to what waits (post.c), behind the content that the program changed in its
  * buffers: it may start the device.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/mutant.h"
 #include "rpc/client/buffers.h"
 #include "rpc/client/call.h"
 #include "rpc/client/conn.h"
@@ -55,6 +58,9 @@ static fpga_result read64(fpga_handle handle, uint32_t num, uint64_t offset, uin
 
 	if (!good_access(h, num, offset, 8))
 		return bad_access(h, num, offset, 8);
+	r = client_buffers_before_read(h->buffers);
+	if (!likely(r == FPGA_OK))
+		return r;
 	call_begin(&c, h->conn, WIRE_READ64, h->id);
 	wire_put_u32(&c.body, num);
 	wire_put_u64(&c.body, offset);
@@ -75,6 +81,9 @@ static fpga_result read32(fpga_handle handle, uint32_t num, uint64_t offset, uin
 
 	if (!good_access(h, num, offset, 4))
 		return bad_access(h, num, offset, 4);
+	r = client_buffers_before_read(h->buffers);
+	if (!likely(r == FPGA_OK))
+		return r;
 	call_begin(&c, h->conn, WIRE_READ32, h->id);
 	wire_put_u32(&c.body, num);
 	wire_put_u64(&c.body, offset);
@@ -90,8 +99,10 @@ static fpga_result read_piece(const struct remote_handle *h, uint32_t num, uint6
 			      uint32_t len)
 {
 	struct call c;
-	fpga_result r;
+	fpga_result r = client_buffers_before_read(h->buffers);
 
+	if (r != FPGA_OK)
+		return r;
 	call_begin(&c, h->conn, WIRE_READ_BLOCK, h->id);
 	wire_put_u32(&c.body, num);
 	wire_put_u64(&c.body, offset);
@@ -108,14 +119,20 @@ static fpga_result read_piece(const struct remote_handle *h, uint32_t num, uint6
 static fpga_result read_block(fpga_handle handle, uint32_t num, uint64_t offset, void *buffer, size_t len)
 {
 	const struct remote_handle *h = handle;
+	/* The program's may be a buffer: who reads the connection must not wait for its pages. */
+	CLEANUP_FREE unsigned char *came = malloc(len < WIRE_BULK ? len : WIRE_BULK);
 	fpga_result r = FPGA_OK;
 
 	if (num >= h->num_regions)
 		return bad_region(h, num, "opaex_read_mmio_block");
+	if (!came && len)
+		return say(FPGA_NO_MEMORY, "opaex_read_mmio_block: no memory");
 	for (size_t done = 0; done < len && r == FPGA_OK;) {
 		uint32_t piece = len - done < WIRE_BULK ? (uint32_t)(len - done) : WIRE_BULK;
 
-		r = read_piece(h, num, offset + done, (unsigned char *)buffer + done, piece);
+		r = read_piece(h, num, offset + done, came, piece);
+		if (r == FPGA_OK)
+			memcpy((unsigned char *)buffer + done, came, piece);
 		done += piece;
 	}
 	return r;
@@ -139,6 +156,9 @@ static fpga_result poll_mmio(fpga_handle handle, uint32_t num, uint64_t offset, 
 
 	if (!good_access(h, num, offset, 8))
 		return bad_access(h, num, offset, 8);
+	r = client_buffers_before_read(h->buffers);
+	if (r != FPGA_OK)
+		return r;
 	call_begin(&c, h->conn, WIRE_POLL, h->id);
 	wire_put_u32(&c.body, num);
 	wire_put_u64(&c.body, offset);
@@ -169,22 +189,29 @@ static fpga_result lost(const struct remote_handle *h)
 	return conn_check(h->conn);
 }
 
-/* Before a write: the program's content goes ahead of it. */
-static inline fpga_result prepare(const struct remote_handle *h)
+static fpga_result release(const struct remote_handle *h, const struct post_write *write, bool *sent)
+{
+	unsigned char frame[POST_FRAME];
+	struct iovec behind = { frame, write ? post_frame(frame, write) : 0 };
+
+	conn_stir(h->conn);
+	return client_buffers_release(h->buffers, write ? &behind : NULL, sent);
+}
+
+/*
+ * Before a write: the program's content goes ahead of it. A posted one may go along with that: then it is in
+ * `write`, and *sent true.
+ */
+static inline fpga_result prepare(const struct remote_handle *h, const struct post_write *write, bool *sent)
 {
 	bool content = client_buffers_any(h->buffers);
-	fpga_result r;
 
+	*sent = false;
 	if (__builtin_expect(h->conn->forks != client_forks(), 0))
 		return lost(h);
-	if (content) {
-		r = client_buffers_release(h->buffers);
-		if (r != FPGA_OK)
-			return r;
-	}
 	if (content || atomic_load_explicit(&h->conn->events, memory_order_relaxed))
 		io_expect(h->conn);
-	return FPGA_OK;
+	return content ? release(h, write, sent) : FPGA_OK;
 }
 
 /* Is this write to be a call that waits? Also to hear of one before that has failed: once. */
@@ -212,14 +239,20 @@ static fpga_result write_and_wait(const struct remote_handle *h, uint32_t num, u
 static inline fpga_result write_register(struct remote_handle *h, uint32_t num, uint32_t width,
 					 uint64_t offset, uint64_t value)
 {
+	struct post_write w = { h->id, num, width, offset, value, NULL };
+	bool sync, sent;
 	fpga_result r;
 
 	if (!good_access(h, num, offset, width))
 		return bad_access(h, num, offset, width);
-	r = prepare(h);
-	if (!likely(r == FPGA_OK))
+	sync = waits(h);
+	if (MUTANT_write_first)
+		return conn_write(h->conn, h->id, num, width, offset, value) ? lost(h)
+									      : prepare(h, NULL, &sent);
+	r = prepare(h, sync ? NULL : &w, &sent);
+	if (!likely(r == FPGA_OK) || sent)
 		return r;
-	if (waits(h))
+	if (sync)
 		return write_and_wait(h, num, width, offset, value);
 	return likely(!conn_write(h->conn, h->id, num, width, offset, value)) ? FPGA_OK : lost(h);
 }
@@ -237,20 +270,25 @@ static fpga_result write32(fpga_handle handle, uint32_t num, uint64_t offset, ui
 static fpga_result write512(fpga_handle handle, uint32_t num, uint64_t offset, const void *value)
 {
 	struct remote_handle *h = handle;
+	unsigned char copy[64]; /* the value may lie in a buffer: nobody serves its touch while we send */
+	struct post_write w = { h->id, num, 64, offset, 0, copy };
+	bool sync, sent;
 	struct call c;
 	fpga_result r;
 
 	if (!good_access(h, num, offset, 64))
 		return bad_access(h, num, offset, 64);
-	r = prepare(h);
-	if (r != FPGA_OK)
+	memcpy(copy, value, sizeof(copy));
+	sync = waits(h);
+	r = prepare(h, sync ? NULL : &w, &sent);
+	if (r != FPGA_OK || sent)
 		return r;
-	if (!waits(h))
-		return conn_write512(h->conn, h->id, num, offset, value) ? lost(h) : FPGA_OK;
+	if (!sync)
+		return conn_write512(h->conn, h->id, num, offset, copy) ? lost(h) : FPGA_OK;
 	call_begin(&c, h->conn, WIRE_WRITE512, h->id);
 	wire_put_u32(&c.body, num);
 	wire_put_u64(&c.body, offset);
-	wire_put_bytes(&c.body, value, 64);
+	wire_put_bytes(&c.body, copy, 64);
 	return call_end(&c, call_run(&c));
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "rpc/client/call.h"
 #include "rpc/client/conn.h"
 #include "rpc/client/table.h"
@@ -175,17 +176,22 @@ static fpga_result read_piece(const struct far_object *o, uint8_t *at, uint64_t 
 	return call_end(&c, r);
 }
 
-/* Only the first piece is read anew, if that is wanted: the others are to be of the same content. */
+/*
+ * By memory of ours: the program's may be a buffer, whose pages who reads the connection must not wait for.
+ * Only the first piece is read anew, if that is wanted: the others are to be of the same content. */
 static fpga_result object_read(fpga_object object, uint8_t *buffer, size_t offset, size_t len, int flags)
 {
 	const struct far_object *o = object;
-	fpga_result r = FPGA_OK;
+	CLEANUP_FREE uint8_t *came = malloc(len < WIRE_BULK ? len + 1 : WIRE_BULK);
+	fpga_result r = came ? FPGA_OK : say(FPGA_NO_MEMORY, "fpgaObjectRead: no memory");
 	size_t at = 0;
 
 	while (r == FPGA_OK) {
 		size_t piece = len - at < WIRE_BULK ? len - at : WIRE_BULK;
 
-		r = read_piece(o, buffer + at, offset + at, (uint32_t)piece, flags);
+		r = read_piece(o, came, offset + at, (uint32_t)piece, flags);
+		if (r == FPGA_OK)
+			memcpy(buffer + at, came, piece);
 		flags &= ~FPGA_OBJECT_SYNC;
 		at += piece;
 		if (at == len)

@@ -35,7 +35,7 @@ static void end_run(struct conn *n)
 
 int post_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline)
 {
-	struct iovec all[4] = { { n->posted, n->posted_len } };
+	struct iovec all[1 + POST_PIECES] = { { n->posted, n->posted_len } };
 	int rc, first = n->posted_len ? 0 : 1;
 
 	end_run(n);
@@ -75,6 +75,26 @@ static int appended(struct conn *n, bool first)
 	if (rc)
 		conn_break(n, rc);
 	return rc;
+}
+
+size_t post_frame(unsigned char *at, const struct post_write *w)
+{
+	struct wire_head head = { .op = w->bytes ? WIRE_WRITE512 : WIRE_WRITE, .flags = WIRE_ONE_WAY,
+				  .object = w->handle };
+
+	head.size = (uint32_t)(WIRE_HEAD + (w->bytes ? WRITE512_BYTES : WRITE_BYTES));
+	wire_head_write(at, &head);
+	bytes_put32(at + WIRE_HEAD, w->region);
+	if (w->bytes) {
+		bytes_put64(at + WIRE_HEAD + 4, w->offset);
+		bytes_put32(at + WIRE_HEAD + 12, w->width);
+		memcpy(at + WIRE_HEAD + 16, w->bytes, w->width);
+	} else {
+		bytes_put32(at + WIRE_HEAD + 4, w->width);
+		bytes_put64(at + WIRE_HEAD + 8, w->offset);
+		bytes_put64(at + WIRE_HEAD + 16, w->value);
+	}
+	return head.size;
 }
 
 int conn_write(struct conn *n, uint64_t handle, uint32_t region, uint32_t width, uint64_t offset,

@@ -14,6 +14,7 @@
 #include "rpc/client/call.h"
 #include "rpc/client/conn.h"
 #include "rpc/client/table.h"
+#include "rpc/client/tracker.h"
 
 #define PAGE UINT64_C(4096)
 #define HUGE_PAGE (UINT64_C(2) << 20)
@@ -21,6 +22,7 @@
 #define ALL_FLAGS (FPGA_BUF_PREALLOCATED | FPGA_BUF_QUIET | FPGA_BUF_READ_ONLY)
 #define PREPARE_READ_ONLY 1u /* of the message */
 #define PREPARE_EXPLICIT 2u
+#define PREPARE_TRACKED 4u
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* linux/mman.h since 5.14 */
 #define MADV_POPULATE_WRITE 23
@@ -65,15 +67,17 @@ void buffer_free(struct client_buffer *buf)
 {
 	if (buf->t.twin)
 		sys_munmap(buf->t.twin, buf->t.len);
-	if (buf->own && buf->t.memory)
+	if (buf->pages)
+		buffer_untrack(buf);
+	else if (buf->own && buf->t.memory)
 		sys_munmap(buf->t.memory, buf->t.len);
 	free(buf);
 }
 
-/* The memory and its twin. False: no memory. */
-static bool make(struct client_buffer *buf, bool explicit)
+/* The memory and, unless it is tracked, its twin. False: no memory. */
+static bool make(struct handle_buffers *b, struct client_buffer *buf, bool explicit, struct tracker *tr)
 {
-	uint64_t need = explicit ? 0 : buf->asked; /* the twin */
+	uint64_t need = explicit || tr ? 0 : buf->asked; /* the twin */
 
 	if (buf->asked >> ADDRESS_BITS)
 		return false;
@@ -81,8 +85,14 @@ static bool make(struct client_buffer *buf, bool explicit)
 		buf->t.len = (buf->asked + PAGE - 1) & ~(PAGE - 1);
 		need += buf->t.len;
 	}
-	if (!meminfo_has(need) || (buf->own && map(buf->t.len, &buf->t.memory)))
+	if (!meminfo_has(need))
 		return false;
+	if (tr)
+		return !buffer_track(b, buf, tr);
+	if (buf->own && map(buf->t.len, &buf->t.memory))
+		return false;
+	if (buf->own)
+		buf->at = buf->t.memory;
 	return explicit || !map(buf->t.len, &buf->t.twin);
 }
 
@@ -102,6 +112,12 @@ static fpga_result check_arguments(uint64_t len, void **at, int flags)
 	if (!*at)
 		return say(FPGA_INVALID_PARAM, "fpgaPrepareBuffer: FPGA_BUF_PREALLOCATED, but the address is "
 					       "NULL");
+	/* We look at it with locks held that who brings such a page needs. */
+	if (track_any(*at, len))
+		return say(FPGA_INVALID_PARAM,
+			   "fpgaPrepareBuffer: the memory lies in a buffer of a remote accelerator whose "
+			   "pages are tracked; give other memory, or set \"tracker\": \"eager\" where that "
+			   "accelerator's host is configured");
 	if (!is_memory(*at, len, flags & FPGA_BUF_READ_ONLY))
 		return say(FPGA_INVALID_PARAM,
 			   "fpgaPrepareBuffer: not all of the %llu bytes at that address is memory that %s",
@@ -118,8 +134,8 @@ static fpga_result tell_far(struct remote_handle *h, struct client_buffer *buf)
 
 	call_begin(&c, h->conn, WIRE_PREPARE, h->id);
 	wire_put_u64(&c.body, buf->t.len);
-	wire_put_u32(&c.body,
-		     (buf->read_only ? PREPARE_READ_ONLY : 0) | (buf->t.twin ? 0 : PREPARE_EXPLICIT));
+	wire_put_u32(&c.body, (buf->read_only ? PREPARE_READ_ONLY : 0) |
+			      (buf->pages ? PREPARE_TRACKED : buf->t.twin ? 0 : PREPARE_EXPLICIT));
 	r = call_run(&c);
 	if (r == FPGA_OK) {
 		buf->wsid = wire_get_u64(&c.reply);
@@ -153,7 +169,9 @@ static fpga_result enter(struct remote_handle *h, struct client_buffer *buf)
 static fpga_result client_prepare(fpga_handle handle, uint64_t len, void **at, uint64_t *wsid, int flags)
 {
 	struct remote_handle *h = handle;
+	struct tracker *tr = NULL;
 	struct client_buffer *buf;
+	bool explicit;
 	fpga_result r = handle_check(h);
 
 	if (r != FPGA_OK || (flags & FPGA_BUF_PREALLOCATED && !(flags & ~ALL_FLAGS) && !len && !at))
@@ -167,10 +185,12 @@ static fpga_result client_prepare(fpga_handle handle, uint64_t len, void **at, u
 	*buf = (struct client_buffer){ .asked = len, .own = !(flags & FPGA_BUF_PREALLOCATED),
 				       .read_only = flags & FPGA_BUF_READ_ONLY, .t = { .len = len } };
 	if (!buf->own)
-		buf->t.memory = *at;
-	if (make(buf, client_config(h->client)->buffers_explicit))
+		buf->at = buf->t.memory = *at;
+	explicit = client_config(h->client)->buffers_explicit;
+	r = buf->own && !explicit ? client_tracker(h, &tr) : FPGA_OK;
+	if (r == FPGA_OK && make(h->buffers, buf, explicit, tr))
 		r = tell_far(h, buf);
-	else
+	else if (r == FPGA_OK)
 		r = say(FPGA_NO_MEMORY, "fpgaPrepareBuffer: there is no memory for %llu bytes",
 			(unsigned long long)len);
 	if (r == FPGA_OK)
@@ -179,7 +199,7 @@ static fpga_result client_prepare(fpga_handle handle, uint64_t len, void **at, u
 		buffer_free(buf);
 		return r;
 	}
-	*at = buf->t.memory;
+	*at = buf->at;
 	*wsid = buf->wsid;
 	return FPGA_OK;
 }
@@ -214,8 +234,10 @@ static fpga_result client_release(fpga_handle handle, uint64_t wsid)
 	if (!buf)
 		return no_such_buffer(FPGA_INVALID_PARAM, wsid);
 	r = handle_check(h);
-	if (r == FPGA_OK)
+	if (r == FPGA_OK) {
+		buffer_retire(h->buffers, buf);
 		r = tell_far_of_release(h, wsid);
+	}
 	buffer_take_out(h->buffers, buf);
 	buffer_free(buf);
 	return r;
@@ -234,7 +256,7 @@ static fpga_result client_get_ws_info(fpga_handle handle, uint64_t wsid, uint64_
 		return FPGA_NOT_FOUND;
 	*ioaddr = buf->ioaddr;
 	if (at)
-		*at = buf->t.memory;
+		*at = buf->at;
 	if (len)
 		*len = buf->asked;
 	buffer_put(h->buffers, buf);

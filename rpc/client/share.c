@@ -14,7 +14,7 @@ static bool has(struct handle_buffers *b, const void *at, uint64_t ioaddr, uint6
 	SCOPED_LOCK(&b->lock);
 
 	for (uint32_t i = 0; i < b->num; i++)
-		if (b->list[i]->t.memory == at && b->list[i]->ioaddr == ioaddr && !b->list[i]->leaving) {
+		if (b->list[i]->at == at && b->list[i]->ioaddr == ioaddr && !b->list[i]->leaving) {
 			*wsid = b->list[i]->wsid;
 			return true;
 		}

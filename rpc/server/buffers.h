@@ -3,7 +3,8 @@
  * The buffers of an open handle: pinned memory of the device, and of each a twin: what the client is known to
  * have. Bytes that differ from the twin are the device's doing, and the client is told of them (DATA) before
  * the reply of a call after which a program may look: a register read, an event. While the accelerator is
- * not idle a thread of the handle's looks, too.
+ * not idle a thread of the handle's looks, too. Of a buffer that the client tracks it is told what it holds
+ * alone; docs/coherence.md says how.
  */
 #ifndef RPC_SERVER_BUFFERS_H
 #define RPC_SERVER_BUFFERS_H

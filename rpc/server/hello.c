@@ -47,8 +47,9 @@ static fpga_result agree(struct rpc_session *s, const struct hello *h, struct re
 	s->max_calls = h->calls < s->options.max_calls ? h->calls : s->options.max_calls;
 	if (!s->max_calls)
 		s->max_calls = 1;
+	s->features = h->features & WIRE_FEATURE_TRACKED;
 	wire_put_u16(&q->out, WIRE_VERSION);
-	wire_put_u64(&q->out, 0); /* features: none is defined */
+	wire_put_u64(&q->out, s->features);
 	wire_put_u32(&q->out, WIRE_FRAME_MAX);
 	wire_put_u32(&q->out, s->max_calls);
 	wire_put_text(&q->out, SOFTWARE);

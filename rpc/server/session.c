@@ -165,23 +165,24 @@ int session_push(struct rpc_session *s, enum wire_op op, uint64_t object, const 
 
 /* ---- life ---- */
 
-/* Bytes of a PUSH go to their buffer at once when nothing of their handle's comes before them. */
+/* Bytes of a PUSH go to their buffer at once when nothing of their handle's comes before. */
 static void *place(void *ctx, const struct wire_head *head, const unsigned char *fixed, size_t fixed_len,
 		   size_t len)
 {
 	struct rpc_session *s = ctx;
 	struct session_handle *h = s->greeted ? session_handle(s, head->object) : NULL;
 	struct wire_reader in;
+	bool one_way = head->flags & WIRE_ONE_WAY;
 	uint64_t wsid, offset;
 
 	if (head->op != WIRE_PUSH || !h || !(h->rights & WIRE_RIGHT_DMA) || h->busy || h->queue)
 		return NULL;
-	if (h->posted && !(head->flags & WIRE_ONE_WAY)) /* it will not be carried out */
+	if (h->posted && !one_way) /* it will not be carried out */
 		return NULL;
 	wire_reader_init(&in, fixed, fixed_len, NULL);
 	wsid = wire_get_u64(&in);
 	offset = wire_get_u64(&in);
-	return in.bad ? NULL : buffers_place(h->buffers, head->flags & WIRE_ONE_WAY, wsid, offset, len);
+	return in.bad ? NULL : buffers_place(h->buffers, one_way, wsid, offset, len);
 }
 
 static void fill_defaults(struct rpc_session_options *o)

@@ -98,6 +98,7 @@ struct rpc_session {
 	/* The dispatch thread's. */
 	bool threads; /* may have some: under rpc_session_run() */
 	bool greeted; /* HELLO was answered */
+	uint64_t features; /* those that were agreed on */
 	uint32_t max_calls, under_way;
 	uint32_t num_long; /* LONG calls under way */
 	uint32_t num_handles, next_generation;

@@ -206,7 +206,7 @@ void card_fault(pid_t pid)
 		assert_int_equal(kill(pid, SIGUSR1), 0);
 }
 
-enum way { BY_MACHINE, BY_DRIVER, BY_OPAED };
+enum way { BY_MACHINE, BY_DRIVER, BY_OPAED, BY_EAGER };
 
 /* Which way has not what is needed, and why. */
 static const struct {
@@ -222,14 +222,19 @@ static const struct {
 	[CARD_STUCK_PORT] = { BY_DRIVER, "the kernel's FPGA driver takes no port that does not acknowledge" },
 	[CARD_FME_REGISTERS] = { BY_DRIVER, "the kernel's FPGA driver keeps an FPGA_DEVICE's registers" },
 	[CARD_POINTER] = { BY_OPAED, "registers of another host have no pointer here" },
-	[CARD_WATCHES] = { BY_OPAED, "what a program stores reaches another host with its next register "
-		"write" },
+	[CARD_WATCHES] = { BY_EAGER, "with the eager tracker what a program stores reaches another host with "
+		"its next register write" },
 	[CARD_ATOMICS] = { BY_OPAED, "no atomic operation reaches over to another host" },
 };
 
 static bool is_way(enum way way)
 {
-	return way == BY_OPAED ? remote_is() : way == BY_DRIVER ? card_by_driver() : machine_is();
+	switch (way) {
+	case BY_EAGER: return remote_is_eager();
+	case BY_OPAED: return remote_is();
+	case BY_DRIVER: return card_by_driver();
+	default: return machine_is();
+	}
 }
 
 bool card_is_remote(void)

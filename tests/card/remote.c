@@ -100,9 +100,22 @@ void remote_start(const char *dir, const char *local)
 	await_listener(log_fd);
 }
 
+static const char *tracker(void)
+{
+	const char *t = getenv("OPAE_TEST_TRACKER");
+
+	return t ? t : "auto";
+}
+
+bool remote_is_eager(void)
+{
+	return remote_is() && !strcmp(tracker(), "eager");
+}
+
 void remote_configure(FILE *f)
 {
-	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, \"hosts\": [");
+	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, "
+		"\"tracker\": \"%s\", \"timeout_ms\": 20000, \"hosts\": [", tracker());
 	if (by("tcp"))
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
 	else if (by("vsock"))

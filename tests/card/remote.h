@@ -2,7 +2,8 @@
 /*
  * The same tests with an opaed between: the library has one remote plugin alone, and the opaed that the test
  * starts has what the library would have. The environment tells of it: OPAE_TEST_REMOTE is "unix", "tcp" or
- * "vsock" (the loopback's), and OPAE_TEST_OPAED the daemon's program.
+ * "vsock" (the loopback's), OPAE_TEST_OPAED the daemon's program, and OPAE_TEST_TRACKER what the client's
+ * configuration says of it ("auto").
  */
 #ifndef TESTS_CARD_REMOTE_H
 #define TESTS_CARD_REMOTE_H
@@ -12,6 +13,8 @@
 
 /* Is there one between? If not, nothing else of this is called. */
 bool remote_is(void);
+/* There is, and the eager tracker is asked for. */
+bool remote_is_eager(void);
 /* Starts the opaed, with the configuration of a library in the file `local`; ends the one before. */
 void remote_start(const char *dir, const char *local);
 /* The configuration by which the library reaches it. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The whole way: a program on the public API, libopae-c, v-opae, a socket, the emulated card. */
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "emu/afu-bench.h"
 #include "tests/card/card.h"
 
 #define MIB (1u << 20)
@@ -390,6 +393,57 @@ static void doorbell(void **state)
 	assert_int_equal(fpgaClose(h), FPGA_OK);
 }
 
+/* ---- what the benchmark asks of a card ---- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* The flag is the time by the clock of the card's machine, which need not be this one. */
+static uint64_t flag_after(fpga_handle h, uint64_t us, const volatile uint64_t *at)
+{
+	uint64_t before = *at, from = now_ns();
+
+	assert_int_equal(fpgaWriteMMIO64(h, 0, BENCH_FLAG_AFTER, us), FPGA_OK);
+	while (*at == before) {
+		assert_true(now_ns() - from < UINT64_C(20000000000));
+		sched_yield();
+	}
+	return *at;
+}
+
+static void a_job_and_a_flag(void **state)
+{
+	volatile uint64_t *at;
+	uint64_t wsid, io, v, first;
+	void *buf;
+	fpga_handle h = open_only();
+
+	(void)state;
+	assert_int_equal(fpgaPrepareBuffer(h, 4096, &buf, &wsid, 0), FPGA_OK);
+	assert_int_equal(fpgaGetIOAddress(h, wsid, &io), FPGA_OK);
+	at = buf;
+	for (unsigned int i = 0; i < BENCH_JOB_WORDS; i++)
+		at[i] = i;
+	assert_int_equal(fpgaWriteMMIO64(h, 0, BENCH_JOB_IN, io), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, BENCH_JOB_OUT, io + 1024), FPGA_OK);
+	assert_int_equal(fpgaWriteMMIO64(h, 0, BENCH_JOB, 7), FPGA_OK);
+	assert_int_equal(opaex_poll_mmio(h, 0, BENCH_DONE, UINT64_MAX, 7, 0, 20000000, &v), FPGA_OK);
+	for (unsigned int i = 0; i < BENCH_JOB_WORDS; i++)
+		assert_int_equal(at[128 + i], i + 7);
+	assert_int_equal(at[128 + BENCH_JOB_WORDS], 7);
+
+	assert_int_equal(fpgaWriteMMIO64(h, 0, BENCH_FLAG_AT, io + 2048), FPGA_OK);
+	first = flag_after(h, 0, &at[256]);
+	assert_true(flag_after(h, 1000, &at[256]) >= first + 1000000);
+	assert_int_equal(fpgaReleaseBuffer(h, wsid), FPGA_OK);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
 /* ---- events ---- */
 
 static bool fired(int fd)
@@ -478,6 +532,7 @@ int main(void)
 		WITH(pointers_to_mapped_registers, card_up_map),
 		WITH(no_pointer_to_trapped_registers, up_messages),
 		WITH(doorbell, up_bench),
+		WITH(a_job_and_a_flag, up_bench),
 		WITH(an_interrupt_is_an_event, card_up_trap),
 		WITH(an_interrupt_is_an_event, card_up_map),
 		WITH(events_and_handles_end_in_any_order, card_up_trap),

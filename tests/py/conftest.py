@@ -4,6 +4,7 @@
 OPAE_BUILD names the build tree (default: build); OPAE_TREE its kind (plain, asan, ...)."""
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,17 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "once: independent of the kind of build")
+
+
+def needs_tracker(tracker):
+    """Skips where this user may not track pages on this kernel."""
+    try:
+        may = tracker == "eager" or os.close(os.open("/dev/userfaultfd", os.O_RDWR)) is None
+    except OSError:
+        may = False
+    kernel = tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
+    if not may or (tracker == "trap" and kernel < (6, 7)):
+        pytest.skip("/dev/userfaultfd is not this user's, or the kernel is older than 6.7")
 
 
 @pytest.fixture(scope="session")

@@ -235,11 +235,12 @@ def test_programs_find_the_library_by_themselves(installed):
         assert "usage" in done.stdout.lower() and done.returncode == HELP_ENDS_WITH.get(program, 0), program
 
 
-def test_the_udev_rules_are_there_to_be_copied(installed):
-    text = (installed / "share/opae/70-opae-dfl.rules").read_text()
+@pytest.mark.parametrize("name,rules", [("70-opae-dfl", 4), ("70-opae-userfaultfd", 1)])
+def test_the_udev_rules_are_there_to_be_copied(installed, name, rules):
+    text = (installed / f"share/opae/{name}.rules").read_text()
     lines = [line for line in text.replace("\\\n", "").splitlines() if line and line[0] != "#"]
     key = r"[A-Z]+(\{\w+\})?(==|=|\+=)\"[^\"]*\""
-    assert len(lines) == 4 and all(re.fullmatch(rf"{key}(,\s*{key})*", line) for line in lines)
+    assert len(lines) == rules and all(re.fullmatch(rf"{key}(,\s*{key})*", line) for line in lines)
 
 
 def test_the_cxx_layer_finds_the_library_beside_it(installed, tmp_path):

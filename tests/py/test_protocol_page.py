@@ -130,6 +130,9 @@ def test_limits():
     assert str(macro("wire/limits.h", "WIRE_FRAME_MAX")) in rows["frame"]
     bulk = next(v for k, v in rows.items() if k.startswith("bytes of one PUSH"))
     assert bulk.startswith(str(macro("wire/limits.h", "WIRE_BULK")))
+    assert rows["bytes of one HOLD or DROP"] == str(macro("wire/limits.h", "WIRE_HOLD_MAX"))
+    assert rows["bytes in the DATA of one cut, together"] == str(macro("wire/limits.h", "WIRE_CUT_MAX"))
+    assert f"to use: {macro('wire/limits.h', 'WIRE_FEATURE_TRACKED')} [tracked buffers]" in PAGE
     assert rows["string"].startswith(str(macro("wire/limits.h", "WIRE_STRING_MAX")))
     assert str(macro("wire/limits.h", "WIRE_REASON_MAX")) in rows["string"]
     assert str(macro("wire/limits.h", "WIRE_CALLS_MAX")) in rows["requests under way"]

@@ -16,7 +16,7 @@ sys.path.insert(0, str(SOURCE / "tests/raw"))
 import frames  # noqa: E402
 import peer  # noqa: E402
 from frames import (BUSY, EXCEPTION, INVALID_PARAM, MESSAGES, MORE, NOT_FOUND, NOT_SUPPORTED,  # noqa: E402
-                    ONE_WAY, REPLY, Failed, Frame, encode)
+                    ONE_WAY, REPLY, TRACK, TRACKED, Failed, Frame, encode)
 
 PAGE = (SOURCE / "docs/protocol.md").read_text(encoding="utf-8")
 
@@ -129,7 +129,7 @@ def test_the_examples_work(connect):
 
 def test_hello(connect):
     c = connect(highest=40, features=2**64 - 1)
-    assert c.agreed["version"] == 1 and c.agreed["features"] == 0
+    assert c.agreed["version"] == 1 and c.agreed["features"] == 1
     assert c.agreed["frame"] >= 16384 and 1 <= c.agreed["calls"] <= 64
     assert c.agreed["server"] and c.agreed["host"]
     fails(INVALID_PARAM, c.hello)
@@ -320,6 +320,85 @@ def test_what_the_device_wrote_comes_before_the_reply(server, client):
         assert (obj, number) == (h, wsid)
         twin[at:at + len(piece)] = piece
     assert twin == changed(server, data)
+
+
+SIZE = frames.PAGE  # of what is held
+
+
+def apply(client, wsid, view):
+    """Puts into the view what was told of the buffer since: the last cut's number, and stale pages."""
+    cut, stale = 0, set()
+    for name, _, values in client.pushed:
+        if name == "CUT":
+            assert values[0] > cut
+            cut, = values
+        elif name in ("DATA", "STALE"):
+            number, at, what = values
+            assert number == wsid
+            if name == "DATA":
+                view[at:at + len(what)] = what
+            else:
+                stale.update(range(at, at + what, SIZE))
+    client.pushed = []
+    return cut, stale
+
+
+def test_pages_that_change_much_are_asked_for_again(server, connect):
+    c = connect(features=TRACKED)
+    h, size = c.open(), 2 * SIZE
+    wsid, io = c.call("PREPARE", h, size, TRACK)
+    data = random.Random(3).randbytes(size)
+    c.post("WRITEBACK", h, wsid, 0, 0, 0, data)
+    assert c.call("HOLD", h, wsid, 0, size, 0) == [size]
+    assert not [p for p in c.pushed if p[0] == "DATA"]  # both ends have the same
+    view = bytearray(data)
+    change(server, c, h, wsid, io, size)
+    c.read64(h, 0)
+    cut, stale = apply(c, wsid, view)
+    assert cut and SIZE in stale and view != changed(server, data)
+    c.call("DROP", h, wsid, SIZE, SIZE, 0)  # by one who had not read of it
+    fails(INVALID_PARAM, c.call, "DROP", h, wsid, SIZE, SIZE, cut)
+    assert c.call("HOLD", h, wsid, 0, size, cut) == [size]
+    apply(c, wsid, view)
+    assert view == changed(server, data)
+
+
+def test_what_was_told_is_not_undone_by_what_is_older(server, connect):
+    c = connect(features=TRACKED)
+    h, data = c.open(), bytes(range(1, 17))
+    wsid, io = c.call("PREPARE", h, len(data), TRACK)
+    c.call("WRITEBACK", h, wsid, 0, 0, 0, data)
+    assert c.call("HOLD", h, wsid, 0, SIZE, 0) == [SIZE]
+    change(server, c, h, wsid, io, len(data))
+    c.read64(h, 0)
+    view = bytearray(data)
+    cut, stale = apply(c, wsid, view)
+    assert view == changed(server, data) and not stale
+    for seen, expected in (0, changed(server, data)), (cut, data):
+        c.post("WRITEBACK", h, wsid, 0, seen, 0, data)
+        assert c.call("PULL", h, wsid, 0, len(data)) == [expected]
+
+
+def test_tracking_against_the_rules(server, connect):
+    c = connect(features=TRACKED)
+    h, data = c.open(), bytes(SIZE)
+    fails(INVALID_PARAM, c.call, "PREPARE", h, SIZE, 6)
+    plain, readable, wsid = (c.call("PREPARE", h, SIZE, flags)[0] for flags in (0, 5, 4))
+    for name in "HOLD", "DROP":
+        for buffer, at, size, seen in [(plain, 0, SIZE, 0), (readable, 0, SIZE, 0), (wsid, 1, SIZE, 0),
+                                       (wsid, 0, SIZE - 1, 0), (wsid, 0, 0, 0), (wsid, SIZE, SIZE, 0),
+                                       (wsid, 0, SIZE, 1)]:
+            fails(INVALID_PARAM, c.call, name, h, buffer, at, size, seen)
+    fails(INVALID_PARAM, c.call, "DROP", h, wsid, 0, SIZE, 0)
+    for buffer, at, seen, more, content in [
+            (plain, 0, 0, 0, data), (wsid, 1, 0, 0, data[1:]), (wsid, 0, 1, 0, data), (wsid, 0, 0, 1, b""),
+            (wsid, 0, 0, 2, data), (wsid, 0, 0, 0, data[1:]), (readable, SIZE, 0, 0, data)]:
+        fails(INVALID_PARAM, c.call, "WRITEBACK", h, buffer, at, seen, more, content)
+    c.call("WRITEBACK", h, readable, 0, 0, 0, data)
+    fails(NOT_FOUND, c.call, "HOLD", h, wsid + 77, 0, SIZE, 0)
+    other = connect()
+    c.call("CLOSE", h)
+    fails(INVALID_PARAM, other.call, "PREPARE", other.open(), SIZE, TRACK)  # was not agreed on
 
 
 def test_events(server, client):

@@ -146,6 +146,8 @@ WRONG = [
     ({"hosts": ["a"], "connect_ms": 0}, '"connect_ms" must be 1 to'),
     ({"hosts": ["a"], "mmio_write": "fast"}, '"posted" or "sync"'),
     ({"hosts": ["a"], "buffers": True}, '"auto" or "explicit"'),
+    ({"hosts": ["a"], "tracker": "lazy"}, '"tracker" must be "auto", "trap" or "eager"'),
+    ({"hosts": ["a"], "tracker": 1}, '"tracker" must be'),
     ({"hosts": ["a", 5]}, '"hosts"[1]: an entry is'),
     ({"hosts": [{"host": "a", "prot": 1}]}, '"prot" is unknown'),
     ({"hosts": [{"host": "a", "port": 70000}]}, '"port" must be 1 to 65535'),
@@ -182,7 +184,9 @@ def test_what_is_wrong_is_named(here, plugin, wrong, why):
 @pytest.mark.parametrize("plugin, right", [
     ("libtcp-opae.so", {"hosts": ["[::1]:8447", "a", {"host": "::1", "port": 1}, "unix:/s", "10.0.0.1:1"]}),
     ("libtcp-opae.so", {"hosts": ["a"], "spin_us": 0, "timeout_ms": 1, "connect_ms": 1, "mmio_write": "sync",
-                        "buffers": "explicit"}),
+                        "buffers": "explicit", "tracker": "trap"}),
+    ("libtcp-opae.so", {"hosts": ["a"], "tracker": "auto"}),
+    ("libvsock-opae.so", {"hosts": ["vsock:2:8447"], "tracker": "eager"}),
     ("libvsock-opae.so", {"hosts": ["vsock:2:8447", {"cid": 3, "segment": 1, "name": "vm"}]})])
 def test_what_is_right(here, plugin, right):
     shown = here.run("opae", "plugins", "--json", env=config(here, (plugin, right)))
@@ -202,7 +206,8 @@ def test_doctor_finds_all_well(here, serve):
     path = serve()
     report, hosts, text = diagnose(here, config(here, tcp({"unix": path})))
     steps = {s["step"]: s["text"] for s in hosts[f"unix:{path}"]["steps"]}
-    assert list(steps) == ["connection", "server", "devices"] and "it shows 2 to you" in steps["devices"]
+    assert list(steps) == ["connection", "server", "devices", "buffers"]
+    assert "it shows 2 to you" in steps["devices"]
     assert report["verdict"] == "ok" and report["devices"] == 2 and "2 of 2 devices" in text
 
 

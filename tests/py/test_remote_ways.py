@@ -2,7 +2,7 @@
 """The end-to-end programs, tests and samples, with an opaed between them and the emulated cards.
 
 The same programs run without it by meson (tests/card, tests/cxx), and in virtual machines
-(tests/vm/test_ways.py). What they skip here is listed, and each says why."""
+(tests/vm/test_ways.py). What they skip here is listed (remote_skips.py), and each says why."""
 import os
 import re
 import subprocess
@@ -10,32 +10,21 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from conftest import needs_tracker
+from remote_skips import PROGRAMS, skips
 
 BUILD = Path(os.environ.get("OPAE_BUILD", "build")).resolve()
 TREE = os.environ.get("OPAE_TREE", "plain")
-WAYS = ["unix", "tcp"]
+WAYS = ["unix-trap", "tcp-trap", "unix-eager"]
 LIMIT_S = 240
-
-# Each program, and how often it skips which case.
-PROGRAMS = {
-    "card": {"pointers_to_mapped_registers": 1, "no_pointer_to_trapped_registers": 1},
-    "dfl": {},
-    "children": {},
-    "errors": {},
-    "life": {"killed_under_a_pointer": 1},
-    "handover": {},
-    "crowd": {},
-    "exerciser": {"counting_together": 2},
-    "order": {"data_before_the_flag": 2, "order_of_messages": 2, "counting_together": 2},
-    "cxx_card": {"registers_by_pointer": 1},
-}
 
 
 class Run:
     def __init__(self, program, way):
         folder = "tests/cxx" if program.startswith("cxx") else "tests/card"
         env = {**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP", "OPAE_EXPLICIT_INITIALIZE": "1",
-               "OPAEX_EMU_PROGRAM": str(BUILD / "emu/opae-emu"), "OPAE_TEST_REMOTE": way,
+               "OPAEX_EMU_PROGRAM": str(BUILD / "emu/opae-emu"), "OPAE_TEST_REMOTE": way.split("-")[0],
+               "OPAE_TEST_TRACKER": way.split("-")[1],
                "OPAE_TEST_OPAED": str(BUILD / "daemon/opaed")}
         done = subprocess.run([BUILD / folder / f"test_{program}"], env=env, text=True, timeout=LIMIT_S,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -53,6 +42,7 @@ def ran():
     runs = {}
 
     def get(program, way):
+        needs_tracker(way.split("-")[1])
         if (program, way) not in runs:
             runs[program, way] = Run(program, way)
         return runs[program, way]
@@ -65,13 +55,12 @@ def ran():
 def test_program(ran, program, way, record_property):
     run = ran(program, way)
     assert not run.failed and run.planned, run.output[-8000:]
-    assert run.skips == Counter(PROGRAMS[program])
+    assert run.skips == Counter(skips(program, way))
     assert run.passed + sum(run.skips.values()) == run.planned, run.output[-8000:]
     record_property("passed", run.passed)
 
 
-@pytest.mark.parametrize("program,case", [(p, c) for p, cases in PROGRAMS.items() for c in cases])
-@pytest.mark.parametrize("way", WAYS)
-def test_skipped(ran, program, case, way):
+@pytest.mark.parametrize("way,program,case", [(w, p, c) for w in WAYS for p in PROGRAMS for c in skips(p, w)])
+def test_skipped(ran, way, program, case):
     """Nothing but the reason, so that the count of what was skipped has it."""
     pytest.skip(ran(program, way).skipped[case])

@@ -8,6 +8,9 @@ MAGIC, VERSION = 0x4541504F, 1
 REPLY, ONE_WAY, MORE = 1, 2, 4
 HEADER = struct.Struct("<IHHIIQII")
 BULK, FRAME_MIN, FRAME, STRING_MAX, HEAD_MAX = 65536, 16384, 131072, 4096, 256
+TRACKED = 1  # a feature
+READ_ONLY, EXPLICIT, TRACK = 1, 2, 4  # flags of PREPARE
+PAGE, HOLD_MAX, CUT_MAX = 4096, 1 << 20, 65536
 
 RESULTS = ("OK INVALID_PARAM BUSY EXCEPTION NOT_FOUND NO_MEMORY NOT_SUPPORTED NO_DRIVER NO_DAEMON NO_ACCESS "
            "RECONF_ERROR").split()
@@ -31,9 +34,10 @@ MESSAGES = {name: (number, kind, request, reply) for number, name, kind, request
     (35, "READ_BLOCK", "CALL", "utu", "b"),
     (40, "PREPARE", "CALL", "tu", "tt"), (41, "RELEASE", "CALL", "t", ""), (42, "PUSH", "POST", "ttb", ""),
     (43, "PULL", "CALL", "ttu", "b"), (44, "DATA", "PUSH", "", "ttb"), (45, "PIN", "CALL", "ttt", ""),
-    (46, "UNPIN", "CALL", "ttt", ""),
+    (46, "UNPIN", "CALL", "ttt", ""), (47, "HOLD", "CALL", "tttt", "t"), (48, "DROP", "POST", "tttt", ""),
+    (49, "WRITEBACK", "POST", "tttub", ""),
     (50, "EVENT_REGISTER", "CALL", "uut", ""), (51, "EVENT_UNREGISTER", "CALL", "ut", ""),
-    (52, "EVENT", "PUSH", "", "tt"),
+    (52, "EVENT", "PUSH", "", "tt"), (55, "STALE", "PUSH", "", "ttt"), (56, "CUT", "PUSH", "", "t"),
     (60, "ASSIGN_PORT", "LONG", "uuu", ""), (61, "ASSIGN", "LONG", "tuu", ""),
     (62, "UNASSIGN", "LONG", "t", ""), (63, "RECONF_BEGIN", "CALL", "utu", ""),
     (64, "RECONF_DATA", "POST", "tb", ""), (65, "RECONF_RUN", "LONG", "", ""),

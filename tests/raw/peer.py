@@ -5,6 +5,7 @@ against. The server plays one card whose registers and memory are a few lines of
 
     peer.py HOST:PORT | PATH      says HELLO, lists what there is, and reads the first register of each
     peer.py --serve PATH          serves the card until it is interrupted"""
+import dataclasses
 import os
 import socket
 import struct
@@ -12,9 +13,10 @@ import sys
 import threading
 import time
 
-from frames import (ACCELERATOR, BULK, BUSY, DEVICE, EXCEPTION, FRAME, FRAME_MIN, INVALID_PARAM, MAGIC,
-                    MESSAGES, MORE, NAMES, NOT_FOUND, NOT_SUPPORTED, OK, ONE_WAY, REPLY, VERSION, BadBody,
-                    Connection, Failed, Frame, Malformed, Properties, decode, encode)
+from frames import (ACCELERATOR, BULK, BUSY, DEVICE, EXCEPTION, EXPLICIT, FRAME, FRAME_MIN, HOLD_MAX,
+                    INVALID_PARAM, MAGIC, MESSAGES, MORE, NAMES, NOT_FOUND, NOT_SUPPORTED, OK, ONE_WAY, PAGE,
+                    READ_ONLY, REPLY, TRACK, TRACKED, VERSION, BadBody, Connection, Failed, Frame, Malformed,
+                    Properties, decode, encode)
 
 
 def address(text):
@@ -142,6 +144,31 @@ class Card:
                 "state": int(self.owner is None)}))}
 
 
+@dataclasses.dataclass
+class Buffer:
+    memory: bytearray
+    twin: bytearray
+    handle: int
+    flags: int
+    held: set = dataclasses.field(default_factory=set)  # of one that is tracked: pages
+    claims: list = dataclasses.field(default_factory=list)  # of cut, at, end
+
+    def runs(self, at, end):
+        """[from, to) of each run of bytes that differ from the twin."""
+        found, inside = [], False
+        for i in range(at, end):
+            differs = self.memory[i] != self.twin[i]
+            if differs and not inside:
+                found.append([i, i])
+            inside = differs
+            if differs:
+                found[-1][1] = i + 1
+        return found
+
+    def page(self, number):
+        return number * PAGE, min((number + 1) * PAGE, len(self.memory))
+
+
 class Session(Connection):
     """Serves one client. A request's method is named after it and returns the reply's values."""
 
@@ -150,6 +177,7 @@ class Session(Connection):
         self.card, self.greeted, self.next = card, False, 0x100000000
         self.handles, self.buffers, self.events = {}, {}, {}
         self.failed = {}  # handle: what was posted and failed
+        self.features, self.cuts, self.stale = 0, {}, {}  # of handles: the last cut, and the last with STALE
         self.peer_largest = FRAME_MIN
 
     def run(self):
@@ -220,7 +248,9 @@ class Session(Connection):
         if frame < FRAME_MIN:
             raise Failed("HELLO", INVALID_PARAM, 0, f"frames of {frame} bytes are too short")
         self.greeted, self.peer_largest = True, frame
-        return [VERSION, 0, FRAME, max(1, min(calls, 64)), "peer.py", socket.gethostname(), "anybody"]
+        self.features = features & TRACKED
+        return [VERSION, self.features, FRAME, max(1, min(calls, 64)), "peer.py", socket.gethostname(),
+                "anybody"]
 
     def PING(self, _):
         pass
@@ -281,12 +311,32 @@ class Session(Connection):
 
     def tell(self):
         """What the device wrote goes ahead of the reply."""
-        for wsid, (memory, twin, handle, explicit) in self.buffers.items():
-            if not explicit and memory != twin:
-                for at in range(0, len(memory), BULK // 4):
-                    if memory[at:at + BULK // 4] != twin[at:at + BULK // 4]:
-                        self.push("DATA", handle, wsid, at, memory[at:at + BULK // 4])
-                twin[:] = memory
+        for wsid, b in self.buffers.items():
+            if not b.flags and b.memory != b.twin:
+                for at in range(0, len(b.memory), BULK // 4):
+                    if b.memory[at:at + BULK // 4] != b.twin[at:at + BULK // 4]:
+                        self.push("DATA", b.handle, wsid, at, b.memory[at:at + BULK // 4])
+                b.twin[:] = b.memory
+        told = {b.handle for wsid, b in self.buffers.items() for page in sorted(b.held)
+                if self.tell_page(wsid, b, page)}
+        for handle in told:
+            self.cuts[handle] = self.cuts.get(handle, 0) + 1
+            self.push("CUT", handle, self.cuts[handle])
+
+    def tell_page(self, wsid, b, page):
+        """Is there something new?"""
+        at, end = b.page(page)
+        runs, cut = b.runs(at, end), self.cuts.get(b.handle, 0) + 1
+        if len(runs) > 32 or sum(to - start for start, to in runs) > 1024:
+            b.held.remove(page)
+            self.stale[b.handle] = cut
+            self.push("STALE", b.handle, wsid, at, PAGE)
+            return True
+        for start, to in runs:
+            self.push("DATA", b.handle, wsid, start, b.memory[start:to])
+            b.twin[start:to] = b.memory[start:to]
+            b.claims.append((cut, start, to))
+        return bool(runs)
 
     def READ64(self, handle, region, offset):
         value = self.card.registers[self.at(handle, region, offset, 8)]
@@ -311,8 +361,8 @@ class Session(Connection):
     def store(self, handle, place, value):
         self.card.registers[place] = value
         if place == 0x40 // 8:
-            for memory, *_ in self.buffers.values():
-                memory[:] = bytes((b + value) & 0xFF for b in memory)
+            for b in self.buffers.values():
+                b.memory[:] = bytes((byte + value) & 0xFF for byte in b.memory)
         if place == 0x48 // 8 and value:
             for number in self.events:
                 self.push("EVENT", handle, number, value)
@@ -353,15 +403,18 @@ class Session(Connection):
         self.handle(handle)
         if not size or size > 1 << 26:
             raise Failed("PREPARE", INVALID_PARAM, 0, f"{size} bytes")
+        known = READ_ONLY | EXPLICIT | (TRACK if self.features & TRACKED else 0)
+        if flags & ~known or (flags & TRACK and flags & EXPLICIT):
+            raise Failed("PREPARE", INVALID_PARAM, 0, f"flags {flags:#x}")
         self.next += 1
-        self.buffers[self.next] = (bytearray(size), bytearray(size), handle, bool(flags & 3))
+        self.buffers[self.next] = Buffer(bytearray(size), bytearray(size), handle, flags)
         return [self.next, self.next << 12]
 
     def memory(self, handle, wsid, offset, size, missing=NOT_FOUND):
         self.handle(handle)
         if wsid not in self.buffers:
             raise Failed("", missing, 0, f"there is no buffer {wsid}")
-        if size > BULK or offset + size > len(self.buffers[wsid][0]):
+        if size > BULK or offset + size > len(self.buffers[wsid].memory):
             raise Failed("", INVALID_PARAM, 0, f"{size} bytes at {offset:#x} are outside")
         return self.buffers[wsid]
 
@@ -370,13 +423,60 @@ class Session(Connection):
         del self.buffers[wsid]
 
     def PUSH(self, handle, wsid, offset, data):
-        memory, twin, *_ = self.memory(handle, wsid, offset, len(data))
-        memory[offset:offset + len(data)] = twin[offset:offset + len(data)] = data
+        b = self.memory(handle, wsid, offset, len(data))
+        b.memory[offset:offset + len(data)] = b.twin[offset:offset + len(data)] = data
 
     def PULL(self, handle, wsid, offset, size):
-        memory, twin, *_ = self.memory(handle, wsid, offset, size)
-        twin[offset:offset + size] = memory[offset:offset + size]
-        return [bytes(memory[offset:offset + size])]
+        b = self.memory(handle, wsid, offset, size)
+        b.twin[offset:offset + size] = b.memory[offset:offset + size]
+        return [bytes(b.memory[offset:offset + size])]
+
+    def tracked(self, handle, wsid, seen):
+        """The client has read that cut."""
+        b = self.memory(handle, wsid, 0, 0)
+        if not b.flags & TRACK or seen > self.cuts.get(handle, 0):
+            raise Failed("", INVALID_PARAM, 0, f"not tracked, or cut {seen} was not sent")
+        for each in self.buffers.values():
+            if each.handle == handle:
+                each.claims = [c for c in each.claims if c[0] > seen]
+        return b
+
+    def pages(self, handle, wsid, offset, size, seen):
+        b = self.tracked(handle, wsid, seen)
+        pages = range(offset // PAGE, (offset + size) // PAGE)
+        if b.flags & READ_ONLY or offset % PAGE or size % PAGE or not 0 < size <= HOLD_MAX or (
+                pages[-1] * PAGE >= len(b.memory)):
+            raise Failed("", INVALID_PARAM, 0, f"{size} bytes at {offset:#x} are no pages to hold")
+        return b, pages
+
+    def HOLD(self, handle, wsid, offset, size, seen):
+        b, pages = self.pages(handle, wsid, offset, size, seen)
+        b.held.difference_update(pages)
+        self.tell()
+        for at, end in map(b.page, pages):
+            if b.memory[at:end] != b.twin[at:end]:
+                self.push("DATA", handle, wsid, at, b.memory[at:end])
+                b.twin[at:end] = b.memory[at:end]
+        b.held.update(pages)
+        return [size]
+
+    def DROP(self, handle, wsid, offset, size, seen):
+        b, pages = self.pages(handle, wsid, offset, size, seen)
+        if not b.held.issuperset(pages) and seen >= self.stale.get(handle, 0):
+            raise Failed("DROP", INVALID_PARAM, 0, "they are not held")
+        b.held.difference_update(pages)
+
+    # A peer that polls nothing: short changes need not wait for the end of their group.
+    def WRITEBACK(self, handle, wsid, offset, seen, more, data):
+        end = offset + len(data)
+        b = self.memory(handle, wsid, offset, len(data))
+        if more > (1 if data else 0) or offset % PAGE or (len(data) % PAGE and end != len(b.memory)):
+            raise Failed("WRITEBACK", INVALID_PARAM, 0, "no whole pages")
+        b = self.tracked(handle, wsid, seen)
+        claimed = {at for _, start, to in b.claims for at in range(start, to)}
+        for at, byte in enumerate(data, offset):
+            if byte != b.twin[at] and at not in claimed:
+                b.memory[at] = b.twin[at] = byte
 
     def EVENT_REGISTER(self, handle, kind, flags, number):
         self.handle(handle)

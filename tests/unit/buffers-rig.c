@@ -14,10 +14,18 @@ int up_with(void (*change)(struct rpc_client_config *c))
 	return 0;
 }
 
+static void by_environment(struct rpc_client_config *c)
+{
+	const char *name = getenv("OPAE_TEST_TRACKER");
+
+	if (name)
+		c->tracker = !strcmp(name, "eager") ? RPC_TRACKER_EAGER : RPC_TRACKER_TRAP;
+}
+
 int up(void **state)
 {
 	(void)state;
-	return up_with(NULL);
+	return up_with(by_environment);
 }
 
 int down(void **state)

@@ -20,7 +20,7 @@ struct buffer {
 extern fpga_handle h;
 
 int up_with(void (*change)(struct rpc_client_config *c));
-int up(void **state);
+int up(void **state); /* with the tracker that OPAE_TEST_TRACKER names, or what there is */
 int down(void **state);
 struct buffer prepare(size_t len, int flags);
 void release(const struct buffer *b);

@@ -266,6 +266,11 @@ void script_fail(struct rpc_link *l, const struct wire_head *to, uint32_t result
 
 void script_hello(struct rpc_link *l)
 {
+	script_hello_with(l, 0);
+}
+
+void script_hello_with(struct rpc_link *l, uint64_t features)
+{
 	unsigned char body[64];
 	struct wire_writer w;
 	struct rpc_frame f;
@@ -274,7 +279,7 @@ void script_hello(struct rpc_link *l)
 		return;
 	wire_writer_init(&w, body, sizeof(body), wire_op_info(WIRE_HELLO)->reply);
 	wire_put_u16(&w, WIRE_VERSION);
-	wire_put_u64(&w, 0);
+	wire_put_u64(&w, features);
 	wire_put_u32(&w, WIRE_FRAME_MAX);
 	wire_put_u32(&w, 64);
 	wire_put_text(&w, "script");

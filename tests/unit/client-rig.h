@@ -72,6 +72,7 @@ bool script_next(struct rpc_link *l, struct rpc_frame *f);
 void script_reply(struct rpc_link *l, const struct wire_head *to, const void *body, size_t len);
 void script_fail(struct rpc_link *l, const struct wire_head *to, uint32_t result, const char *why);
 void script_hello(struct rpc_link *l); /* takes HELLO, and greets back */
+void script_hello_with(struct rpc_link *l, uint64_t features);
 /* Answers ENUMERATE and OPEN with one accelerator of one region; false: it is neither. */
 bool script_usual(struct rpc_link *l, const struct rpc_frame *f);
 

@@ -55,7 +55,7 @@ static void put_hello(struct rig *r)
 	wire_put_u32(w, WIRE_MAGIC);
 	wire_put_u16(w, WIRE_VERSION);
 	wire_put_u16(w, WIRE_VERSION);
-	wire_put_u64(w, 0);
+	wire_put_u64(w, r->features);
 	wire_put_u32(w, WIRE_FRAME_MAX);
 	wire_put_u32(w, 64);
 	wire_put_text(w, "a test");

@@ -13,7 +13,7 @@
 #include "wire/ops.h"
 #include "wire/props.h"
 
-#define RIG_PUSHES 64u
+#define RIG_PUSHES 1100u
 #define RIG_BODY (WIRE_FRAME_MAX - WIRE_HEAD)
 
 struct rig_frame {
@@ -30,6 +30,7 @@ struct rig {
 	pthread_t thread;
 	bool running;
 	int result; /* rpc_session_run()'s, once it has ended */
+	uint64_t features; /* that rig_hello() wants */
 	int fd;	    /* the peer's end, the link's own */
 	struct rpc_link link;
 	uint32_t next_id;

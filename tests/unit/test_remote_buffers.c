@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/unit/buffers-rig.h"
 
@@ -407,6 +409,37 @@ static void memory_stays_when_the_server_goes(void **state)
 	assert_int_equal(atomic_load(&fake.buffers), 0);
 }
 
+/* ---- system calls ---- */
+
+/* Into pages that nobody has touched, and from pages where only the device has stored. */
+static void system_calls_take_a_buffer(void **state)
+{
+	struct buffer in = prepare(16 * 4096, 0), out = prepare(16 * 4096, 0);
+	unsigned char got[8192], sent[8192];
+	int fds[2];
+
+	(void)state;
+	fill(sent, sizeof(sent), 7);
+	assert_true(fake_dma_write(out.io + 5 * 4096 + 100, sent, sizeof(sent)));
+	write64(BELL, 1);
+	read64(BELL);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(write(fds[0], out.at + 5 * 4096 + 100, 5000), 5000);
+	assert_int_equal(send(fds[0], out.at + 5 * 4096 + 5100, 3192, 0), 3192);
+	assert_int_equal(recv(fds[1], got, sizeof(got), MSG_WAITALL), sizeof(got));
+	assert_memory_equal(got, sent, sizeof(got));
+	assert_int_equal(write(fds[1], sent, sizeof(sent)), sizeof(sent));
+	assert_int_equal(read(fds[0], in.at + 9 * 4096 + 1, 100), 100);
+	assert_int_equal(recv(fds[0], in.at + 9 * 4096 + 101, 8092, MSG_WAITALL), 8092);
+	write64(BELL, 2);
+	read64(BELL);
+	assert_true(device_has(&in, 9 * 4096 + 1, sent, sizeof(sent)));
+	close(fds[0]);
+	close(fds[1]);
+	release(&in);
+	release(&out);
+}
+
 /* ---- children ---- */
 
 /* What another accelerator's register starts works on the buffer that it was given. */
@@ -456,6 +489,7 @@ int main(void)
 		RIGGED(many_buffers),
 		RIGGED(released_while_content_comes),
 		RIGGED(memory_stays_when_the_server_goes),
+		RIGGED(system_calls_take_a_buffer),
 		RIGGED(a_buffer_of_two_accelerators),
 	};
 

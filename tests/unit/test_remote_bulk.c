@@ -81,12 +81,11 @@ static void parts_that_are_not(void **state)
 }
 
 /* What was pushed or pulled is known to both sides: nothing old comes back later. */
-static void explicit_and_not_agree(void **state)
+static void agree(bool alone)
 {
 	struct buffer b = prepare(256 * 1024, 0);
 	CLEANUP_FREE unsigned char *want = malloc(b.len);
 
-	(void)state;
 	for (unsigned int round = 0; round < 20; round++) {
 		fill(b.at, b.len, round);
 		assert_int_equal(rig.t.push_buffer(h, b.wsid, 0, b.len), FPGA_OK);
@@ -94,7 +93,8 @@ static void explicit_and_not_agree(void **state)
 		read64(BELL);
 		assert_memory_equal(b.at, want, b.len);
 		fill(want, b.len, round + 50);
-		b.at[round] = 1; /* is replaced */
+		if (alone)
+			b.at[round] = 1; /* is replaced; what is tracked might be sent before that */
 		assert_true(fake_dma_write(b.io, want, b.len));
 		assert_int_equal(rig.t.pull_buffer(h, b.wsid, 0, b.len), FPGA_OK);
 		assert_memory_equal(b.at, want, b.len);
@@ -108,10 +108,34 @@ static void explicit_and_not_agree(void **state)
 	release(&b);
 }
 
+static void be_eager(struct rpc_client_config *c)
+{
+	c->tracker = RPC_TRACKER_EAGER;
+}
+
+static int up_eager(void **state)
+{
+	(void)state;
+	return up_with(be_eager);
+}
+
+static void explicit_and_not_agree(void **state)
+{
+	(void)state;
+	agree(false);
+}
+
+static void explicit_and_eager_agree(void **state)
+{
+	(void)state;
+	agree(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIGGED(explicit_parts),
+		cmocka_unit_test_setup_teardown(explicit_and_eager_agree, up_eager, down),
 		cmocka_unit_test_setup_teardown(explicit_alone, up_explicit, down),
 		RIGGED(parts_that_are_not),
 		RIGGED(explicit_and_not_agree),

@@ -82,7 +82,7 @@ static void hello_agrees(void **state)
 	rig_start(&r);
 	assert_int_equal(say_hello(good), FPGA_OK);
 	assert_int_equal(wire_get_u16(&r.reply.in), WIRE_VERSION);
-	assert_int_equal(wire_get_u64(&r.reply.in), 0);
+	assert_int_equal(wire_get_u64(&r.reply.in), WIRE_FEATURE_TRACKED); /* of all that was wanted */
 	assert_int_equal(wire_get_u32(&r.reply.in), WIRE_FRAME_MAX);
 	assert_int_equal(wire_get_u32(&r.reply.in), WIRE_CALLS_MAX);
 	wire_get_string(&r.reply.in, text, sizeof(text));
