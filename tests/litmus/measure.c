@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the rules know of a program beforehand: how long the changes of its words are. */
+#include "tests/litmus/rules.h"
+
+static unsigned int span(uint64_t change)
+{
+	return (71u - (unsigned int)__builtin_clzll(change)) / 8 - (unsigned int)__builtin_ctzll(change) / 8;
+}
+
+static unsigned int bytes(uint64_t change)
+{
+	unsigned int n = 0;
+
+	for (; change; change >>= 8)
+		n += (change & 0xff) != 0;
+	return n;
+}
+
+/*
+ * Of a word that is one place: the changes from any of its values to any other. As the eager tracker has it,
+ * from the first byte that changes to the last; else how many do.
+ */
+static void measure(struct rules *r, unsigned int word, unsigned int place)
+{
+	uint64_t values[LITMUS_AGENTS * LITMUS_STEPS + 1] = { 0 };
+	unsigned int num = 1;
+
+	for (unsigned int a = 0; a < LITMUS_AGENTS; a++)
+		for (unsigned int i = 0; i < r->p->agents[a].num; i++)
+			if (r->p->agents[a].steps[i].op == OP_STORE && r->p->agents[a].steps[i].at == place)
+				values[num++] = r->p->agents[a].steps[i].value;
+	r->longest[word] = 0;
+	r->shortest[word] = 8;
+	for (unsigned int i = 0; i < num; i++)
+		for (unsigned int k = 0; k < i; k++) {
+			uint64_t change = values[i] ^ values[k];
+			unsigned int n = !change ? 0 : r->flags & MODEL_EAGER ? span(change) : bytes(change);
+
+			r->longest[word] = n > r->longest[word] ? (uint8_t)n : r->longest[word];
+			r->shortest[word] = n && n < r->shortest[word] ? (uint8_t)n : r->shortest[word];
+		}
+}
+
+static bool on_one_page(const struct litmus_word *a, const struct litmus_word *b)
+{
+	return a != b && litmus_page(a) == litmus_page(b);
+}
+
+/* Are they one change? */
+static bool are_neighbours(const struct litmus_word *a, const struct litmus_word *b)
+{
+	return a->buffer == b->buffer && (a->offset == b->offset + 8 || a->offset + 8 == b->offset);
+}
+
+/*
+ * Is anything said of such a word? Neighbours may be one change, several places several; where pages are
+ * tracked, all that the program changes on one.
+ */
+static bool is_alone(const struct rules *r, unsigned int word)
+{
+	const struct litmus_program *p = r->p;
+	bool copied = false, near = !(r->flags & MODEL_EAGER) && r->both[word];
+	unsigned int places = 0;
+
+	for (unsigned int i = 0; i < p->num_places; i++)
+		places += p->places[i].word == word;
+	for (unsigned int i = 0; i < p->agents[LITMUS_DEVICE].num; i++)
+		copied |= p->agents[LITMUS_DEVICE].steps[i].op == OP_COPY;
+	for (unsigned int i = 0; i < p->num_words; i++)
+		near |= r->flags & MODEL_EAGER ? are_neighbours(&p->words[i], &p->words[word])
+					       : on_one_page(&p->words[i], &p->words[word]);
+	return places == 1 && !copied && !near;
+}
+
+static bool both_store(const struct litmus_program *p, unsigned int word)
+{
+	bool program = false, device = false;
+
+	for (unsigned int a = 0; a < LITMUS_AGENTS; a++)
+		for (unsigned int i = 0; i < p->agents[a].num; i++) {
+			const struct litmus_step *s = &p->agents[a].steps[i];
+
+			if ((s->op == OP_STORE || s->op == OP_COPY) && p->places[s->at].word == word)
+				*(a == LITMUS_DEVICE ? &device : &program) = true;
+		}
+	return program && device;
+}
+
+bool model_knows(const struct litmus_program *p)
+{
+	unsigned int stores[LITMUS_PLACES] = { 0 };
+
+	for (unsigned int a = 0; a < LITMUS_AGENTS; a++)
+		for (unsigned int i = 0; i < p->agents[a].num; i++)
+			if (p->agents[a].steps[i].op == OP_STORE)
+				stores[p->places[p->agents[a].steps[i].at].word]++;
+	for (unsigned int w = 0; w < p->num_words; w++)
+		if (both_store(p, w) && stores[w] > 2)
+			return false;
+	return true;
+}
+
+struct rules rules_of(const struct litmus_program *p, unsigned int flags)
+{
+	struct rules r = { .p = p, .flags = flags };
+
+	for (unsigned int w = 0; w < p->num_words; w++) {
+		r.both[w] = both_store(p, w);
+		r.longest[w] = UINT8_MAX;
+		r.shortest[w] = 1;
+		for (unsigned int i = 0; i < p->num_places && is_alone(&r, w); i++)
+			if (p->places[i].word == w)
+				measure(&r, w, i);
+	}
+	return r;
+}
+
+bool rules_fit(const struct litmus_program *p)
+{
+	unsigned int down = 0, up = p->num_threads; /* marks */
+
+	for (unsigned int a = 0; a < LITMUS_AGENTS; a++)
+		for (unsigned int i = 0; i < p->agents[a].num; i++) {
+			unsigned int op = p->agents[a].steps[i].op;
+
+			down += a != LITMUS_DEVICE && (op == OP_STORE || op == OP_WRITE || op == OP_GO);
+			up += a == LITMUS_DEVICE && (op == OP_STORE || op == OP_COPY || op == OP_IRQ);
+		}
+	return down <= RULES_QUEUE && up <= RULES_QUEUE;
+}
