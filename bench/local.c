@@ -245,5 +245,6 @@ bool bench_local(bool quick, struct bench_report *report)
 					     { NULL, "initialization", measure_initialize } };
 	struct run r = { .quick = quick, .report = report };
 
+	memset(report, 0, sizeof(*report));
 	return run_all(&r, parts, sizeof(parts) / sizeof(parts[0]));
 }

@@ -5,69 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/remote-flag.h"
 #include "bench/remote-many.h"
-#include "bench/server.h"
+#include "bench/remote-memory.h"
+#include "bench/ways.h"
 
 static const struct cards_kind bench_mapped = { "bench", "map", NULL };
 /* Its registers by message: how long a card naps between two looks at mapped ones is not what is measured. */
 static const struct cards_kind script = { "script", "trap", NULL };
 
 static const struct limit no_limit = { NO_LIMIT, 0 };
-
-static bool ways[NUM_WAYS];
-
-/* "NAME-WAY", and "NAME-WAY-p99". */
-struct names {
-	char median[40], p99[40];
-};
-
-static struct names names_of(const char *what, enum way way)
-{
-	struct names n;
-
-	snprintf(n.median, sizeof(n.median), "%s-%s", what, way_names[way]);
-	snprintf(n.p99, sizeof(n.p99), "%.30s-p99", n.median);
-	return n;
-}
-
-static bool wants(const struct run *r, const struct names *n)
-{
-	return run_wants(r, n->median) || run_wants(r, n->p99);
-}
-
-/*
- * Both sides with a server and its cards; ours on one CPU and they on the other, as the two halves of
- * the raw one. more: of the client's configuration.
- */
-static bool beside_raw(struct run *r, enum way way, const struct cards_kind *kind, const char *more,
-		       struct side *ours, struct side *raw)
-{
-	char config[CONFIG_MAX];
-	struct server server;
-	bool good;
-
-	ours->pinned = raw->pinned = true;
-	ours->config = config;
-	good = server_start(r, &server, kind, 1, true) &&
-	       server_client_config(r, &server, way, more, config, sizeof(config)) &&
-	       run_sides(r, ours, raw);
-	return server_end(&server) && good;
-}
-
-static void other_cpu(const struct run *r, char text[12])
-{
-	snprintf(text, 12, "%d", r->cpu[1]);
-}
-
-/* Each way in turn. */
-static bool each_way(struct run *r, bool (*measure)(struct run *r, enum way way))
-{
-	bool good = true;
-
-	for (enum way way = 0; good && way < NUM_WAYS; way++)
-		good = !ways[way] || measure(r, way);
-	return good;
-}
 
 /* ---- register accesses ---- */
 
@@ -81,7 +28,7 @@ static bool read_by(struct run *r, enum way way)
 			    .numbers = 2 };
 
 	other_cpu(r, cpu);
-	if (!wants(r, &names))
+	if (!names_wanted(r, &names))
 		return true;
 	if (!beside_raw(r, way, &bench_mapped, "", &ours, &raw))
 		return false;
@@ -131,7 +78,7 @@ static bool last_write(struct run *r, enum way way, const char *what, const char
 	struct server server;
 	bool good;
 
-	if (!wants(r, &names))
+	if (!names_wanted(r, &names))
 		return true;
 	other_cpu(r, cpu);
 	good = server_start(r, &server, &bench_mapped, 1, true) &&
@@ -165,7 +112,7 @@ static bool event_by(struct run *r, enum way way)
 	struct side ours = { .args = { "interrupt", count }, .numbers = 2 };
 	struct side raw = { .raw = "relay", .args = { way_names[way], count, cpu }, .numbers = 2 };
 
-	if (!wants(r, &names))
+	if (!names_wanted(r, &names))
 		return true;
 	other_cpu(r, cpu);
 	if (!beside_raw(r, way, &script, "", &ours, &raw))
@@ -247,7 +194,7 @@ static bool beside_push_by(struct run *r, enum way way)
 	struct server server;
 	bool good;
 
-	if (!wants(r, &names))
+	if (!names_wanted(r, &names))
 		return true;
 	good = server_start(r, &server, &bench_mapped, 2, false) &&
 	       server_client_config(r, &server, way, ", \"buffers\": \"explicit\"", config,
@@ -295,6 +242,10 @@ static const struct part parts[] = {
 	{ "event", "events", measure_events },
 	{ "push", "pushes", measure_pushes },
 	{ "pull", "pulls", measure_pulls },
+	{ "memory", "buffers that behave like memory", measure_memory },
+	{ "doorbell", "register writes beside buffers", measure_doorbells },
+	{ "flag", "flags that a program polls", measure_flags },
+	{ "job", "small jobs", measure_jobs },
 	{ "read-beside-push", "register reads during a push", measure_beside_push },
 	{ "enumerate", "the enumeration of many hosts", measure_hosts },
 	{ "session", "many sessions", measure_all_sessions },
@@ -303,8 +254,8 @@ static const struct part parts[] = {
 
 const char *bench_remote_names(void)
 {
-	return "mmio-read, mmio-write, last-write, event, push, pull, read-beside-push, enumerate, "
-	       "session, quiet";
+	return "mmio-read, mmio-write, last-write, event, push, pull, memory, doorbell, "
+	       "flag, job, read-beside-push, enumerate, session, quiet";
 }
 
 /* Does each name begin with that of a part? */
@@ -326,8 +277,10 @@ bool bench_remote(const struct bench_remote_options *o, struct bench_report *rep
 {
 	struct run r = { .quick = o->quick, .only = o->only, .report = report };
 
-	ways[WAY_UNIX] = o->by_unix;
-	ways[WAY_TCP] = o->by_tcp;
+	ways_wanted[WAY_UNIX] = o->by_unix;
+	ways_wanted[WAY_TCP] = o->by_tcp;
+	memset(report, 0, sizeof(*report));
+	memory_find_tracker(&r);
 	if (!known(o->only) || !run_all(&r, parts, sizeof(parts) / sizeof(parts[0])))
 		return false;
 	return report->num || bench_fail("none of these rows exists: %s", o->only);

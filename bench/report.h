@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define BENCH_ROWS 64
+#define BENCH_ROWS 160
 
 struct bench_row {
 	char name[40];
@@ -21,6 +21,7 @@ struct bench_row {
 
 struct bench_report {
 	char machine[256];
+	char tracker[240]; /* "trap", or "eager" and why; "" when it plays no part */
 	struct bench_row rows[BENCH_ROWS];
 	size_t num;
 };

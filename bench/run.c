@@ -371,7 +371,6 @@ bool run_all(struct run *r, const struct part *parts, size_t num)
 {
 	bool good;
 
-	memset(r->report, 0, sizeof(*r->report));
 	describe_machine(r->report->machine, sizeof(r->report->machine));
 	wait_begin();
 	good = begin(r) && measure(r, parts, num);

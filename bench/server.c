@@ -15,6 +15,7 @@
 #include "bench/wait.h"
 
 #define CONNECTIONS 1024u /* all are one user's */
+#define BUFFER_BYTES (UINT64_C(4) << 30) /* of a session: 1 GiB in buffers, and their twins */
 #define START_NS (30 * NS_PER_S) /* on a machine that has other things to do */
 #define LOOK_NS (10 * NS_PER_MS) /* between two looks at its log */
 
@@ -76,14 +77,16 @@ void server_address(const struct server *s, enum way way, char *text, size_t len
 
 /* ---- the daemon ---- */
 
-static bool write_daemon_config(const struct server *s, const char *path)
+static bool write_daemon_config(const struct server *s, const char *path, const char *plugins)
 {
 	return write_text(path,
 			  "{\"listen\": [{\"unix\": \"%s\"}, {\"tcp\": \"127.0.0.1:0\", \"clear\": true}],\n"
 			  " \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}],\n"
-			  " \"limits\": {\"connections\": %u, \"connections_per_principal\": %u},\n"
+			  " \"limits\": {\"connections\": %u, \"connections_per_principal\": %u,"
+			  " \"buffer_bytes\": %llu},\n"
 			  " \"plugins\": %s}\n",
-			  s->unix_path, CONNECTIONS, CONNECTIONS, run_local_config);
+			  s->unix_path, CONNECTIONS, CONNECTIONS, (unsigned long long)BUFFER_BYTES,
+			  plugins);
 }
 
 /* Its log tells each place in a line, when connections are taken. False: not both yet. */
@@ -133,7 +136,7 @@ static bool await_listening(struct server *s)
 	return true;
 }
 
-static bool start_daemon(struct run *r, struct server *s, int cpu)
+static bool start_daemon(struct run *r, struct server *s, const char *plugins, int cpu)
 {
 	static const char *const places[] = { ".", "../daemon" };
 	char dir[CARDS_DIR_MAX], config[CARDS_DIR_MAX + 24], path[PATH_MAX], emu[CONFIG_MAX];
@@ -150,7 +153,7 @@ static bool start_daemon(struct run *r, struct server *s, int cpu)
 	snprintf(config, sizeof(config), "%s/opaed.cfg", dir);
 	snprintf(emu, sizeof(emu), "OPAEX_EMU_DIR=%s", s->cards.dir);
 	snprintf(inventory, sizeof(inventory), "OPAEX_INVENTORY_DIR=%s", dir);
-	return write_daemon_config(s, config) &&
+	return write_daemon_config(s, config, plugins) &&
 	       program_start(&s->opaed, "opaed", path, argv,
 			     &(struct program_frame){ settings, s->log, cpu }) &&
 	       await_listening(s);
@@ -161,7 +164,23 @@ bool server_start(struct run *r, struct server *s, const struct cards_kind *kind
 {
 	*s = (struct server){ .cards = { .num = 0 } };
 	return run_cards(r, &s->cards, kind, num, pinned) &&
-	       start_daemon(r, s, pinned ? r->cpu[1] : -1);
+	       start_daemon(r, s, run_local_config, pinned ? r->cpu[1] : -1);
+}
+
+bool server_start_device(struct run *r, struct server *s)
+{
+	static const char *const places[] = { BENCH_RAW_DIR "/..", "../bench/device" };
+	char path[PATH_MAX], plugins[PATH_MAX + 160];
+
+	*s = (struct server){ .cards = { .num = 0 } };
+	if (!beside_find(places, 2, "libbench-device.so", path, sizeof(path)))
+		return bench_fail("the device to measure with is missing; it is installed as "
+				  "%s/../libbench-device.so, seen from this program", BENCH_RAW_DIR);
+	snprintf(plugins, sizeof(plugins),
+		 "{\"configurations\": {\"device\": {\"configuration\": {}, \"enabled\": true,"
+		 " \"plugin\": \"%s\"}}, \"plugins\": [\"device\"]}", path);
+	return run_directory(r, s->cards.dir, sizeof(s->cards.dir)) &&
+	       start_daemon(r, s, plugins, r->cpu[1]);
 }
 
 bool server_end(struct server *s)

@@ -23,6 +23,8 @@ struct server {
 /* Pinned: cards and opaed on cpu[1] alone. On failure server_end() is still due. */
 bool server_start(struct run *r, struct server *s, const struct cards_kind *kind, unsigned int num,
 		  bool pinned);
+/* The same with no cards: the worker itself has a device in its memory, of bench/device/. */
+bool server_start_device(struct run *r, struct server *s);
 bool server_end(struct server *s);
 /* Where it listens, as transport/address.h reads it. */
 void server_address(const struct server *s, enum way way, char *text, size_t len);

@@ -21,7 +21,9 @@ static const struct subject *const subjects[] = { &subject_initialize, &subject_
 						  &subject_post,       &subject_last,
 						  &subject_interrupt,  &subject_move,
 						  &subject_beside,     &subject_hosts,
-						  &subject_quiet };
+						  &subject_quiet,      &subject_memory,
+						  &subject_doorbell,   &subject_flag,
+						  &subject_job };
 
 bool subject_ok(fpga_result r, const char *what)
 {

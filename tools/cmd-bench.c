@@ -45,6 +45,8 @@ static int print_report_json(const struct bench_report *report)
 		json_object_array_add(rows, row_json(&report->rows[i]));
 	json_object_object_add(top, "schema", json_object_new_int(OPAE_JSON_SCHEMA));
 	json_object_object_add(top, "machine", json_object_new_string(report->machine));
+	if (*report->tracker)
+		json_object_object_add(top, "tracker", json_object_new_string(report->tracker));
 	json_object_object_add(top, "rows", rows);
 	puts(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY |
 							 JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -55,6 +57,8 @@ static int print_report_json(const struct bench_report *report)
 static int print_table(const struct bench_report *report)
 {
 	printf("machine: %s\n", report->machine);
+	if (*report->tracker)
+		printf("tracker of buffers: %s\n", report->tracker);
 	printf("value: through OPAE; reference: the same job by the bare means of the machine, or "
 	       "ours by itself\n(see docs/benchmark.md); medians of rounds taken in turn; less is "
 	       "better\n\n");

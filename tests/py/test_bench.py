@@ -25,8 +25,18 @@ mmio-read-WAY-p99 mmio-write-WAY last-write-WAY last-write-WAY-p99 last-write-as
 last-write-asleep-WAY-p99 event-WAY event-WAY-p99 push-4KiB-WAY push-64KiB-WAY pull-4KiB-WAY pull-64KiB-WAY
 read-beside-push-WAY-p99 session-of-N-WAY-p99 session-idle-pss-WAY quiet-client-WAY
 quiet-server-WAY""".split()] + ["enumerate-N-first", "enumerate-N-later"]
+# Where pages can be tracked, and everywhere.
+TRAP_ROWS = [name.replace("WAY", way) for way in ("unix", "tcp") for name in """memory-read-4KiB-WAY
+memory-write-4KiB-WAY memory-input-4KiB-WAY memory-read-random-WAY
+memory-write-random-WAY doorbell-64MiB-untouched-WAY
+doorbell-64MiB-resident-WAY flag-WAY flag-WAY-p99 flag-late-WAY flag-late-WAY-p99 flag-card-WAY
+flag-card-WAY-p99 job-WAY job-register-WAY job-card-WAY job-register-card-WAY""".split()]
+EAGER_ROWS = [name.replace("WAY", way) for way in ("unix", "tcp") for name in """memory-write-4KiB-eager-WAY
+doorbell-64KiB-eager-WAY flag-eager-WAY flag-eager-WAY-p99 job-eager-WAY
+job-register-eager-WAY""".split()]
+REMOTE_PLUS = {r"doorbell-.*-(untouched|resident)-\w+": 1000}
 REMOTE_TIMES = {r"mmio-read-(unix|tcp)": 1.25, r"mmio-read-\w+-p99": 1.5, r"read-beside-push-.*": 3,
-                r"session-of-.*": 2}
+                r"session-of-.*": 2, r"job-(unix|tcp)": 3, r"job-register-(unix|tcp)": 3}
 REMOTE_AT_MOST = {r"mmio-write-\w+": 125, r"last-write-(unix|tcp)": 50, r"session-idle-.*": 4, r"quiet-.*": 1}
 PLUS = {"mmio-read": 4, "mmio-write": 4}
 AT_MOST = {"properties": 60, "enumerate-N-warm-per-card": 5, "enumerate-N-warm-messages": 0,
@@ -94,16 +104,18 @@ def test_json(bench):
 
 
 def remote(bench, *args):
-    out = json.loads(bench.good("opae", "bench", "remote", "--quick", "--json", *args))
-    assert list(out) == ["schema", "machine", "rows"]
+    out = json.loads(bench.good("opae", "bench", "remote", "--quick", "--json", *args, timeout=300))
+    assert list(out) == ["schema", "machine", "tracker", "rows"]
     nothing_is_left(bench)
-    return out["rows"]
+    return out
 
 
 def test_remote_json(bench):
-    rows = remote(bench)
+    out = remote(bench)
+    rows, trap = out["rows"], out["tracker"] == "trap"
+    assert trap or out["tracker"].startswith("eager: ")
     names = [re.sub(r"\d+(?=-first|-later|-unix-p99|-tcp-p99)", "N", r["name"]) for r in rows]
-    assert sorted(names) == sorted(REMOTE_ROWS)
+    assert sorted(names) == sorted(REMOTE_ROWS + EAGER_ROWS + (TRAP_ROWS if trap else []))
     for row in rows:
         assert list(row) == ["name", "unit", "value", "reference", "ratio", "target", "met"]
         value, reference, target = row["value"], row["reference"], row["target"]
@@ -112,8 +124,13 @@ def test_remote_json(bench):
         assert row["met"] is (target is None or value <= target)
         times = next((t for n, t in REMOTE_TIMES.items() if re.fullmatch(n, row["name"])), None)
         most = next((t for n, t in REMOTE_AT_MOST.items() if re.fullmatch(n, row["name"])), None)
+        plus = next((t for n, t in REMOTE_PLUS.items() if re.fullmatch(n, row["name"])), None)
         if times:
             assert target == pytest.approx(reference * times, abs=0.001)
+        elif plus:
+            assert target == pytest.approx(reference + plus, abs=0.001)
+        elif re.fullmatch(r"flag-(unix|tcp)", row["name"]):
+            assert target == pytest.approx(2 * reference + 20, abs=0.003)
         elif row["name"].endswith("-first"):
             assert target == pytest.approx(max(reference, 1000) + 50, abs=0.001)
         elif row["name"].endswith("-later"):
@@ -123,9 +140,9 @@ def test_remote_json(bench):
 
 
 def test_some_remote_rows(bench):
-    names = [r["name"] for r in remote(bench, "--transport", "unix", "--only", "mmio-read,push-4KiB")]
+    names = [r["name"] for r in remote(bench, "--transport", "unix", "--only", "mmio-read,push-4KiB")["rows"]]
     assert names == ["mmio-read-unix", "mmio-read-unix-p99", "push-4KiB-unix"]
-    names = [r["name"] for r in remote(bench, "--transport", "tcp", "--only", "mmio-read-tcp-p99")]
+    names = [r["name"] for r in remote(bench, "--transport", "tcp", "--only", "mmio-read-tcp-p99")["rows"]]
     assert names == ["mmio-read-tcp-p99"]
 
 
@@ -199,11 +216,13 @@ def broken(installed, folder):
     ("libexec/opae/bench/copy", "the raw reference 'copy' is missing"),
     ("bin/opae-emu", "there is no opae-emu beside this program"),
     ("libexec/opae/bench/exchange", "the raw reference 'exchange' is missing"),
+    ("libexec/opae/libbench-device.so", "the device to measure with is missing"),
     ("bin/opaed", "there is no opaed beside this program")])
 def test_something_is_missing(broken, missing, words):
     (broken.prefix / missing).unlink()
-    which = "remote" if missing.endswith(("exchange", "opaed")) else "local"
-    done = broken.run("opae", "bench", which, "--quick")
+    which = "remote" if missing.endswith(("exchange", "opaed", ".so")) else "local"
+    more = ["--only", "job"] if missing.endswith(".so") else []
+    done = broken.run("opae", "bench", which, "--quick", *more)
     assert done.returncode == 1 and words in done.stderr and done.stdout == ""
     nothing_is_left(broken)
 
