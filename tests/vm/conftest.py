@@ -3,6 +3,7 @@
 
 OPAE_BUILD names the build tree, OPAEX_VM_KERNEL the kernel (stock, iommufd). Where there can be no
 rig the tests are skipped, with the reason; OPAEX_VM=require makes that a failure."""
+import functools
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import dfl  # noqa: E402
 import fetch  # noqa: E402
 import rig  # noqa: E402
+import udev  # noqa: E402
 import vsock  # noqa: E402
 
 KERNEL = os.environ.get("OPAEX_VM_KERNEL", "stock")
@@ -52,3 +54,18 @@ def vsock_vm(vm):
         pytest.skip(f"vsock is tested with Debian's kernel alone, not with {KERNEL}")
     need("no vsock", vsock.program)
     return vm
+
+
+@pytest.fixture(scope="session")
+def with_udev():
+    """udev can be had, for a guest whose test wants it."""
+    need("no udev", udev.bundle)
+
+
+@pytest.fixture(scope="session")
+def newest_vm(vm):
+    """The same with the newest kernel that Debian has for this rig, and its udev."""
+    if KERNEL != "stock":
+        pytest.skip(f"the newest kernel is tested beside Debian's own, not beside {KERNEL}")
+    need("no newest kernel", fetch.newest_kernel)
+    return functools.partial(rig.Machine, kernel="newest")

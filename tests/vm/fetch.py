@@ -217,10 +217,10 @@ def bookworm():
     return [f"{debian} bookworm main"] + ([f"{security} bookworm-security main"] if security else [])
 
 
-def make_stock(work):
-    say("fetching Debian 12's kernel (once)")
-    apt = Apt(work / "apt", bookworm())
-    plan = {n: v for n, v in apt.plan("linux-image-amd64").items() if re.match(r"linux-image-\d", n)}
+def debians_kernel(work, apt):
+    """What linux-image-amd64 names there; newer ones are in several packages."""
+    plan = {n: v for n, v in apt.plan("linux-image-amd64").items()
+            if re.match(r"linux-(image|binary|modules)-\d", n)}
     for deb in apt.download(plan):
         subprocess.run(["dpkg-deb", "-x", deb, work / "root"], check=True)
     unpack.kernel_bundle(work / "root", work / "out", MODULES)
@@ -228,8 +228,24 @@ def make_stock(work):
     return next(iter(plan.values())), work / "out"
 
 
+def make_stock(work):
+    say("fetching Debian 12's kernel (once)")
+    return debians_kernel(work, Apt(work / "apt", bookworm()))
+
+
 def stock_kernel(renew=False):
     return made("stock", recipe("stock", MODULES, 1), make_stock, renew)
+
+
+def make_newest(work):
+    say("fetching the kernel of Debian's trixie-backports (once)")
+    debian, _ = mirrors(release())
+    suites = [f"{debian} trixie main", f"{debian} trixie-backports main"]
+    return debians_kernel(work, Apt(work / "apt", suites, "trixie-backports"))
+
+
+def newest_kernel(renew=False):
+    return made("newest", recipe("newest", MODULES, 1), make_newest, renew)
 
 
 def make_iommufd(work):
@@ -250,7 +266,7 @@ def iommufd_kernel(build=False, renew=False):
     return made("iommufd", key, make_iommufd, renew)
 
 
-KERNELS = {"stock": stock_kernel, "iommufd": iommufd_kernel}
+KERNELS = {"stock": stock_kernel, "newest": newest_kernel, "iommufd": iommufd_kernel}
 
 
 def main():

@@ -30,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parents[1]
 BUILD = Path(os.environ.get("OPAE_BUILD", SOURCE / "build")).resolve()
 USER = 1000
+FPGA = 990  # the group of that name, of which the user is a member where a command is told so
 FIRST_PORT = 0x10  # the slot on the root bus of the first root port
 ENDED = (0x21 << 1) | 1  # what QEMU exits with when the guest's init has come to its end
 # The kernel kills its child when this process dies, however it dies.
@@ -128,8 +129,8 @@ class Machine:
         for path in paths:
             self.image.add(path)
 
-    def add(self, name, argv, env=None, uid=0, limit_s=60, limits=None):
-        """A command; they run in the order of the calls.
+    def add(self, name, argv, env=None, uid=0, limit_s=60, limits=None, group=None):
+        """A command; they run in the order of the calls. group: one that the user is in besides his own.
 
         A program that is a Path is one of the host, and comes along with what it links."""
         if not re.fullmatch(r"[\w.+:/=-]+", name) or name in self.commands:
@@ -137,6 +138,7 @@ class Machine:
         if isinstance(argv[0], Path):
             self.include(argv[0])
         words = ["/rig/one", "-n", name, "-u", str(uid), "-t", str(limit_s)]
+        words += ["-g", str(group)] if group else []
         for key, value in (env or {}).items():
             words += ["-e", f"{key}={value}"]
         for key, value in (limits or {}).items():
@@ -202,7 +204,7 @@ class Machine:
         image.text("/etc/passwd", "root:x:0:0::/root:/bin/sh\n"
                    f"user:x:{USER}:{USER}::/tmp:/bin/sh\n"
                    "nobody:x:65534:65534::/tmp:/bin/sh\n")
-        image.text("/etc/group", f"root:x:0:\nuser:x:{USER}:\nnogroup:x:65534:\n")
+        image.text("/etc/group", f"root:x:0:\nuser:x:{USER}:\nfpga:x:{FPGA}:\nnogroup:x:65534:\n")
         image.text("/rig/signal", (HERE / "guest/signal.sh").read_text(), 0o755)
         image.text("/init", (HERE / "guest/init.sh").read_text(), 0o755)
         image.add(BUILD / "tests/vm/guest/vm-one", "/rig/one")
@@ -267,7 +269,7 @@ class Machine:
                 "-kernel", self.kernel / "vmlinux", "-initrd", folder / "image",
                 "-chardev", f"file,id=results,path={folder}/results",
                 "-serial", "mon:stdio" if self.shell else f"file:{folder}/serial",
-                "-append", "console=ttyS0 quiet loglevel=4 mitigations=off nokaslr panic=-1 "
+                "-append", "console=ttyS0 quiet loglevel=4 mitigations=off nokaslr panic=-1 no_timer_check "
                 "intel_iommu=on vfio_pci.enable_sriov=1 "
                 f"hugepages={self.hugepages} {self.append}"]
         for device in self._devices(folder):

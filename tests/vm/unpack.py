@@ -17,7 +17,7 @@ LOADER = "ld-linux-x86-64.so.2"
 
 def libraries(root, program, out):
     """What a program of the packages links, and the loader, into a folder: it runs in place by that."""
-    dirs = [p for p in (root / LIBS, root / "lib/x86_64-linux-gnu") if p.is_dir()]
+    dirs = [p for p in (root / LIBS, root / "lib/x86_64-linux-gnu", root / LIBS / "systemd") if p.is_dir()]
     loader = next(p / LOADER for p in dirs if (p / LOADER).exists())
     path = ":".join(str(p) for p in dirs)
     listing = subprocess.run([loader, "--library-path", path, "--list", program], check=True, text=True,
@@ -92,7 +92,7 @@ def module_closure(folder, wanted):
 
 def kernel_bundle(root, out, modules):
     (out / "modules").mkdir(parents=True)
-    image = next((root / "boot").glob("vmlinuz-*"))
+    image = next(p for pattern in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz") for p in root.glob(pattern))
     (out / "vmlinux").write_bytes(vmlinux(image.read_bytes()))
     folder = next(p for p in (root / "lib/modules", root / "usr/lib/modules") if p.is_dir())
     for number, (name, text) in enumerate(module_closure(folder, modules)):

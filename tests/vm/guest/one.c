@@ -2,7 +2,8 @@
 /*
  * Runs one command in the guest and tells the host how it went.
  *
- *     one -p PORT -n NAME [-u UID] [-t SECONDS] [-e NAME=VALUE]... [-r RESOURCE=VALUE]... -- PROGRAM ...
+ *     one -p PORT -n NAME [-u UID] [-g GID] [-t SECONDS] [-e NAME=VALUE]... [-r RESOURCE=VALUE]...
+ *         -- PROGRAM ...
  *
  * The record that goes to PORT is a line "@ NAME CODE LATE MICROSECONDS BYTES", that many bytes of what
  * the command printed, and a line end. Output goes into a file first: what a program prints must not
@@ -24,10 +25,12 @@
 
 #define OUTPUT "/run/rig.output"
 #define MOST_OUTPUT (8 << 20)
+#define NO_GROUP ((gid_t)-1)
 
 struct order {
 	const char *port, *name;
 	uid_t uid;
+	gid_t group; /* besides the user's own */
 	long limit_s;
 	char **argv;
 };
@@ -67,11 +70,12 @@ static void order_read(struct order *o, int argc, char **argv)
 	clearenv();
 	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/tmp", 1);
-	while ((c = getopt(argc, argv, "p:n:u:t:e:r:")) != -1)
+	while ((c = getopt(argc, argv, "p:n:u:g:t:e:r:")) != -1)
 		switch (c) {
 		case 'p': o->port = optarg; break;
 		case 'n': o->name = optarg; break;
 		case 'u': o->uid = (uid_t)strtoul(optarg, NULL, 0); break;
+		case 'g': o->group = (gid_t)strtoul(optarg, NULL, 0); break;
 		case 't': o->limit_s = strtol(optarg, NULL, 0); break;
 		case 'e': putenv(optarg); break;
 		case 'r': limit_resource(optarg); break;
@@ -108,7 +112,7 @@ static void become(const struct order *o, int out)
 	dup2(out, 2);
 	close(null);
 	close(out);
-	if (o->uid && (setgroups(0, NULL) || setgid(o->uid) || setuid(o->uid)))
+	if (o->uid && (setgroups(o->group != NO_GROUP, &o->group) || setgid(o->uid) || setuid(o->uid)))
 		die("user");
 	execvp(o->argv[0], o->argv);
 	die(o->argv[0]);
@@ -172,7 +176,7 @@ static void tell(const struct order *o, int out, int code, int late, long long u
 
 int main(int argc, char **argv)
 {
-	struct order o = { .limit_s = 60 };
+	struct order o = { .limit_s = 60, .group = NO_GROUP };
 	struct timespec a, b;
 	int out, code, late;
 	sigset_t child;
