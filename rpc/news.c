@@ -48,7 +48,8 @@ static unsigned char *place(struct news *n, uint64_t wsid, const struct twin_run
 	return at;
 }
 
-static void append(struct news *n, const struct twin *t, uint64_t wsid, const struct twin_run *run)
+static void append(struct news *n, const struct twin *t, uint64_t wsid, const struct twin_run *run,
+		   const struct twin_edge edges[2])
 {
 	unsigned char *at = place(n, wsid, run);
 	struct wire_head head = { .size = (uint32_t)(AHEAD + run->len), .head = WIRE_HEAD,
@@ -58,12 +59,13 @@ static void append(struct news *n, const struct twin *t, uint64_t wsid, const st
 	bytes_put64(at + WIRE_HEAD, wsid);
 	bytes_put64(at + WIRE_HEAD + 8, run->at);
 	bytes_put32(at + WIRE_HEAD + 16, (uint32_t)run->len);
-	twin_read(t, run, at + AHEAD);
+	twin_read(t, run, edges, at + AHEAD);
 	n->runs++;
 }
 
 bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *from, size_t end)
 {
+	struct twin_edge edges[2];
 	struct twin_run run;
 
 	while (*from < end) {
@@ -77,6 +79,7 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 			*from = end;
 			return true;
 		}
+		twin_fix(t, *from, end, &run, edges);
 		if (MUTANT_whole_page && n->op == WIRE_PUSH && max < 4096)
 			return false;
 		if (MUTANT_whole_page && n->op == WIRE_PUSH)
@@ -84,8 +87,9 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 		if (n->closed && is_flag(n, wsid, &run))
 			n->runs++;
 		else if (!is_late(n, wsid, &run))
-			append(n, t, wsid, &run);
-		*from = run.at + run.len;
+			append(n, t, wsid, &run, edges);
+		/* the rest of its last word was told as unchanged: what becomes of it now is for the next look */
+		*from = twin_word_end(t, run.at + run.len, end);
 	}
 	return true;
 }

@@ -60,9 +60,25 @@ RACY static size_t last_news(const struct twin *t, size_t from, size_t end)
 	return end;
 }
 
+/* Where the word begins that has the byte at `at`, or `from`. */
+static size_t word_begin(const struct twin *t, size_t at, size_t from)
+{
+	size_t over = ((uintptr_t)t->memory + at) % TWIN_WORD;
+
+	return at - from < over ? from : at - over;
+}
+
+size_t twin_word_end(const struct twin *t, size_t at, size_t end)
+{
+	size_t more = -((uintptr_t)t->memory + at) % TWIN_WORD;
+
+	return end - at < more ? end : at + more;
+}
+
 bool twin_next(const struct twin *t, size_t from, size_t end, size_t max, size_t grain, struct twin_run *ret)
 {
-	size_t at = first_news(t, from, end), to = at, limit = end - at < max ? end : at + max;
+	size_t at = first_news(t, from, end), to = at, begin = word_begin(t, at, from);
+	size_t limit = end - begin <= max ? end : word_begin(t, begin + max, begin);
 
 	if (at == end)
 		return false;
@@ -115,9 +131,49 @@ RACY void twin_store(void *to, const void *from, size_t len)
 		*(volatile any_word *)(a + len - TWIN_WORD) = *(const any_word *)(b + len - TWIN_WORD);
 }
 
-void twin_read(const struct twin *t, const struct twin_run *run, void *out)
+/* The word, or the part of one that is in [from, end), with the byte at `at`. */
+static struct twin_edge read_edge(const struct twin *t, size_t at, size_t from, size_t end)
 {
+	size_t begin = word_begin(t, at, from), to = twin_word_end(t, at + 1, end);
+	struct twin_edge e = { .at = begin, .len = to - begin };
+
+	twin_copy(e.now, t->memory + begin, e.len);
+	return e;
+}
+
+static struct twin_run widen(const struct twin *t, struct twin_run run, const struct twin_edge *e)
+{
+	size_t from = run.at, to = run.at + run.len;
+
+	for (size_t i = 0; i < e->len; i++) {
+		if (e->now[i] == t->twin[e->at + i])
+			continue;
+		from = e->at + i < from ? e->at + i : from;
+		to = e->at + i >= to ? e->at + i + 1 : to;
+	}
+	return (struct twin_run){ from, to - from };
+}
+
+void twin_fix(const struct twin *t, size_t from, size_t end, struct twin_run *run, struct twin_edge edges[2])
+{
+	size_t last = run->at + run->len - 1;
+
+	edges[0] = read_edge(t, run->at, from, end);
+	edges[1] = last < edges[0].at + edges[0].len ? edges[0] : read_edge(t, last, from, end);
+	*run = widen(t, widen(t, *run, &edges[0]), &edges[1]);
+}
+
+void twin_read(const struct twin *t, const struct twin_run *run, const struct twin_edge edges[2], void *out)
+{
+	size_t end = run->at + run->len;
+
 	twin_copy(out, t->memory + run->at, run->len);
+	for (unsigned int i = 0; edges && i < 2; i++) {
+		const struct twin_edge *e = &edges[i];
+		size_t from = e->at > run->at ? e->at : run->at, to = e->at + e->len < end ? e->at + e->len : end;
+
+		memcpy((unsigned char *)out + (from - run->at), e->now + (from - e->at), to - from);
+	}
 	twin_copy(t->twin + run->at, out, run->len);
 }
 

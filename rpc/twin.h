@@ -26,14 +26,27 @@ struct twin_run {
 	size_t at, len;
 };
 
+/* A word of 8 bytes as it was when it was read, or what of it lies in the memory. */
+struct twin_edge {
+	size_t at, len;
+	unsigned char now[TWIN_WORD];
+};
+
 /*
  * The next run of changed bytes in [from, end): it begins and ends with a byte that differs, is not longer
- * than max (a multiple of 64), and has no piece of `grain` bytes (TWIN_WORD or TWIN_LINE, counted from 0) in
- * it that has not changed. False: all the same.
+ * than max (a multiple of 64), with the rest of the words that it begins and ends in, and has no piece of
+ * `grain` bytes (TWIN_WORD or TWIN_LINE, counted from 0) in it that has not changed. False: all the same.
  */
 bool twin_next(const struct twin *t, size_t from, size_t end, size_t max, size_t grain, struct twin_run *ret);
-/* Reads a run, to `out` and into the twin. */
-void twin_read(const struct twin *t, const struct twin_run *run, void *out);
+/* Where the word ends that the byte at `at` is inside of, by its address; at, if one begins there; or end. */
+size_t twin_word_end(const struct twin *t, size_t at, size_t end);
+/*
+ * Of memory that is written to meanwhile: reads the words of a run's two ends, at one time each. If by now
+ * more of their bytes differ, in [from, end), the run has these as well: a word is told as it was once.
+ */
+void twin_fix(const struct twin *t, size_t from, size_t end, struct twin_run *run, struct twin_edge edges[2]);
+/* Reads a run, to `out` and into the twin; edges: as fixed, or NULL where nobody writes. */
+void twin_read(const struct twin *t, const struct twin_run *run, const struct twin_edge edges[2], void *out);
 /*
  * What has come goes to the memory where it is news, but not over what was changed here; the twin takes it.
  */

@@ -79,7 +79,7 @@ static void put_run(struct session_buffers *b, struct session_buffer *buf, size_
 	bytes_put64(body, buf->wsid);
 	bytes_put64(body + 8, at + run->at);
 	bytes_put32(body + 16, (uint32_t)run->len);
-	twin_read(copy, run, body + NEWS_FIXED);
+	twin_read(copy, run, NULL, body + NEWS_FIXED);
 	claims_add(&b->claims, &claim);
 	asides_lose(&b->asides, &buf->t, &claim.run);
 	c->runs++;

@@ -75,6 +75,98 @@ static void neighbours_are_joined_and_ends_are_exact(void **state)
 	assert_int_equal(run.len, 24);
 }
 
+/* Words are those of the memory, wherever it begins. */
+static void words_are_fixed_at_both_ends(void **state)
+{
+	unsigned char out[LEN];
+	struct twin_edge edges[2];
+	struct twin_run run;
+
+	(void)state;
+	fresh(3, 1027);
+	for (size_t i = 80; i < 100; i++)
+		t.memory[i]++; /* at 83 to 102 */
+	assert_true(next(0, TWIN_WORD, &run));
+	assert_int_equal(run.at, 80);
+	assert_int_equal(run.len, 20);
+	memset(t.memory + 70, 0xfe, 40); /* meanwhile */
+	twin_fix(&t, 0, t.len, &run, edges);
+	assert_int_equal(run.at, 77); /* at 80 */
+	assert_int_equal(run.len, 101 - 77);
+	memset(t.memory + 70, 0xfd, 40);
+	twin_read(&t, &run, edges, out);
+	for (size_t i = 0; i < run.len; i++)
+		assert_int_equal(out[i], i < 8 || i >= 16 ? 0xfe : 0xfd);
+	assert_memory_equal(twin + 77, out, run.len);
+	assert_int_equal(twin_word_end(&t, 101, t.len), 101);
+	assert_int_equal(twin_word_end(&t, 102, t.len), 109);
+	assert_int_equal(twin_word_end(&t, 1025, t.len), 1027);
+}
+
+/* Where a run is cut for its length, no word is. */
+static void no_word_is_cut(void **state)
+{
+	struct twin_run run;
+
+	(void)state;
+	fresh(3, 1027);
+	for (size_t i = 0; i < t.len; i++)
+		t.memory[i]++;
+	assert_true(twin_next(&t, 0, t.len, 64, TWIN_WORD, &run));
+	assert_int_equal(run.len, 61); /* up to 64 */
+	memcpy(twin, t.memory, 66);
+	assert_true(twin_next(&t, 61, t.len, 64, TWIN_WORD, &run));
+	assert_int_equal(run.at, 66);
+	assert_int_equal(run.at + run.len, 61 + 64);
+}
+
+#define ONE 4u
+#define OTHER UINT64_C(0x3333333333333333)
+
+struct storing {
+	atomic_bool stop;
+	uint64_t *at;
+};
+
+static void *store_words(void *arg)
+{
+	struct storing *s = arg;
+
+	for (uint64_t i = 1; !atomic_load(&s->stop); i++) {
+		__atomic_store_n(s->at, i % 2 ? ONE : OTHER, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* What is gathered of a word is a value that it had, though it changes between comparing and reading. */
+static void a_word_is_gathered_whole(void **state)
+{
+	static unsigned char out[NEWS_ROOM];
+	struct news n = { .op = WIRE_PUSH, .handle = 77, .bulk = news_bulk(WIRE_FRAME_MIN), .out = out };
+	struct storing s = { .at = (uint64_t *)(void *)(memory + 64) };
+	uint64_t there = 0;
+	pthread_t thread;
+
+	(void)state;
+	fresh(0, LEN);
+	memset(twin + 64, 0, 8);
+	*s.at = 0;
+	assert_int_equal(pthread_create(&thread, NULL, store_words, &s), 0);
+	for (unsigned int round = 0; round < 200000; round++) {
+		size_t from = 0;
+
+		n.used = n.runs = 0;
+		assert_true(news_gather(&n, &t, 5, &from, t.len));
+		if (!n.used)
+			continue;
+		memcpy((char *)&there + (bytes_get64(out + 40) - 64), out + 52, bytes_get32(out + 48));
+		if (there != ONE && there != OTHER)
+			fail_msg("0x%llx was never stored", (unsigned long long)there);
+	}
+	atomic_store(&s.stop, true);
+	pthread_join(thread, NULL);
+}
+
 /* Whatever is gathered from random changes and put together elsewhere gives the same memory. */
 static void frames_carry_all_that_differs(void **state)
 {
@@ -196,6 +288,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_byte_is_found),
 		cmocka_unit_test(neighbours_are_joined_and_ends_are_exact),
+		cmocka_unit_test(words_are_fixed_at_both_ends), cmocka_unit_test(no_word_is_cut),
+		cmocka_unit_test(a_word_is_gathered_whole),
 		cmocka_unit_test(frames_carry_all_that_differs),
 		cmocka_unit_test(merging_is_per_byte),
 		cmocka_unit_test(nothing_that_is_written_meanwhile_is_lost),
