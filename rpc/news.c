@@ -88,7 +88,7 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 			n->runs++;
 		else if (!is_late(n, wsid, &run))
 			append(n, t, wsid, &run, edges);
-		/* the rest of its last word was told as unchanged: what becomes of it now is for the next look */
+		/* the rest of its last word was unchanged: what becomes of it now is for the next look */
 		*from = twin_word_end(t, run.at + run.len, end);
 	}
 	return true;

@@ -100,21 +100,24 @@ bool twin_next(const struct twin *t, size_t from, size_t end, size_t max, size_t
  * By words in rising order, and put() in falling order: what lies before other things in memory, as a flag
  * does before what it stands for, is read first and shown last.
  */
-#define IN_ORDER 4096u /* bytes; of more it is not asked */
-
 RACY void twin_copy(void *to, const void *from, size_t len)
 {
-#ifndef __SANITIZE_THREAD__
-	if (len > IN_ORDER) {
-		memcpy(to, from, len);
-		return;
-	}
-#endif
 	unsigned char *a = to;
-	const volatile unsigned char *b = from; /* or a memcpy() would be made of it, which is checked */
+	const volatile unsigned char *b = from; /* volatile, or a memcpy() would be made of it */
 
-	for (; len >= TWIN_WORD; len -= TWIN_WORD, a += TWIN_WORD, b += TWIN_WORD)
+	for (; len && (uintptr_t)b % TWIN_WORD; len--)
+		*(volatile unsigned char *)a++ = *b++;
+	if (len >= TWIN_WORD && (uintptr_t)b % sizeof(pair)) {
 		*(volatile any_word *)a = *(const volatile any_word *)b;
+		len -= TWIN_WORD, a += TWIN_WORD, b += TWIN_WORD;
+	}
+	/* each half of an aligned pair is read at one time */
+	for (; len >= sizeof(pair); len -= sizeof(pair), a += sizeof(pair), b += sizeof(pair))
+		*(volatile pair *)a = *(const volatile pair *)b;
+	if (len >= TWIN_WORD) {
+		*(volatile any_word *)a = *(const volatile any_word *)b;
+		len -= TWIN_WORD, a += TWIN_WORD, b += TWIN_WORD;
+	}
 	for (; len; len--)
 		*(volatile unsigned char *)a++ = *b++;
 }
@@ -170,8 +173,9 @@ void twin_read(const struct twin *t, const struct twin_run *run, const struct tw
 	twin_copy(out, t->memory + run->at, run->len);
 	for (unsigned int i = 0; edges && i < 2; i++) {
 		const struct twin_edge *e = &edges[i];
-		size_t from = e->at > run->at ? e->at : run->at, to = e->at + e->len < end ? e->at + e->len : end;
+		size_t from = e->at > run->at ? e->at : run->at, to = e->at + e->len;
 
+		to = to < end ? to : end;
 		memcpy((unsigned char *)out + (from - run->at), e->now + (from - e->at), to - from);
 	}
 	twin_copy(t->twin + run->at, out, run->len);
