@@ -250,7 +250,7 @@ static struct session_handle *held_up_by(struct rpc_session *s, const struct req
 	return q->head.op == WIRE_OPEN ? handle_being_closed(s, q->token->id) : NULL;
 }
 
-static fpga_result too_many(struct rpc_session *s, struct request *q)
+fpga_result request_too_many(struct rpc_session *s, struct request *q)
 {
 	return request_fail(q, FPGA_BUSY, "%u calls are under way, and no more were agreed on", s->under_way);
 }
@@ -262,12 +262,18 @@ static fpga_result begin(struct rpc_session *s, struct request *q, const struct 
 	bool apart = op->kind == WIRE_KIND_LONG || op->kind == WIRE_KIND_WAIT || op->number == WIRE_ENUMERATE;
 	fpga_result r;
 
+	if (held_up && q->head.flags & WIRE_ONE_WAY) {
+		r = handle_make_room(s, q);
+		if (r != FPGA_OK)
+			return r;
+		held_up = held_up_by(s, q);
+	}
 	if (!held_up && posted_failed(q, &r))
 		return r;
 	if (!held_up && !apart)
 		return handlers[op->number](s, q);
 	if (s->under_way >= s->max_calls && (held_up || op->number != WIRE_CLOSE)) /* what ends can always */
-		return too_many(s, q);
+		return request_too_many(s, q);
 	if (!held_up)
 		return begin_apart(s, q, op, later);
 	*later = true;
@@ -284,7 +290,7 @@ static fpga_result look_first(struct rpc_session *s, struct request *q, bool *la
 		return FPGA_OK;
 	}
 	if (s->under_way >= s->max_calls)
-		return too_many(s, q);
+		return request_too_many(s, q);
 	r = lister_enqueue(s, q);
 	*later = r == FPGA_OK;
 	return r;

@@ -74,6 +74,8 @@ struct request {
 	char why[WIRE_REASON_MAX]; /* set by request_fail(); else the table's detail is told */
 };
 
+/* More requests under way than were agreed on. */
+fpga_result request_too_many(struct rpc_session *s, struct request *q);
 /* Names the reason: `return request_fail(q, FPGA_INVALID_PARAM, "...")`. */
 fpga_result request_fail(struct request *q, fpga_result r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -10,12 +10,17 @@
  */
 #include "rpc/server/session.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/sys.h"
 #include "base/thread.h"
 #include "rpc/server/buffers.h"
 
-#define OUT_MAX 1024u /* a LONG call's reply, or its reason */
+#define OUT_MAX 1024u		/* a LONG call's reply, or its reason */
+#define ROOM_NS (60 * NS_PER_S) /* longer no LONG call takes */
+#define ROOM_MS 100		/* between two looks at whether the session was stopped */
 
 bool handle_held_up(struct rpc_session *s, struct session_handle *h, uint16_t op)
 {
@@ -38,6 +43,24 @@ fpga_result handle_enqueue(struct rpc_session *s, struct session_handle *h, stru
 		end = &(*end)->next;
 	*end = d;
 	s->under_way++;
+	return FPGA_OK;
+}
+
+fpga_result handle_make_room(struct rpc_session *s, struct request *q)
+{
+	int64_t until = clock_deadline(ROOM_NS);
+
+	while (s->under_way >= s->max_calls && handle_held_up(s, q->handle, q->head.op)) {
+		struct pollfd p = { .fd = s->wake, .events = POLLIN };
+
+		if (atomic_load(&s->stopped) || clock_now_ns() >= until)
+			return request_too_many(s, q);
+		sys_poll(&p, 1, ROOM_MS);
+		session_chores(s);
+		q->handle = session_handle(s, q->head.object);
+		if (!q->handle)
+			return request_fail(q, FPGA_INVALID_PARAM, "its handle has been closed meanwhile");
+	}
 	return FPGA_OK;
 }
 

@@ -229,6 +229,11 @@ uint32_t handle_regions(struct rpc_session *s, fpga_handle h, const struct opae_
 bool handle_held_up(struct rpc_session *s, struct session_handle *h, uint16_t op);
 /* Behind what waits for h, which is the request's handle, or what it has to wait for. */
 fpga_result handle_enqueue(struct rpc_session *s, struct session_handle *h, struct request *q);
+/*
+ * Before a one-way request is put there: nobody would hear that there are too many. So it waits, and all that
+ * comes behind it, until there is room, or nothing to wait for. q->handle may be another one then.
+ */
+fpga_result handle_make_room(struct rpc_session *s, struct request *q);
 /* Carries on with what waits for this handle. */
 void handle_drain(struct rpc_session *s, struct session_handle *h);
 void deferred_free_all(struct deferred *list);
