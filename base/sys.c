@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define RESULT(call)                                                                               \
@@ -292,6 +293,11 @@ static int kernel_unlink(const char *path)
 	RESULT(unlink(path));
 }
 
+static int kernel_timerfd(clockid_t clock, int flags)
+{
+	return lifted(timerfd_create(clock, flags | TFD_CLOEXEC));
+}
+
 static int kernel_madvise(void *addr, size_t len, int advice)
 {
 	RESULT(madvise(addr, len, advice));
@@ -333,6 +339,7 @@ const struct sys_ops sys_kernel = {
 	.fchmod = kernel_fchmod,
 	.unlink = kernel_unlink,
 	.madvise = kernel_madvise,
+	.timerfd = kernel_timerfd,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -510,4 +517,9 @@ int sys_unlink(const char *path)
 int sys_madvise(void *addr, size_t len, int advice)
 {
 	return in_force->madvise(addr, len, advice);
+}
+
+int sys_timerfd(clockid_t clock, int flags)
+{
+	return in_force->timerfd(clock, flags);
 }

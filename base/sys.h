@@ -64,6 +64,7 @@ struct sys_ops {
 	int (*fchmod)(int fd, mode_t mode);
 	int (*unlink)(const char *path);
 	int (*madvise)(void *addr, size_t len, int advice);
+	int (*timerfd)(clockid_t clock, int flags);
 };
 
 /* The kernel itself. */
@@ -106,5 +107,6 @@ int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int sys_fchmod(int fd, mode_t mode);
 int sys_unlink(const char *path);
 int sys_madvise(void *addr, size_t len, int advice);
+int sys_timerfd(clockid_t clock, int flags);
 
 #endif

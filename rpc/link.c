@@ -18,7 +18,7 @@
 #include "wire/bytes.h"
 #include "wire/ops.h"
 
-#define LOOK 4096u
+#define LOOK 4608u /* bytes: a page of 4096 and the frames around it */
 #define SPINS_PER_CLOCK 8
 #define LONG_WAITS 4	 /* after so many, each longer than it may spin, a wait sleeps at once */
 #define PLACE_MIN 2048u /* shorter bytes are copied sooner than placed */

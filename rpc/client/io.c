@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -19,7 +21,8 @@
 
 #define QUIET_NS (2 * NS_PER_MS)	  /* no call has waited for so long: it reads */
 #define QUIET_MAX (8 * NS_PER_MS)	  /* with calls ever more seldom: each look disturbs one */
-#define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events or may poll memory */
+#define QUIET_EVENTS_NS (200 * NS_PER_US) /* the same, when the program waits for events */
+#define QUIET_PAGES_NS NS_PER_MS	  /* the same, when it may poll memory */
 #define CALM 2				  /* naps without a new write, until a burst is over */
 #define FIRST_NS (4 * NS_PER_US)	  /* how long the first writes of a burst wait for others */
 #define RELEASE_NS (200 * NS_PER_US)	  /* between two looks at what the program stored in buffers */
@@ -40,6 +43,8 @@ struct io {
 	uint32_t writes; /* as last seen */
 	unsigned int calm;
 	int64_t release_at; /* when buffers are released next; INT64_MAX: not by us */
+	int timer;	 /* a timerfd; negative: there is none */
+	int64_t rings_at; /* INT64_MAX: it is not set */
 	int64_t flow_nap; /* the last one in a flow; 0: there is none */
 	int64_t quiet;	  /* the next look at whether calls still wait */
 };
@@ -88,6 +93,33 @@ static struct timespec until(int64_t at, int64_t most)
 
 	left = left < 0 ? 0 : left < most ? left : most;
 	return (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
+}
+
+/*
+ * 10 us each on a virtual machine, as long as the news take that this thread waits for; so it is set
+ * 10 us each on a virtual machine, as long as the news take that this thread waits for; so it is set anew
+ * when it has rung, or would ring too late. False: there is none.
+ */
+static bool set_timer(struct io *io, int64_t at)
+{
+	struct itimerspec ts = { .it_value = { .tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S } };
+
+	if (io->timer < 0)
+		return false;
+	if (io->rings_at <= at)
+		return true;
+	if (timerfd_settime(io->timer, TFD_TIMER_ABSTIME, &ts, NULL))
+		return false;
+	io->rings_at = at;
+	return true;
+}
+
+static void take_ring(struct io *io)
+{
+	uint64_t times;
+
+	if (read(io->timer, &times, sizeof(times)) == (ssize_t)sizeof(times))
+		io->rings_at = INT64_MAX;
 }
 
 /* ---- bursts of writes ---- */
@@ -164,12 +196,18 @@ static bool calls_wait(struct io *io)
 	       (more && !atomic_load(&n->expecting));
 }
 
+static int64_t away_ns(const struct io *io)
+{
+	if (atomic_load(&io->n->events))
+		return QUIET_EVENTS_NS;
+	return atomic_load(&io->n->busy) && io->quiet > QUIET_PAGES_NS ? QUIET_PAGES_NS : io->quiet;
+}
+
 static void sleep_away(struct io *io)
 {
 	struct conn *n = io->n;
 	struct pollfd p = { .fd = n->io_wake, .events = POLLIN };
-	bool awaits = atomic_load(&n->events) || atomic_load(&n->busy);
-	struct timespec quiet = until(io->release_at, awaits ? QUIET_EVENTS_NS : io->quiet);
+	struct timespec quiet = until(io->release_at, away_ns(io));
 	eventfd_t rung;
 
 	if (io->quiet < QUIET_MAX)
@@ -178,29 +216,48 @@ static void sleep_away(struct io *io)
 		eventfd_read(p.fd, &rung);
 }
 
-static void sleep_at_socket(struct io *io)
+/* True: something has come. */
+static bool wait_at_socket(struct io *io)
 {
 	struct conn *n = io->n;
-	struct pollfd p[2] = { { .fd = n->link.t->ops->fd(n->link.t), .events = POLLIN },
-			       { .fd = n->io_wake, .events = POLLIN } };
-	bool timed = io->release_at != INT64_MAX;
-	struct timespec left;
+	struct pollfd p[3] = { { .fd = n->link.t->ops->fd(n->link.t), .events = POLLIN },
+			       { .fd = n->io_wake, .events = POLLIN },
+			       { .fd = io->timer, .events = POLLIN } };
+	bool rings = set_timer(io, io->release_at);
+	struct timespec left = until(io->release_at, NS_PER_S);
 	eventfd_t rung;
-	int rc;
 
-	io->quiet = QUIET_NS;
-	atomic_store(&n->expecting, false);
-	atomic_store(&n->io_away, false);
-	if (timed) {
-		left = until(io->release_at, NS_PER_S);
-		ppoll(p, 2, &left, NULL);
-	}
-	rc = transport_wait_or_wake(n->link.t, 0, timed ? 0 : INT64_MAX, n->io_wake);
+	if (ppoll(p, 3, rings ? NULL : &left, NULL) <= 0)
+		return false;
+	if (p[1].revents)
+		eventfd_read(p[1].fd, &rung);
+	if (p[2].revents)
+		take_ring(io);
+	return p[0].revents;
+}
+
+/* The same when there is nothing to release. */
+static bool wait_for_news(struct io *io)
+{
+	struct conn *n = io->n;
+	int rc = transport_wait_or_wake(n->link.t, 0, INT64_MAX, n->io_wake);
+	eventfd_t rung;
+
 	if (rc == -EINTR)
 		eventfd_read(n->io_wake, &rung);
 	else if (rc < 0 && rc != -ETIMEDOUT)
 		conn_break(n, rc);
-	else if (!rc && !calls_wait(io))
+	return !rc;
+}
+
+static void sleep_at_socket(struct io *io)
+{
+	struct conn *n = io->n;
+
+	io->quiet = QUIET_NS;
+	atomic_store(&n->expecting, false);
+	atomic_store(&n->io_away, false);
+	if ((io->release_at == INT64_MAX ? wait_for_news(io) : wait_at_socket(io)) && !calls_wait(io))
 		conn_drain(n);
 	atomic_store(&n->io_away, true); /* before the next look at what is expected */
 }
@@ -215,8 +272,9 @@ static void sleep_until_something(struct io *io)
 
 static void *run(void *arg)
 {
-	struct io io = { .n = arg, .release_at = INT64_MAX, .quiet = QUIET_NS };
+	struct io io = { .n = arg, .release_at = INT64_MAX, .quiet = QUIET_NS, .rings_at = INT64_MAX };
 
+	io.timer = sys_timerfd(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	while (!atomic_load(&io.n->io_stop)) {
 		tend(&io);
@@ -225,6 +283,8 @@ static void *run(void *arg)
 		if (fall_asleep(io.n))
 			sleep_until_something(&io);
 	}
+	if (io.timer >= 0)
+		sys_close(io.timer);
 	return NULL;
 }
 

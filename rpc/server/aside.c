@@ -86,19 +86,48 @@ static size_t front_end(const struct aside *x)
 
 /* ---- making changes ---- */
 
+/* Those in [from, end) of a word of the mask, `at` bytes into the page. */
+static uint64_t wanted(uint64_t mask, size_t at, size_t from, size_t end)
+{
+	if (from > at)
+		mask &= from - at < BITS ? UINT64_MAX << (from - at) : 0;
+	if (end < at + BITS)
+		mask &= end > at ? UINT64_MAX >> (at + BITS - end) : 0;
+	return mask;
+}
+
+/* What changes of 64 bytes, from the end to the beginning: whole words, whose other bytes stay. */
+static void change_some(const struct aside *x, const struct twin *t, size_t at, uint64_t mask)
+{
+	unsigned char come[TWIN_WORD];
+
+	while (mask) {
+		size_t last = BITS - 1 - (size_t)__builtin_clzll(mask), word = last / TWIN_WORD * TWIN_WORD;
+		size_t len = x->len - at - word < TWIN_WORD ? x->len - at - word : TWIN_WORD;
+
+		memcpy(come, t->twin + at + word, len);
+		for (size_t i = 0; i < len; i++)
+			if (mask >> (word + i) & 1)
+				come[i] = x->data[at + word + i];
+		twin_apply(t, at + word, come, len);
+		mask &= ~(UINT64_C(0xff) << word);
+	}
+}
+
 /* Those in [from, end) of the page. */
 static void change(const struct aside *x, size_t from, size_t end)
 {
-	unsigned char come[HELD_PAGE], was[HELD_PAGE];
+	unsigned char was[HELD_PAGE];
 	struct twin t = { x->t->memory + x->page, x->t->twin ? x->t->twin + x->page : was, x->len };
 
 	if (!x->t->twin)
 		memcpy(was, t.memory, x->len);
-	memcpy(come, t.twin, x->len);
-	for (size_t i = from; i < end; i++)
-		if (has(x, i))
-			come[i] = x->data[i];
-	twin_apply(&t, from, come + from, end - from);
+	for (size_t i = HELD_PAGE / BITS; i-- > 0;) {
+		uint64_t mask = wanted(x->mask[i], i * BITS, from, end);
+
+		if (mask)
+			change_some(x, &t, i * BITS, mask);
+	}
 }
 
 /* A page's changes, or of a few the first word and what is behind it. */

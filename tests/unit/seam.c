@@ -35,6 +35,7 @@ FAILING(fstat, int, (int fd, struct stat *st), (fd, st))
 FAILING(ftruncate, int, (int fd, off_t l), (fd, l))
 FAILING(memfd, int, (const char *n, unsigned int f), (n, f))
 FAILING(eventfd, int, (unsigned int i, int f), (i, f))
+FAILING(timerfd, int, (clockid_t c, int f), (c, f))
 FAILING(socket, int, (int d, int t, int p), (d, t, p))
 FAILING(connect, int, (int fd, const struct sockaddr *a, socklen_t l), (fd, a, l))
 FAILING(bind, int, (int fd, const struct sockaddr *a, socklen_t l), (fd, a, l))
@@ -83,6 +84,7 @@ const struct sys_ops *seam_table(void)
 	ops.ftruncate = failing_ftruncate;
 	ops.memfd = failing_memfd;
 	ops.eventfd = failing_eventfd;
+	ops.timerfd = failing_timerfd;
 	ops.socket = failing_socket;
 	ops.connect = failing_connect;
 	ops.bind = failing_bind;
