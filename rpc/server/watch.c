@@ -79,6 +79,8 @@ static void started(struct session_buffers *b)
 		atomic_store(&b->started, true);
 	if (atomic_load(&b->watch_sleeps))
 		watch_wake(b);
+	else
+		sched_yield(); /* the device may have been as fast as this */
 }
 
 void buffers_started(struct session_buffers *b)
