@@ -7,7 +7,7 @@
  *	looking --2 ms and a whole round without news--> dozing --news--> looking
  *
  * and the third is ended. Dozing, it looks at a part at a time, between sleeps that double up to NAP_MAX, and
- * are the longer the longer the look took: a fifth of its time is work in the first 100 ms, and then a
+ * are the longer the longer the look took: a tenth of its time is work in the first 100 ms, and then a
  * hundredth. A register write sets it looking again. What a client writes back may start a device that polls
  * memory: then the sleeps begin anew with the shortest.
  *
@@ -31,7 +31,7 @@
 #define NAP_MAX (50 * NS_PER_MS)
 #define NAP_LONG NS_PER_MS	   /* longer ones end when something is written back */
 #define NAP_WORKED (250 * NS_PER_MS) /* at most, however long a look took: it may have been interrupted */
-#define FRESH_NS (100 * NS_PER_MS) /* of dozing, in which it works a fifth of its time */
+#define FRESH_NS (100 * NS_PER_MS) /* of dozing, in which it works a tenth of its time */
 #define ROOM_MS 10		   /* between two looks at whether it shall stop */
 
 /* ---- who asks ---- */
@@ -201,7 +201,7 @@ static int look_while_none(struct session_buffers *b, struct place *at)
 
 		rc = look_if_room(b, at, &found);
 		work = clock_now_ns() - begin;
-		work *= begin < fresh ? 4 : 99;
+		work *= begin < fresh ? 9 : 99;
 		nap = atomic_exchange(&b->stirred, false) ? NAP_MIN : nap * 2 < NAP_MAX ? nap * 2 : NAP_MAX;
 		if (work > NAP_WORKED)
 			work = NAP_WORKED;
