@@ -29,7 +29,7 @@
 #define AWAKE_NS (2 * NS_PER_MS)   /* without news, before it dozes */
 #define NAP_MIN (100 * NS_PER_US)
 #define NAP_MAX (50 * NS_PER_MS)
-#define NAP_LONG NS_PER_MS	   /* longer ones end when something is written back */
+#define NAP_LONG NS_PER_MS	   /* longer ones end when something is written back, but for these: */
 #define NAP_WORKED (250 * NS_PER_MS) /* at most, however long a look took: it may have been interrupted */
 #define FRESH_NS (100 * NS_PER_MS) /* of dozing, in which it works a tenth of its time */
 #define ROOM_MS 10		   /* between two looks at whether it shall stop */
@@ -116,8 +116,8 @@ static bool stops(struct session_buffers *b)
 	return b->watch_stop;
 }
 
-/* True: a register was written meanwhile. */
-static bool doze(struct session_buffers *b, int64_t ns)
+/* rests: what is written back ends it. True: a register was written meanwhile. */
+static bool doze(struct session_buffers *b, int64_t ns, bool rests)
 {
 	int64_t until = clock_deadline(ns);
 	struct timespec ts = { .tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S };
@@ -125,9 +125,8 @@ static bool doze(struct session_buffers *b, int64_t ns)
 	SCOPED_LOCK(&b->watch_lock);
 
 	atomic_store(&b->watch_sleeps, true);
-	atomic_store(&b->watch_rests, ns > NAP_LONG);
-	while (!rc && !b->watch_stop && !atomic_load(&b->started) &&
-	       !(ns > NAP_LONG && atomic_load(&b->stirred)))
+	atomic_store(&b->watch_rests, rests);
+	while (!rc && !b->watch_stop && !atomic_load(&b->started) && !(rests && atomic_load(&b->stirred)))
 		rc = pthread_cond_timedwait(&b->watch_cond, &b->watch_lock, &ts);
 	atomic_store(&b->watch_rests, false);
 	atomic_store(&b->watch_sleeps, false);
@@ -192,12 +191,12 @@ static int look_while_news(struct session_buffers *b, struct place *at)
 /* A look now and then, until there is news. */
 static int look_while_none(struct session_buffers *b, struct place *at)
 {
-	int64_t fresh = clock_deadline(FRESH_NS), nap = NAP_MIN, sleep = nap;
+	int64_t fresh = clock_deadline(FRESH_NS), nap = NAP_MIN, work = 0;
 	unsigned int found = 0;
 	int rc = 0;
 
-	while (!rc && !found && !doze(b, sleep) && !stops(b)) {
-		int64_t begin = clock_now_ns(), work;
+	while (!rc && !found && !doze(b, nap > work ? nap : work, nap > work && nap > NAP_LONG) && !stops(b)) {
+		int64_t begin = clock_now_ns();
 
 		rc = look_if_room(b, at, &found);
 		work = clock_now_ns() - begin;
@@ -205,7 +204,6 @@ static int look_while_none(struct session_buffers *b, struct place *at)
 		nap = atomic_exchange(&b->stirred, false) ? NAP_MIN : nap * 2 < NAP_MAX ? nap * 2 : NAP_MAX;
 		if (work > NAP_WORKED)
 			work = NAP_WORKED;
-		sleep = nap > work ? nap : work;
 	}
 	return rc;
 }

@@ -48,6 +48,8 @@ static void a_cut_is_exact(void **state)
 	device(PAGE - 100, bytes, 200);
 	prepare(100, TRACKED);
 	held(0, PAGE, 0);
+	told_nothing(); /* nothing of what was asked for is new */
+	look();
 	told_data(first, 0, "\1", 1);
 	told_data(first, 2, "\1", 1);
 	told_data(first, PAGE - 100, bytes, 100);
