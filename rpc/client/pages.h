@@ -18,7 +18,7 @@
 
 #define PAGES_HERE_MAX 512u /* of the writable buffers of a handle, at a time */
 #define PAGES_TO_READ 64u   /* the same while a register is read: the server looks at all of them */
-#define PAGES_WINDOW_MAX 128u
+#define PAGES_WINDOW_MAX 64u
 #define PAGES_MANY 32u	    /* in a row: they are written in sequence */
 #define PAGES_CHUNK 256u    /* pages that are passed over together when nothing is to be asked of them */
 #define STREAMS 4u

@@ -34,7 +34,7 @@ static void clear(struct aside *x, size_t from, size_t end)
 	}
 }
 
-/* Races with the device, which may write to a buffer that has no twin; any answer will do for what it changes. */
+/* Races with the device, which may write to a buffer that has no twin: any answer will do. */
 #define RACY __attribute__((no_sanitize_thread))
 
 typedef unsigned char bytes __attribute__((vector_size(16), aligned(1), may_alias));

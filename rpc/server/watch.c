@@ -29,7 +29,7 @@
 #define AWAKE_NS (2 * NS_PER_MS)   /* without news, before it dozes */
 #define NAP_MIN (100 * NS_PER_US)
 #define NAP_MAX (50 * NS_PER_MS)
-#define NAP_LONG NS_PER_MS	   /* longer ones end when something is written back, but for these: */
+#define NAP_LONG NS_PER_MS	   /* longer ones end when something is written back */
 #define NAP_WORKED (250 * NS_PER_MS) /* at most, however long a look took: it may have been interrupted */
 #define FRESH_NS (100 * NS_PER_MS) /* of dozing, in which it works a tenth of its time */
 #define ROOM_MS 10		   /* between two looks at whether it shall stop */
@@ -116,11 +116,15 @@ static bool stops(struct session_buffers *b)
 	return b->watch_stop;
 }
 
-/* rests: what is written back ends it. True: a register was written meanwhile. */
-static bool doze(struct session_buffers *b, int64_t ns, bool rests)
+/*
+ * For a nap, or what has to pass for the work that a look was, if that is longer; what is written back ends
+ * a long nap alone. True: a register was written meanwhile.
+ */
+static bool doze(struct session_buffers *b, int64_t nap, int64_t work)
 {
-	int64_t until = clock_deadline(ns);
+	int64_t until = clock_deadline(nap > work ? nap : work);
 	struct timespec ts = { .tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S };
+	bool rests = nap > work && nap > NAP_LONG;
 	int rc = 0;
 	SCOPED_LOCK(&b->watch_lock);
 
@@ -195,7 +199,7 @@ static int look_while_none(struct session_buffers *b, struct place *at)
 	unsigned int found = 0;
 	int rc = 0;
 
-	while (!rc && !found && !doze(b, nap > work ? nap : work, nap > work && nap > NAP_LONG) && !stops(b)) {
+	while (!rc && !found && !doze(b, nap, work) && !stops(b)) {
 		int64_t begin = clock_now_ns();
 
 		rc = look_if_room(b, at, &found);

@@ -89,9 +89,9 @@ static void reading_in_sequence_asks_for_more_and_more(void **state)
 	fill(pr.memory, pr.len);
 	at = pages_prepare(0);
 	assert_true(pages_has(0, at, pr.len));
-	assert_int_equal(pr.longest_hold, 128 * PAGE);
-	assert_in_range(pr.holds, 16, 30);
-	assert_in_range(pr.most_held, 128, 512);
+	assert_int_equal(pr.longest_hold, 64 * PAGE);
+	assert_in_range(pr.holds, 32, 46);
+	assert_in_range(pr.most_held, 64, 512);
 	assert_in_range(pr.drops, 4, 100);
 	assert_int_equal(pr.writebacks, 0);
 }
