@@ -6,6 +6,8 @@
 #ifndef RPC_SERVER_SERVER_H
 #define RPC_SERVER_SERVER_H
 
+#include <stdbool.h>
+
 #include <opae/plugin.h>
 
 #include "transport/transport.h"
@@ -35,6 +37,7 @@ struct rpc_session_options {
 	int64_t hello_ns;   /* a peer that has not said HELLO by then is left */
 	uint32_t max_handles, max_objects, max_calls;
 	uint64_t max_pinned; /* bytes of buffers and their twins, in whole pages */
+	bool no_watch;	     /* for tests: nobody looks for what a device did who is not asked */
 	const char *host;      /* name of this machine, for HELLO */
 	const char *principal; /* who the peer is */
 	void *ctx;	       /* of what follows */

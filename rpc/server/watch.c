@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Looking for what the device did. Who is to be told before a reply looks at everything (buffers_tell()); the
- * watch is a thread that looks beside, for programs that poll memory. It is started by the first register
- * write that finds buffers, and has three states:
+ * watch is a thread that looks beside, for programs that poll memory. It is started by the first HOLD, or by
+ * the first register write that finds buffers of the other tracker, and has three states:
  *
  *	looking --2 ms and a whole round without news--> dozing --news--> looking
  *
@@ -231,6 +231,7 @@ void watch_init(struct session_buffers *b)
 	pthread_condattr_t attr;
 
 	atomic_init(&b->watch_sleeps, true); /* so the first to start it finds out that it does not run */
+	atomic_init(&b->started_before, true); /* another handle may start the device */
 	pthread_mutex_init(&b->watch_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -242,7 +243,8 @@ void watch_wake(struct session_buffers *b)
 {
 	SCOPED_LOCK(&b->watch_lock);
 
-	if (!b->watch_runs && b->s->threads && !b->watch_stop) { /* without it register reads still tell */
+	/* without it register reads still tell */
+	if (!b->watch_runs && b->s->threads && !b->watch_stop && !b->s->options.no_watch) {
 		b->watch_runs = !thread_start(&b->watch, NULL, watch_run, b);
 		atomic_store(&b->watch_sleeps, !b->watch_runs);
 	}

@@ -8,16 +8,28 @@
 struct rig r;
 uint64_t h, wsid, io;
 
-int up(void **state)
+static int begin(bool watch)
 {
-	(void)state;
 	fake_up();
 	rig_new(&r);
 	r.features = WIRE_FEATURE_TRACKED;
+	r.options.no_watch = !watch;
 	rig_start(&r);
 	rig_hello(&r);
 	h = rig_open(&r, fake_accelerator_id(0), 0);
 	return 0;
+}
+
+int up(void **state)
+{
+	(void)state;
+	return begin(false);
+}
+
+int up_watched(void **state)
+{
+	(void)state;
+	return begin(true);
 }
 
 int down(void **state)

@@ -16,8 +16,9 @@
 extern struct rig r;
 extern uint64_t h, wsid, io;
 
-/* Setup and teardown: HELLO was said, and an accelerator is open. */
+/* Setup and teardown: HELLO was said, an accelerator is open; who looks is who is asked, or the watch as well. */
 int up(void **state);
+int up_watched(void **state);
 int down(void **state);
 
 fpga_result try_prepare(uint64_t len, uint32_t flags);

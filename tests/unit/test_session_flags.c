@@ -6,6 +6,8 @@
 #include "tests/unit/check.h"
 #include "tests/unit/held-rig.h"
 
+#define WATCHED(t) cmocka_unit_test_setup_teardown(t, up_watched, down)
+
 static atomic_bool stop_device;
 
 static void *store_without_a_pause(void *arg)
@@ -190,20 +192,33 @@ static void no_flag_behind_its_data_comes_before(void **state)
 	run_flags(3 * PAGE + 8, 64);
 }
 
-/* The watch tells, though nothing was held when the device was started. */
-static void the_watch_tells(void **state)
+static void await_byte(void)
 {
 	struct rig_frame f;
 
-	(void)state;
-	prepare(PAGE, TRACKED);
-	rig_put_write(&r, 0, 8, 0x2000, 1);
-	rig_post(&r, WIRE_WRITE, h);
 	held(0, PAGE, 0);
 	device_byte(7, 7);
 	f = rig_await_push(&r, WIRE_CUT);
 	rig_frame_free(&f);
 	told_byte(7, 7);
+}
+
+/* The watch tells, though nothing was held when the device was started. */
+static void the_watch_tells(void **state)
+{
+	(void)state;
+	prepare(PAGE, TRACKED);
+	rig_put_write(&r, 0, 8, 0x2000, 1);
+	rig_post(&r, WIRE_WRITE, h);
+	await_byte();
+}
+
+/* So it does where this handle has started nothing: another one may have. */
+static void the_watch_tells_what_others_started(void **state)
+{
+	(void)state;
+	prepare(PAGE, TRACKED);
+	await_byte();
 }
 
 int main(void)
@@ -212,7 +227,8 @@ int main(void)
 		RIGGED(a_page_that_never_rests),
 		RIGGED(no_flag_comes_before_its_data),
 		RIGGED(no_flag_behind_its_data_comes_before),
-		RIGGED(the_watch_tells),
+		WATCHED(the_watch_tells),
+		WATCHED(the_watch_tells_what_others_started),
 	};
 
 	return RUN(tests);
