@@ -78,7 +78,7 @@ static bool doorbell_round(double *answers)
 
 	touch();
 	for (size_t i = 0; i < count; i++) {
-		if (resident && i % BEFORE_REST == 0)
+		if (resident && i && i % BEFORE_REST == 0)
 			touch();
 		if (!resident)
 			r |= fpgaReadMMIO64(handle, 0, SCRIPT_MAILBOX0, &value);

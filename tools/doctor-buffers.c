@@ -11,6 +11,11 @@
 
 #define CLASS "/sys/class/misc/userfaultfd" /* the kernel has it, whatever /dev shows */
 
+/* What eager costs, and what it lacks that a program may rely on. */
+#define WITH_EAGER \
+	"compared as a whole at each register access; a device that polls memory sees what a program " \
+	"stores at its next register write, and not before"
+
 enum { WHY_MAX = 512, MEND_MAX = 384 };
 
 /* Does this kernel say that it is older than Linux 6.7? It may have been given what it needs all the same. */
@@ -71,6 +76,17 @@ static bool can_trap(bool server_can, char why[WHY_MAX], char mend[MEND_MAX])
 	return false;
 }
 
+/* "tracker" is "eager". */
+static bool chosen(struct subject *s, bool server_can)
+{
+	char why[WHY_MAX], mend[MEND_MAX];
+	bool can = can_trap(server_can, why, mend);
+
+	return step_ok(s, "buffers",
+		       "eager, as \"tracker\" says, %s; to have trap: %s%s$EDITOR %s, and say \"auto\"",
+		       WITH_EAGER, can ? "" : mend, can ? "" : "; and ", config_name());
+}
+
 bool check_buffers(struct subject *s, const char *tracker, bool automatic, bool server_can)
 {
 	char why[WHY_MAX], mend[MEND_MAX];
@@ -78,14 +94,11 @@ bool check_buffers(struct subject *s, const char *tracker, bool automatic, bool 
 	if (!automatic)
 		return step_ok(s, "buffers", "programs push and pull them, for \"buffers\" is \"explicit\"");
 	if (!strcmp(tracker, "eager"))
-		return step_ok(s, "buffers",
-			       "eager, as \"tracker\" says: compared as a whole at each register access");
+		return chosen(s, server_can);
 	if (can_trap(server_can, why, mend))
 		return step_ok(s, "buffers", "trap: what is used of them is known by the page");
 	if (strcmp(tracker, "trap"))
-		return step_note(s, "buffers",
-				 "eager, compared as a whole at each register access: %s; to have trap: %s",
-				 why, mend);
+		return step_note(s, "buffers", "eager, %s: %s; to have trap: %s", WITH_EAGER, why, mend);
 	step_wrong(s, "buffers", "\"tracker\" is \"trap\", which cannot be had: %s", why);
 	return fix(s, "%s; or $EDITOR %s, and say \"auto\"", mend, config_name());
 }

@@ -215,6 +215,7 @@ static void set_open(struct handle_buffers *b, bool open)
 	b->tracked->in_group = open;
 }
 
+/* With lock. */
 static const struct client_buffer *any_tracked(const struct handle_buffers *b)
 {
 	for (uint32_t i = 0; i < b->num; i++)
@@ -228,14 +229,13 @@ static int put_end(struct group *g)
 {
 	int rc = NEWS_ROOM - *g->used < AHEAD ? send_out(g) : 0;
 
-	g->buf = any_tracked(g->b);
-	if (rc || !g->buf) /* what was put aside went with its buffer */
-		return rc;
 	pthread_mutex_lock(&g->b->lock);
+	g->buf = any_tracked(g->b);
 	g->seen = g->b->tracked->seen;
 	pthread_mutex_unlock(&g->b->lock);
-	write_head(g, 0, 0);
-	return 0;
+	if (!rc && g->buf) /* if not, what was put aside went with its buffer */
+		write_head(g, 0, 0);
+	return rc;
 }
 
 /* The last frame says that it is the last, if it was not sent yet; else one that says nothing else. */

@@ -357,7 +357,10 @@ static void go_on(struct client_buffer *buf, uint32_t page)
 	}
 }
 
-/* The HOLD that this page is asked for by, or any if that is of none: there may be too many under way. */
+/*
+ * The HOLD that this page is asked for by. If there is none and the page is not there, any: there may be too
+ * many under way.
+ */
 static struct hold *find_hold(struct handle_buffers *b, const struct client_buffer *buf, uint32_t page)
 {
 	struct hold *found = NULL;
@@ -370,9 +373,9 @@ static struct hold *find_hold(struct handle_buffers *b, const struct client_buff
 		if (its || (hold->busy && !found))
 			found = hold;
 		if (its)
-			break;
+			return found;
 	}
-	return found;
+	return page_state(buf->pages, page) == PAGE_ABSENT ? found : NULL;
 }
 
 static void await(struct client_buffer *buf, uint32_t page)

@@ -67,8 +67,7 @@ static void clean_up(void)
 	under_way = NULL;
 }
 
-static void skip_because(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void skip_because(const char *fmt, ...)
+void card_skip(const char *fmt, ...)
 {
 	char reason[256];
 	va_list ap;
@@ -173,8 +172,8 @@ pid_t card_start_with(const char *name, const char *board, const char *mmio, con
 		return start_process(name, &want);
 	pid = machine_take(&want);
 	if (pid < 0)
-		skip_because("the machine has no %s (%s%s%s%s%s) to spare", board, mmio, afu ? ", " : "",
-			     afu ? afu : "", faults ? ", " : "", faults ? faults : "");
+		card_skip("the machine has no %s (%s%s%s%s%s) to spare", board, mmio, afu ? ", " : "",
+			  afu ? afu : "", faults ? ", " : "", faults ? faults : "");
 	return pid;
 }
 
@@ -250,7 +249,7 @@ bool card_by_driver(void)
 void card_needs(enum card_need need)
 {
 	if (is_way(missing[need].way))
-		skip_because("%s", missing[need].why);
+		card_skip("%s", missing[need].why);
 }
 
 uint64_t card_longest_buffer(void)
@@ -298,7 +297,7 @@ void library_start(const char *configuration)
 	char path[128];
 
 	if (machine_is() && strstr(configuration, "\"sockets\""))
-		skip_because("a machine's cards have the addresses that they have");
+		card_skip("a machine's cards have the addresses that they have");
 	snprintf(path, sizeof(path), "%s/opae.cfg", card_dir());
 	library_configure(path, configuration);
 	assert_int_equal(fpgaInitialize(path), FPGA_OK);

@@ -39,6 +39,8 @@ enum card_need {
 };
 /* Skips the test where that is not there; what it has opened is closed. */
 void card_needs(enum card_need need);
+/* The same for another reason. */
+void card_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Is it the kernel's FPGA driver that has the cards? */
 bool card_by_driver(void);
 /* Is there an opaed between, so that register writes are posted and fail later? */

@@ -13,6 +13,7 @@ PROGRAMS = {
     "exerciser": {"counting_together": 2},
     "order": {"counting_together": 2},
     "polling": {},
+    "syscalls": {},
     "cxx_card": {"registers_by_pointer": 1},
 }
 EAGER = {

@@ -13,6 +13,8 @@ from test_remote_plugins import config, diagnose, tcp
 import peer  # by the path that test_remote_plugins has added
 
 NODE = "/dev/userfaultfd"
+# What whoever has eager is to know: what it does not promise.
+LACKS = "a device that polls memory sees what a program stores at its next register write, and not before"
 KERNEL = tuple(int(n) for n in os.uname().release.split("-")[0].split(".")[:2])
 
 
@@ -48,9 +50,9 @@ def test_what_can_be_had(machine, server):
     result, text, fix, verdict = buffers(machine, server)
     assert (result, verdict, fix) == ("note" if why else "ok", "ok", None)
     if why:
-        assert text.startswith("eager") and why in text and "; to have trap: " in text
+        assert text.startswith("eager") and LACKS in text and why in text and "; to have trap: " in text
     else:
-        assert text.startswith("trap: ")
+        assert text.startswith("trap: ") and LACKS not in text
 
 
 def test_what_is_demanded(machine, server):
@@ -74,6 +76,8 @@ def test_who_may_not_open_it_is_told_of_the_rule(machine, server):
 def test_what_is_chosen(machine, server):
     result, text, _, verdict = buffers(machine, server, tracker="eager")
     assert (result, verdict) == ("ok", "ok") and '"tracker"' in text and text.startswith("eager")
+    assert LACKS in text and "\n" not in text
+    assert text.endswith(f'$EDITOR {machine.folder}/opae.cfg, and say "auto"') and "; to have trap: " in text
     result, text, _, verdict = buffers(machine, server, buffers="explicit", tracker="trap")
     assert (result, verdict) == ("ok", "ok") and '"explicit"' in text
 
@@ -82,6 +86,7 @@ def test_an_older_server(machine, server, monkeypatch):
     monkeypatch.setattr(peer, "TRACKED", 0)  # it has no such feature
     result, text, _, verdict = buffers(machine, server)
     assert (result, verdict) == ("note", "ok") and "its opaed knows only" in text and "update it" in text
+    assert text.startswith("eager") and LACKS in text and "\n" not in text
     result, text, fix, verdict = buffers(machine, server, tracker="trap")
     assert (result, verdict) == ("wrong", "wrong") and "its opaed knows only" in text and "update it" in fix
 

@@ -16,6 +16,7 @@ from remote_skips import PROGRAMS, skips
 BUILD = Path(os.environ.get("OPAE_BUILD", "build")).resolve()
 TREE = os.environ.get("OPAE_TREE", "plain")
 WAYS = ["unix-trap", "tcp-trap", "unix-eager"]
+RUNS = [(program, way) for way in WAYS for program in PROGRAMS] + [("syscalls", "tcp-eager")]
 LIMIT_S = 240
 
 
@@ -50,8 +51,7 @@ def ran():
     return get
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program,way", RUNS)
 def test_program(ran, program, way, record_property):
     run = ran(program, way)
     assert not run.failed and run.planned, run.output[-8000:]
@@ -60,7 +60,7 @@ def test_program(ran, program, way, record_property):
     record_property("passed", run.passed)
 
 
-@pytest.mark.parametrize("way,program,case", [(w, p, c) for w in WAYS for p in PROGRAMS for c in skips(p, w)])
+@pytest.mark.parametrize("way,program,case", [(w, p, c) for p, w in RUNS for c in skips(p, w)])
 def test_skipped(ran, way, program, case):
     """Nothing but the reason, so that the count of what was skipped has it."""
     pytest.skip(ran(program, way).skipped[case])

@@ -182,6 +182,92 @@ static void buffers_come_and_go_beside_those_in_use(void **state)
 			assert_true(device_has(&t[i].b, at, t[i].b.at + at, 8));
 }
 
+#define GONE 30u
+
+/* Windows that a stream leaves begin groups, whose ends name a buffer: one that is not being released. */
+static void groups_end_while_buffers_go(void **state)
+{
+	atomic_bool enough = false;
+	struct buffer gone[GONE];
+	struct toucher t;
+
+	(void)state;
+	for (unsigned int i = 0; i < GONE; i++)
+		gone[i] = prepare(2 * PAGE, 0);
+	start_touching(&t, prepare(700 * PAGE, 0), &enough, false);
+	for (unsigned int i = 0; i < GONE; i++) {
+		gone[i].at[3] = (unsigned char)(i + 1);
+		gone[i].at[PAGE] = (unsigned char)(i + 2);
+		if (i % 2) {
+			write64(0x20, i);
+			assert_int_equal(read64(0x20), i);
+			assert_true(device_has(&gone[i], 3, &gone[i].at[3], 1));
+			assert_true(device_has(&gone[i], PAGE, &gone[i].at[PAGE], 1));
+		}
+		release(&gone[i]);
+	}
+	end_touching(&t);
+	write64(0x20, 1);
+	assert_int_equal(read64(0x20), 1); /* and not that something posted has failed */
+	for (size_t at = 0; at < t.b.len; at += 8 * PAGE)
+		assert_true(device_has(&t.b, at, t.b.at + at, 8));
+}
+
+/* ---- a long PULL ---- */
+
+#define PULLED (32 * MIB)
+#define PULLS 4u
+
+struct puller {
+	pthread_t thread;
+	struct buffer b;
+	atomic_bool done;
+	fpga_result r;
+};
+
+static void *pull(void *arg)
+{
+	struct puller *p = arg;
+
+	for (unsigned int i = 0; i < PULLS && p->r == FPGA_OK; i++)
+		p->r = rig.t.pull_buffer(h, p->b.wsid, 0, PULLED);
+	atomic_store(&p->done, true);
+	return NULL;
+}
+
+/* Pages of the same handle, of that buffer and of another one, are there for who touches them meanwhile. */
+static void touches_beside_a_long_pull(void **state)
+{
+	struct buffer other = prepare(600 * PAGE, 0);
+	struct puller p = { .b = prepare(PULLED + 600 * PAGE, 0) };
+	uint64_t rounds = 0;
+
+	(void)state;
+	for (size_t at = 0; at < p.b.len; at += PAGE)
+		assert_true(fake_dma_write(p.b.io + at, &(uint64_t){ at + 1 }, 8));
+	for (size_t at = 0; at < other.len; at += PAGE)
+		assert_true(fake_dma_write(other.io + at, &(uint64_t){ at + 2 }, 8));
+	assert_int_equal(pthread_create(&p.thread, NULL, pull, &p), 0);
+	while (!atomic_load(&p.done) || rounds < 20) {
+		size_t at = rounds * 37 % 600 * PAGE, last = PULLED + at;
+
+		assert_int_equal(load(other.at + at), at + 2);
+		assert_int_equal(load(p.b.at + last), last + 1);
+		other.at[at + 100] = p.b.at[last + 100] = 7;
+		rounds++;
+	}
+	pthread_join(p.thread, NULL);
+	assert_int_equal(p.r, FPGA_OK);
+	write64(0x20, 1);
+	assert_int_equal(read64(0x20), 1);
+	for (uint64_t i = 0; i < rounds && i < 600; i++) {
+		assert_true(device_has(&other, i * 37 % 600 * PAGE + 100, "\7", 1));
+		assert_true(device_has(&p.b, PULLED + i * 37 % 600 * PAGE + 100, "\7", 1));
+	}
+	for (size_t at = 0; at < PULLED; at += 16 * PAGE)
+		assert_int_equal(load(p.b.at + at), at + 1);
+}
+
 /* A close of one handle is nothing to the buffers of another. */
 static void a_close_beside_buffers_in_use(void **state)
 {
@@ -365,6 +451,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TRAP(memory_of_another_buffer_is_refused),
 		TRAP(buffers_come_and_go_beside_those_in_use),
+		TRAP(groups_end_while_buffers_go),
+		TRAP(touches_beside_a_long_pull),
 		TRAP(a_close_beside_buffers_in_use),
 		TRAP(a_close_with_touches_under_way),
 		TRAP(an_owner_that_goes_first),

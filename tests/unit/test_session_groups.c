@@ -118,11 +118,88 @@ static void a_group_without_an_end(void **state)
 	assert_int_equal(device_has(5), 1);
 }
 
+static uint32_t send_release(uint64_t of)
+{
+	wire_put_u64(rig_body(&r), of);
+	return rig_send(&r, WIRE_RELEASE, h);
+}
+
+static void post_end(uint64_t of)
+{
+	uint64_t last = wsid;
+
+	wsid = of;
+	put_back_more(0, 0, 0, NULL, 0);
+	wsid = last;
+	rig_post(&r, WIRE_WRITEBACK, h);
+}
+
+/* What was put aside of a buffer goes with it, and nothing else does. */
+static void a_group_of_a_buffer_that_is_released(void **state)
+{
+	uint64_t gone;
+
+	(void)state;
+	for (uint32_t flags = TRACKED; flags <= (TRACKED | READ_ONLY); flags++) {
+		uint32_t id;
+
+		prepare(2 * PAGE, flags);
+		gone = wsid;
+		post_byte(0, 3, 1, 1);
+		post_byte(1, 3, 1, 1);
+		prepare(2 * PAGE, flags);
+		post_byte(1, 3, 2, 1);
+		id = send_release(gone);
+		post_end(wsid); /* on its heels */
+		assert_int_equal(rig_await(&r, id), FPGA_OK);
+		carried_out();
+		assert_int_equal(device_has(PAGE + 3), 2);
+	}
+	told_nothing();
+}
+
+/*
+ * An end that names what is just gone: it is told of as any posted frame that fails, and the group is open
+ * until another one ends it; a HOLD in between is carried out, for it is not the program's.
+ */
+static void an_end_that_names_a_released_buffer(void **state)
+{
+	struct rig_frame failed;
+	uint64_t gone;
+	uint32_t id;
+
+	(void)state;
+	prepare(PAGE, TRACKED);
+	gone = wsid;
+	prepare(3 * PAGE, TRACKED);
+	post_byte(0, 3, 1, 1);
+	post_byte(1, 3, 1, 1);
+	id = send_release(gone);
+	post_end(gone);
+	assert_int_equal(rig_await(&r, id), FPGA_OK);
+	failed = rig_await_push(&r, WIRE_FAILED);
+	rig_frame_free(&failed);
+	assert_int_equal(device_has(3), 0);
+	held(2 * PAGE, PAGE, 0);
+	assert_int_equal(device_has(3), 0);
+	held(0, PAGE, 0);
+	assert_int_equal(device_has(3), 1);
+	assert_int_equal(rig_call(&r, WIRE_QUIESCE, h), FPGA_NOT_FOUND);
+	assert_non_null(strstr(r.reply.why, "posted WRITEBACK: "));
+	assert_non_null(strstr(r.reply.why, "is no buffer of this handle, or was released"));
+	assert_int_equal(device_has(PAGE + 3), 0);
+	post_end(wsid);
+	look();
+	assert_int_equal(device_has(PAGE + 3), 1);
+	told_nothing();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIGGED(a_group_ends_with_its_last_frame), RIGGED(what_cannot_wait_for_the_end),
 		RIGGED(a_group_without_an_end), RIGGED(a_long_push_replaces_what_was_put_aside),
+		RIGGED(a_group_of_a_buffer_that_is_released), RIGGED(an_end_that_names_a_released_buffer),
 	};
 
 	return RUN(tests);

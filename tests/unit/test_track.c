@@ -265,6 +265,85 @@ static void system_calls(void **state)
 	close(fds[1]);
 }
 
+/* A file that this user can read and write past the page cache, or -1; and the same file by way of it. */
+static int open_direct(int *plain)
+{
+	char path[] = "/tmp/opae-test-track.XXXXXX";
+	int fd;
+
+	*plain = mkstemp(path);
+	assert_true(*plain >= 0);
+	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	unlink(path);
+	if (fd < 0)
+		close(*plain);
+	return fd;
+}
+
+/*
+ * The kernel pins the pages, for which it waits as others do, and then goes by these: they may be hidden and
+ * shown meanwhile. What it stores is there, but it is told only if nobody asked after the pinning.
+ */
+static void pinned_pages(void **state)
+{
+	static unsigned char bytes[4 * TRACK_PAGE];
+	int plain, fd = open_direct(&plain);
+
+	(void)state;
+	if (fd < 0) {
+		print_message("# skipped pinned_pages: the file system of /tmp has no O_DIRECT\n");
+		skip();
+	}
+	for (unsigned char round = 1; round < 20; round++) {
+		for (size_t i = 0; i < 4; i++)
+			put_by_library(i, round);
+		assert_int_equal(pwrite(fd, program, sizeof(bytes), 0), sizeof(bytes));
+		assert_int_equal(pread(plain, bytes, sizeof(bytes), 0), sizeof(bytes));
+		assert_memory_equal(bytes, library, sizeof(bytes));
+		assert_int_equal(pread(fd, program + 8 * TRACK_PAGE, sizeof(bytes), 0), sizeof(bytes));
+		assert_memory_equal(bytes, library + 8 * TRACK_PAGE, sizeof(bytes));
+		assert_int_equal(atomic_load(&calls), 8 * round);
+		assert_int_equal(hide(0, 4), 0);
+		assert_int_equal(hide(8, 12), 0xf00);
+	}
+	close(fd);
+	close(plain);
+}
+
+/* Out of a view in which alone they are: of pages that both have the kernel leaves its hands. */
+static void page_out(unsigned char *view, size_t from, size_t end)
+{
+	assert_int_equal(madvise(view + from * TRACK_PAGE, (end - from) * TRACK_PAGE, MADV_PAGEOUT), 0);
+}
+
+/* The kernel takes pages out of either view at will. More may be told then, and somebody called; not less. */
+static void pages_that_are_swapped_out(void **state)
+{
+	unsigned char bytes[8];
+
+	(void)state;
+	for (unsigned char round = 1; round < 20; round++) {
+		for (size_t i = 0; i < 8; i++)
+			put_by_library(i, bytes[i] = (unsigned char)(round + i));
+		page_out(library, 0, 8);
+		show(0, 8);
+		put(2, bytes[2] = 100);
+		put(5, bytes[5] = 101);
+		page_out(program, 0, 8);
+		assert_int_equal(written(0, 8) & 0x24, 0x24);
+		page_out(program, 0, 8);
+		for (size_t i = 0; i < 8; i++)
+			assert_int_equal(look(i), bytes[i]);
+		assert_int_equal(written(0, 8) & 0x24, 0);
+		put(3, bytes[3] = 102);
+		page_out(program, 0, 8);
+		assert_int_equal(hide(0, 8) & 0x2c, 0x08);
+		page_out(library, 0, 8);
+		for (size_t i = 0; i < 8; i++)
+			assert_int_equal(library[i * TRACK_PAGE + 7], bytes[i]);
+	}
+}
+
 static void a_child_is_not_tracked(void **state)
 {
 	pid_t child;
@@ -488,7 +567,8 @@ int main(void)
 		TRACKED(hidden_at_first), TRACKED(what_is_written_is_told_once),
 		TRACKED(shown_as_written), TRACKED(hiding_tells),
 		TRACKED(the_library_is_not_told_of_itself), TRACKED(more_runs_than_one_answer_has),
-		TRACKED(shown_ahead), TRACKED(system_calls), TRACKED(a_child_is_not_tracked),
+		TRACKED(shown_ahead), TRACKED(system_calls), TRACKED(pinned_pages),
+		TRACKED(pages_that_are_swapped_out), TRACKED(a_child_is_not_tracked),
 		TRACKED(bad_lengths), TRACKED(many_who_touch), TRACKED(no_write_is_lost),
 		TRACKED(freed_while_somebody_is_called), TRACKED(several_at_once),
 		cmocka_unit_test(failures),

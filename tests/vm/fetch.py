@@ -194,6 +194,24 @@ def made(what, key, maker, renew=False):
 
 # ---- what there is ----
 
+def program(what, suite, package, path, extra=None):
+    """The folder of one program of a package of that suite, which runs in place: unpack.in_place().
+
+    extra: options for apt."""
+    def make(work):
+        say(f"fetching {package} from Debian's {suite} (once)")
+        debian, _ = mirrors(release())
+        apt = Apt(work / "apt", [f"{debian} {suite} main"], extra=extra)
+        plan = apt.plan(package)
+        for deb in apt.download(plan):
+            subprocess.run(["dpkg-deb", "-x", deb, work / "root"], check=True)
+        unpack.program_bundle(work / "root", path, work / "out")
+        (work / "out/versions.json").write_text(json.dumps(plan, indent=1))
+        return plan[package], work / "out"
+
+    return made(what, recipe(what, suite, 1), make)
+
+
 def make_qemu(work):
     say("fetching QEMU from Debian's trixie-backports (once)")
     debian, _ = mirrors(release())

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import dfl as dfl_driver
 import fetch
+import unpack
 import vsock as vsock_device
 from image import Image
 
@@ -260,8 +261,7 @@ class Machine:
             yield json.dumps({**device, "bus": f"port{n}"})
 
     def _arguments(self, folder):
-        lib = self.qemu / "lib"
-        args = [lib / "ld-linux-x86-64.so.2", "--library-path", lib, self.qemu / "bin/qemu-system-x86_64",
+        args = [*unpack.in_place(self.qemu, "qemu-system-x86_64"),
                 "-L", self.qemu / "share", "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-machine", "q35,kernel-irqchip=split,memory-backend=mem0",
                 "-accel", self.accel, "-cpu", "max", "-smp", self.cpus, "-m", f"{self.memory_mib}M",

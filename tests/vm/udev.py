@@ -1,37 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The device manager that reads udev rules, in a guest: Debian 13's, unpacked into the cache."""
-import json
 import shlex
-import subprocess
 
 import fetch
 import unpack
 
-SUITE = "trixie"
-PACKAGE = "udev"
-
-
-def make(work):
-    fetch.say(f"fetching {PACKAGE} from Debian's {SUITE} (once)")
-    debian, _ = fetch.mirrors(fetch.release())
-    apt = fetch.Apt(work / "apt", [f"{debian} {SUITE} main"])
-    plan = apt.plan(PACKAGE)
-    for deb in apt.download(plan):
-        subprocess.run(["dpkg-deb", "-x", deb, work / "root"], check=True)
-    unpack.program_bundle(work / "root", "usr/bin/udevadm", work / "out")
-    (work / "out/versions.json").write_text(json.dumps(plan, indent=1))
-    return plan[PACKAGE], work / "out"
-
 
 def bundle():
-    return fetch.made("udev", fetch.recipe("udev", SUITE, 1), make)
+    return fetch.program("udev", "trixie", "udev", "usr/bin/udevadm")
 
 
 def command(name):
     """What a shell in the guest calls the program by: it is udevadm, or by this name systemd-udevd."""
-    folder = bundle()
-    return shlex.join([str(folder / "lib" / unpack.LOADER), "--argv0", name, "--library-path",
-                       str(folder / "lib"), str(folder / "bin/udevadm")])
+    return shlex.join(unpack.in_place(bundle(), "udevadm", name))
 
 
 def install(m, rules):

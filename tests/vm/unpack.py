@@ -38,6 +38,12 @@ def program_bundle(root, program, out):
     shutil.copy(root / program, out / "bin")
 
 
+def in_place(folder, program, name=None):
+    """The command that runs a bundle's program from where it is; name: what it is called by."""
+    return [str(folder / "lib" / LOADER), *(["--argv0", name] if name else []),
+            "--library-path", str(folder / "lib"), str(folder / "bin" / program)]
+
+
 def qemu_bundle(root, out, firmware):
     """bin/, lib/ with the loader, share/: a QEMU that runs in place, by its own loader."""
     for folder in ("bin", "lib", "share", "modules"):

@@ -3,7 +3,6 @@
 
 It is Debian's vhost-device-vsock, unpacked into the cache and run in place beside QEMU. For a guest that
 connects to CID 2, port P it connects to the unix socket `vsock_P` in the machine's folder."""
-import json
 import shutil
 import subprocess
 import time
@@ -11,40 +10,26 @@ import time
 import fetch
 import unpack
 
-SUITE = "forky"
-PACKAGE = "vhost-device-vsock"
-
-
-def make(work):
-    fetch.say(f"fetching {PACKAGE} from Debian's {SUITE} (once)")
-    debian, _ = fetch.mirrors(fetch.release())
-    # This suite's list of packages may be older than it says it should be.
-    apt = fetch.Apt(work / "apt", [f"{debian} {SUITE} main"], extra={"Acquire::Check-Valid-Until": "false"})
-    plan = apt.plan(PACKAGE)
-    for deb in apt.download(plan):
-        subprocess.run(["dpkg-deb", "-x", deb, work / "root"], check=True)
-    unpack.program_bundle(work / "root", "usr/bin/vhost-device-vsock", work / "out")
-    (work / "out/versions.json").write_text(json.dumps(plan, indent=1))
-    return plan[PACKAGE], work / "out"
+PROGRAM = "vhost-device-vsock"
 
 
 def program():
-    return fetch.made("vsock", fetch.recipe("vsock", SUITE, 1), make)
+    # This suite's list of packages may be older than it says it should be.
+    return fetch.program("vsock", "forky", PROGRAM, f"usr/bin/{PROGRAM}",
+                         {"Acquire::Check-Valid-Until": "false"})
 
 
 def start(folder, cid, leash):
     """The process, when QEMU can connect to it at folder/vhu.sock."""
-    bundle = program()
-    log = open(folder / "vsock.log", "w")
-    p = subprocess.Popen([*leash, bundle / "lib" / unpack.LOADER, "--library-path", bundle / "lib",
-                          bundle / "bin/vhost-device-vsock", "--guest-cid", str(cid),
-                          "--socket", folder / "vhu.sock", "--uds-path", folder / "vsock"],
-                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    with open(folder / "vsock.log", "w") as log:
+        p = subprocess.Popen([*leash, *unpack.in_place(program(), PROGRAM), "--guest-cid", str(cid),
+                              "--socket", folder / "vhu.sock", "--uds-path", folder / "vsock"],
+                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     end = time.monotonic() + 10
     while not (folder / "vhu.sock").exists():  # it says nothing when it listens
         if p.poll() is not None or time.monotonic() > end:
             p.kill()
-            raise RuntimeError(f"{PACKAGE} did not start: {(folder / 'vsock.log').read_text()}")
+            raise RuntimeError(f"{PROGRAM} did not start: {(folder / 'vsock.log').read_text()}")
         time.sleep(0.02)
     return p
 
