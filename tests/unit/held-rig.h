@@ -16,7 +16,7 @@
 extern struct rig r;
 extern uint64_t h, wsid, io;
 
-/* Setup and teardown: HELLO was said, an accelerator is open; who looks is who is asked, or the watch as well. */
+/* Setup and teardown: HELLO was said, and an accelerator is open. The first is without the watch. */
 int up(void **state);
 int up_watched(void **state);
 int down(void **state);
