@@ -104,6 +104,17 @@ def test_a_run_without_end_is_no_outcome():
 
 
 @pytest.mark.once
+def test_a_soak_has_a_line_for_each_way():
+    done = subprocess.run([SOURCE / "tests/litmus/soak", "--build", BUILD, "--programs", "5", "--runs", "2",
+                           "local", "unix-eager"], **HOW)
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["local", "unix-eager"]
+    for line in lines:
+        assert f" {SHAPES} by name 1 times" in line and f" {2 * (SHAPES + 5)} runs, 0 outside" in line
+
+
+@pytest.mark.once
 def test_the_rules_are_few():
     """Who doubts them is to read them all."""
     assert len((SOURCE / "tests/litmus/rules.c").read_text(encoding="utf-8").splitlines()) <= 400
