@@ -41,6 +41,30 @@ static void measure(struct rules *r, unsigned int word, unsigned int place)
 		}
 }
 
+/* Does one of these agents store to the word? */
+static bool stored_by(const struct litmus_program *p, unsigned int word, unsigned int first,
+		      unsigned int last)
+{
+	for (unsigned int a = first; a <= last; a++)
+		for (unsigned int i = 0; i < p->agents[a].num; i++) {
+			const struct litmus_step *s = &p->agents[a].steps[i];
+
+			if ((s->op == OP_STORE || s->op == OP_COPY) && p->places[s->at].word == word)
+				return true;
+		}
+	return false;
+}
+
+static bool program_stores(const struct litmus_program *p, unsigned int word)
+{
+	return stored_by(p, word, 0, LITMUS_THREADS - 1);
+}
+
+static bool both_store(const struct litmus_program *p, unsigned int word)
+{
+	return program_stores(p, word) && stored_by(p, word, LITMUS_DEVICE, LITMUS_DEVICE);
+}
+
 static bool on_one_page(const struct litmus_word *a, const struct litmus_word *b)
 {
 	return a != b && litmus_page(a) == litmus_page(b);
@@ -65,38 +89,63 @@ static bool is_alone(const struct rules *r, unsigned int word)
 	for (unsigned int i = 0; i < p->num_places; i++)
 		places += p->places[i].word == word;
 	for (unsigned int i = 0; i < p->agents[LITMUS_DEVICE].num; i++)
-		copied |= p->agents[LITMUS_DEVICE].steps[i].op == OP_COPY;
+		copied |= p->agents[LITMUS_DEVICE].steps[i].op == OP_COPY &&
+			  p->places[p->agents[LITMUS_DEVICE].steps[i].at].word == word;
 	for (unsigned int i = 0; i < p->num_words; i++)
-		near |= r->flags & MODEL_EAGER ? are_neighbours(&p->words[i], &p->words[word])
-					       : on_one_page(&p->words[i], &p->words[word]);
+		near |= r->flags & MODEL_EAGER
+				? are_neighbours(&p->words[i], &p->words[word])
+				: program_stores(p, i) && on_one_page(&p->words[i], &p->words[word]);
 	return places == 1 && !copied && !near;
 }
 
-static bool both_store(const struct litmus_program *p, unsigned int word)
+/* What is stored to a byte of a word; of a copy it is not known. */
+struct byte {
+	uint8_t values[LITMUS_AGENTS * LITMUS_STEPS];
+	unsigned int num;
+	bool copied;
+};
+
+static struct byte stored_to(const struct litmus_program *p, unsigned int word, unsigned int shift)
 {
-	bool program = false, device = false;
+	struct byte b = { .num = 0 };
 
 	for (unsigned int a = 0; a < LITMUS_AGENTS; a++)
 		for (unsigned int i = 0; i < p->agents[a].num; i++) {
 			const struct litmus_step *s = &p->agents[a].steps[i];
+			const struct litmus_place *at = &p->places[s->at];
 
-			if ((s->op == OP_STORE || s->op == OP_COPY) && p->places[s->at].word == word)
-				*(a == LITMUS_DEVICE ? &device : &program) = true;
+			if ((s->op != OP_STORE && s->op != OP_COPY) || at->word != word ||
+			    !(litmus_mask(at) >> shift & 0xff))
+				continue;
+			b.copied |= s->op == OP_COPY;
+			b.values[b.num++] = (uint8_t)(s->value << 8 * at->shift >> shift);
 		}
-	return program && device;
+	return b;
+}
+
+/* May it come to have a value again that it had before? */
+static bool may_return(const struct byte *b)
+{
+	bool changes = false, zero = false, same = false;
+
+	for (unsigned int i = 0; i < b->num; i++) {
+		changes |= b->values[i];
+		zero |= !b->values[i];
+		for (unsigned int k = 0; k < i; k++)
+			same |= b->values[i] == b->values[k];
+	}
+	return b->copied || (changes && (zero || same));
 }
 
 bool model_knows(const struct litmus_program *p)
 {
-	unsigned int stores[LITMUS_PLACES] = { 0 };
-
-	for (unsigned int a = 0; a < LITMUS_AGENTS; a++)
-		for (unsigned int i = 0; i < p->agents[a].num; i++)
-			if (p->agents[a].steps[i].op == OP_STORE)
-				stores[p->places[p->agents[a].steps[i].at].word]++;
 	for (unsigned int w = 0; w < p->num_words; w++)
-		if (both_store(p, w) && stores[w] > 2)
-			return false;
+		for (unsigned int shift = 0; shift < 64 && both_store(p, w); shift += 8) {
+			struct byte b = stored_to(p, w, shift);
+
+			if (b.num > 2 && may_return(&b))
+				return false;
+		}
 	return true;
 }
 

@@ -15,9 +15,11 @@
  *   follows by the handle of the buffer. Two stores without one between may change places (this is what
  *   is not promised), unless they are of one word, or the later one lies on the same page and in front
  *   of the earlier one, or on another page of the handle and changes fewer bytes; the last is judged for
- *   words with one place each and a page to themselves, to which the device does not store.
+ *   words with one place each, on a page on which the program stores to nothing else, and to which the
+ *   device does not store.
  * - What the device stored goes to the program's in its order within the buffers of a handle (3, flags), and
- *   before the reply to a register read of that handle, or an event, that follows (2, acquire).
+ *   before the reply to a register read of that handle or to the release of one of its buffers, or an
+ *   event, that follows (2, acquire).
  * - Stores of both to the same byte that cross on the way: one of the two remains, at both ends (4). It
  *   is bytes that change which are told, so of a word that both store to, some may come from the one
  *   and some from the other.

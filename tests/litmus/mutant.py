@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The mistakes of base/mutant.h: building them in, and looking for them with litmus programs."""
+import collections
 import re
 import subprocess
 import time
 from pathlib import Path
 
-from stage import Stage
+from stage import Stage, summary
 
 SOURCE = Path(__file__).resolve().parents[2]
 MUTANTS = re.findall(r"#ifndef MUTANT_(\w+)", (SOURCE / "base/mutant.h").read_text())
+CONTROL = ""  # no mistake
 TARGETS = ["tests/litmus/litmus", "emu/opae-emu", "daemon/opaed", "daemon/opaed-worker",
            "plugins/vfio/libv-opae.so", "plugins/tcp/libtcp-opae.so"]
-LIMIT_S = 60
+LIMIT_S, CONTROL_S = 60, 15
+PATIENCE_S = 20  # of a run: what is lost may have it wait for ever
+PROGRAMS = ["--stop", "--seam-us", "100", "--runs", "10"]
+
+Found = collections.namedtuple("Found", "seconds what")
 
 
 def said(*command, **how):
@@ -27,13 +33,24 @@ def build(tree, mutant):
     said("ninja", "-C", tree, *TARGETS)
 
 
-def find(tree, way, tracker):
-    """The seconds until it was found, and by which program; or None."""
+def run(tree, way, tracker, *options):
+    """(what was found wrong or None, summary)"""
     with Stage(tree, way, tracker) as stage:
         begin = time.monotonic()
-        done = stage.litmus("--stop", "--seam-us", "100", "--runs", "10", "--seconds", str(LIMIT_S),
-                            stdout=subprocess.PIPE, text=True)
+        done = stage.litmus(*PROGRAMS, *options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         took = time.monotonic() - begin
-    if done.returncode not in (0, 1):
+    if done.returncode not in (0, 1, 3):
         raise RuntimeError(done.stdout)
-    return (took, re.search(r"--program .*", done.stdout).group()) if done.returncode else None
+    end = " (without end)" if done.returncode == 3 else ""
+    found = Found(took, re.search(r"--program .*", done.stdout).group() + end) if done.returncode else None
+    return found, summary(done.stdout)
+
+
+def find(tree, way, tracker, *options):
+    """The first that is wrong, or None."""
+    return run(tree, way, tracker, "--seconds", str(LIMIT_S), "--patience", str(PATIENCE_S), *options)[0]
+
+
+def control(tree, way, tracker):
+    """The same programs, where nothing is to be found; all that have a name are among them."""
+    return run(tree, way, tracker, "--seconds", str(CONTROL_S), "--programs", "50")

@@ -234,22 +234,59 @@ static bool read_section(struct reader *r, char *section, bool places)
 	return true;
 }
 
+unsigned int litmus_count(const struct litmus_program *p, unsigned int agent, enum litmus_op op)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < p->agents[agent].num; i++)
+		n += p->agents[agent].steps[i].op == op;
+	return n;
+}
+
+/* Another command's steps are those of the first one, but for the number. */
+static bool is_command(const struct litmus_agent *a, unsigned int first, unsigned int num, uint64_t number)
+{
+	static const enum litmus_op ops[] = { OP_WAIT, OP_COPY, OP_STORE, OP_IRQ };
+	const struct litmus_step *s = &a->steps[first];
+
+	if (first + num > a->num)
+		return false;
+	for (unsigned int i = 0; i < num; i++)
+		if (s[i].op != ops[i] || s[i].at != a->steps[i].at || s[i].from != a->steps[i].from ||
+		    s[i].value != (i == 0 || i == 2 ? number : 0))
+			return false;
+	return true;
+}
+
 /* The poller takes one slot's commands, one after the other. */
 static bool is_queue(const struct litmus_program *p)
 {
 	const struct litmus_agent *a = &p->agents[LITMUS_DEVICE];
-	const struct litmus_step *s = a->steps;
+	unsigned int each = litmus_count(p, LITMUS_DEVICE, OP_IRQ) ? 4 : 3, i = 0;
+	const struct litmus_place *c = &p->places[a->steps[0].at], *d = &p->places[a->steps[2].at];
 
-	if (!a->num || a->num % 3 || p->places[s[0].at].offset % 64 ||
-	    p->places[s[2].at].offset != p->places[s[0].at].offset + 64 ||
-	    p->places[s[2].at].buffer != p->places[s[0].at].buffer)
-		return false;
-	for (unsigned int i = 0; i < a->num; i++)
-		if (s[i].op != (i % 3 == 0 ? OP_WAIT : i % 3 == 1 ? OP_COPY : OP_STORE) ||
-		    (i % 3 != 1 && s[i].value != i / 3 + 1) || s[i].at != s[i % 3].at ||
-		    s[i].from != s[i % 3].from)
-			return false;
-	return true;
+	while (is_command(a, i, each, i / each + 1))
+		i += each;
+	return i && i == a->num && c->width == 8 && d->width == 8 && !(c->offset % 64) &&
+	       d->buffer == c->buffer && d->offset == c->offset + 64;
+}
+
+/* An interrupt that nobody waits for might be seen by another run. */
+static bool has_event_each(const struct litmus_program *p)
+{
+	return litmus_count(p, LITMUS_DEVICE, OP_IRQ) ==
+	       litmus_count(p, 0, OP_EVENT) + litmus_count(p, 1, OP_EVENT);
+}
+
+/* What is left to say once all of it is read. */
+static bool check_whole(struct reader *r)
+{
+	if (r->p->poller && !is_queue(r->p))
+		return wrong(r, "a poller's steps are c==1 y:=x d=1, with or without irq (and again with 2, "
+				"...), where c is a slot of 64 bytes and d the 64 behind it");
+	if (r->p->poller && litmus_freed(r->p))
+		return wrong(r, "no buffer of the poller's is released");
+	return has_event_each(r->p) || wrong(r, "for each irq there is one event, and the other way round");
 }
 
 bool litmus_parse(const char *text, struct litmus_program *ret, const char **why)
@@ -262,9 +299,7 @@ bool litmus_parse(const char *text, struct litmus_program *ret, const char **why
 	snprintf(copy, sizeof(copy), "%s", text);
 	for (; good && (section = strsep(&rest, "|")); places = false)
 		good = read_section(&r, section, places);
-	if (good && ret->poller && !is_queue(ret))
-		good = wrong(&r, "a poller's steps are c==1 y:=x d=1 (and again with 2, ...), where c is a "
-				 "slot of 64 bytes and d the 64 behind it");
+	good = good && check_whole(&r);
 	*why = r.why ? r.why : "it is too long";
 	return good;
 }

@@ -8,7 +8,7 @@
  * Sections are parted by '|', words by blanks. The first has the places: a letter, @, buffer (0 to 3; 2
  * and 3 belong to the second handle of the accelerator), offset, width. Then come the threads: P, or S
  * for one whose register accesses go by the second handle. Last the device: D, the script accelerator,
- * or Q, the poller.
+ * or Q, the poller, whose steps are those of commands in one slot: c==1 y:=x d=1, and again with 2, ...
  *
  *	x=V	store			both	?x	load			both
  *	x==V	wait until it is V	both	y:=x	copy 8 bytes		D, Q
@@ -19,7 +19,8 @@
  *	fence	of the CPU		P, S	free0	release the buffer	P, S
  *
  * A device that no thread starts runs before they do. Its loads bring the whole aligned 8 bytes, into
- * r0, r1, ...
+ * r0, r1, ... Each irq has its event. The poller knows of no m0 and r0: written they change nothing, and
+ * what is read is 0.
  */
 #ifndef TESTS_LITMUS_PROGRAM_H
 #define TESTS_LITMUS_PROGRAM_H
@@ -112,6 +113,9 @@ static inline uint64_t litmus_mask(const struct litmus_place *p)
 {
 	return (p->width == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * p->width) - 1) << 8 * p->shift;
 }
+
+/* Of the agent's steps. */
+unsigned int litmus_count(const struct litmus_program *p, unsigned int agent, enum litmus_op op);
 
 /* The buffers, a bit for each, that the program releases. */
 unsigned int litmus_freed(const struct litmus_program *p);

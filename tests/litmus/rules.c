@@ -64,38 +64,39 @@ static struct item take(struct queue *q, unsigned int n)
 	return i;
 }
 
-/* Must a store to the device's memory stay behind another one? */
-static bool down_ordered(const struct rules *r, const struct item *i, const struct item *before)
+/* Must a store stay behind another one on its way down, to the device's memory, or up, to the program's? */
+static bool is_ordered(const struct rules *r, const struct item *i, const struct item *before, bool down)
 {
 	const struct litmus_word *w = &r->p->words[i->word], *b = &r->p->words[before->word];
+	bool shorter = i->handle == before->handle && r->longest[i->word] < r->shortest[before->word];
 
-	if (i->word == before->word || r->flags & MODEL_EAGER)
-		return i->word == before->word;
-	if (litmus_page(w) == litmus_page(b))
-		return w->offset < b->offset;
-	return i->handle == before->handle && r->longest[i->word] < r->shortest[before->word];
-}
-
-/* And to the program's? */
-static bool up_ordered(const struct rules *r, const struct item *i, const struct item *before)
-{
-	if (i->word == before->word || i->handle != before->handle)
-		return i->word == before->word;
-	return !(r->flags & MODEL_EAGER) || r->longest[i->word] < r->shortest[before->word];
+	if (i->word == before->word)
+		return true;
+	if (r->flags & MODEL_EAGER)
+		return !down && shorter;
+	if (down)
+		return litmus_page(w) == litmus_page(b) ? w->offset < b->offset : shorter;
+	return i->handle == before->handle;
 }
 
 /*
  * May the n-th of the queue arrive before those that stand before it? What is no store (a register write, a
- * mark, an event) stays behind the stores of its handle.
+ * mark, an event) stays behind the stores of its handle, and a store behind those before a register write.
  */
 static bool can_arrive(const struct rules *r, const struct queue *q, unsigned int n, bool down)
 {
 	const struct item *i = &q->items[n];
+	unsigned int released = 0; /* handles */
 
-	for (const struct item *e = q->items; e < i; e++)
-		if (i->kind != STORE ? (e->kind == STORE ? i->handle == e->handle : down) :
-		    e->kind == STORE && (down ? down_ordered(r, i, e) : up_ordered(r, i, e)))
+	for (const struct item *e = i; e-- > q->items;) {
+		bool store = e->kind == STORE;
+
+		if (i->kind != STORE ? (store ? i->handle == e->handle : down) :
+		    store && (released >> e->handle & 1 || is_ordered(r, i, e, down)))
 			return false;
+		if (down && !store)
+			released |= 1u << e->handle;
+	}
 	return true;
 }
 
@@ -325,10 +326,7 @@ static bool thread_step(const struct rules *r, struct state *s, unsigned int a)
 		good = empty && s->regs[st->at] == st->value && call(r, s, a, r->p->agents[a].second);
 		break;
 	case OP_FENCE: good = empty; break;
-	case OP_EVENT:
-		good = s->events;
-		s->events = 0;
-		break;
+	case OP_EVENT: good = s->events, s->events = 0; break;
 	case OP_FREE:
 		good = empty && call(r, s, a, st->at >= 2);
 		free_buffer(r, s, st->at);

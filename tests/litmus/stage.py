@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,21 @@ from pathlib import Path
 
 WAYS = ["local", "unix", "tcp"]
 TRACKERS = ["eager", "trap"]
+KINDS = ["plain", "handles", "events", "frees", "queues"]
+
+Summary = collections.namedtuple("Summary", "named times programs kinds rejected runs outside hung states")
+
+
+def summary(text):
+    """What the runner says at its end, as numbers: kinds and rejected are lists of them."""
+    found = re.search(r"^(\d+) by name, (\d+) times; (\d+) random programs:" +
+                      "".join(rf" (\d+) {kind}" for kind in KINDS) +
+                      r"\nnot judged: (\d+) can get stuck, (\d+) are too large, of (\d+) it is not known"
+                      r"\n(\d+) runs, (\d+) outside the model, (\d+) without end; (\d+) states$", text, re.M)
+    if not found:
+        raise RuntimeError(f"the runner did not come to its summary: {text}")
+    n = [int(x) for x in found.groups()]
+    return Summary(*n[:3], n[3:3 + len(KINDS)], n[-7:-4], *n[-4:])
 
 
 class Stage:

@@ -491,7 +491,7 @@ static void a_delay_ends_with_a_reset(void **state)
 	may_work = false;
 	store_window(p, 1);
 	put(SCRIPT_CTL, SCRIPT_START, 4);
-	afu.ops->work(&afu); /* or this test takes ten seconds */
+	afu.ops->work(&afu); /* or this test takes a hundred seconds */
 	assert_int_equal(get(SCRIPT_RUNS), 0);
 }
 
