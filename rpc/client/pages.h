@@ -100,11 +100,15 @@ struct hold {
 	struct page_run run;
 };
 
-/* What a cut brings, until it is whole. */
+/*
+ * What a cut brings, until it is whole. It is bounded by what the protocol allows in one, whatever is said:
+ * WIRE_CUT_MAX bytes of DATA, and STALE pages, each of which was held: PAGES_HERE_MAX of them.
+ */
 struct kept {
 	unsigned char *at;
 	size_t used, room;
-	size_t data; /* bytes of DATA alone */
+	size_t data;	/* bytes of DATA alone */
+	uint32_t stale; /* pages */
 };
 
 /* Of a handle, from its first tracked buffer on. Under lock, but for count. */
