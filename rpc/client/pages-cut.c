@@ -267,12 +267,14 @@ static void show_pages(struct pages *p, uint32_t from, uint32_t end)
 	}
 }
 
+/*
+ * What is COMING was said to be STALE before the server carried out the HOLD: it holds these pages anew when
+ * it sends the reply, which nothing overtakes, and the bytes in front of that are newer.
+ */
 static void make_stale(struct pages *p, uint32_t from, uint32_t end)
 {
 	for (uint32_t i = from; i < end; i++)
-		if (page_state(p, i) == PAGE_COMING)
-			pages_put(p, i, i + 1, ~0u, PAGE_OUTDATED);
-		else
+		if (page_state(p, i) != PAGE_COMING)
 			pages_put(p, i, i + 1, PAGE_OWED, PAGE_ABSENT);
 }
 

@@ -170,22 +170,20 @@ static void show_taken(struct hold *hold, uint32_t from, uint32_t end)
 		pages_open(p, open, end);
 }
 
-/* The pages that are given, and that nothing made outdated meanwhile. */
+/* The pages that are given. */
 static void take_pages(struct hold *hold, uint32_t granted)
 {
 	struct pages *p = hold->buf->pages;
 	uint32_t from = hold->run.from, end;
 
 	for (; from < hold->run.end; from = end) {
-		unsigned int s = p->state[from] & (PAGE_STATE | PAGE_OUTDATED), to = PAGE_HERE;
+		unsigned int to = from < granted ? PAGE_HERE : PAGE_ABSENT;
 
 		for (end = from + 1;
 		     end < hold->run.end && end != granted && p->state[end] == p->state[from];)
 			end++;
-		if ((s & PAGE_STATE) != PAGE_COMING)
+		if (page_state(p, from) != PAGE_COMING)
 			continue;
-		if (from >= granted || s & PAGE_OUTDATED)
-			to = PAGE_ABSENT;
 		if (to == PAGE_HERE && hold->ahead && from == hold->run.from) {
 			pages_put(p, from, from + 1, PAGE_OWED, PAGE_READY | (hold->open ? PAGE_OPEN : 0));
 			from++;

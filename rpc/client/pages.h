@@ -38,11 +38,10 @@
 enum page_state { PAGE_ABSENT, PAGE_COMING, PAGE_READY, PAGE_HERE };
 #define PAGE_STATE 3u	  /* the bits of the state */
 #define PAGE_OWED 4u	  /* it was written, and that is not sent yet */
-#define PAGE_OUTDATED 8u  /* COMING, and STALE came meanwhile */
-#define PAGE_IN_CUT 16u	  /* HERE, but hidden while a cut is applied */
-#define PAGE_OPEN 32u	  /* HERE, of an open window, not told of since; but for the first shown as written */
-#define PAGE_WROTE 64u	  /* HERE or resting, and was told as written */
-#define PAGE_RESTS 128u	  /* READY: it was HERE, and releases asked for it in vain */
+#define PAGE_IN_CUT 8u	  /* HERE, but hidden while a cut is applied */
+#define PAGE_OPEN 16u	  /* HERE, of an open window, not told of since; but for the first shown as written */
+#define PAGE_WROTE 32u	  /* HERE or resting, and was told as written */
+#define PAGE_RESTS 64u	  /* READY: it was HERE, and releases asked for it in vain */
 
 /* Somebody reads or writes in sequence: his next window. The touches' alone, but for `writes`: under lock. */
 struct stream {
