@@ -2,14 +2,13 @@
 /* The client's part of docs/coherence.md, before a server that a script plays. */
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/unit/pages-rig.h"
-#include "track/track.h"
+#include "tests/unit/trap-rig.h"
 
 #define MIB (1u << 20)
 
@@ -546,13 +545,6 @@ int main(void)
 		SMALL(many_threads_lose_nothing),
 		SMALL(a_buffer_is_released_while_its_pages_change),
 	};
-	char why[TRACK_WHY_MAX];
-	struct tracker *tr;
 
-	if (tracker_new(0, &tr, why)) { /* there is nothing to test */
-		printf("1..0 # SKIP %s\n", why);
-		return 0;
-	}
-	tracker_free(tr);
-	return RUN(tests);
+	return trap_missing() ? 0 : RUN(tests);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Tracked buffers of a server that is slow, goes, or does not keep to the protocol. */
-#include <stdio.h>
 #include <string.h>
 
 #include "rpc/client/pages.h"
 #include "tests/unit/pages-rig.h"
-#include "track/track.h"
+#include "tests/unit/trap-rig.h"
 
 static void write64(uint64_t offset, uint64_t v)
 {
@@ -318,13 +317,6 @@ int main(void)
 		SMALL(a_full_cut_is_taken),
 		SMALL(too_long_a_grant_ends_the_connection),
 	};
-	char why[TRACK_WHY_MAX];
-	struct tracker *tr;
 
-	if (tracker_new(0, &tr, why)) { /* there is nothing to test */
-		printf("1..0 # SKIP %s\n", why);
-		return 0;
-	}
-	tracker_free(tr);
-	return RUN(tests);
+	return trap_missing() ? 0 : RUN(tests);
 }
