@@ -43,8 +43,12 @@ enum page_state { PAGE_ABSENT, PAGE_COMING, PAGE_READY, PAGE_HERE };
 #define PAGE_WROTE 32u	  /* HERE or resting, and was told as written */
 #define PAGE_RESTS 64u	  /* READY: it was HERE, and releases asked for it in vain */
 
-/* Somebody reads or writes in sequence: his next window. The touches' alone, but for `writes`: under lock. */
+/*
+ * Somebody reads or writes in sequence: his next window. The touches' alone, but for `id` and `writes`: under
+ * lock. The place of one that was forgotten is another's; windows tell them apart.
+ */
 struct stream {
+	uint64_t id;	/* not 0, and no other's of the buffer */
 	uint32_t first; /* where it began */
 	uint32_t from;	/* his last window; of a buffer that the device only reads */
 	uint32_t next, pages;
@@ -84,7 +88,7 @@ struct window {
 	struct page_run run;
 	uint32_t first, pages; /* as it was */
 	uint32_t wrote;	       /* of those that are left behind */
-	uint8_t stream;
+	uint64_t stream;       /* his id */
 	bool open; /* all but the first were shown as written: that one tells whether he goes on writing */
 	bool wrote_first;
 };
@@ -162,7 +166,7 @@ void pages_owe(void *ctx, size_t from, size_t end);
  */
 int pages_drop(struct handle_buffers *b, uint32_t keep);
 /* The same of a stream's windows in front of a page, where they are not better kept. */
-int pages_leave(struct client_buffer *buf, uint8_t stream, uint32_t page);
+int pages_leave(struct client_buffer *buf, uint64_t stream, uint32_t page);
 
 /* ---- pages-release.c; all with release_lock alone ---- */
 

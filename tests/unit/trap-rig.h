@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* This kernel or this user cannot have it: that is printed, as a plan to skip, and there is nothing to run. */
+/* This kernel or this user cannot have it: a plan to skip is printed, and nothing is to be run. */
 bool trap_missing(void);
 
 #endif
