@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the corpora of dfl, inventory, client, dev, gbs, frame, remote, session and session_card: what the
-layouts' own documents call right, and each thing in them that is most easily wrong. Run it after an input
-format has changed.
+"""Writes the corpora of dfl, inventory, client, dev, gbs, frame, remote, client_pages, session and
+session_card: what the layouts' own documents call right, and each thing in them that is most easily wrong.
+Run it after an input format has changed.
 
     fuzz/make-corpus.py fuzz/corpus"""
 import json
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import corpus_frame
+import corpus_pages
 import corpus_remote
 import corpus_session
 
@@ -215,7 +216,7 @@ if __name__ == "__main__":
     for target, inputs in (("dfl", DFL), ("inventory", INVENTORY), ("client", CLIENT), ("dev", DEV),
                            ("gbs", GBS),
                            ("frame", corpus_frame.FRAME), ("remote", corpus_remote.REMOTE),
-                           ("session", corpus_session.SESSION),
+                           ("client_pages", corpus_pages.PAGES), ("session", corpus_session.SESSION),
                            ("session_card", corpus_session.SESSION_CARD)):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(exist_ok=True)

@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     "tools": {"base", "bench", "dev", "gbs", "vfio-user", "wire", "transport", "rpc", "track"},
     "samples": set(),
     "fuzz": {"base", "dev", "gbs", "lib", "vfio-user", "emu", "plugins/local", "plugins/vfio",
-             "wire", "transport", "rpc", "rpc/client", "rpc/server", "daemon", "tests"},
+             "wire", "transport", "track", "rpc", "rpc/client", "rpc/server", "daemon", "tests"},
     "tests/raw": set(),
     "tests/vm/guest": {"dev", "tests"},
     "tests": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/local", "plugins/vfio", "emu",

@@ -112,23 +112,22 @@ void conn_forked(struct conn *n)
 	n->link.in = NULL;
 }
 
+static const struct { int rc; const char *words; } reasons[] = {
+	{ -EPIPE, "the server has closed the connection" },
+	{ -EPROTO, "the server does not keep to the protocol" },
+	{ -EMSGSIZE, "the server does not keep to the protocol" },
+	{ -EOVERFLOW, "the server does not keep to the protocol: too much of one cut" },
+	{ -ETIMEDOUT, "the server stopped in the middle of a message, or takes nothing any more" },
+	{ -EHOSTDOWN, "its machine does not answer any more" },
+	{ -ECANCELED, "this process has closed the connection" },
+};
+
 static const char *words(int rc)
 {
-	switch (rc) {
-	case -EPIPE:
-		return "the server has closed the connection";
-	case -EPROTO:
-	case -EMSGSIZE:
-		return "the server does not keep to the protocol";
-	case -ETIMEDOUT:
-		return "the server stopped in the middle of a message, or takes nothing any more";
-	case -EHOSTDOWN:
-		return "its machine does not answer any more";
-	case -ECANCELED:
-		return "this process has closed the connection";
-	default:
-		return strerror(-rc);
-	}
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].rc == rc)
+			return reasons[i].words;
+	return strerror(-rc);
 }
 
 fpga_result conn_check(const struct conn *n)

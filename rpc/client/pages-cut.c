@@ -7,6 +7,7 @@
 #include "rpc/client/conn.h"
 #include "rpc/client/pages.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,16 +15,14 @@
 #include "base/clock.h"
 #include "base/mutant.h"
 
-#define KEPT_MAX (2u << 20) /* bytes, with what stands about each piece */
-
 struct piece {
-	uint64_t wsid, offset, len;
+	uint64_t wsid, offset, len; /* not 0 */
 	bool stale; /* no bytes follow */
 };
 
 /* ---- keeping ---- */
 
-static bool make_room(struct kept *k, size_t more)
+static int make_room(struct kept *k, size_t more)
 {
 	size_t room = k->room ? k->room : 4096;
 	unsigned char *grown;
@@ -31,26 +30,52 @@ static bool make_room(struct kept *k, size_t more)
 	while (room - k->used < more)
 		room *= 2;
 	if (room == k->room)
-		return true;
-	grown = room > KEPT_MAX ? NULL : realloc(k->at, room);
+		return 0;
+	grown = realloc(k->at, room);
 	if (!grown)
-		return false;
+		return -ENOMEM;
 	k->at = grown;
 	k->room = room;
-	return true;
+	return 0;
 }
 
-static bool keep(struct kept *k, const struct piece *piece, const void *data)
+/* Each piece has a byte of DATA or a STALE page at least, so these two bound their number, too. */
+static int check_more(const struct kept *k, const struct piece *piece)
 {
-	size_t len = piece->stale ? 0 : (size_t)piece->len;
+	if (piece->stale)
+		return piece->len / TRACK_PAGE > PAGES_HERE_MAX - k->stale ? -EOVERFLOW : 0;
+	return piece->len > WIRE_CUT_MAX - k->data ? -EOVERFLOW : 0;
+}
 
-	if (k->data + len > WIRE_CUT_MAX || !make_room(k, sizeof(*piece) + len))
+/* `sign` 1: the piece is kept; -1: not any more. */
+static void count_piece(struct kept *k, const struct piece *piece, int sign)
+{
+	if (piece->stale)
+		k->stale += (uint32_t)sign * (uint32_t)(piece->len / TRACK_PAGE);
+	else
+		k->data += (size_t)sign * (size_t)piece->len;
+}
+
+/* False: the link is broken; the reason is said here, for the reader knows none. */
+static bool keep(struct handle_buffers *b, const struct piece *piece, const void *data)
+{
+	struct kept *k = &b->tracked->kept;
+	size_t len = piece->stale ? 0 : (size_t)piece->len;
+	int rc = check_more(k, piece);
+
+	if (!rc)
+		rc = make_room(k, sizeof(*piece) + len);
+	if (rc) {
+		debug("a cut with %zu bytes and %u stale pages so far cannot be kept: errno %d", k->data,
+		      k->stale, -rc);
+		rpc_link_break(&b->h->conn->link, rc);
 		return false;
+	}
 	memcpy(k->at + k->used, piece, sizeof(*piece));
 	if (len)
 		memcpy(k->at + k->used + sizeof(*piece), data, len);
 	k->used += sizeof(*piece) + len;
-	k->data += len;
+	count_piece(k, piece, 1);
 	return true;
 }
 
@@ -66,7 +91,7 @@ void pages_drop_kept(struct handle_buffers *b, uint64_t wsid)
 		memcpy(&piece, k->at + at, sizeof(piece));
 		len = sizeof(piece) + (piece.stale ? 0 : (size_t)piece.len);
 		if (piece.wsid == wsid) {
-			k->data -= len - sizeof(piece);
+			count_piece(k, &piece, -1);
 		} else {
 			memmove(k->at + used, k->at + at, len);
 			used += len;
@@ -103,7 +128,6 @@ static bool is_watched(const struct pages *p, uint64_t offset, size_t len)
 bool pages_data(struct handle_buffers *b, struct client_buffer *buf, uint64_t offset, const void *data,
 		size_t len)
 {
-	struct kept *k = &b->tracked->kept;
 	struct piece piece = { buf->wsid, offset, len, false };
 
 	if (!len)
@@ -111,8 +135,8 @@ bool pages_data(struct handle_buffers *b, struct client_buffer *buf, uint64_t of
 	/* from a link that is lost nothing is taken: its pages may be plain memory of the program's by now */
 	if (buf->read_only || conn_lost(b->h->conn))
 		return true;
-	if (k->used || is_watched(buf->pages, offset, len))
-		return keep(k, &piece, data);
+	if (b->tracked->kept.used || is_watched(buf->pages, offset, len))
+		return keep(b, &piece, data);
 	twin_copy(buf->t.memory + offset, data, len);
 	return true;
 }
@@ -134,7 +158,8 @@ bool client_buffers_stale(struct handle_buffers *b, struct wire_reader *body)
 	if (!buf->pages || buf->read_only || (piece.offset | piece.len) % TRACK_PAGE || !piece.len ||
 	    piece.len > buf->t.len || piece.offset > buf->t.len - piece.len)
 		return false;
-	return keep(&b->tracked->kept, &piece, NULL);
+	/* what is released holds nothing any more; and from a link that is lost nothing is taken */
+	return buf->pages->left || conn_lost(b->h->conn) || keep(b, &piece, NULL);
 }
 
 /* ---- the cut ---- */
@@ -242,12 +267,14 @@ static void show_pages(struct pages *p, uint32_t from, uint32_t end)
 	}
 }
 
+/*
+ * What is COMING was said to be STALE before the server carried out the HOLD: it holds these pages anew when
+ * it sends the reply, which nothing overtakes, and the bytes in front of that are newer.
+ */
 static void make_stale(struct pages *p, uint32_t from, uint32_t end)
 {
 	for (uint32_t i = from; i < end; i++)
-		if (page_state(p, i) == PAGE_COMING)
-			pages_put(p, i, i + 1, ~0u, PAGE_OUTDATED);
-		else
+		if (page_state(p, i) != PAGE_COMING)
 			pages_put(p, i, i + 1, PAGE_OWED, PAGE_ABSENT);
 }
 
@@ -324,7 +351,7 @@ bool client_buffers_cut(struct handle_buffers *b, struct wire_reader *body)
 	store_last(&c);
 	all_pieces(&c, SHOW);
 	b->tracked->seen = number;
-	b->tracked->kept.used = b->tracked->kept.data = 0;
+	b->tracked->kept.used = b->tracked->kept.data = b->tracked->kept.stale = 0;
 	conn_stir(b->h->conn);
 	return true;
 }

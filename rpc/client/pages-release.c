@@ -267,8 +267,8 @@ static int ask_all(struct handle_buffers *b, bool *all)
 	return ask_each(b, true, &found);
 }
 
-/* All that was written, until nothing is found. */
-static int put_group(struct handle_buffers *b, size_t *used, bool all)
+/* Asks until nothing is found. */
+int pages_release(struct handle_buffers *b, bool all, size_t *used)
 {
 	struct group g = { .b = b, .used = used, .last = SIZE_MAX };
 	bool any = true;
@@ -286,11 +286,6 @@ static int put_group(struct handle_buffers *b, size_t *used, bool all)
 	if (g.buf)
 		set_open(b, true);
 	return 0;
-}
-
-int pages_release(struct handle_buffers *b, bool all, size_t *used)
-{
-	return put_group(b, used, all);
 }
 
 int pages_settle(struct handle_buffers *b)
@@ -345,7 +340,7 @@ int buffer_forget_written(struct handle_buffers *b, struct client_buffer *buf, u
 	pages_put(p, (uint32_t)((from + TRACK_PAGE - 1) / TRACK_PAGE), (uint32_t)(end / TRACK_PAGE),
 		  ~PAGE_OWED, 0);
 	pthread_mutex_unlock(&b->lock);
-	rc = put_group(b, &used, true);
+	rc = pages_release(b, true, &used);
 	iov = (struct iovec){ b->out, used };
 	return rc ? rc : send_iov(b, &iov, 1);
 }

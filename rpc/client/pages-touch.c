@@ -57,7 +57,8 @@ static struct stream *new_stream(struct pages *p, uint32_t page)
 	for (unsigned int i = 1; i < STREAMS; i++)
 		if (p->streams[i].age < s->age)
 			s = &p->streams[i];
-	*s = (struct stream){ .first = page, .from = page, .pages = (p->age ? ELSEWHERE : FIRST) / 2 };
+	*s = (struct stream){ .id = p->age + 1, .first = page, .from = page,
+			      .pages = (p->age ? ELSEWHERE : FIRST) / 2 };
 	return s;
 }
 
@@ -170,22 +171,20 @@ static void show_taken(struct hold *hold, uint32_t from, uint32_t end)
 		pages_open(p, open, end);
 }
 
-/* The pages that are given, and that nothing made outdated meanwhile. */
+/* The pages that are given. */
 static void take_pages(struct hold *hold, uint32_t granted)
 {
 	struct pages *p = hold->buf->pages;
 	uint32_t from = hold->run.from, end;
 
 	for (; from < hold->run.end; from = end) {
-		unsigned int s = p->state[from] & (PAGE_STATE | PAGE_OUTDATED), to = PAGE_HERE;
+		unsigned int to = from < granted ? PAGE_HERE : PAGE_ABSENT;
 
 		for (end = from + 1;
 		     end < hold->run.end && end != granted && p->state[end] == p->state[from];)
 			end++;
-		if ((s & PAGE_STATE) != PAGE_COMING)
+		if (page_state(p, from) != PAGE_COMING)
 			continue;
-		if (from >= granted || s & PAGE_OUTDATED)
-			to = PAGE_ABSENT;
 		if (to == PAGE_HERE && hold->ahead && from == hold->run.from) {
 			pages_put(p, from, from + 1, PAGE_OWED, PAGE_READY | (hold->open ? PAGE_OPEN : 0));
 			from++;
@@ -234,14 +233,13 @@ static struct hold *plan(struct client_buffer *buf, const struct stream *s, uint
 	struct handle_pages *hp = b->tracked;
 	struct pages *p = buf->pages;
 	uint32_t from = s->next, max = s->pages;
-	uint8_t stream = (uint8_t)(s - p->streams);
 	bool fine = true;
 	struct hold *hold = free_hold(hp, &fine);
 	int rc = fine ? 0 : -EPROTO;
 	uint32_t n;
 
 	if (hold && !rc)
-		rc = pages_leave(buf, stream, page);
+		rc = pages_leave(buf, s->id, page);
 	if (hold && !rc)
 		rc = pages_drop(b, PAGES_HERE_MAX - max);
 	if (rc)
@@ -259,7 +257,7 @@ static struct hold *plan(struct client_buffer *buf, const struct stream *s, uint
 	hold->buf = buf;
 	hold->run = (struct page_run){ from, from + n };
 	hp->windows[hp->num_windows++] = (struct window){ .buf = buf, .run = hold->run, .first = from,
-							  .pages = n, .stream = stream, .open = hold->open };
+							  .pages = n, .stream = s->id, .open = hold->open };
 	return hold;
 }
 

@@ -192,10 +192,22 @@ static int drop_run(struct handle_buffers *b, struct window *w, const struct pag
 	return rc;
 }
 
+/* NULL: it was forgotten. */
+static struct stream *stream_of(const struct window *w)
+{
+	struct stream *s = w->buf->pages->streams;
+
+	for (unsigned int i = 0; i < STREAMS; i++)
+		if (s[i].id == w->stream)
+			return &s[i];
+	return NULL;
+}
+
 /* What of it is not COMING again. False: there is no room for that in one go. */
 static bool drop_window(struct handle_buffers *b, struct window *w, int *rc)
 {
 	struct pages *p = w->buf->pages;
+	struct stream *s = stream_of(w);
 
 	while (w->run.from < w->run.end && !*rc) {
 		struct page_run run = { w->run.from, w->run.from };
@@ -209,7 +221,8 @@ static bool drop_window(struct handle_buffers *b, struct window *w, int *rc)
 			*rc = drop_run(b, w, &run);
 		w->run.from = run.end;
 	}
-	p->streams[w->stream].writes = w->open ? w->wrote_first : 2 * w->wrote >= w->pages;
+	if (s)
+		s->writes = w->open ? w->wrote_first : 2 * w->wrote >= w->pages;
 	return true;
 }
 
@@ -243,12 +256,14 @@ int pages_drop(struct handle_buffers *b, uint32_t keep)
 }
 
 /* What is dropped of a stream that writes is sent while it goes on. */
-static bool is_to_leave(const struct pages *p, const struct window *w)
+static bool is_to_leave(const struct window *w)
 {
-	return p->num > PAGES_HERE_MAX || (p->streams[w->stream].writes && w->pages >= PAGES_MANY);
+	const struct stream *s = stream_of(w);
+
+	return w->buf->pages->num > PAGES_HERE_MAX || (s && s->writes && w->pages >= PAGES_MANY);
 }
 
-int pages_leave(struct client_buffer *buf, uint8_t stream, uint32_t page)
+int pages_leave(struct client_buffer *buf, uint64_t stream, uint32_t page)
 {
 	struct handle_buffers *b = buf->pages->home;
 	struct handle_pages *hp = b->tracked;
@@ -260,7 +275,7 @@ int pages_leave(struct client_buffer *buf, uint8_t stream, uint32_t page)
 		const struct window *w = &hp->windows[i];
 
 		if (w->buf != buf || w->stream != stream || w->run.end > page || is_coming(hp, w) ||
-		    !is_to_leave(buf->pages, w))
+		    !is_to_leave(w))
 			i++;
 		else if (!drop_nth(b, i, &rc))
 			break;

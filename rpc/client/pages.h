@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The pages of tracked buffers: docs/coherence.md says what they are for, which states there are, and why it
- * is right. "lock" is the handle's buffers' (buffers-internal.h), the page's pages_lock; "release_lock"
- * likewise.
+ * The pages of tracked buffers: docs/coherence.md says what they are for, and why it is right. "lock" and
+ * "release_lock" are the handle's buffers' (buffers-internal.h).
  *
  * pages.c has the states, windows and what is dropped; pages-touch.c serves touches, pages-input.c those of
  * buffers that the device only reads; pages-release.c sends what was written; pages-cut.c takes what the
@@ -27,25 +26,61 @@
 #define DROPS_ROOM 4096u    /* bytes of DROP frames */
 
 /*
- *	ABSENT --touched--> COMING --reply--> HERE      hidden and not watched; asked for; shown and watched
- *	                       |               ^
- *	                 asked for ahead       | touched
- *	                       +--> READY -----+        watched, but still hidden: its touch asks for more;
- *	                              ^--resting       or it rests, and its touch shows it, and some behind it
+ * The states of a page of a buffer that the device writes to:
  *
- * and from each back to ABSENT. Of a buffer that the device only reads: ABSENT --touched--> HERE, and back.
+ *	ABSENT  hidden, and not watched by the server. All are at first.
+ *	COMING  hidden, and asked for: one of `holds` has it, whose reply was not taken yet.
+ *	READY   hidden, but watched: the first page of a window that was asked for ahead, or one that RESTS.
+ *	HERE    shown, and watched.
+ *
+ *	ABSENT --touched--> COMING --reply--> HERE --asked for in vain--> READY
+ *	                       +----reply---> READY --touched--> HERE
+ *
+ * A touch makes the page COMING, and those behind it that are ABSENT and owe nothing: plan(). The reply
+ * makes those that it gives HERE, but the first of what was asked for ahead READY, and the others ABSENT:
+ * take_pages(); so does the failure of a HOLD with all of them: end_hold(). A touch makes a READY page
+ * HERE, and has more asked for behind it: look(); or, where it RESTS, some of those behind it HERE as
+ * well: pages_rouse(). What is HERE and was not written for long is READY and RESTS: pages_rest(). HERE
+ * and READY become ABSENT by STALE, when its cut is whole: make_stale(); or by DROP: drop_run(). COMING
+ * does not, for that STALE is older than the reply. When the connection is lost, or the buffer is being
+ * released, a touch makes any page HERE, which means no more than that it is shown: show_plain(). When the
+ * buffer has left its handle all are ABSENT.
+ *
+ * Of a buffer that the device only reads pages are ABSENT or HERE, and never watched: a touch makes them
+ * HERE, and what is released in long runs, or left behind, ABSENT (pages-input.c).
+ *
+ * Whenever nobody has the lock, and the connection is not lost:
+ *
+ * I1 What is not HERE is hidden, and cannot be read or written by the program; while a cut is applied,
+ *    with the lock held, nor can what is IN_CUT. What had been written when it was hidden is OWED until it
+ *    is sent.
+ * I2 What is READY or HERE is held by the server, or STALE for it is under way, or kept for its cut. Of
+ *    other pages the server holds those alone whose reply, or whose DROP, is on its way; and DROP is sent
+ *    before release_lock is left.
+ * I3 The library's view has what the server's twin has, but for what is under way or kept, what is OWED
+ *    or was written since it was last asked for, and what of a cut the server has as claims: until
+ *    `seen` tells it.
+ * I4 What is OWED or written is sent ahead of what could depend on it: no page becomes COMING that is
+ *    OWED, and HOLD is sent with release_lock held; a release asks what is HERE and sends all that is
+ *    OWED before what may start the device, under the same.
+ *
+ * And that what is watched is bounded: what is not ABSENT is counted, at most PAGES_HERE_MAX, and lies in
+ * one of `windows`, by which it is dropped in the end.
  */
 enum page_state { PAGE_ABSENT, PAGE_COMING, PAGE_READY, PAGE_HERE };
 #define PAGE_STATE 3u	  /* the bits of the state */
 #define PAGE_OWED 4u	  /* it was written, and that is not sent yet */
-#define PAGE_OUTDATED 8u  /* COMING, and STALE came meanwhile */
-#define PAGE_IN_CUT 16u	  /* HERE, but hidden while a cut is applied */
-#define PAGE_OPEN 32u	  /* HERE, of an open window, not told of since; but for the first shown as written */
-#define PAGE_WROTE 64u	  /* HERE or resting, and was told as written */
-#define PAGE_RESTS 128u	  /* READY: it was HERE, and releases asked for it in vain */
+#define PAGE_IN_CUT 8u	  /* HERE, but hidden while a cut is applied */
+#define PAGE_OPEN 16u	  /* HERE, of an open window, not told of since; but for the first shown as written */
+#define PAGE_WROTE 32u	  /* HERE or resting, and was told as written */
+#define PAGE_RESTS 64u	  /* READY: it was HERE, and releases asked for it in vain */
 
-/* Somebody reads or writes in sequence: his next window. The touches' alone, but for `writes`: under lock. */
+/*
+ * Somebody reads or writes in sequence: his next window. The touches' alone, but for `id` and `writes`: under
+ * lock. The place of one that was forgotten is another's; windows tell them apart.
+ */
 struct stream {
+	uint64_t id;	/* not 0, and no other's of the buffer */
 	uint32_t first; /* where it began */
 	uint32_t from;	/* his last window; of a buffer that the device only reads */
 	uint32_t next, pages;
@@ -85,7 +120,7 @@ struct window {
 	struct page_run run;
 	uint32_t first, pages; /* as it was */
 	uint32_t wrote;	       /* of those that are left behind */
-	uint8_t stream;
+	uint64_t stream;       /* his id */
 	bool open; /* all but the first were shown as written: that one tells whether he goes on writing */
 	bool wrote_first;
 };
@@ -100,11 +135,15 @@ struct hold {
 	struct page_run run;
 };
 
-/* What a cut brings, until it is whole. */
+/*
+ * What a cut brings, until it is whole. It is bounded by what the protocol allows in one, whatever is said:
+ * WIRE_CUT_MAX bytes of DATA, and STALE pages, each of which was held: PAGES_HERE_MAX of them.
+ */
 struct kept {
 	unsigned char *at;
 	size_t used, room;
-	size_t data; /* bytes of DATA alone */
+	size_t data;	/* bytes of DATA alone */
+	uint32_t stale; /* pages */
 };
 
 /* Of a handle, from its first tracked buffer on. Under lock, but for count. */
@@ -159,7 +198,7 @@ void pages_owe(void *ctx, size_t from, size_t end);
  */
 int pages_drop(struct handle_buffers *b, uint32_t keep);
 /* The same of a stream's windows in front of a page, where they are not better kept. */
-int pages_leave(struct client_buffer *buf, uint8_t stream, uint32_t page);
+int pages_leave(struct client_buffer *buf, uint64_t stream, uint32_t page);
 
 /* ---- pages-release.c; all with release_lock alone ---- */
 

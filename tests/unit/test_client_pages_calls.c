@@ -3,14 +3,13 @@
  * Memory of a tracked buffer as what the program hands to calls. Whoever touches a page that is not there
  * waits until the connection has brought it: who reads the connection, or holds what that needs, must not.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/unit/buffers-rig.h"
 #include "tests/unit/fake-served-manage.h"
-#include "track/track.h"
+#include "tests/unit/trap-rig.h"
 
 #define PAGE 4096u
 #define MANY 3000u /* metrics: a reply of several frames */
@@ -228,13 +227,6 @@ int main(void)
 		TRAP(registers), TRAP(buffers), TRAP(tokens_and_errors), TRAP(objects),
 		TRAP(clocks_and_bitstreams), TRAP(metrics), TRAP(values_of_metrics), TRAP(events),
 	};
-	char why[TRACK_WHY_MAX];
-	struct tracker *tr;
 
-	if (tracker_new(0, &tr, why)) { /* there is nothing to test */
-		printf("1..0 # SKIP %s\n", why);
-		return 0;
-	}
-	tracker_free(tr);
-	return RUN(tests);
+	return trap_missing() ? 0 : RUN(tests);
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "rpc/client/pages.h"
 #include "tests/unit/pages-rig.h"
+#include "tests/unit/trap-rig.h"
 #include "wire/bytes.h"
 
 #define SOON_NS (20 * NS_PER_S)
@@ -443,13 +444,6 @@ int main(void)
 		FULL(more_drops_than_there_is_room_for),
 		SMALL(pages_leave_either_view),
 	};
-	char why[TRACK_WHY_MAX];
-	struct tracker *tr;
 
-	if (tracker_new(0, &tr, why)) { /* there is nothing to test */
-		printf("1..0 # SKIP %s\n", why);
-		return 0;
-	}
-	tracker_free(tr);
-	return RUN(tests);
+	return trap_missing() ? 0 : RUN(tests);
 }

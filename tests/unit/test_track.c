@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +15,7 @@
 #include "base/clock.h"
 #include "tests/unit/check.h"
 #include "tests/unit/seam.h"
+#include "tests/unit/trap-rig.h"
 #include "track/track.h"
 
 #define PAGES 300u
@@ -573,14 +573,6 @@ int main(void)
 		TRACKED(freed_while_somebody_is_called), TRACKED(several_at_once),
 		cmocka_unit_test(failures),
 	};
-	char why[TRACK_WHY_MAX];
-	int rc = tracker_new(0, &tracker, why);
 
-	tracker_free(tracker);
-	tracker = NULL;
-	if (rc == -EACCES || rc == -EPERM || rc == -EOPNOTSUPP) { /* there is nothing to test */
-		printf("1..0 # SKIP %s\n", why);
-		return 0;
-	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return trap_missing() ? 0 : RUN(tests);
 }
