@@ -56,7 +56,7 @@ enum model_verdict model_run(struct model *m, const struct litmus_program *p, un
  * which are again what they were do not: where the other side stores to the word as well, the model
  * does not have this. False: it may happen with this program.
  */
-bool model_knows(const struct litmus_program *p);
+bool model_knows(const struct litmus_program *p, unsigned int flags);
 
 /* Of the last run. */
 size_t model_num_states(const struct model *m);
