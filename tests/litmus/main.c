@@ -160,7 +160,7 @@ static const char *judge(struct session *s, const struct litmus_program *p)
 {
 	int64_t begin = clock_now_ns();
 	enum model_verdict verdict = model_run(s->model, p, s->o.flags);
-	bool known = !s->o.flags || model_knows(p);
+	bool known = !s->o.flags || model_knows(p, s->o.flags);
 
 	s->c.tried++;
 	s->c.model_ns += clock_now_ns() - begin;

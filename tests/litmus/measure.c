@@ -137,8 +137,42 @@ static bool may_return(const struct byte *b)
 	return b->copied || (changes && (zero || same));
 }
 
-bool model_knows(const struct litmus_program *p)
+/* The places and the bytes of a word that the device, or the program, stores to. */
+static unsigned int stored_places(const struct litmus_program *p, unsigned int word, bool device,
+				  uint64_t *mask)
 {
+	unsigned int places = 0;
+
+	for (unsigned int a = 0; a < LITMUS_AGENTS; a++)
+		for (unsigned int i = 0; i < p->agents[a].num && (a == LITMUS_DEVICE) == device; i++) {
+			const struct litmus_step *s = &p->agents[a].steps[i];
+
+			if ((s->op != OP_STORE && s->op != OP_COPY) || p->places[s->at].word != word)
+				continue;
+			places |= 1u << s->at;
+			*mask |= litmus_mask(&p->places[s->at]);
+		}
+	return places;
+}
+
+/*
+ * With the eager tracker stores to two places of a word may travel as one, with what lies between: more than
+ * the bytes of each, and less than the word. Does it matter, as the other side stores to more than a byte?
+ */
+static bool may_merge(const struct litmus_program *p, unsigned int word)
+{
+	uint64_t masks[2] = { 0 };
+	unsigned int up = stored_places(p, word, true, &masks[0]);
+	unsigned int down = stored_places(p, word, false, &masks[1]);
+
+	return (up & (up - 1) && bytes(masks[1]) > 1) || (down & (down - 1) && bytes(masks[0]) > 1);
+}
+
+bool model_knows(const struct litmus_program *p, unsigned int flags)
+{
+	for (unsigned int w = 0; w < p->num_words && flags & MODEL_EAGER; w++)
+		if (both_store(p, w) && may_merge(p, w))
+			return false;
 	for (unsigned int w = 0; w < p->num_words; w++)
 		for (unsigned int shift = 0; shift < 64 && both_store(p, w); shift += 8) {
 			struct byte b = stored_to(p, w, shift);

@@ -18,8 +18,8 @@
  *   words with one place each, on a page on which the program stores to nothing else, and to which the
  *   device does not store.
  * - What the device stored goes to the program's in its order within the buffers of a handle (3, flags), and
- *   before the reply to a register read of that handle or to the release of one of its buffers, or an
- *   event, that follows (2, acquire).
+ *   before the reply to a register read of that handle, or an event, that follows (2, acquire). The reply
+ *   to a release of a buffer brings nothing: the device may store while the buffer is being released.
  * - Stores of both to the same byte that cross on the way: one of the two remains, at both ends (4). It
  *   is bytes that change which are told, so of a word that both store to, some may come from the one
  *   and some from the other.
@@ -56,7 +56,7 @@ enum model_verdict model_run(struct model *m, const struct litmus_program *p, un
  * which are again what they were do not: where the other side stores to the word as well, the model
  * does not have this. False: it may happen with this program.
  */
-bool model_knows(const struct litmus_program *p);
+bool model_knows(const struct litmus_program *p, unsigned int flags);
 
 /* Of the last run. */
 size_t model_num_states(const struct model *m);

@@ -285,14 +285,15 @@ static uint64_t load(const struct rules *r, const struct state *s, unsigned int 
 	return (v & litmus_mask(from)) >> 8 * from->shift;
 }
 
-/* A call with a reply, which brings along what the device stored before. False: not yet. */
-static bool call(const struct rules *r, struct state *s, unsigned int a, uint8_t handle)
+/* A call with a reply, which may bring along what the device stored before. False: not yet. */
+static bool call(const struct rules *r, struct state *s, unsigned int a, bool acquires)
 {
 	for (unsigned int i = 0; i < s->down.num; i++)
 		if (s->down.items[i].kind != STORE)
 			return false;
-	if (is_remote(r)) {
-		append(&s->up, (struct item){ .kind = MARK, .at = (uint8_t)a, .handle = handle });
+	if (is_remote(r) && acquires) {
+		append(&s->up,
+		       (struct item){ .kind = MARK, .at = (uint8_t)a, .handle = r->p->agents[a].second });
 		s->threads[a].waits = 1;
 	}
 	return true;
@@ -320,15 +321,15 @@ static bool thread_step(const struct rules *r, struct state *s, unsigned int a)
 	case OP_WAIT: good = load(r, s, a, at) == st->value; break;
 	case OP_READ:
 		s->results[st->result] = s->regs[st->at];
-		good = empty && call(r, s, a, r->p->agents[a].second);
+		good = empty && call(r, s, a, true);
 		break;
 	case OP_WAIT_READ:
-		good = empty && s->regs[st->at] == st->value && call(r, s, a, r->p->agents[a].second);
+		good = empty && s->regs[st->at] == st->value && call(r, s, a, true);
 		break;
 	case OP_FENCE: good = empty; break;
 	case OP_EVENT: good = s->events, s->events = 0; break;
 	case OP_FREE:
-		good = empty && call(r, s, a, st->at >= 2);
+		good = empty && call(r, s, a, false);
 		free_buffer(r, s, st->at);
 		break;
 	default: break; /* into the buffer */
