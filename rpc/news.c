@@ -29,7 +29,8 @@ static bool is_late(const struct news *n, uint64_t wsid, const struct twin_run *
 /* May it be a flag? The end of a long run that is being written, found a pass later, is as short. */
 static bool is_flag(const struct news *n, uint64_t wsid, const struct twin_run *run)
 {
-	bool goes_on = n->bulk_wsid == wsid && run->at - n->bulk_end < NEWS_SHORT;
+	bool goes_on = n->bulk_wsid == wsid && run->at + TWIN_WORD > n->bulk_end &&
+		       run->at < n->bulk_end + NEWS_SHORT;
 
 	return n->late && run->len <= NEWS_SHORT && !goes_on;
 }
@@ -79,7 +80,7 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 			*from = end;
 			return true;
 		}
-		twin_fix(t, *from, end, &run, edges);
+		twin_fix(t, end, &run, edges);
 		if (MUTANT_whole_page && n->op == WIRE_PUSH && max < 4096)
 			return false;
 		if (MUTANT_whole_page && n->op == WIRE_PUSH)
@@ -88,8 +89,7 @@ bool news_gather(struct news *n, const struct twin *t, uint64_t wsid, size_t *fr
 			n->runs++;
 		else if (!is_late(n, wsid, &run))
 			append(n, t, wsid, &run, edges);
-		/* the rest of its last word was unchanged: what becomes of it now is for the next look */
-		*from = twin_word_end(t, run.at + run.len, end);
+		*from = run.at + run.len;
 	}
 	return true;
 }

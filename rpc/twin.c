@@ -60,15 +60,15 @@ RACY static size_t last_news(const struct twin *t, size_t from, size_t end)
 	return end;
 }
 
-/* Where the word begins that has the byte at `at`, or `from`. */
-static size_t word_begin(const struct twin *t, size_t at, size_t from)
+/* Where the word begins that has the byte at `at`, or the memory. */
+static size_t word_begin(const struct twin *t, size_t at)
 {
 	size_t over = ((uintptr_t)t->memory + at) % TWIN_WORD;
 
-	return at - from < over ? from : at - over;
+	return at < over ? 0 : at - over;
 }
 
-size_t twin_word_end(const struct twin *t, size_t at, size_t end)
+static size_t word_end(const struct twin *t, size_t at, size_t end)
 {
 	size_t more = -((uintptr_t)t->memory + at) % TWIN_WORD;
 
@@ -77,8 +77,8 @@ size_t twin_word_end(const struct twin *t, size_t at, size_t end)
 
 bool twin_next(const struct twin *t, size_t from, size_t end, size_t max, size_t grain, struct twin_run *ret)
 {
-	size_t at = first_news(t, from, end), to = at, begin = word_begin(t, at, from);
-	size_t limit = end - begin <= max ? end : word_begin(t, begin + max, begin);
+	size_t at = first_news(t, from, end), to = at, begin = word_begin(t, at);
+	size_t limit = end - begin <= max ? end : word_begin(t, begin + max);
 
 	if (at == end)
 		return false;
@@ -134,10 +134,10 @@ RACY void twin_store(void *to, const void *from, size_t len)
 		*(volatile any_word *)(a + len - TWIN_WORD) = *(const any_word *)(b + len - TWIN_WORD);
 }
 
-/* The word, or the part of one that is in [from, end), with the byte at `at`. */
-static struct twin_edge read_edge(const struct twin *t, size_t at, size_t from, size_t end)
+/* The word, or what of one is in front of `end`, with the byte at `at`. */
+static struct twin_edge read_edge(const struct twin *t, size_t at, size_t end)
 {
-	size_t begin = word_begin(t, at, from), to = twin_word_end(t, at + 1, end);
+	size_t begin = word_begin(t, at), to = word_end(t, at + 1, end);
 	struct twin_edge e = { .at = begin, .len = to - begin };
 
 	twin_copy(e.now, t->memory + begin, e.len);
@@ -157,12 +157,12 @@ static struct twin_run widen(const struct twin *t, struct twin_run run, const st
 	return (struct twin_run){ from, to - from };
 }
 
-void twin_fix(const struct twin *t, size_t from, size_t end, struct twin_run *run, struct twin_edge edges[2])
+void twin_fix(const struct twin *t, size_t end, struct twin_run *run, struct twin_edge edges[2])
 {
 	size_t last = run->at + run->len - 1;
 
-	edges[0] = read_edge(t, run->at, from, end);
-	edges[1] = last < edges[0].at + edges[0].len ? edges[0] : read_edge(t, last, from, end);
+	edges[0] = read_edge(t, run->at, end);
+	edges[1] = last < edges[0].at + edges[0].len ? edges[0] : read_edge(t, last, end);
 	*run = widen(t, widen(t, *run, &edges[0]), &edges[1]);
 }
 

@@ -38,13 +38,11 @@ struct twin_edge {
  * `grain` bytes (TWIN_WORD or TWIN_LINE, counted from 0) in it that has not changed. False: all the same.
  */
 bool twin_next(const struct twin *t, size_t from, size_t end, size_t max, size_t grain, struct twin_run *ret);
-/* Where the word ends that the byte at `at` is inside of, by its address; at, if one begins there; or end. */
-size_t twin_word_end(const struct twin *t, size_t at, size_t end);
 /*
  * Of memory that is written to meanwhile: reads the words of a run's two ends, at one time each. If by now
- * more of their bytes differ, in [from, end), the run has these as well: a word is told as it was once.
+ * more of their bytes differ, in front of `end`, the run has these as well: a word is told as it was once.
  */
-void twin_fix(const struct twin *t, size_t from, size_t end, struct twin_run *run, struct twin_edge edges[2]);
+void twin_fix(const struct twin *t, size_t end, struct twin_run *run, struct twin_edge edges[2]);
 /* Reads a run, to `out` and into the twin; edges: as fixed, or NULL where nobody writes. */
 void twin_read(const struct twin *t, const struct twin_run *run, const struct twin_edge edges[2], void *out);
 /*

@@ -75,7 +75,7 @@ static void tend(struct io *io)
 
 	if (conn_lost(n) || !atomic_load(&n->busy)) {
 		atomic_store(&n->tended, false); /* before the next look at what is busy */
-		io->release_at = conn_lost(n) || !atomic_load(&n->busy) ? INT64_MAX : 0;
+		io->release_at = conn_lost(n) || !atomic_load(&n->busy) ? INT64_MAX : clock_now_ns();
 		return;
 	}
 	now = clock_now_ns();
@@ -104,7 +104,8 @@ static bool set_timer(struct io *io, int64_t at)
 {
 	struct itimerspec ts = { .it_value = { .tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S } };
 
-	if (io->timer < 0)
+	/* a time of 0 would stop it; that of a moment that has passed rings at once */
+	if (io->timer < 0 || at <= 0)
 		return false;
 	if (io->rings_at <= at)
 		return true;

@@ -53,7 +53,8 @@ fpga_result handle_make_room(struct rpc_session *s, struct request *q)
 	while (s->under_way >= s->max_calls && handle_held_up(s, q->handle, q->head.op)) {
 		struct pollfd p = { .fd = s->wake, .events = POLLIN };
 
-		if (atomic_load(&s->stopped) || clock_now_ns() >= until)
+		/* who steps a session has nobody to wait for */
+		if (!s->threads || atomic_load(&s->stopped) || clock_now_ns() >= until)
 			return request_too_many(s, q);
 		sys_poll(&p, 1, ROOM_MS);
 		session_chores(s);

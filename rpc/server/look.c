@@ -185,6 +185,9 @@ static void look_at_asked(struct look *l)
 
 		h->lines[i] |= lines;
 		l->asked += lines && !l->cut.closing;
+		/* given all the same: so what is held has to be looked at behind it, to the end */
+		if (lines && l->cut.closing)
+			l->last = (struct place){ UINT32_MAX, 0 };
 	}
 }
 

@@ -24,6 +24,8 @@
 #include "emu/afu-script.h"
 #include "tests/litmus/generate.h"
 
+#define LATE_RUNS 4u   /* of so many runs one has a device that is late */
+#define LATE_US 5000u  /* a server dozes after 2 ms without news */
 #define SPIN_NS (20 * NS_PER_US) /* longer delays are slept */
 #define KICK_NS (200 * NS_PER_US)
 #define KICK_MAX_NS (20 * NS_PER_MS)
@@ -240,7 +242,7 @@ static void prepare_buffers(struct litmus_rig *r)
 						   LITMUS_BUFFER_BYTES);
 }
 
-/* Half of the steps are not delayed. */
+/* Half of the steps are not delayed; in some runs the device begins when nobody looks for it all the time. */
 static void draw_delays(struct litmus_rig *r, uint64_t *seed)
 {
 	uint32_t most = r->o.delay_us ? 1 + litmus_random(seed, r->o.delay_us) : 0;
@@ -248,6 +250,8 @@ static void draw_delays(struct litmus_rig *r, uint64_t *seed)
 	for (unsigned int a = 0; a < LITMUS_AGENTS; a++)
 		for (unsigned int i = 0; i < LITMUS_STEPS; i++)
 			r->delays[a][i] = most && litmus_random(seed, 2) ? litmus_random(seed, most) : 0;
+	if (most && !litmus_random(seed, LATE_RUNS))
+		r->delays[LITMUS_DEVICE][0] += LATE_US;
 }
 
 bool rig_run(struct litmus_rig *r, uint64_t *seed, struct litmus_outcome *ret)

@@ -19,13 +19,13 @@
 #include "tests/litmus/seam.h"
 
 #define MOST_SHOWN 40u
-#define SHAPES_AGAIN 500u /* random programs between */
 
 enum exit_code { EXIT_GOOD, EXIT_OUTSIDE, EXIT_USAGE, EXIT_LATE };
 
 struct options {
 	uint64_t seed;
 	unsigned int programs, seconds, runs, seam_us, flags;
+	unsigned int again; /* random programs between the shapes and the shapes again */
 	struct rig_options rig;
 	enum litmus_kind kind;
 	const char *text, *shape;
@@ -61,6 +61,7 @@ static void usage(FILE *f)
 		   "  --programs N   random programs, after all shapes (100; with --seconds 0)\n"
 		   "  --seconds N    and more of them until that time is over\n"
 		   "  --runs N       of each program (20)\n"
+		   "  --again N      random programs between the shapes and the shapes again (500)\n"
 		   "  --kind NAME    shapes and random programs of one kind: plain, handles, events,\n"
 		   "                 frees, queues\n"
 		   "  --program TEXT this one alone\n"
@@ -258,14 +259,14 @@ static unsigned int num_random(const struct counts *c)
 
 static void try_by_chance(struct session *s)
 {
-	unsigned int next = SHAPES_AGAIN;
+	unsigned int next = s->o.again;
 
 	for (uint64_t i = 0; !s->over && (num_random(&s->c) < s->o.programs || !time_is_up(s)); i++) {
 		try_random(s, s->o.seed + i);
 		if (num_random(&s->c) < next)
 			continue;
 		try_shapes(s);
-		next += SHAPES_AGAIN;
+		next += s->o.again;
 	}
 }
 
@@ -345,6 +346,7 @@ static bool set_number(struct options *o, int key, const char *value)
 	case 'n': o->programs = (unsigned int)n; return true;
 	case 'S': o->seconds = (unsigned int)n; return true;
 	case 'r': o->runs = (unsigned int)n; return true;
+	case 'a': o->again = n ? (unsigned int)n : 1; return true;
 	case 'd': o->rig.delay_us = (unsigned int)n; return true;
 	case 'w': o->rig.patience_s = (unsigned int)n; return true;
 	default: o->seam_us = (unsigned int)n; return true;
@@ -374,9 +376,9 @@ static struct options read_options(int argc, char **argv)
 		{ "tracker", 1, NULL, 't' },  { "kicks", 0, NULL, 'k' },    { "delay-us", 1, NULL, 'd' },
 		{ "seam-us", 1, NULL, 'e' },  { "model", 0, NULL, 'm' },    { "help", 0, NULL, 'H' },
 		{ "stop", 0, NULL, 'x' },     { "kind", 1, NULL, 'K' },	    { "patience", 1, NULL, 'w' },
-		{ "spoil", 0, NULL, 'b' },    { NULL, 0, NULL, 0 },
+		{ "spoil", 0, NULL, 'b' },    { "again", 1, NULL, 'a' },    { NULL, 0, NULL, 0 },
 	};
-	struct options o = { .seed = 1, .programs = UINT32_MAX, .runs = 20, .kind = LITMUS_ANY,
+	struct options o = { .seed = 1, .programs = UINT32_MAX, .runs = 20, .again = 500, .kind = LITMUS_ANY,
 			     .rig = { .delay_us = 50, .patience_s = 60 } };
 	int key;
 

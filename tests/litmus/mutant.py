@@ -15,7 +15,7 @@ TARGETS = ["tests/litmus/litmus", "emu/opae-emu", "daemon/opaed", "daemon/opaed-
            "plugins/vfio/libv-opae.so", "plugins/tcp/libtcp-opae.so"]
 LIMIT_S, CONTROL_S = 60, 15
 PATIENCE_S = 20  # of a run: what is lost may have it wait for ever
-PROGRAMS = ["--stop", "--seam-us", "100", "--runs", "10"]
+PROGRAMS = ["--stop", "--seam-us", "100", "--runs", "10", "--again", "10"]
 
 Found = collections.namedtuple("Found", "seconds what")
 

@@ -3,6 +3,7 @@
 
 #include <opae/seam.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static ssize_t slow_recvmsg(int fd, struct msghdr *msg, int flags)
 	struct msghdr part = *msg;
 	struct iovec first;
 	ssize_t n;
+	bool cut = false;
 
 	if (chance(3) || !msg->msg_iovlen || msg->msg_controllen || msg->msg_iov[0].iov_len < PIECE_MAX) {
 		n = sys_kernel.recvmsg(fd, msg, flags);
@@ -59,8 +61,11 @@ static ssize_t slow_recvmsg(int fd, struct msghdr *msg, int flags)
 		part.msg_iov = &first;
 		part.msg_iovlen = 1;
 		n = sys_kernel.recvmsg(fd, &part, flags);
+		cut = n == (ssize_t)first.iov_len;
 	}
-	if (n > 0) /* it was on its way for longer */
+	if (cut) /* the rest was on its way for longer */
+		dawdle();
+	if (n > 0)
 		dawdle();
 	return n;
 }

@@ -87,7 +87,9 @@ static void *store_data_then_flag(void *arg)
 }
 
 /* The client's library view, as of the last cut. */
-static unsigned char view[4 * PAGE];
+static unsigned char view[65 * PAGE];
+
+#define FEW (4 * PAGE)
 
 static void apply_data(struct wire_reader *in)
 {
@@ -126,10 +128,10 @@ static unsigned int hold_again(unsigned int shown, uint64_t *cut)
 	uint64_t given;
 
 	if (!shown) {
-		assert_int_equal(hold(0, sizeof(view), *cut), FPGA_OK);
+		assert_int_equal(hold(0, FEW, *cut), FPGA_OK);
 		apply(0, cut);
 		given = wire_get_u64(&r.reply.in);
-		shown = given == sizeof(view) ? 3 : !!given;
+		shown = given == FEW ? 3 : !!given;
 	}
 	for (unsigned int i = 0; i < 2; i++) {
 		if (shown & 1u << i)
@@ -157,7 +159,7 @@ static void run_flags(size_t at_flag, size_t at_data)
 
 	flag_at = at_flag;
 	data_at = at_data;
-	prepare(sizeof(view), TRACKED);
+	prepare(FEW, TRACKED);
 	memset(view, 0, sizeof(view));
 	t = start_device(store_data_then_flag);
 	for (unsigned int i = 0; i < 1000 || (checked < 10 && i < 100000); i++) {
@@ -190,6 +192,61 @@ static void no_flag_behind_its_data_comes_before(void **state)
 {
 	(void)state;
 	run_flags(3 * PAGE + 8, 64);
+}
+
+/* Page 0 has a counter that never rests, and the flag; page 1 the data. */
+static void *count_and_store(void *arg)
+{
+	uint64_t n = 0;
+
+	(void)arg;
+	for (uint64_t count = 0; !atomic_load(&stop_device); count++) {
+		fake_dma_write(io, &count, sizeof(count));
+		if (count % 4001)
+			continue;
+		n++;
+		fake_dma_write(io + PAGE, &n, sizeof(n));
+		fake_dma_write(io + 512, &n, sizeof(n));
+	}
+	return NULL;
+}
+
+/* Page 0 or the others; the bit of what has been given. */
+static unsigned int hold_one(unsigned int shown, uint64_t *cut)
+{
+	size_t from = shown & 2u ? 0 : PAGE, len = shown & 2u ? PAGE : sizeof(view) - PAGE;
+
+	assert_int_equal(hold(from, len, *cut), FPGA_OK);
+	shown = apply(shown, cut);
+	return wire_get_u64(&r.reply.in) == len ? shown | (from ? 2u : 1u) : shown;
+}
+
+/* Nor where a page that never rests is given because it was asked for so often. */
+static void no_flag_on_a_page_that_never_rests(void **state)
+{
+	unsigned int shown = 0, checked = 0;
+	uint64_t cut = 0;
+	pthread_t t;
+
+	(void)state;
+	prepare(sizeof(view), TRACKED);
+	memset(view, 0, sizeof(view));
+	t = start_device(count_and_store);
+	for (unsigned int i = 0; i < 60000; i++) {
+		uint64_t flag, data;
+
+		shown = hold_one(shown, &cut);
+		memcpy(&flag, view + 512, sizeof(flag));
+		memcpy(&data, view + PAGE, sizeof(data));
+		checked += shown == 3;
+		if (shown == 3 && data < flag)
+			fail_msg("flag %llu, data %llu", (unsigned long long)flag, (unsigned long long)data);
+		if (shown & 1u)
+			assert_int_equal(drop(0, PAGE, cut), FPGA_OK);
+		shown &= 2u;
+	}
+	end_device(t);
+	assert_in_range(checked, 1, UINT32_MAX);
 }
 
 static void await_byte(void)
@@ -227,6 +284,7 @@ int main(void)
 		RIGGED(a_page_that_never_rests),
 		RIGGED(no_flag_comes_before_its_data),
 		RIGGED(no_flag_behind_its_data_comes_before),
+		RIGGED(no_flag_on_a_page_that_never_rests),
 		WATCHED(the_watch_tells),
 		WATCHED(the_watch_tells_what_others_started),
 	};
