@@ -153,6 +153,43 @@ static void goes_through_a_needle_eye(void **state)
 	part(&e);
 }
 
+static void *send_once(void *arg)
+{
+	struct stream_job *j = arg;
+	unsigned char *data = calloc(1, 60000);
+	struct iovec iov = { data, 60000 };
+
+	j->rc = transport_send_all(j->t, &iov, 1, SOON);
+	free(data);
+	return NULL;
+}
+
+/* Who has sent everything need not call again for the rest of it to leave. */
+static void what_is_sent_has_left(void **state)
+{
+	struct transport *a, *b;
+	struct stream_job job;
+	char got[4096];
+	size_t at = 0;
+	pthread_t thread;
+	struct ends e;
+
+	(void)state;
+	sockets(&a, &b);
+	shaken(&e, b, a);
+	job = (struct stream_job){ e.client.t, 0, 0 };
+	assert_int_equal(pthread_create(&thread, NULL, send_once, &job), 0);
+	while (at < 60000) {
+		ssize_t n = get(e.server.t, got, sizeof(got));
+
+		assert_true(n > 0);
+		at += (size_t)n;
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(job.rc, 0);
+	part(&e);
+}
+
 /* What is decrypted already makes no descriptor readable. */
 static void what_is_pending_is_not_forgotten(void **state)
 {
@@ -343,6 +380,7 @@ int main(void)
 		RIGGED(bulk_over_a_loop),
 		RIGGED(bulk_over_sockets),
 		RIGGED(goes_through_a_needle_eye),
+		RIGGED(what_is_sent_has_left),
 		RIGGED(what_is_pending_is_not_forgotten),
 		RIGGED(a_request_is_one_record),
 		RIGGED(data_behind_the_handshake_is_there),
