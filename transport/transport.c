@@ -30,6 +30,11 @@ static int alive(struct transport *t)
 	return t->ops->alive ? t->ops->alive(t) : 0;
 }
 
+bool transport_pending(const struct transport *t)
+{
+	return t->ops->pending && t->ops->pending(t);
+}
+
 #define SPIN_SEND_NS (50 * NS_PER_US)
 #define STUCK_MS 1 /* somebody else reads, and may not have come to it yet */
 
@@ -37,12 +42,13 @@ static int await_room(struct transport *t, int64_t deadline, void (*stuck)(void 
 {
 	struct pollfd p = { .fd = t->ops->fd(t), .events = stuck ? POLLOUT | POLLIN : POLLOUT };
 	int64_t look = clock_deadline(LOOK_NS);
-	int left = clock_left_ms(deadline < look ? deadline : look), rc;
+	bool pending = stuck && transport_pending(t);
+	int left = pending ? 0 : clock_left_ms(deadline < look ? deadline : look), rc;
 
 	if (!clock_left_ms(deadline))
 		return -ETIMEDOUT;
 	rc = sys_poll(&p, 1, left) > 0 ? 0 : alive(t);
-	if (stuck && p.revents && !(p.revents & POLLOUT)) {
+	if (stuck && (p.revents || pending) && !(p.revents & POLLOUT)) {
 		stuck(ctx);
 		p.events = POLLOUT;
 		sys_poll(&p, 1, STUCK_MS);
@@ -110,6 +116,8 @@ int transport_wait_or_wake(struct transport *t, int64_t spin_until, int64_t dead
 		bool spin = now < spin_until;
 		int ms = spin ? 0 : nap(t, deadline);
 
+		if (transport_pending(t))
+			return 0;
 		if (ms < 0)
 			return ms;
 		if (sys_poll(p, 2, ms) > 0)

@@ -27,6 +27,11 @@ struct transport_ops {
 	/* What to poll for: POLLIN when recv may have something, POLLOUT when send may. */
 	int (*fd)(const struct transport *t);
 	/*
+	 * May recv have something even though the descriptor is not readable, because it has been read
+	 * already? Who polls by himself asks first. Any thread; NULL: never.
+	 */
+	bool (*pending)(const struct transport *t);
+	/*
 	 * Has the other end's machine been heard of lately? Where nothing else finds out that a peer has
 	 * vanished while data is under way to it. To be asked at least every 4 s while one waits. 0: nothing
 	 * is under way; 1: something is, and that is no reason to worry yet; -EHOSTDOWN: it has vanished.
@@ -45,6 +50,7 @@ struct transport {
 	char name[TRANSPORT_NAME_MAX]; /* of the other end, for people: "a:8447", "vsock 3:8447" */
 };
 
+bool transport_pending(const struct transport *t);
 /* Everything, or a negative errno: -ETIMEDOUT, -EPIPE, -EHOSTDOWN, ... The iov is used up. */
 int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t deadline);
 /*
