@@ -5,6 +5,7 @@ import datetime
 import fcntl
 import json
 import os
+import random
 import re
 import resource
 import select
@@ -284,6 +285,17 @@ def test_the_default_folder(site):
     assert done.returncode == 1 and "--dir" in done.stderr
 
 
+def test_the_default_folder_of_root(one):
+    """In a mount namespace, with an /etc that is empty."""
+    script = f"mount -t tmpfs -o mode=755 none /etc && umask 077 && {one.machine.bin}/opae cert init && " \
+             f"{one.machine.bin}/opae cert issue a && stat -c '%a %n' /etc/opae /etc/opae/pki"
+    if os.geteuid() or one.machine.run("/usr/bin/unshare", "-m", "mount", "-t", "tmpfs", "none",
+                                       one.machine.folder).returncode:
+        pytest.skip("nothing can be mounted here")
+    out = one.machine.good("/usr/bin/unshare", "-m", "sh", "-c", script)
+    assert out.endswith("755 /etc/opae\n700 /etc/opae/pki\n") and "issue HOSTNAME" in out
+
+
 def test_nothing_is_overwritten(one):
     one.good("init")
     one.good("issue", "a")
@@ -434,6 +446,30 @@ def test_the_lock_is_not_waited_for_for_ever(one):
         assert one.run("show").returncode == 0  # which only reads, and does not wait
     assert done.returncode == 1 and "another `opae cert`" in done.stderr and str(one.dir) in done.stderr
     one.good("issue", "a")
+
+
+def test_killed_at_any_moment(one):
+    """What is there is whole, is in the index, and the next run goes on from it."""
+    one.good("init")
+    for i in range(30):
+        p = start(one, "issue", f"n{i}")
+        time.sleep(random.uniform(0, 0.03))  # any moment will do
+        p.kill()
+        p.communicate(timeout=60)
+        known = {r["serial"]: r for r in one.rows()}
+        for key in one.dir.rglob("*.key*"):
+            assert mode(key) == 0o600, key
+        path = one.issued(f"n{i}")
+        if path.exists():
+            done = openssl("x509", "-in", path, "-noout", "-serial")
+            assert done.stdout.strip().split("=")[1] in known and path.with_suffix(".key").exists()
+        one.good("issue", f"n{i}", "--renew")
+        assert verify(one, path).returncode == 0
+    p = start(one, "revoke", "n0")
+    p.kill()
+    p.communicate(timeout=60)
+    one.good("revoke", "n0")
+    assert "revoked" in verify(one, one.issued("n0")).stdout
 
 
 def test_two_inits_at_once(one):
