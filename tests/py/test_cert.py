@@ -10,7 +10,6 @@ import re
 import resource
 import select
 import signal
-import socket
 import stat
 import subprocess
 import time
@@ -94,21 +93,19 @@ class Server:
     """openssl s_server with TLS 1.3 that wants a client's certificate, and the list of revoked ones."""
 
     def __init__(self, site, cert, key, ca=None):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
         self.p = subprocess.Popen(
-            [OPENSSL, "s_server", "-accept", f"127.0.0.1:{self.port}", "-tls1_3", "-cert", cert, "-key", key,
+            [OPENSSL, "s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-cert", cert, "-key", key,
              "-CAfile", ca or site.dir / "ca.crt", "-CRL", site.dir / "ca.crl", "-crl_check", "-Verify", "1",
              "-verify_return_error", "-x509_strict", "-rev", "-naccept", "1"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         seen = b""
         deadline = time.monotonic() + 60
-        while b"ACCEPT" not in seen:
+        while not re.search(rb"ACCEPT .*:\d+\n", seen):
             assert select.select([self.p.stdout], [], [], max(0, deadline - time.monotonic()))[0], seen
             more = os.read(self.p.stdout.fileno(), 4096)
             assert more, seen
             seen += more
+        self.port = int(re.search(rb"ACCEPT .*:(\d+)\n", seen).group(1))
 
     def __enter__(self):
         return self
