@@ -68,6 +68,20 @@ static const struct command commands[] = {
 	  cmd_sessions },
 	{ "kick", "ID [--to DAEMON]", "ends the session with this ID; its program's calls then fail",
 	  cmd_kick },
+	{ "cert", "init [--dir DIR] [--name SITE] [--days N]",
+	  "makes a certificate authority for TLS: a folder, /etc/opae/pki as root and otherwise\n"
+	  "        ~/.config/opae/pki, unless told otherwise. It is good for 3650 days", cmd_cert },
+	{ "cert", "issue NAME... [--server] [--client] [--days N] [--out DIR] [--renew] [--dir DIR]",
+	  "makes a key and a certificate. NAME: DNS names and IP addresses of a machine, or with\n"
+	  "        --client a user's name. Without --server and --client it is for both: the machine is\n"
+	  "        an opaed's, and a client by its first name. It is good for 365 days. --out: where it is\n"
+	  "        put, in place of issued/NAME. --renew: in place of what is there", cmd_cert },
+	{ "cert", "revoke NAME|SERIAL [--dir DIR]",
+	  "those that have the name, or one, are good no more where ca.crl is known", cmd_cert },
+	{ "cert", "show [--json] [FILE] [--dir DIR]",
+	  "what there is, until when, and what is revoked; or one file, and whether it is revoked where\n"
+	  "        the authority is at hand. Exit code 1 when something needed ends within 14 days, or has",
+	  cmd_cert },
 	{ "bench", "local [--json]", "how fast the local path is beside the bare machine", cmd_bench },
 	{ "bench", "remote [--transport unix|tcp|both] [--only ROW,...] [--json]",
 	  "how fast the path through opaed is beside bare sockets. ROW: a row's name, or how it begins",

@@ -86,5 +86,6 @@ int cmd_gbs(int argc, char *argv[]);
 int cmd_load(int argc, char *argv[]);
 int cmd_sessions(int argc, char *argv[]);
 int cmd_kick(int argc, char *argv[]);
+int cmd_cert(int argc, char *argv[]);
 
 #endif
