@@ -88,6 +88,7 @@ static void session_begin(struct rig_server *s, int fd)
 	assert_true(e < s->sessions + RIG_SESSIONS);
 	assert_int_equal(stream_new(fd, "client", &t), 0);
 	*e = (struct rig_session){ .server = s, .used = true, .fd = fd };
+	atomic_fetch_add(&s->accepted, 1); /* before the peer can have an answer */
 	if (s->script) {
 		assert_int_equal(rpc_link_init(&e->link, t), 0);
 		e->link.peer_max = WIRE_FRAME_MAX;
@@ -96,7 +97,6 @@ static void session_begin(struct rig_server *s, int fd)
 		assert_int_equal(rpc_session_new(t, &fake.served, &options, &e->session), 0);
 		assert_int_equal(pthread_create(&e->thread, NULL, run_session, e), 0);
 	}
-	atomic_fetch_add(&s->accepted, 1);
 }
 
 static void *accept_all(void *arg)

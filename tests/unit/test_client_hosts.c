@@ -111,16 +111,16 @@ static void test_a_host_that_refuses(void **state)
 {
 	(void)state;
 	server_start(one);
-	assert_int_equal(count(), 4);
+	await_count(4);
 	assert_non_null(strstr(detail(), "1 of 2 hosts"));
 	assert_non_null(strstr(detail(), two->path));
 	server_start(two);
-	assert_int_equal(count(), 8);
+	await_count(8);
 	server_stop(two);
-	assert_int_equal(count(), 4);
+	await_count(4);
 	assert_int_equal(count(), 4);
 	server_start(two);
-	assert_int_equal(count(), 8);
+	await_count(8);
 }
 
 static void test_all_are_down(void **state)
