@@ -41,7 +41,8 @@ struct channel_start {
 	uint32_t max_handles, max_objects, max_calls;
 	uint32_t allow, num_see;
 	int64_t spin_ns, hello_ns;
-	uint64_t max_pinned;
+	uint64_t max_pinned, max_watched;
+	uint64_t max_events;
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
 	char refuse[CHANNEL_WHY_MAX]; /* "": serve it; else why not, for the reply to HELLO */
 	struct policy_see see[POLICY_SEE_MAX];
