@@ -30,7 +30,7 @@ static int make_own_folder(const char *path)
 	mkdir(own, geteuid() ? 0700 : 0755);
 	if (emu_dir_trusted(own))
 		return 0;
-	log_line("%s is not a directory that only this user can write to; remove it", own);
+	log_error("%s is not a directory that only this user can write to; remove it", own);
 	return -EPERM;
 }
 
@@ -113,7 +113,7 @@ static int listener_open(struct listener *l)
 		name_it(l);
 		return 0;
 	}
-	log_line("cannot listen on %s: %s", l->config.text,
+	log_error("cannot listen on %s: %s", l->config.text,
 		 rc == -EADDRINUSE ? "somebody else does, maybe another opaed" :
 		 rc == -ENOENT	   ? "its folder is not there; make it" :
 				     strerror(-rc));
@@ -138,7 +138,7 @@ static int change_mode(struct listener *had, mode_t mode)
 	if (had && had->config.address.kind == ADDRESS_UNIX && had->config.mode != mode) {
 		rc = set_mode(had, mode);
 		if (rc)
-			log_line("the mode of %s cannot be changed: %s", had->text, strerror(-rc));
+			log_error("the mode of %s cannot be changed: %s", had->text, strerror(-rc));
 	}
 	return rc;
 }
@@ -205,7 +205,7 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 			log_line("listening on %s", all[i].text);
 		if (!had && !address_is_loopback(&all[i].config.address) &&
 		    all[i].config.address.kind == ADDRESS_TCP)
-			log_line("%s is reached from other machines, in clear text: whoever is on the way "
+			log_warning("%s is reached from other machines, in clear text: whoever is on the way "
 				 "can "
 				 "read and change all of it", all[i].text);
 	}

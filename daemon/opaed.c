@@ -21,8 +21,10 @@
 #include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
+#include "daemon/worker-log.h"
 
 #define SIGNALS_TAG (UINT64_C(2) << 32)
+#define LOG_TAG (UINT64_C(4) << 32)
 #define EVENTS 32
 #define END_NS (5 * NS_PER_S)		    /* for all sessions to end */
 #define LEAVE_NS (NS_PER_S / 2)		    /* of it, for killed workers to be waited for */
@@ -47,7 +49,7 @@ static void log_lines(const char *lines)
 	while (*lines) {
 		size_t len = strcspn(lines, "\n");
 
-		log_line("%.*s", (int)len, lines);
+		log_error("%.*s", (int)len, lines);
 		lines += len + (lines[len] == '\n');
 	}
 }
@@ -62,7 +64,7 @@ static struct daemon_config *load(const char *file)
 	if (problems)
 		log_lines(problems);
 	else if (rc)
-		log_line("%s: %s", file ? file : "the built-in configuration", strerror(-rc));
+		log_error("%s: %s", file ? file : "the built-in configuration", strerror(-rc));
 	free(problems);
 	if (!rc)
 		return c;
@@ -83,7 +85,7 @@ static int apply(struct monitor *m, struct daemon_config *c)
 	int prepared = sessions_prepare(c), rc;
 
 	if (prepared < 0)
-		log_line("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
+		log_error("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
 	rc = prepared < 0 ? prepared : listeners_apply(&m->listeners, c);
 	if (rc) {
 		if (prepared >= 0)
@@ -102,7 +104,7 @@ static void reload(struct monitor *m)
 	struct daemon_config *c = load(m->file);
 
 	if (!c || apply(m, c))
-		log_line("the configuration stays as it was");
+		log_warning("the configuration stays as it was");
 	else
 		log_line("the configuration is read again: %s", m->file ? m->file : "built in");
 }
@@ -162,6 +164,7 @@ static int wait_ms(const struct monitor *m)
 {
 	int64_t next = earlier(sessions_deadline(&m->sessions), earlier(m->listen_again, m->end_at));
 
+	next = earlier(next, log_deadline());
 	return next == INT64_MAX ? -1 : clock_left_ms(next);
 }
 
@@ -173,6 +176,7 @@ static bool goes_on(const struct monitor *m)
 static void tick(struct monitor *m)
 {
 	sessions_tick(&m->sessions);
+	log_tick();
 	if (m->listen_again > clock_now_ns())
 		return;
 	m->listen_again = INT64_MAX;
@@ -191,6 +195,8 @@ static void run(struct monitor *m)
 
 			if (tag == SIGNALS_TAG)
 				take_signals(m);
+			else if (tag == LOG_TAG)
+				worker_log_read();
 			else if (tag & LISTENERS_TAG)
 				take_connection(m, tag);
 			else
@@ -218,6 +224,16 @@ static int watch_signals(struct monitor *m)
 	return m->signals < 0 || epoll_ctl(m->poll, EPOLL_CTL_ADD, m->signals, &e) ? -errno : 0;
 }
 
+static int watch_worker_log(struct monitor *m)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = LOG_TAG };
+	int rc = worker_log_open();
+
+	if (!rc && epoll_ctl(m->poll, EPOLL_CTL_ADD, worker_log_fd(), &e))
+		rc = -errno;
+	return rc;
+}
+
 /* Each session takes a descriptor here. */
 static void raise_descriptors(void)
 {
@@ -241,6 +257,8 @@ static int start(struct monitor *m)
 	if (!rc)
 		rc = watch_signals(m);
 	if (!rc)
+		rc = watch_worker_log(m);
+	if (!rc)
 		rc = sessions_init(&m->sessions, m->poll);
 	if (rc) {
 		unload(c);
@@ -256,12 +274,14 @@ static int serve(const char *file)
 	int rc;
 
 	raise_descriptors();
+	log_init();
 	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
 	rc = start(&m);
 	if (!rc)
 		run(&m);
 	listeners_close(&m.listeners);
 	sessions_done(&m.sessions);
+	worker_log_close();
 	unload(m.config);
 	if (m.signals >= 0)
 		sys_close(m.signals);
@@ -269,6 +289,7 @@ static int serve(const char *file)
 		sys_close(m.poll);
 	if (!rc)
 		log_line("ended");
+	log_done();
 	return rc ? EXIT_FAILED : EXIT_DONE;
 }
 

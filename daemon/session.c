@@ -153,7 +153,10 @@ static void close_channel(struct session *s)
 void sessions_stop(struct sessions *all, int64_t kill_at)
 {
 	for (struct session *s = all->first; s; s = s->next)
-		stop(s, "opaed ends", kill_at);
+		if (s->refused) /* it has nothing but its peer to wait for */
+			kill_worker(s, "opaed ends");
+		else
+			stop(s, "opaed ends", kill_at);
 }
 
 /* ---- changes ---- */
@@ -236,7 +239,8 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 	send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
 	if (!may)
 		return;
-	log_line("session %u: ended for session %u (%s)", s->id, who->id, who->info.principal);
+	log_about(who->info.principal, "session %u: ended for session %u (%s)", s->id, who->id,
+		  who->info.principal);
 	stop(s, "it was kicked", clock_deadline(STOP_NS));
 }
 
@@ -250,7 +254,8 @@ static void open_for(struct sessions *all, struct session *s, const struct chann
 	else
 		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
 	if (fd == -EACCES)
-		log_line("session %u: its worker may not have %s", s->id, p->path);
+		log_warning_about(s->info.principal, "session %u: its worker may not have %s", s->id,
+				  p->path);
 	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 }
 
@@ -434,7 +439,8 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 	why_refused(all, principal, rule, refuse, sizeof(refuse));
 	if (*refuse && too_many_refused(all)) {
-		log_line("%s (%s): %s; closed without a word, as many are", principal, peer->text, refuse);
+		log_about(principal, "%s (%s): %s; closed without a word, as many are", principal, peer->text,
+			  refuse);
 		return;
 	}
 	s = session_new(all, peer, principal);
@@ -446,17 +452,18 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 	fill_start(all, s, peer, rule, refuse, &start);
 	rc = launch(all, s, mine, &start);
 	if (rc) {
-		log_line("session %u: %s (%s): no worker could be started: %s", s->id, principal, peer->text,
-			 strerror(-rc));
+		log_warning_about(principal, "session %u: %s (%s): no worker could be started: %s", s->id,
+				  principal, peer->text, strerror(-rc));
 		session_free(s);
 		return;
 	}
 	s->next = all->first;
 	all->first = s;
 	if (*refuse)
-		log_line("session %u: %s (%s) is refused: %s", s->id, principal, peer->text, refuse);
+		log_about(principal, "session %u: %s (%s) is refused: %s", s->id, principal, peer->text,
+			  refuse);
 	else
-		log_line("session %u: %s (%s)", s->id, principal, peer->text);
+		log_about(principal, "session %u: %s (%s)", s->id, principal, peer->text);
 }
 
 /* ---- time and death ---- */
@@ -477,7 +484,7 @@ void sessions_tick(struct sessions *all)
 
 	for (struct session *s = all->first; s; s = s->next)
 		if (s->kill_at <= now) {
-			log_line("session %u: its worker did not end in time and is killed", s->id);
+			log_warning("session %u: its worker did not end in time and is killed", s->id);
 			kill_worker(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}
@@ -510,9 +517,9 @@ static void tell_of_end(const struct session *s, int status)
 		snprintf(program, sizeof(program), "; program %s", i->program);
 	if (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status))
 		return; /* that was told */
-	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
-		 *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
-		 (unsigned long long)i->frames);
+	log_about(i->principal, "session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
+		  *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
+		  (unsigned long long)i->frames);
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)

@@ -217,8 +217,8 @@ static fpga_result account_watched(struct rpc_session *s, struct request *q, str
 		return request_fail(q, FPGA_NO_MEMORY,
 				    "%llu bytes of buffers that are kept equal at both ends are more than "
 				    "this server looks at for a session: %llu of %llu are in use; explicit "
-				    "ones are not looked at", (unsigned long long)buf->t.len, (unsigned long long)used,
-				    (unsigned long long)max);
+				    "ones are not looked at", (unsigned long long)buf->t.len,
+				    (unsigned long long)used, (unsigned long long)max);
 	buf->watched = bytes;
 	atomic_fetch_add(session_watched(s), bytes);
 	return FPGA_OK;
