@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "daemon/config.h"
+#include "daemon/intake.h"
 #include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
@@ -28,7 +29,6 @@
 #define EVENTS 32
 #define END_NS (5 * NS_PER_S)		    /* for all sessions to end */
 #define LEAVE_NS (NS_PER_S / 2)		    /* of it, for killed workers to be waited for */
-#define PAUSE_NS (200 * NS_PER_MS)	    /* where descriptors have run out */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct monitor {
@@ -37,9 +37,8 @@ struct monitor {
 	struct listeners listeners;
 	struct sessions sessions;
 	int poll, signals;
-	int64_t listen_again; /* INT64_MAX: it listens */
-	bool no_room;	      /* a connection could not be taken, which was told */
-	int64_t end_at;	      /* INT64_MAX: it is not told to end */
+	struct intake intake;
+	int64_t end_at; /* INT64_MAX: it is not told to end */
 };
 
 /* ---- the configuration ---- */
@@ -101,8 +100,9 @@ static int apply(struct monitor *m, struct daemon_config *c)
 
 static void reload(struct monitor *m)
 {
-	struct daemon_config *c = load(m->file);
+	struct daemon_config *c;
 
+	c = load(m->file);
 	if (!c || apply(m, c))
 		log_warning("the configuration stays as it was");
 	else
@@ -116,8 +116,7 @@ static void begin_end(struct monitor *m, int signal)
 	bool again = m->end_at != INT64_MAX;
 
 	log_line("%s: %s", strsignal(signal), again ? "workers are killed" : "sessions are ended");
-	listeners_close(&m->listeners);
-	m->listen_again = INT64_MAX;
+	intake_done(&m->intake);
 	m->end_at = clock_deadline(again ? LEAVE_NS : END_NS);
 	sessions_stop(&m->sessions, again ? 0 : m->end_at - LEAVE_NS);
 }
@@ -136,25 +135,6 @@ static void take_signals(struct monitor *m)
 	}
 }
 
-/* One at a time: others are told of again. */
-static void take_connection(struct monitor *m, uint64_t tag)
-{
-	char principal[POLICY_PRINCIPAL_MAX];
-	struct peer peer;
-	int fd, rc = listeners_accept(&m->listeners, tag, &fd, &peer, principal);
-
-	if (!rc) {
-		m->no_room = false;
-		sessions_begin(&m->sessions, fd, &peer, principal);
-	} else if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
-		if (!m->no_room) /* told once, and tried until it can be */
-			log_line("a connection cannot be taken now: %s", strerror(-rc));
-		m->no_room = true;
-		listeners_watch(&m->listeners, false);
-		m->listen_again = clock_deadline(PAUSE_NS);
-	}
-}
-
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -162,8 +142,9 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int wait_ms(const struct monitor *m)
 {
-	int64_t next = earlier(sessions_deadline(&m->sessions), earlier(m->listen_again, m->end_at));
+	int64_t next = earlier(sessions_deadline(&m->sessions), m->end_at);
 
+	next = earlier(next, intake_deadline(&m->intake));
 	next = earlier(next, log_deadline());
 	return next == INT64_MAX ? -1 : clock_left_ms(next);
 }
@@ -176,11 +157,8 @@ static bool goes_on(const struct monitor *m)
 static void tick(struct monitor *m)
 {
 	sessions_tick(&m->sessions);
+	intake_tick(&m->intake);
 	log_tick();
-	if (m->listen_again > clock_now_ns())
-		return;
-	m->listen_again = INT64_MAX;
-	listeners_watch(&m->listeners, true);
 }
 
 static void run(struct monitor *m)
@@ -198,7 +176,7 @@ static void run(struct monitor *m)
 			else if (tag == LOG_TAG)
 				worker_log_read();
 			else if (tag & LISTENERS_TAG)
-				take_connection(m, tag);
+				intake_take(&m->intake, tag);
 			else
 				sessions_serve(&m->sessions, (uint32_t)tag);
 		}
@@ -259,6 +237,8 @@ static int start(struct monitor *m)
 	if (!rc)
 		rc = watch_worker_log(m);
 	if (!rc)
+		rc = intake_init(&m->intake, &m->listeners, &m->sessions);
+	if (!rc)
 		rc = sessions_init(&m->sessions, m->poll);
 	if (rc) {
 		unload(c);
@@ -267,26 +247,31 @@ static int start(struct monitor *m)
 	return apply(m, c);
 }
 
+static void end(struct monitor *m)
+{
+	intake_done(&m->intake);
+	sessions_done(&m->sessions);
+	worker_log_close();
+	unload(m->config);
+	if (m->signals >= 0)
+		sys_close(m->signals);
+	if (m->poll >= 0)
+		sys_close(m->poll);
+}
+
 static int serve(const char *file)
 {
-	struct monitor m = { .file = file, .poll = -1, .signals = -1, .listen_again = INT64_MAX,
-			     .end_at = INT64_MAX, .sessions = { .worker = -1, .plugins = -1 } };
+	struct monitor m = { .file = file, .poll = -1, .signals = -1, .end_at = INT64_MAX,
+			     .intake = { .spare = -1 }, .sessions = { .worker = -1, .plugins = -1 } };
 	int rc;
 
 	raise_descriptors();
-	log_init();
 	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
+	log_init();
 	rc = start(&m);
 	if (!rc)
 		run(&m);
-	listeners_close(&m.listeners);
-	sessions_done(&m.sessions);
-	worker_log_close();
-	unload(m.config);
-	if (m.signals >= 0)
-		sys_close(m.signals);
-	if (m.poll >= 0)
-		sys_close(m.poll);
+	end(&m);
 	if (!rc)
 		log_line("ended");
 	log_done();
