@@ -63,19 +63,20 @@ static int open_file(const struct listener *l)
 /* Is its file there? A listener that has none is always there. */
 static bool is_there(const struct listener *l)
 {
-	CLEANUP_CLOSE int fd = l->config.address.kind == ADDRESS_UNIX ? open_file(l) : -1;
+	bool has_file = !l->given && l->config.address.kind == ADDRESS_UNIX;
+	CLEANUP_CLOSE int fd = has_file ? open_file(l) : -1;
 
-	return l->config.address.kind != ADDRESS_UNIX || fd >= 0;
+	return !has_file || fd >= 0;
 }
 
 /* By the descriptor of the very file: a path could lead elsewhere by now. */
 static int set_mode(const struct listener *l, mode_t mode)
 {
-	CLEANUP_CLOSE int fd = open_file(l);
+	CLEANUP_CLOSE int fd = l->given ? -1 : open_file(l);
 	char name[32];
 
 	if (fd < 0)
-		return fd;
+		return l->given ? 0 : fd;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	return chmod(name, mode) ? -errno : 0;
 }
@@ -91,6 +92,8 @@ static void name_it(struct listener *l)
 
 static void listener_close(struct listener *l)
 {
+	if (l->given)
+		l->fd = -1; /* systemd goes on listening */
 	if (l->fd < 0)
 		return;
 	if (l->config.address.kind == ADDRESS_UNIX && is_there(l))
@@ -99,12 +102,18 @@ static void listener_close(struct listener *l)
 	l->fd = -1;
 }
 
-static int listener_open(struct listener *l)
+static int listener_open(const struct activation *given, struct listener *l)
 {
 	bool is_unix = l->config.address.kind == ADDRESS_UNIX;
-	int rc = is_unix ? make_own_folder(l->config.address.path) : 0;
+	int rc;
 
-	l->fd = -1;
+	l->fd = given ? activation_find(given, &l->config.address) : -1;
+	l->given = l->fd >= 0;
+	if (l->given) {
+		name_it(l);
+		return 0;
+	}
+	rc = is_unix ? make_own_folder(l->config.address.path) : 0;
 	if (!rc)
 		rc = listen_open_mode(&l->config.address, l->config.mode, &l->fd);
 	if (!rc && is_unix)
@@ -116,6 +125,8 @@ static int listener_open(struct listener *l)
 	log_error("cannot listen on %s: %s", l->config.text,
 		 rc == -EADDRINUSE ? "somebody else does, maybe another opaed" :
 		 rc == -ENOENT	   ? "its folder is not there; make it" :
+		 rc == -EAFNOSUPPORT && given && given->num ?
+				     "this service may not; name it in the socket unit, as ListenStream=" :
 				     strerror(-rc));
 	listener_close(l);
 	return rc;
@@ -162,7 +173,7 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 		const struct listener *had = find(old, all[i].config.text);
 
 		if (!had || !is_there(had))
-			rc = listener_open(&all[i]);
+			rc = listener_open(old->given, &all[i]);
 	}
 	for (size_t i = 0; i < config->num_listen && !rc; i++)
 		if (all[i].fd < 0)
@@ -211,7 +222,8 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 	}
 	for (size_t i = 0; i < l->num; i++)
 		if (l->all[i].fd >= 0) {
-			log_line("no longer listening on %s", l->all[i].text);
+			log_line("no longer listening on %s%s", l->all[i].text,
+				 l->all[i].given ? "; systemd is: stop its socket unit" : "");
 			listener_close(&l->all[i]);
 		}
 	free(l->all);
@@ -219,6 +231,32 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 	l->num = config->num_listen;
 	listeners_watch(l, true);
 	return 0;
+}
+
+static bool uses(const struct listeners *l, int fd)
+{
+	for (size_t i = 0; i < l->num; i++)
+		if (l->all[i].fd == fd)
+			return true;
+	return false;
+}
+
+bool listeners_know_given(const struct listeners *l)
+{
+	bool all = true;
+	char text[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; l->given && i < l->given->num; i++) {
+		const struct activation_socket *s = &l->given->all[i];
+
+		if (uses(l, s->fd))
+			continue;
+		all = false;
+		address_text(&s->address, text, sizeof(text));
+		log_error("systemd passed a socket that listens on %s (\"%s\"), and no entry of "
+			  "\"listen\" is for it; add one, or take it out of the unit", text, s->name);
+	}
+	return all;
 }
 
 void listeners_close(struct listeners *l)

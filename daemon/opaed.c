@@ -17,10 +17,12 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "daemon/activation.h"
 #include "daemon/config.h"
 #include "daemon/intake.h"
 #include "daemon/listeners.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
 #include "daemon/session.h"
 #include "daemon/worker-log.h"
 
@@ -37,6 +39,7 @@ struct monitor {
 	struct listeners listeners;
 	struct sessions sessions;
 	int poll, signals;
+	struct activation given;
 	struct intake intake;
 	int64_t end_at; /* INT64_MAX: it is not told to end */
 };
@@ -102,11 +105,13 @@ static void reload(struct monitor *m)
 {
 	struct daemon_config *c;
 
+	notify_reloading();
 	c = load(m->file);
 	if (!c || apply(m, c))
 		log_warning("the configuration stays as it was");
 	else
 		log_line("the configuration is read again: %s", m->file ? m->file : "built in");
+	notify_ready();
 }
 
 /* ---- the loop ---- */
@@ -116,6 +121,7 @@ static void begin_end(struct monitor *m, int signal)
 	bool again = m->end_at != INT64_MAX;
 
 	log_line("%s: %s", strsignal(signal), again ? "workers are killed" : "sessions are ended");
+	notify_stopping();
 	intake_done(&m->intake);
 	m->end_at = clock_deadline(again ? LEAVE_NS : END_NS);
 	sessions_stop(&m->sessions, again ? 0 : m->end_at - LEAVE_NS);
@@ -145,7 +151,7 @@ static int wait_ms(const struct monitor *m)
 	int64_t next = earlier(sessions_deadline(&m->sessions), m->end_at);
 
 	next = earlier(next, intake_deadline(&m->intake));
-	next = earlier(next, log_deadline());
+	next = earlier(next, earlier(log_deadline(), notify_deadline()));
 	return next == INT64_MAX ? -1 : clock_left_ms(next);
 }
 
@@ -156,9 +162,15 @@ static bool goes_on(const struct monitor *m)
 
 static void tick(struct monitor *m)
 {
+	unsigned int num = 0;
+
 	sessions_tick(&m->sessions);
 	intake_tick(&m->intake);
 	log_tick();
+	for (const struct session *s = m->sessions.first; s; s = s->next)
+		num += !s->refused;
+	notify_sessions(num);
+	notify_tick();
 }
 
 static void run(struct monitor *m)
@@ -244,7 +256,8 @@ static int start(struct monitor *m)
 		unload(c);
 		return rc;
 	}
-	return apply(m, c);
+	rc = apply(m, c);
+	return rc ? rc : listeners_know_given(&m->listeners) ? 0 : -EINVAL;
 }
 
 static void end(struct monitor *m)
@@ -252,6 +265,7 @@ static void end(struct monitor *m)
 	intake_done(&m->intake);
 	sessions_done(&m->sessions);
 	worker_log_close();
+	activation_done(&m->given);
 	unload(m->config);
 	if (m->signals >= 0)
 		sys_close(m->signals);
@@ -268,13 +282,20 @@ static int serve(const char *file)
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
 	log_init();
-	rc = start(&m);
+	rc = activation_take(&m.given);
+	notify_init();
+	m.listeners.given = &m.given;
 	if (!rc)
+		rc = start(&m);
+	if (!rc) {
+		notify_ready();
 		run(&m);
+	}
 	end(&m);
 	if (!rc)
 		log_line("ended");
 	log_done();
+	notify_done();
 	return rc ? EXIT_FAILED : EXIT_DONE;
 }
 
