@@ -391,9 +391,15 @@ static void tls_transport_free(struct transport *t)
 	tls_free((struct tls *)t);
 }
 
+/* Another thread of the parent may have held the locks: nothing but the descriptor is touched. */
+static void tls_forget(struct transport *t)
+{
+	transport_forget(((struct tls *)t)->inner);
+}
+
 #define TLS_OPS \
 	.send = tls_send, .recv = tls_recv, .fd = tls_fd, .pending = tls_pending, .shutdown = tls_shutdown, \
-	.free = tls_transport_free
+	.free = tls_transport_free, .forget = tls_forget
 static const struct transport_ops tls_ops = { TLS_OPS };
 static const struct transport_ops tls_ops_alive = { TLS_OPS, .alive = tls_alive };
 
