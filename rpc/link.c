@@ -58,8 +58,8 @@ void rpc_link_break(struct rpc_link *l, int rc)
 /* ---- sending ---- */
 
 /*
- * Who hangs up on the first frame may have said why in a word of TLS's, which then waits to be received. Later
- * there may be another thread that receives.
+ * Who hangs up on the first frame may have said why in a word of TLS's, which then waits to be received.
+ * Later there may be another thread that receives.
  */
 static int why_gone(struct rpc_link *l)
 {

@@ -42,8 +42,8 @@ struct transport_ops {
 	void (*shutdown)(struct transport *t);
 	void (*free)(struct transport *t);
 	/*
-	 * In the child of a fork, in place of free: closes the child's descriptor, and says nothing on a stream
-	 * that is its parent's. NULL: free does no more than that.
+	 * In the child of a fork, in place of free: closes the child's descriptor, and says nothing on a
+	 * stream that is its parent's. NULL: free does no more than that.
 	 */
 	void (*forget)(struct transport *t);
 };
