@@ -115,6 +115,28 @@ def test_the_protocol_is_the_same_behind_it(tls):
         assert got == many
 
 
+def test_tools_use_what_is_configured(tls):
+    t = tls()
+    env = t.client()
+    sessions = t.machine.good("opae", "sessions", "--to", f"localhost:{t.port}", env=env)
+    assert "tls:opae:alice" in sessions
+    done = t.machine.run("opae", "doctor", env=env)
+    assert "shows a good certificate" in done.stdout and 'you are "tls:opae:alice" there' in done.stdout
+    t.site.good("revoke", "alice")
+    time.sleep(0.6)
+    done = t.machine.run("opae", "doctor", env=env)
+    assert "revoked" in done.stdout and "opae cert show" in done.stdout and done.returncode == 1
+    done = t.machine.run("opae", "sessions", "--to", f"localhost:{t.port}", env=env)
+    assert "revoked" in done.stderr and done.returncode == 1
+
+
+def test_doctor_tells_what_is_wrong_with_the_files(tls):
+    t = tls()
+    os.remove(t.site.issued("alice", "key"))
+    done = t.machine.run("opae", "doctor", env=t.client())
+    assert "alice.key" in done.stdout and '"tls" of localhost' in done.stdout
+
+
 # ---- refusals: faults 26 ----
 
 def signed_elsewhere(t, *args):
