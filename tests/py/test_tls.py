@@ -13,7 +13,8 @@ from test_cert import Site, openssl
 
 
 def files(site, name, crl=False):
-    found = {"ca": str(site.dir / "ca.crt"), "cert": str(site.issued(name)), "key": str(site.issued(name, "key"))}
+    found = {"ca": str(site.dir / "ca.crt"), "cert": str(site.issued(name)),
+             "key": str(site.issued(name, "key"))}
     return {**found, "crl": str(site.dir / "ca.crl")} if crl else found
 
 
@@ -108,7 +109,7 @@ def test_the_protocol_is_the_same_behind_it(tls):
         h = p.open(next(iter(p.objects().values())))
         p.write(h, 0x18, 7)
         assert p.read(h, 0x18) is not None
-        many = [p.send(PING) for _ in range(200)]  # more than one record, and more than one look of the server's
+        many = [p.send(PING) for _ in range(200)]  # in several records
         got = []
         while len(got) < len(many):
             got += [f.id for f in [p.frame()] if f.id]  # and what comes by itself
