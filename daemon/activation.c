@@ -47,8 +47,8 @@ static int take_one(struct activation *a, int fd, const char *name, size_t name_
 	if (!rc && s->address.kind == ADDRESS_UNIX && !*s->address.path)
 		rc = -EINVAL; /* an abstract one */
 	if (rc) {
-		log_error("descriptor %d (\"%s\") that systemd passed is no stream socket that listens on a path, "
-			  "tcp or vsock; the socket unit wants ListenStream= and Accept=no", fd, s->name);
+		log_error("descriptor %d (\"%s\") that systemd passed is no stream socket that listens on a "
+			  "path, tcp or vsock; its unit wants ListenStream= and Accept=no", fd, s->name);
 		return rc;
 	}
 	s->fd = fd;

@@ -39,10 +39,11 @@ static void keep_spare(struct intake *in)
 		in->spare = sys_open("/dev/null", O_RDONLY, 0);
 }
 
-int intake_init(struct intake *in, struct listeners *listeners, struct sessions *sessions)
+int intake_init(struct intake *in, struct listeners *listeners, struct sessions *sessions,
+		struct lobby *lobby)
 {
-	*in = (struct intake){ .listeners = listeners, .sessions = sessions, .spare = -1,
-			       .again = INT64_MAX, .since = INT64_MAX };
+	*in = (struct intake){ .listeners = listeners, .sessions = sessions, .lobby = lobby,
+			       .spare = -1, .again = INT64_MAX, .since = INT64_MAX };
 	keep_spare(in);
 	return in->spare < 0 ? in->spare : 0;
 }
@@ -77,14 +78,19 @@ static void pause_for(struct intake *in, int rc)
 void intake_take(struct intake *in, uint64_t tag)
 {
 	char principal[POLICY_PRINCIPAL_MAX];
+	struct credentials *credentials;
 	struct peer peer;
 	int fd, rc;
 
 	if (in->again != INT64_MAX)
 		return; /* paused in this very turn */
-	rc = has_room(in, ROOM) ? listeners_accept(in->listeners, tag, &fd, &peer, principal) : -EMFILE;
-	if (!rc) {
+	rc = has_room(in, ROOM) ?
+		     listeners_accept(in->listeners, tag, &fd, &peer, principal, &credentials) : -EMFILE;
+	if (!rc)
 		in->since = INT64_MAX;
+	if (!rc && credentials) {
+		lobby_enter(in->lobby, fd, &peer, credentials);
+	} else if (!rc) {
 		sessions_begin(in->sessions, fd, &peer, principal);
 	} else if (has_run_out(rc)) {
 		pause_for(in, rc);
@@ -104,14 +110,15 @@ static bool may_administer(const struct intake *in, const char *principal)
 static bool shed_one(struct intake *in, uint64_t tag, unsigned int *shed)
 {
 	char principal[POLICY_PRINCIPAL_MAX];
+	struct credentials *credentials;
 	struct peer peer;
 	int fd, rc;
 
 	if (in->spare >= 0)
 		sys_close(in->spare);
 	in->spare = -1;
-	rc = listeners_accept(in->listeners, tag, &fd, &peer, principal);
-	if (!rc && may_administer(in, principal) && has_room(in, ROOM_ADMIN)) {
+	rc = listeners_accept(in->listeners, tag, &fd, &peer, principal, &credentials);
+	if (!rc && !credentials && may_administer(in, principal) && has_room(in, ROOM_ADMIN)) {
 		sessions_begin(in->sessions, fd, &peer, principal);
 	} else if (!rc) {
 		sys_close(fd);

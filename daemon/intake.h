@@ -15,18 +15,21 @@
 #define DAEMON_INTAKE_H
 
 #include "daemon/listeners.h"
+#include "daemon/lobby.h"
 #include "daemon/session.h"
 
 struct intake {
 	struct listeners *listeners;
 	struct sessions *sessions;
+	struct lobby *lobby;
 	int spare;     /* -1: there is none at the moment */
 	int64_t again; /* when it is tried again; INT64_MAX: it is not paused */
 	int64_t since; /* no connection could be taken; INT64_MAX: the last one was */
 };
 
 /* 0 or a negative errno. The poll descriptor of the listeners must be open. */
-int intake_init(struct intake *in, struct listeners *listeners, struct sessions *sessions);
+int intake_init(struct intake *in, struct listeners *listeners, struct sessions *sessions,
+		struct lobby *lobby);
 /* Nobody is taken any more. */
 void intake_done(struct intake *in);
 /* The listener with this tag has one. One at a time: others are told of again. */

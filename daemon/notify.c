@@ -48,7 +48,7 @@ static void send_state(void)
 	int rc = send_text(n.state);
 
 	n.again = NEVER;
-	if (rc == -EAGAIN || rc == -ENOBUFS || rc == -ECONNREFUSED) { /* systemd may be starting itself anew */
+	if (rc == -EAGAIN || rc == -ENOBUFS || rc == -ECONNREFUSED) { /* it may be starting anew */
 		n.again = clock_deadline(AGAIN_NS);
 		return;
 	}
@@ -133,8 +133,8 @@ static bool read_socket(const char *text)
 
 	n.to = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if ((*text != '/' && *text != '@') || len < 2 || len >= sizeof(n.to.sun_path)) {
-		log_warning("NOTIFY_SOCKET=%.120s is neither an absolute path nor @NAME; systemd is told nothing",
-			    text);
+		log_warning("NOTIFY_SOCKET=%.120s is neither an absolute path nor @NAME; systemd is told "
+			    "nothing", text);
 		return false;
 	}
 	memcpy(n.to.sun_path, text, len);
@@ -153,8 +153,8 @@ static void read_watchdog(const char *usec, const char *pid)
 	if (pid && strtol(pid, NULL, 10) != getpid())
 		return; /* somebody else's */
 	if (*end || end == usec || us < WATCHDOG_LEAST || us > INT64_MAX / NS_PER_US) {
-		log_warning("WATCHDOG_USEC=%.40s is no time from %lld us on; the watchdog is not pinged", usec,
-			    (long long)WATCHDOG_LEAST);
+		log_warning("WATCHDOG_USEC=%.40s is no time from %lld us on; the watchdog is not pinged",
+			    usec, (long long)WATCHDOG_LEAST);
 		return;
 	}
 	n.ping_each = us * NS_PER_US / 2;

@@ -21,13 +21,14 @@
 #include "daemon/config.h"
 #include "daemon/intake.h"
 #include "daemon/listeners.h"
+#include "daemon/lobby.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/session.h"
 #include "daemon/worker-log.h"
 
 #define SIGNALS_TAG (UINT64_C(2) << 32)
-#define LOG_TAG (UINT64_C(4) << 32)
+#define LOG_TAG (UINT64_C(16) << 32)
 #define EVENTS 32
 #define END_NS (5 * NS_PER_S)		    /* for all sessions to end */
 #define LEAVE_NS (NS_PER_S / 2)		    /* of it, for killed workers to be waited for */
@@ -38,6 +39,7 @@ struct monitor {
 	struct daemon_config *config;
 	struct listeners listeners;
 	struct sessions sessions;
+	struct lobby lobby;
 	int poll, signals;
 	struct activation given;
 	struct intake intake;
@@ -123,6 +125,7 @@ static void begin_end(struct monitor *m, int signal)
 	log_line("%s: %s", strsignal(signal), again ? "workers are killed" : "sessions are ended");
 	notify_stopping();
 	intake_done(&m->intake);
+	lobby_close(&m->lobby);
 	m->end_at = clock_deadline(again ? LEAVE_NS : END_NS);
 	sessions_stop(&m->sessions, again ? 0 : m->end_at - LEAVE_NS);
 }
@@ -150,7 +153,7 @@ static int wait_ms(const struct monitor *m)
 {
 	int64_t next = earlier(sessions_deadline(&m->sessions), m->end_at);
 
-	next = earlier(next, intake_deadline(&m->intake));
+	next = earlier(next, earlier(lobby_deadline(&m->lobby), intake_deadline(&m->intake)));
 	next = earlier(next, earlier(log_deadline(), notify_deadline()));
 	return next == INT64_MAX ? -1 : clock_left_ms(next);
 }
@@ -165,6 +168,7 @@ static void tick(struct monitor *m)
 	unsigned int num = 0;
 
 	sessions_tick(&m->sessions);
+	lobby_tick(&m->lobby);
 	intake_tick(&m->intake);
 	log_tick();
 	for (const struct session *s = m->sessions.first; s; s = s->next)
@@ -189,6 +193,8 @@ static void run(struct monitor *m)
 				worker_log_read();
 			else if (tag & LISTENERS_TAG)
 				intake_take(&m->intake, tag);
+			else if (tag & LOBBY_TAG)
+				lobby_serve(&m->lobby, tag);
 			else
 				sessions_serve(&m->sessions, (uint32_t)tag);
 		}
@@ -241,7 +247,8 @@ static int start(struct monitor *m)
 	int rc = c ? 0 : -EINVAL;
 
 	m->poll = epoll_create1(EPOLL_CLOEXEC);
-	m->listeners.poll = m->poll;
+	m->listeners.poll = m->lobby.poll = m->poll;
+	m->lobby.sessions = &m->sessions;
 	if (!rc && m->poll < 0)
 		rc = -errno;
 	if (!rc)
@@ -249,7 +256,7 @@ static int start(struct monitor *m)
 	if (!rc)
 		rc = watch_worker_log(m);
 	if (!rc)
-		rc = intake_init(&m->intake, &m->listeners, &m->sessions);
+		rc = intake_init(&m->intake, &m->listeners, &m->sessions, &m->lobby);
 	if (!rc)
 		rc = sessions_init(&m->sessions, m->poll);
 	if (rc) {
@@ -263,6 +270,7 @@ static int start(struct monitor *m)
 static void end(struct monitor *m)
 {
 	intake_done(&m->intake);
+	lobby_close(&m->lobby);
 	sessions_done(&m->sessions);
 	worker_log_close();
 	activation_done(&m->given);

@@ -329,7 +329,8 @@ def test_fault_30_connect_and_kill(opaed):
     for _ in range((CYCLES + at_once - 1) // at_once):
         cycle(d, at_once)
     grown = status(pid, "RssAnon") - memory
-    print(f"{CYCLES} cycles in {time.monotonic() - began:.1f} s: {memory} KiB {grown:+d}, {files} descriptors")
+    took = time.monotonic() - began
+    print(f"{CYCLES} cycles in {took:.1f} s: {memory} KiB {grown:+d}, {files} descriptors")
     soon(lambda: d.descriptors() == files)
     assert not PLAIN or grown <= 64, (memory, grown)  # a sanitizer keeps what was freed
     assert not d.workers()

@@ -341,7 +341,8 @@ def units(installed):
 @pytest.mark.skipif(not os.path.exists("/usr/bin/systemd-analyze"), reason="there is no systemd-analyze")
 def test_the_service_is_sealed_off(units):
     done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20",
-                           units / "opaed.service"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                           units / "opaed.service"], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
     level = float(re.search(r"Overall exposure level for opaed.service: ([\d.]+)", done.stdout).group(1))
     assert done.returncode == 0 and level <= 2.0, done.stdout
     assert "ignoring" not in done.stdout
@@ -366,7 +367,8 @@ def test_the_users_are_made(installed, tmp_path):
                    check=True)
     group = (tmp_path / "etc/group").read_text()
     assert re.search(r"^fpga:x:\d+:opaed$", group, re.M) and re.search(r"^opaed:x:", group, re.M)
-    assert re.search(r"^opaed:x:\d+:\d+:[^:]*:/:/usr/sbin/nologin$", (tmp_path / "etc/passwd").read_text(), re.M)
+    users = (tmp_path / "etc/passwd").read_text()
+    assert re.search(r"^opaed:x:\d+:\d+:[^:]*:/:/usr/sbin/nologin$", users, re.M)
 
 
 @pytest.mark.once
@@ -408,9 +410,9 @@ def test_the_rule_for_vfio_knows_every_card():
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("devices,given", [(["0x8086:0xbcce"], True), (["0x8086:0xbccf", "0x8086:0x09c4"], True),
-                                           (["0x8086:0xbcce", "0x8086:0x10fb"], False),
-                                           (["0x10de:0xbcce"], False), ([], False)])
+@pytest.mark.parametrize("devices,given", [
+    (["0x8086:0xbcce"], True), (["0x8086:0xbccf", "0x8086:0x09c4"], True), (["0x10de:0xbcce"], False),
+    (["0x8086:0xbcce", "0x8086:0x10fb"], False), ([], False)])
 def test_a_group_is_given_when_all_of_it_is_fpgas(tmp_path, devices, given):
     rules = (SOURCE / "packaging/70-opae-vfio.rules").read_text().replace("\\\n", "")
     script = re.search(r"PROGRAM==\"/bin/sh -c '([^']*)'\"", rules).group(1)
@@ -428,7 +430,8 @@ def test_a_group_is_given_when_all_of_it_is_fpgas(tmp_path, devices, given):
 @pytest.mark.once
 @pytest.mark.skipif(not os.path.exists("/usr/bin/udevadm"), reason="there is no udevadm")
 def test_udev_understands_the_rules():
-    done = subprocess.run(["udevadm", "verify", "--resolve-names=never", *sorted((SOURCE / "packaging").glob("*.rules"))], text=True,
+    rules = sorted((SOURCE / "packaging").glob("*.rules"))
+    done = subprocess.run(["udevadm", "verify", "--resolve-names=never", *rules], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if "Unknown command" in done.stdout:
         pytest.skip("it is older than the verb verify")
