@@ -57,7 +57,9 @@ static void begin_start(const struct sessions *all, const struct session *s, str
 		.max_handles = limits->handles,
 		.max_objects = limits->objects,
 		.max_calls = limits->calls,
-		.max_pinned = limits->buffer_bytes,
+		.max_pinned = limits->buffer_bytes ? limits->buffer_bytes : 1, /* less than a page: none */
+		.max_watched = limits->watch_bytes ? limits->watch_bytes : 1,
+		.max_events = limits->events,
 		.spin_ns = limits->spin_us * NS_PER_US,
 		.hello_ns = limits->hello_ms * NS_PER_MS,
 		.preauth_ns = limits->preauth_ms * NS_PER_MS,

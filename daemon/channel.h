@@ -43,7 +43,8 @@ struct channel_start {
 	uint32_t max_handles, max_objects, max_calls;
 	uint32_t allow, num_see;
 	int64_t spin_ns, hello_ns, preauth_ns;
-	uint64_t max_pinned;
+	uint64_t max_pinned, max_watched;
+	uint64_t max_events;
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
 	/* Names of the files of "tls", whose content is there as WORKER_TLS and so on; "": there is none. */
 	char tls[CREDENTIALS][CHANNEL_FILE_MAX];

@@ -36,7 +36,9 @@ static const struct config_limits default_limits = {
 	.handles = 64,
 	.objects = 1024,
 	.calls = 64,
+	.events = 256,
 	.buffer_bytes = UINT64_C(1) << 30,
+	.watch_bytes = UINT64_C(1) << 29,
 };
 
 void config_done(struct daemon_config *c)
@@ -206,7 +208,8 @@ static void read_limits(struct problems *p, struct json_object *top, struct conf
 	static const char *const keys[] = { "connections", "connections_per_principal",
 					    "preauth_connections", "preauth_ms", "hello_ms",
 					    "spin_us",	   "handles",			"objects",
-					    "calls",	   "buffer_bytes",		NULL };
+					    "calls",	   "buffer_bytes",		"events",
+					    "watch_bytes", NULL };
 	struct json_object *o;
 
 	*l = default_limits;
@@ -222,7 +225,10 @@ static void read_limits(struct problems *p, struct json_object *top, struct conf
 	json_get_u32(p, "limits", o, "handles", 1, 65536, &l->handles);
 	json_get_u32(p, "limits", o, "objects", 1, 1048576, &l->objects);
 	json_get_u32(p, "limits", o, "calls", 1, WIRE_CALLS_MAX, &l->calls);
+	json_get_u32(p, "limits", o, "events", 1, 256, &l->events);
 	json_get_u64(p, "limits", o, "buffer_bytes", INT64_MAX, &l->buffer_bytes);
+	l->watch_bytes = l->buffer_bytes / 2; /* all of it, with the twins */
+	json_get_u64(p, "limits", o, "watch_bytes", INT64_MAX, &l->watch_bytes);
 }
 
 /* ---- plugins ---- */

@@ -35,7 +35,9 @@ struct config_limits {
 	uint32_t hello_ms;   /* how long a peer may take to introduce itself */
 	uint32_t spin_us;		  /* of a wait of a session before it sleeps */
 	uint32_t handles, objects, calls; /* of a session */
+	uint32_t events;		  /* of a session */
 	uint64_t buffer_bytes;		  /* of a session */
+	uint64_t watch_bytes;		  /* of them, those that are kept equal at both ends */
 };
 
 struct daemon_config {

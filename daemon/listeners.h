@@ -3,12 +3,14 @@
 #ifndef DAEMON_LISTENERS_H
 #define DAEMON_LISTENERS_H
 
+#include "daemon/activation.h"
 #include "daemon/config.h"
 #include "daemon/credentials.h"
 #include "transport/listen.h"
 
 struct listener {
 	int fd;
+	bool given; /* by systemd: its file, mode and end are not ours */
 	struct config_listen config;
 	char text[ADDRESS_TEXT_MAX]; /* where it really listens: with the port that was chosen */
 	dev_t dev;		     /* of a unix socket's file: only our own is removed */
@@ -18,6 +20,7 @@ struct listener {
 
 struct listeners {
 	int poll; /* an epoll descriptor: a listener is there as LISTENERS_TAG and its index */
+	const struct activation *given;
 	struct listener *all;
 	size_t num;
 };
@@ -29,6 +32,8 @@ struct listeners {
  * errno, which is logged; then everything is as it was.
  */
 int listeners_apply(struct listeners *l, const struct daemon_config *config);
+/* Is each socket that systemd gave one that the configuration names? Which is not is logged. */
+bool listeners_know_given(const struct listeners *l);
 /* Takes no more connections; unix sockets are removed. */
 void listeners_close(struct listeners *l);
 /*

@@ -114,8 +114,8 @@ void lobby_tick(struct lobby *l)
 	int64_t now = clock_now_ns();
 
 	while (l->first && l->first->leave_at <= now) {
-		log_line("%s said nothing, or waited for its turn, for %u ms: closed", l->first->peer.text,
-			 l->sessions->config->limits.preauth_ms);
+		log_about("strangers", "%s said nothing, or waited for its turn, for %u ms: closed",
+			  l->first->peer.text, l->sessions->config->limits.preauth_ms);
 		leave(l, &l->first);
 	}
 	let_in(l);

@@ -154,7 +154,10 @@ static void close_channel(struct session *s)
 void sessions_stop(struct sessions *all, int64_t kill_at)
 {
 	for (struct session *s = all->first; s; s = s->next)
-		stop(s, "opaed ends", kill_at);
+		if (s->refused || s->stranger) /* it has nothing but its peer to wait for */
+			kill_worker(s, "opaed ends");
+		else
+			stop(s, "opaed ends", kill_at);
 }
 
 /* ---- changes ---- */
@@ -237,7 +240,8 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 	send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
 	if (!may)
 		return;
-	log_line("session %u: ended for session %u (%s)", s->id, who->id, who->info.principal);
+	log_about(who->info.principal, "session %u: ended for session %u (%s)", s->id, who->id,
+		  who->info.principal);
 	stop(s, "it was kicked", clock_deadline(STOP_NS));
 }
 
@@ -251,7 +255,8 @@ static void open_for(struct sessions *all, struct session *s, const struct chann
 	else
 		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
 	if (fd == -EACCES)
-		log_line("session %u: its worker may not have %s", s->id, p->path);
+		log_warning_about(s->info.principal, "session %u: its worker may not have %s", s->id,
+				  p->path);
 	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 }
 
@@ -260,7 +265,7 @@ static void dismiss(struct session *s)
 {
 	s->stranger = false;
 	s->refused = true;
-	log_line("session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
+	log_about("strangers", "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
 }
 
 /* What becomes of a session whose peer is known. */
@@ -270,10 +275,10 @@ static void settle(struct session *s, const struct policy_rule *rule, const char
 	s->allow = rule && !*refuse ? rule->allow : 0;
 	s->sees_all = rule && policy_rule_shows_all(rule);
 	if (*refuse)
-		log_line("session %u: %s (%s) is refused: %s", s->id, s->info.principal, s->info.peer,
-			 refuse);
+		log_about(s->info.principal, "session %u: %s (%s) is refused: %s", s->id,
+			  s->info.principal, s->info.peer, refuse);
 	else
-		log_line("session %u: %s (%s)", s->id, s->info.principal, s->info.peer);
+		log_about(s->info.principal, "session %u: %s (%s)", s->id, s->info.principal, s->info.peer);
 }
 
 /* A stranger's worker says who he is: his certificate was good. */
@@ -424,8 +429,8 @@ static bool begin(struct sessions *all, struct session *s, int fd, const struct 
 	int rc = launch(all, s, fd, start, credentials);
 
 	if (rc) {
-		log_line("session %u: %s (%s): no worker could be started: %s", s->id, s->info.principal,
-			 s->info.peer, strerror(-rc));
+		log_warning_about(s->info.principal, "session %u: %s (%s): no worker could be started: %s",
+				  s->id, s->info.principal, s->info.peer, strerror(-rc));
 		session_free(s);
 		return false;
 	}
@@ -444,7 +449,8 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
 	if (*refuse && admit_no_more_refusals(all)) {
-		log_line("%s (%s): %s; closed without a word, as many are", principal, peer->text, refuse);
+		log_about(principal, "%s (%s): %s; closed without a word, as many are", principal, peer->text,
+			  refuse);
 		return;
 	}
 	s = session_new(all, peer, principal);
@@ -494,7 +500,7 @@ void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *pe
 	if (!s)
 		return;
 	if (rc < 0)
-		log_line("\"tls\": %s; the files stay those that were good", why);
+		log_warning("\"tls\": %s; the files stay those that were good", why);
 	else if (rc)
 		log_line("\"tls\": %s and what belongs to it are read again", credentials->files->cert);
 	s->stranger = true;
@@ -527,7 +533,7 @@ void sessions_tick(struct sessions *all)
 			kill_worker(s, "its worker took too long to find out who its peer is");
 		}
 		if (s->kill_at <= now) {
-			log_line("session %u: its worker did not end in time and is killed", s->id);
+			log_warning("session %u: its worker did not end in time and is killed", s->id);
 			kill_worker(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}
@@ -561,9 +567,9 @@ static void tell_of_end(const struct session *s, int status)
 		snprintf(program, sizeof(program), "; program %s", i->program);
 	if (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status))
 		return; /* that was told */
-	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
-		 *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
-		 (unsigned long long)i->frames);
+	log_about(i->principal, "session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
+		  *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
+		  (unsigned long long)i->frames);
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)

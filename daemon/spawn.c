@@ -17,6 +17,7 @@
 #include "base/beside.h"
 #include "base/sys.h"
 #include "daemon/log.h"
+#include "daemon/worker-log.h"
 
 #define NAME "opaed-worker"
 #define NUM_FILES (WORKER_FDS - WORKER_CHANNEL)
@@ -35,13 +36,13 @@ int spawn_open_program(void)
 	int fd;
 
 	if (!beside_find(places, sizeof(places) / sizeof(places[0]), NAME, path, sizeof(path))) {
-		log_line("there is no " NAME " beside opaed, nor in " OPAED_WORKER_DIR
+		log_error("there is no " NAME " beside opaed, nor in " OPAED_WORKER_DIR
 			 "; is the installation complete?");
 		return -ENOENT;
 	}
 	fd = sys_open(path, O_PATH, 0);
 	if (fd < 0)
-		log_line("%s: %s", path, strerror(-fd));
+		log_error("%s: %s", path, strerror(-fd));
 	return fd;
 }
 
@@ -115,10 +116,11 @@ static void become_worker(int program, char *const environment[], const struct s
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid(); /* what a terminal sends to the daemon is not for its workers */
-	if (exe >= 0 && place(null, STDIN_FILENO) && place(STDERR_FILENO, STDOUT_FILENO) &&
-	    place_files(files) && !close_range(WORKER_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
+	if (exe >= 0 && place(null, STDIN_FILENO) && place(worker_log_end(), STDERR_FILENO) &&
+	    place(STDERR_FILENO, STDOUT_FILENO) && place_files(files) &&
+	    !close_range(WORKER_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
 		fexecve(exe, args, environment);
-	log_line("a worker could not be started: %s", strerror(errno));
+	log_error("a worker could not be started: %s", strerror(errno));
 	_exit(127);
 }
 

@@ -86,6 +86,8 @@ static int serve(struct transport *t, struct channel_end *end)
 		.max_objects = start.max_objects,
 		.max_calls = start.max_calls,
 		.max_pinned = start.max_pinned,
+		.max_watched = start.max_watched,
+		.max_events = (uint32_t)start.max_events,
 		.host = start.host,
 		.principal = start.principal,
 		.rights = rights,

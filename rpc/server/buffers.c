@@ -150,6 +150,7 @@ static void give_up(struct rpc_session *s, struct session_buffer *buf)
 	if (buf->t.twin)
 		sys_munmap(buf->t.twin, buf->t.len);
 	atomic_fetch_sub(session_pinned(s), buf->counted);
+	atomic_fetch_sub(session_watched(s), buf->watched);
 	held_done(&buf->held);
 	free(buf);
 }
@@ -206,6 +207,23 @@ static bool has_twin(uint32_t flags)
 	return !(flags & (PREPARE_READ_ONLY | PREPARE_EXPLICIT));
 }
 
+/* Whoever has a twin is looked at again and again: how much of that there may be is bounded by itself. */
+static fpga_result account_watched(struct rpc_session *s, struct request *q, struct session_buffer *buf,
+				   uint64_t bytes)
+{
+	uint64_t max = session_options(s)->max_watched, used = atomic_load(session_watched(s));
+
+	if (bytes > (used < max ? max - used : 0))
+		return request_fail(q, FPGA_NO_MEMORY,
+				    "%llu bytes of buffers that are kept equal at both ends are more than "
+				    "this server looks at for a session: %llu of %llu are in use; explicit "
+				    "ones are not looked at", (unsigned long long)buf->t.len,
+				    (unsigned long long)used, (unsigned long long)max);
+	buf->watched = bytes;
+	atomic_fetch_add(session_watched(s), bytes);
+	return FPGA_OK;
+}
+
 /* Memory is had in pages, and the twin is as long as the buffer. */
 static fpga_result account(struct rpc_session *s, struct request *q, struct session_buffer *buf, bool twin)
 {
@@ -220,7 +238,7 @@ static fpga_result account(struct rpc_session *s, struct request *q, struct sess
 				    (unsigned long long)used, (unsigned long long)max);
 	buf->counted = pages * PAGE * (twin ? 2 : 1);
 	atomic_fetch_add(session_pinned(s), buf->counted);
-	return FPGA_OK;
+	return twin ? account_watched(s, q, buf, pages * PAGE) : FPGA_OK;
 }
 
 /* Pages come with the first touch, which must not fail: so whether there are enough is asked before. */

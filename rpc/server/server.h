@@ -37,6 +37,8 @@ struct rpc_session_options {
 	int64_t hello_ns;   /* a peer that has not said HELLO by then is left */
 	uint32_t max_handles, max_objects, max_calls;
 	uint64_t max_pinned; /* bytes of buffers and their twins, in whole pages */
+	uint32_t max_events; /* registrations, at most 256 */
+	uint64_t max_watched; /* bytes of buffers that have twins, in whole pages; 0: max_pinned is enough */
 	bool no_watch;	     /* for tests: nobody looks for what a device did who is not asked */
 	const char *host;      /* name of this machine, for HELLO */
 	const char *principal; /* who the peer is */

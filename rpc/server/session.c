@@ -57,6 +57,11 @@ atomic_uint_fast64_t *session_pinned(struct rpc_session *s)
 	return &s->pinned;
 }
 
+atomic_uint_fast64_t *session_watched(struct rpc_session *s)
+{
+	return &s->watched;
+}
+
 void session_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;
@@ -193,6 +198,8 @@ static void fill_defaults(struct rpc_session_options *o)
 	o->max_objects = o->max_objects ? o->max_objects : OBJECTS_MAX;
 	o->max_calls = o->max_calls && o->max_calls < WIRE_CALLS_MAX ? o->max_calls : WIRE_CALLS_MAX;
 	o->max_pinned = o->max_pinned ? o->max_pinned : PINNED_MAX;
+	o->max_watched = o->max_watched ? o->max_watched : o->max_pinned;
+	o->max_events = o->max_events && o->max_events < EVENTS_MAX ? o->max_events : EVENTS_MAX;
 }
 
 static int build(struct rpc_session *s, struct transport *t)

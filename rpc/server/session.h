@@ -22,6 +22,7 @@
  */
 #define SEND_NS (60 * NS_PER_S)
 #define TOKENS_MAX 1024u	/* objects of one enumeration */
+#define EVENTS_MAX 256u		/* registrations of a session */
 #define REGIONS_MAX 8u		/* MMIO regions of an accelerator */
 
 /* A request that outlives its frame. */
@@ -110,6 +111,7 @@ struct rpc_session {
 	struct session_polls polls;
 	struct session_events *events;
 	atomic_uint_fast64_t pinned; /* bytes of buffers and their twins, in whole pages */
+	atomic_uint_fast64_t watched; /* bytes of those that have twins */
 	void *objects;
 
 	atomic_bool stopped, chores; /* chores: there is something for the dispatch thread to do */

@@ -241,7 +241,7 @@ def numbers(d):
 
 
 def test_no_descriptor_for_a_connection(opaed):
-    """It waits; who is there is served."""
+    """It waits a little, and is let go then; who is there is served."""
     d = opaed()
     first = d.peer()
     limit_descriptors(d, min(set(range(100)) - numbers(d)))
@@ -249,8 +249,10 @@ def test_no_descriptor_for_a_connection(opaed):
     assert "Too many open files" in d.says("a connection cannot be taken now")
     assert any("stays as it was" in line for line in d.reload())
     first.good(PING)
+    assert late.is_ended()
+    assert "1 connections were closed" in d.says("no descriptors for them")
     limit_descriptors(d, None)
-    late.hello().good(PING)
+    Peer(d.path).hello().good(PING)
     assert not any("stays as it was" in line for line in d.reload())
     assert len(d.lines("cannot be taken now")) == 1  # told once, however often it was tried
     d.peer().good(PING)

@@ -62,7 +62,7 @@ static void everything(void **state)
 		"  \"libv-opae.so\", \"enabled\": true, \"configuration\":"
 		"  {\"sockets\": [\"/a.sock\", {\"path\": \"/b.sock\"}]}}}},"
 		"\"limits\": {\"connections\": 8, \"hello_ms\": 1000, \"spin_us\": 0, \"handles\": 3,"
-		"  \"objects\": 4, \"calls\": 5, \"buffer_bytes\": 1099511627776}}");
+		"  \"objects\": 4, \"calls\": 5, \"events\": 6, \"buffer_bytes\": 1099511627776}}");
 
 	(void)state;
 	assert_int_equal(c.num_listen, 5);
@@ -83,7 +83,9 @@ static void everything(void **state)
 	assert_int_equal(c.limits.hello_ms, 1000);
 	assert_int_equal(c.limits.spin_us, 0);
 	assert_int_equal(c.limits.calls, 5);
+	assert_int_equal(c.limits.events, 6);
 	assert_true(c.limits.buffer_bytes == UINT64_C(1) << 40);
+	assert_true(c.limits.watch_bytes == UINT64_C(1) << 39); /* as much as can have twins */
 	assert_non_null(strstr(c.plugins, "/a.sock"));
 	assert_string_equal(c.paths[0], "/a.sock");
 	assert_string_equal(c.paths[1], "/b.sock");
@@ -209,6 +211,8 @@ static void limits(void **state)
 	bad("{" UNIX_ALONE ", \"limits\": {\"connections\": 0}}", 1, "\"connections\"", "from 1 to 4096");
 	bad("{" UNIX_ALONE ", \"limits\": {\"connections\": \"8\"}}", 1, "\"connections\"", "whole number");
 	bad("{" UNIX_ALONE ", \"limits\": {\"buffer_bytes\": -1}}", 1, "\"buffer_bytes\"", "from 0");
+	bad("{" UNIX_ALONE ", \"limits\": {\"watch_bytes\": \"all\"}}", 1, "\"watch_bytes\"", "whole number");
+	bad("{" UNIX_ALONE ", \"limits\": {\"events\": 257}}", 1, "\"events\"", "from 1 to 256");
 	bad("{" UNIX_ALONE ", \"limits\": 4}", 1, "limits", "{...}");
 }
 
