@@ -18,6 +18,7 @@ struct listeners {
 	int poll; /* an epoll descriptor: a listener is there as LISTENERS_TAG and its index */
 	struct listener *all;
 	size_t num;
+	const char *says; /* in the log, instead of "listening on"; NULL: as it is */
 };
 
 #define LISTENERS_TAG (UINT64_C(1) << 32)
@@ -27,6 +28,10 @@ struct listeners {
  * errno, which is logged; then everything is as it was.
  */
 int listeners_apply(struct listeners *l, const struct daemon_config *config);
+/* All of it that can fail; then one of the two that follow is to be called. */
+int listeners_prepare(struct listeners *l, const struct daemon_config *config, struct listener **ret);
+void listeners_commit(struct listeners *l, const struct daemon_config *config, struct listener *prepared);
+void listeners_abandon(struct listeners *l, const struct daemon_config *config, struct listener *prepared);
 /* Takes no more connections; unix sockets are removed. */
 void listeners_close(struct listeners *l);
 /*
