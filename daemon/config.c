@@ -15,7 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/opaed-socket.h"
-#include "daemon/config-json.h"
+#include "daemon/config-internal.h"
 #include "wire/limits.h"
 #include "wire/ops.h"
 
@@ -51,7 +51,7 @@ void config_done(struct daemon_config *c)
 
 /* ---- listen ---- */
 
-static void read_unix(struct problems *p, const char *where, const char *path, struct config_listen *l)
+void config_read_unix(struct problems *p, const char *where, const char *path, struct config_listen *l)
 {
 	l->address.kind = ADDRESS_UNIX;
 	if (*path != '/')
@@ -83,7 +83,7 @@ static void read_tcp(struct problems *p, const char *where, const char *text, bo
 			"\"public\": true, else listen on 127.0.0.1", where, text);
 }
 
-static void read_mode(struct problems *p, const char *where, struct json_object *o, struct config_listen *l)
+void config_read_mode(struct problems *p, const char *where, struct json_object *o, struct config_listen *l)
 {
 	const char *text = NULL;
 
@@ -155,10 +155,10 @@ static void read_listener(struct problems *p, const char *where, struct json_obj
 		json_get_text(p, where, o, kind, &text);
 	}
 	if (text && !strcmp(kind, "unix"))
-		read_unix(p, where, text, l);
+		config_read_unix(p, where, text, l);
 	else if (text)
 		read_tcp(p, where, text, clear, public, l);
-	read_mode(p, where, o, l);
+	config_read_mode(p, where, o, l);
 	read_principal(p, where, o, l);
 	if (l->address.kind == ADDRESS_VSOCK)
 		snprintf(l->text, sizeof(l->text), "vsock:%u", l->address.port);
@@ -439,7 +439,7 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 
 static void read_top(struct problems *p, struct json_object *top, struct daemon_config *c)
 {
-	static const char *const keys[] = { "listen", "policy", "plugins", "limits", NULL };
+	static const char *const keys[] = { "listen", "policy", "plugins", "limits", "metrics", NULL };
 
 	if (!json_check_keys(p, "the configuration", top, keys))
 		return;
@@ -447,6 +447,7 @@ static void read_top(struct problems *p, struct json_object *top, struct daemon_
 	read_policy(p, top, c);
 	read_plugins(p, top, c);
 	read_limits(p, top, &c->limits);
+	config_read_metrics(p, top, c);
 	if (!p->count)
 		compare_listeners_with_policy(p, c);
 }

@@ -84,7 +84,11 @@ static int apply(struct monitor *m, struct daemon_config *c)
 
 	if (prepared < 0)
 		log_line("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
-	rc = prepared < 0 ? prepared : listeners_apply(&m->listeners, c);
+	rc = prepared < 0 ? prepared : metrics_process_prepare(&m->sessions.metrics_process, c);
+	if (!rc) {
+		rc = listeners_apply(&m->listeners, c);
+		metrics_process_settle(&m->sessions.metrics_process, c, !rc);
+	}
 	if (rc) {
 		if (prepared >= 0)
 			sys_close(prepared);
@@ -100,8 +104,10 @@ static int apply(struct monitor *m, struct daemon_config *c)
 static void reload(struct monitor *m)
 {
 	struct daemon_config *c = load(m->file);
+	bool good = c && !apply(m, c);
 
-	if (!c || apply(m, c))
+	metrics_reloaded(&m->sessions.metrics, good, false);
+	if (!good)
 		log_line("the configuration stays as it was");
 	else
 		log_line("the configuration is read again: %s", m->file ? m->file : "built in");
@@ -193,6 +199,8 @@ static void run(struct monitor *m)
 				take_signals(m);
 			else if (tag & LISTENERS_TAG)
 				take_connection(m, tag);
+			else if (tag == METRICS_TAG)
+				metrics_process_serve(&m->sessions);
 			else
 				sessions_serve(&m->sessions, (uint32_t)tag);
 		}
@@ -246,7 +254,10 @@ static int start(struct monitor *m)
 		unload(c);
 		return rc;
 	}
-	return apply(m, c);
+	rc = apply(m, c);
+	if (!rc)
+		metrics_reloaded(&m->sessions.metrics, true, true);
+	return rc;
 }
 
 static int serve(const char *file)
@@ -255,6 +266,7 @@ static int serve(const char *file)
 			     .end_at = INT64_MAX, .sessions = { .worker = -1, .plugins = -1 } };
 	int rc;
 
+	metrics_process_init(&m.sessions.metrics_process);
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
 	rc = start(&m);
@@ -282,6 +294,8 @@ static int check(const char *file)
 	for (size_t i = 0; i < c->num_listen; i++)
 		printf("listens on %s%s%s\n", c->listen[i].text, *c->listen[i].principal ? " for " : "",
 		       c->listen[i].principal);
+	if (c->has_metrics)
+		printf("metrics at %s\n", c->metrics.text);
 	unload(c);
 	return EXIT_DONE;
 }

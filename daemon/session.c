@@ -34,6 +34,7 @@ int sessions_init(struct sessions *all, int poll)
 {
 	memset(all, 0, sizeof(*all));
 	all->answer_at = INT64_MAX;
+	metrics_process_init(&all->metrics_process);
 	all->poll = poll;
 	all->plugins = -1;
 	all->environment = spawn_environment();
@@ -46,11 +47,13 @@ static void session_free(struct session *s)
 {
 	if (s->channel >= 0)
 		sys_close(s->channel);
+	counted_done(&s->counted);
 	free(s);
 }
 
 void sessions_done(struct sessions *all)
 {
+	metrics_process_done(&all->metrics_process);
 	while (all->first) {
 		struct session *s = all->first;
 
@@ -110,6 +113,7 @@ static void end_because(struct session *s, const char *why)
 static void kill_worker(struct session *s, const char *why)
 {
 	end_because(s, why);
+	s->counted.killed = true;
 	kill(s->pid, SIGKILL);
 }
 
@@ -249,8 +253,10 @@ static void open_for(struct sessions *all, struct session *s, const struct chann
 		fd = gate_open(p->path, p->flags, p->mode);
 	else
 		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
-	if (fd == -EACCES)
+	if (fd == -EACCES) {
+		all->metrics.gate++;
 		log_line("session %u: its worker may not have %s", s->id, p->path);
+	}
 	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 }
 
@@ -290,6 +296,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 	case CHANNEL_END:
 		learn(s, &m->end.info);
 		end_because(s, m->end.why);
+		s->counted.end = m->end.rc;
 		s->said_end = true;
 		break;
 	default:
@@ -386,10 +393,12 @@ static int launch(struct sessions *all, struct session *s, int fd, const struct 
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = s->id };
 	CLEANUP_CLOSE int theirs = -1;
+	CLEANUP_CLOSE int counts =
+		counted_new(&s->counted, start->start.max_pinned, start->start.max_handles);
 	int rc = channel_pair(&s->channel, &theirs);
 
-	if (!rc)
-		rc = channel_send(s->channel, start, -1);
+	if (!rc) /* without memory to count in it serves all the same */
+		rc = channel_send(s->channel, start, counts);
 	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, s->channel, &e))
 		rc = -errno;
 	if (rc)
@@ -416,6 +425,7 @@ static struct session *session_new(struct sessions *all, const struct peer *peer
 	s->kill_at = INT64_MAX;
 	s->id = new_id(all);
 	s->info.id = s->id;
+	s->kind = peer->kind;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
 	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
 	return s;
@@ -431,6 +441,9 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 	int rc;
 
 	why_refused(all, principal, rule, refuse, sizeof(refuse));
+	all->metrics.accepted[peer->kind]++;
+	if (*refuse)
+		all->metrics.refused[rule && rule->num_see ? METRICS_BY_LIMIT : METRICS_BY_POLICY]++;
 	if (*refuse && too_many_refused(all)) {
 		log_line("%s (%s): %s; closed without a word, as many are", principal, peer->text, refuse);
 		return;
@@ -444,6 +457,7 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 	fill_start(all, s, peer, rule, refuse, &start);
 	rc = launch(all, s, mine, &start);
 	if (rc) {
+		all->metrics.refused[METRICS_NOT_STARTED] += !*refuse;
 		log_line("session %u: %s (%s): no worker could be started: %s", s->id, principal, peer->text,
 			 strerror(-rc));
 		session_free(s);
@@ -451,6 +465,7 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 	}
 	s->next = all->first;
 	all->first = s;
+	all->metrics.started[peer->kind] += !*refuse;
 	if (*refuse)
 		log_line("session %u: %s (%s) is refused: %s", s->id, principal, peer->text, refuse);
 	else
@@ -463,6 +478,8 @@ int64_t sessions_deadline(const struct sessions *all)
 {
 	int64_t next = all->answer_at;
 
+	if (all->metrics_process.start_at < next)
+		next = all->metrics_process.start_at;
 	for (const struct session *s = all->first; s; s = s->next)
 		if (s->kill_at < next)
 			next = s->kill_at;
@@ -481,6 +498,7 @@ void sessions_tick(struct sessions *all)
 		}
 	if (all->answer_at <= now)
 		answer_questions(all);
+	metrics_process_tick(&all->metrics_process, all->poll, all->environment);
 }
 
 /* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
@@ -522,6 +540,10 @@ static void bury(struct sessions *all, pid_t pid, int status)
 			continue;
 		drain(all, s);
 		tell_of_end(s, status);
+		if (s->refused)
+			metrics_death(&all->metrics, status);
+		else
+			metrics_end(&all->metrics, &s->counted, s->id, s->said_end, status);
 		*at = s->next;
 		if (!s->said_end && !s->refused) /* what it held is free, and it told nobody */
 			tell_others(all, s);
@@ -536,6 +558,7 @@ void sessions_reap(struct sessions *all)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		bury(all, pid, status);
+		if (!metrics_process_died(&all->metrics_process, pid, status))
+			bury(all, pid, status);
 	answer_when_all_are_heard(all);
 }

@@ -17,6 +17,8 @@
 #include <sys/types.h>
 
 #include "daemon/config.h"
+#include "daemon/metrics-process.h"
+#include "daemon/metrics.h"
 #include "rpc/server/server.h"
 #include "transport/listen.h"
 
@@ -36,6 +38,8 @@ struct session {
 	uint32_t question;
 	bool asked; /* ASK is sent, and INFO has not come */
 	struct rpc_session_info info;
+	enum address_kind kind;
+	struct counted counted;
 };
 
 struct sessions {
@@ -49,6 +53,8 @@ struct sessions {
 	/* Of the configuration in force; the monitor replaces them. */
 	const struct daemon_config *config;
 	int plugins; /* a file with its "plugins" */
+	struct metrics metrics;
+	struct metrics_process metrics_process;
 };
 
 /* Finds the worker's program, beside this one. 0 or a negative errno, which is logged. */
