@@ -164,9 +164,9 @@ void metrics_process_serve(struct sessions *all)
 		return;
 	if (n == 1 && tell(p, all))
 		return;
-	close_channel(p); /* it ends by itself then, if it has not */
 	if (n && p->pid > 0)
 		kill(p->pid, SIGKILL);
+	close_channel(p); /* where nothing is to be read of it, it ends or has ended */
 }
 
 /* ---- its life ---- */

@@ -13,7 +13,7 @@ import struct
 import time
 
 import pytest
-from conftest import ORDINARY, SOURCE
+from conftest import ORDINARY, SOURCE, TREE
 from opaed import CLOSE, Daemon, NO_ACCESS, PING, Peer, WRITE, soon
 
 NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
@@ -435,6 +435,10 @@ def test_requests(opaed, request_, status):
     assert bool(body) != request_.startswith(b"HEAD")
 
 
+# Bytes; sanitizers keep for a while what was freed.
+MORE = 4 << 20 if TREE == "plain" else 64 << 20
+
+
 def resident(pid):
     with open(f"/proc/{pid}/statm", encoding="ascii") as f:
         return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
@@ -466,7 +470,7 @@ def test_garbage(opaed):
         for _ in range(2):
             poke(address, data if len(data) > 50 else data + b"\r\n\r\n")
     assert server_of(d) == server  # it has not died
-    assert resident(server) - before[0] < 8 << 20 and resident(d.process.pid) - before[1] < 4 << 20
+    assert resident(server) - before[0] < MORE and resident(d.process.pid) - before[1] < MORE
     scrape(d)
     p.good(PING)
 
@@ -494,7 +498,7 @@ def test_many_connections(opaed):
     page = when(d, lambda x: True, 60)
     not_less(first, page)
     assert page.value("opaed_metrics_server_starts_total") == 1
-    assert resident(server) - before[0] < 8 << 20 and resident(d.process.pid) - before[1] < 4 << 20
+    assert resident(server) - before[0] < MORE and resident(d.process.pid) - before[1] < MORE
     assert d.descriptors() == before[2]
     with open(f"/proc/{server}/limits", encoding="ascii") as f:
         assert re.search(r"Max open files +96 +96", f.read())
@@ -613,12 +617,12 @@ def counters_of(worker):
 def test_a_worker_that_lies(opaed, lie):
     d = opaed()
     p = d.peer()
+    [worker] = workers(d)
     honest = d.peer()
     for _ in range(10):
         p.good(PING)
     honest.good(PING)
     before = when(d, lambda x: x.value("opaed_frames_total", direction="sent") == 13)
-    [worker] = [w for w in workers(d) if w == min(workers(d))]
     at = counters_of(worker)
     totals = 14 + 4 * 24
     os.kill(worker, signal.SIGSTOP)
@@ -658,7 +662,15 @@ def test_sessions_leave_nothing(opaed):
             with d.peer() as p:
                 p.good(PING)
         soon(lambda: not workers(d))
-        with open(f"/proc/{d.process.pid}/maps", encoding="ascii") as f:
-            return f.read().count("opaed-counts"), d.descriptors()
 
-    assert some(3) == some(20) == (0, some(1)[1])
+    def memories():
+        with open(f"/proc/{d.process.pid}/maps", encoding="ascii") as f:
+            return f.read().count("opaed-counts")
+
+    some(1)
+    soon(lambda: not memories())
+    before = d.descriptors()
+    with d.peer():
+        assert memories() == 1
+    some(20)
+    soon(lambda: not memories() and d.descriptors() == before)
