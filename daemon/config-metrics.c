@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* "metrics": where they can be scraped. Whoever can connect there may read them: so this machine alone. */
+/* Whoever can connect there may read them: so it is for this machine alone. */
+#include "daemon/config-metrics.h"
+
 #include <string.h>
 
-#include "daemon/config-internal.h"
+#include "daemon/config-listen.h"
 
 #define WHERE "metrics"
 

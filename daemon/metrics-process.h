@@ -18,7 +18,7 @@ enum { METRICS_CHANNEL = 3, METRICS_LISTEN = 4, METRICS_FDS = 5 };
 /* What the monitor says when it was asked so soon that the answer is the one before; else it is the text. */
 #define METRICS_UNCHANGED '='
 
-#define METRICS_TAG (UINT64_C(4) << 32) /* of its channel in the monitor's epoll */
+#define METRICS_TAG (UINT64_C(8) << 32) /* of its channel in the monitor's epoll */
 
 struct sessions;
 

@@ -22,7 +22,8 @@ struct sums {
 
 static const char *const kinds[METRICS_KINDS] = { [ADDRESS_TCP] = "tcp", [ADDRESS_UNIX] = "unix",
 						  [ADDRESS_VSOCK] = "vsock" };
-static const char *const refusals[METRICS_REFUSALS] = { "policy", "limit", "not_started" };
+static const char *const refusals[METRICS_REFUSALS] = { "policy", "limit", "tls", "silent",
+							"not_started" };
 static const char *const ends[METRICS_ENDS] = { "peer_gone", "stopped", "protocol", "timeout",
 						"host_down", "error", "killed", "died" };
 static const char *const ways[] = { "writeback", "push", "pull" }; /* from RPC_WRITEBACK_BYTES on */
@@ -88,7 +89,7 @@ static void add_up(struct sessions *all, struct sums *sums)
 	memcpy(sums->total, all->metrics.gone, sizeof(sums->total));
 	for (struct session *s = all->first; s; s = s->next) {
 		sums->workers++;
-		if (s->refused)
+		if (!session_serves(s))
 			continue;
 		sums->active[s->kind]++;
 		metrics_read(&all->metrics, &s->counted, s->id);

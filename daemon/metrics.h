@@ -16,7 +16,14 @@
 
 #define METRICS_KINDS 3u /* enum address_kind */
 
-enum metrics_refusal { METRICS_BY_POLICY, METRICS_BY_LIMIT, METRICS_NOT_STARTED, METRICS_REFUSALS };
+enum metrics_refusal {
+	METRICS_BY_POLICY,
+	METRICS_BY_LIMIT,
+	METRICS_UNKNOWN, /* TLS did not tell who it was */
+	METRICS_SILENT,	 /* it said nothing of TLS's, or waited too long for its turn */
+	METRICS_NOT_STARTED,
+	METRICS_REFUSALS
+};
 
 /* Why a session ended. */
 enum metrics_end {
