@@ -119,3 +119,12 @@ struct session *admit_oldest_stranger(const struct sessions *all, int64_t *at)
 		*at = oldest->since + STRANGER_NS;
 	return oldest;
 }
+
+int64_t sessions_room_at(const struct sessions *all)
+{
+	int64_t at;
+
+	if (admit_strangers(all) < all->config->limits.preauth_connections)
+		return 0;
+	return admit_oldest_stranger(all, &at) ? at : INT64_MAX;
+}

@@ -17,6 +17,7 @@
 #include "base/opaed-socket.h"
 #include "daemon/config-json.h"
 #include "daemon/config-listen.h"
+#include "daemon/config-metrics.h"
 #include "wire/limits.h"
 #include "wire/ops.h"
 
@@ -311,7 +312,7 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 
 static void read_top(struct problems *p, struct json_object *top, struct daemon_config *c)
 {
-	static const char *const keys[] = { "listen", "policy", "plugins", "limits", NULL };
+	static const char *const keys[] = { "listen", "policy", "plugins", "limits", "metrics", NULL };
 
 	if (!json_check_keys(p, "the configuration", top, keys))
 		return;
@@ -319,6 +320,7 @@ static void read_top(struct problems *p, struct json_object *top, struct daemon_
 	read_policy(p, top, c);
 	read_plugins(p, top, c);
 	read_limits(p, top, &c->limits);
+	config_read_metrics(p, top, c);
 	if (!p->count)
 		compare_listeners_with_policy(p, c);
 }

@@ -49,6 +49,8 @@ struct daemon_config {
 	char *plugins;
 	/* Absolute paths that it names: sockets that a worker may connect to. Ends with NULL. */
 	char **paths;
+	bool has_metrics;
+	struct config_listen metrics; /* where they can be scraped */
 };
 
 /*

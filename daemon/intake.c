@@ -86,8 +86,10 @@ void intake_take(struct intake *in, uint64_t tag)
 		return; /* paused in this very turn */
 	rc = has_room(in, ROOM) ?
 		     listeners_accept(in->listeners, tag, &fd, &peer, principal, &credentials) : -EMFILE;
-	if (!rc)
+	if (!rc) {
 		in->since = INT64_MAX;
+		in->sessions->metrics.accepted[peer.kind]++;
+	}
 	if (!rc && credentials) {
 		lobby_enter(in->lobby, fd, &peer, credentials);
 	} else if (!rc) {
@@ -122,6 +124,7 @@ static bool shed_one(struct intake *in, uint64_t tag, unsigned int *shed)
 		sessions_begin(in->sessions, fd, &peer, principal);
 	} else if (!rc) {
 		sys_close(fd);
+		in->sessions->metrics.accepted[peer.kind]++;
 		++*shed;
 	}
 	keep_spare(in);

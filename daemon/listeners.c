@@ -161,6 +161,19 @@ static void change_mode_back(const struct listener *had)
 		set_mode(had, had->config.mode);
 }
 
+static void undo(struct listeners *old, const struct daemon_config *config, struct listener *all)
+{
+	for (size_t i = 0; i < config->num_listen; i++) {
+		struct listener *had = all[i].fd < 0 ? find(old, all[i].config.text) : NULL;
+
+		if (had)
+			change_mode_back(had);
+		listener_close(&all[i]);
+		credentials_unref(all[i].credentials); /* of one that was not open */
+		all[i].credentials = NULL;
+	}
+}
+
 /* Anew for all: who has the configuration read again may have renewed them. */
 static int load_credentials(struct listener *all, size_t num)
 {
@@ -198,15 +211,8 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 	for (size_t i = 0; i < config->num_listen && !rc; i++)
 		if (all[i].fd < 0)
 			rc = change_mode(find(old, all[i].config.text), all[i].config.mode);
-	for (size_t i = 0; i < config->num_listen && rc; i++) {
-		struct listener *had = all[i].fd < 0 ? find(old, all[i].config.text) : NULL;
-
-		if (had)
-			change_mode_back(had);
-		listener_close(&all[i]);
-		credentials_unref(all[i].credentials); /* of one that was not open */
-		all[i].credentials = NULL;
-	}
+	if (rc)
+		undo(old, config, all);
 	return rc;
 }
 
@@ -223,15 +229,38 @@ static void keep(struct listener *had, struct listener *now)
 	had->credentials = NULL;
 }
 
-int listeners_apply(struct listeners *l, const struct daemon_config *config)
+int listeners_prepare(struct listeners *l, const struct daemon_config *config, struct listener **ret)
 {
-	struct listener *all = calloc(config->num_listen, sizeof(*all));
+	struct listener *all = calloc(config->num_listen + 1, sizeof(*all));
 	int rc = all ? open_new(l, config, all) : -ENOMEM;
 
-	if (rc) {
+	if (rc)
 		free(all);
-		return rc;
-	}
+	else
+		*ret = all;
+	return rc;
+}
+
+void listeners_abandon(struct listeners *l, const struct daemon_config *config, struct listener *prepared)
+{
+	undo(l, config, prepared);
+	free(prepared);
+}
+
+int listeners_apply(struct listeners *l, const struct daemon_config *config)
+{
+	struct listener *all;
+	int rc = listeners_prepare(l, config, &all);
+
+	if (!rc)
+		listeners_commit(l, config, all);
+	return rc;
+}
+
+void listeners_commit(struct listeners *l, const struct daemon_config *config, struct listener *all)
+{
+	const char *says = l->says ? l->says : "listening on";
+
 	listeners_watch(l, false); /* their places change */
 	for (size_t i = 0; i < config->num_listen; i++) {
 		struct listener *had = all[i].fd < 0 ? find(l, all[i].config.text) : NULL;
@@ -239,7 +268,7 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 		if (had)
 			keep(had, &all[i]);
 		else
-			log_line("listening on %s", all[i].text);
+			log_line("%s %s", says, all[i].text);
 		if (!had && !address_is_loopback(&all[i].config.address) &&
 		    all[i].config.address.kind == ADDRESS_TCP && !all[i].config.tls)
 			log_warning("%s is reached from other machines, in clear text: whoever is on the way "
@@ -248,7 +277,7 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 	}
 	for (size_t i = 0; i < l->num; i++)
 		if (l->all[i].fd >= 0) {
-			log_line("no longer listening on %s%s", l->all[i].text,
+			log_line("no longer %s %s%s", says, l->all[i].text,
 				 l->all[i].given ? "; systemd is: stop its socket unit" : "");
 			listener_close(&l->all[i]);
 		}
@@ -256,7 +285,6 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 	l->all = all;
 	l->num = config->num_listen;
 	listeners_watch(l, true);
-	return 0;
 }
 
 static bool uses(const struct listeners *l, int fd)

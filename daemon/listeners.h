@@ -23,6 +23,7 @@ struct listeners {
 	const struct activation *given;
 	struct listener *all;
 	size_t num;
+	const char *says; /* in the log, instead of "listening on"; NULL: as it is */
 };
 
 #define LISTENERS_TAG (UINT64_C(1) << 32)
@@ -34,6 +35,10 @@ struct listeners {
 int listeners_apply(struct listeners *l, const struct daemon_config *config);
 /* Is each socket that systemd gave one that the configuration names? Which is not is logged. */
 bool listeners_know_given(const struct listeners *l);
+/* All of it that can fail; then one of the two that follow is to be called. */
+int listeners_prepare(struct listeners *l, const struct daemon_config *config, struct listener **ret);
+void listeners_commit(struct listeners *l, const struct daemon_config *config, struct listener *prepared);
+void listeners_abandon(struct listeners *l, const struct daemon_config *config, struct listener *prepared);
 /* Takes no more connections; unix sockets are removed. */
 void listeners_close(struct listeners *l);
 /*

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/sys.h"
@@ -43,6 +44,15 @@ static void leave(struct lobby *l, struct guest **at)
 	free(g);
 }
 
+/* Descriptors are for those who are served, too. */
+static uint32_t most(void)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur / 4 >= LOBBY_MAX ? LOBBY_MAX :
+									      (uint32_t)(r.rlim_cur / 4);
+}
+
 void lobby_enter(struct lobby *l, int fd, const struct peer *peer, struct credentials *credentials)
 {
 	struct guest *g = calloc(1, sizeof(*g));
@@ -52,8 +62,10 @@ void lobby_enter(struct lobby *l, int fd, const struct peer *peer, struct creden
 		sys_close(fd);
 		return;
 	}
-	while (l->num >= LOBBY_MAX)
+	while (l->num >= most()) {
+		l->sessions->metrics.refused[METRICS_SILENT]++;
 		leave(l, &l->first);
+	}
 	g->number = l->next++;
 	e.data.u64 = LOBBY_TAG | g->number;
 	if (epoll_ctl(l->poll, EPOLL_CTL_ADD, fd, &e)) {
@@ -116,6 +128,7 @@ void lobby_tick(struct lobby *l)
 	while (l->first && l->first->leave_at <= now) {
 		log_about("strangers", "%s said nothing, or waited for its turn, for %u ms: closed",
 			  l->first->peer.text, l->sessions->config->limits.preauth_ms);
+		l->sessions->metrics.refused[METRICS_SILENT]++;
 		leave(l, &l->first);
 	}
 	let_in(l);

@@ -90,7 +90,11 @@ static int apply(struct monitor *m, struct daemon_config *c)
 
 	if (prepared < 0)
 		log_error("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
-	rc = prepared < 0 ? prepared : listeners_apply(&m->listeners, c);
+	rc = prepared < 0 ? prepared : metrics_process_prepare(&m->sessions.metrics_process, c);
+	if (!rc) {
+		rc = listeners_apply(&m->listeners, c);
+		metrics_process_settle(&m->sessions.metrics_process, c, !rc);
+	}
 	if (rc) {
 		if (prepared >= 0)
 			sys_close(prepared);
@@ -106,10 +110,13 @@ static int apply(struct monitor *m, struct daemon_config *c)
 static void reload(struct monitor *m)
 {
 	struct daemon_config *c;
+	bool good;
 
 	notify_reloading();
 	c = load(m->file);
-	if (!c || apply(m, c))
+	good = c && !apply(m, c);
+	metrics_reloaded(&m->sessions.metrics, good, false);
+	if (!good)
 		log_warning("the configuration stays as it was");
 	else
 		log_line("the configuration is read again: %s", m->file ? m->file : "built in");
@@ -195,6 +202,8 @@ static void run(struct monitor *m)
 				intake_take(&m->intake, tag);
 			else if (tag & LOBBY_TAG)
 				lobby_serve(&m->lobby, tag);
+			else if (tag == METRICS_TAG)
+				metrics_process_serve(&m->sessions);
 			else
 				sessions_serve(&m->sessions, (uint32_t)tag);
 		}
@@ -264,7 +273,10 @@ static int start(struct monitor *m)
 		return rc;
 	}
 	rc = apply(m, c);
-	return rc ? rc : listeners_know_given(&m->listeners) ? 0 : -EINVAL;
+	if (rc)
+		return rc;
+	metrics_reloaded(&m->sessions.metrics, true, true);
+	return listeners_know_given(&m->listeners) ? 0 : -EINVAL;
 }
 
 static void end(struct monitor *m)
@@ -287,6 +299,7 @@ static int serve(const char *file)
 			     .intake = { .spare = -1 }, .sessions = { .worker = -1, .plugins = -1 } };
 	int rc;
 
+	metrics_process_init(&m.sessions.metrics_process);
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
 	log_init();
@@ -317,6 +330,8 @@ static int check(const char *file)
 	for (size_t i = 0; i < c->num_listen; i++)
 		printf("listens on %s%s%s\n", c->listen[i].text, *c->listen[i].principal ? " for " : "",
 		       c->listen[i].principal);
+	if (c->has_metrics)
+		printf("metrics at %s\n", c->metrics.text);
 	unload(c);
 	return EXIT_DONE;
 }

@@ -23,6 +23,7 @@
 #include "daemon/channel.h"
 #include "daemon/gate.h"
 #include "daemon/log.h"
+#include "daemon/session-end.h"
 #include "daemon/session-list.h"
 #include "daemon/spawn.h"
 #include "wire/ops.h"
@@ -35,6 +36,7 @@ int sessions_init(struct sessions *all, int poll)
 {
 	memset(all, 0, sizeof(*all));
 	all->answer_at = INT64_MAX;
+	metrics_process_init(&all->metrics_process);
 	all->poll = poll;
 	all->plugins = -1;
 	all->environment = spawn_environment();
@@ -47,11 +49,13 @@ static void session_free(struct session *s)
 {
 	if (s->channel >= 0)
 		sys_close(s->channel);
+	counted_done(&s->counted);
 	free(s);
 }
 
 void sessions_done(struct sessions *all)
 {
+	metrics_process_done(&all->metrics_process);
 	while (all->first) {
 		struct session *s = all->first;
 
@@ -111,6 +115,7 @@ static void end_because(struct session *s, const char *why)
 static void kill_worker(struct session *s, const char *why)
 {
 	end_because(s, why);
+	s->counted.killed = true;
 	kill(s->pid, SIGKILL);
 }
 
@@ -254,9 +259,11 @@ static void open_for(struct sessions *all, struct session *s, const struct chann
 		fd = gate_open(p->path, p->flags, p->mode);
 	else
 		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
-	if (fd == -EACCES)
+	if (fd == -EACCES) {
+		all->metrics.gate++;
 		log_warning_about(s->info.principal, "session %u: its worker may not have %s", s->id,
 				  p->path);
+	}
 	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 }
 
@@ -269,8 +276,10 @@ static void dismiss(struct session *s)
 }
 
 /* What becomes of a session whose peer is known. */
-static void settle(struct session *s, const struct policy_rule *rule, const char *refuse)
+static void settle(struct sessions *all, struct session *s, const struct policy_rule *rule,
+		   const char *refuse)
 {
+	session_judged(all, s->kind, rule, refuse);
 	s->refused = *refuse;
 	s->allow = rule && !*refuse ? rule->allow : 0;
 	s->sees_all = rule && policy_rule_shows_all(rule);
@@ -300,7 +309,7 @@ static void introduce(struct sessions *all, struct session *s, const char *princ
 	s->stranger = false;
 	s->admit_by = INT64_MAX;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
-	settle(s, rule, refuse);
+	settle(all, s, rule, refuse);
 	admit_start(all, s, rule, refuse, &start);
 	send_to(s, &start, -1);
 }
@@ -349,6 +358,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 	case CHANNEL_END:
 		learn(s, &m->end.info);
 		end_because(s, m->end.why);
+		s->counted.end = m->end.rc;
 		s->said_end = true;
 		if (s->stranger)
 			dismiss(s);
@@ -386,10 +396,12 @@ static int launch(struct sessions *all, struct session *s, int fd, const struct 
 				     .tls = credentials ? credentials->fd : NULL };
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = s->id };
 	CLEANUP_CLOSE int theirs = -1;
+	CLEANUP_CLOSE int counts =
+		counted_new(&s->counted, start->start.max_pinned, start->start.max_handles);
 	int rc = channel_pair(&s->channel, &theirs);
 
-	if (!rc)
-		rc = channel_send(s->channel, start, -1);
+	if (!rc) /* without memory to count in it serves all the same */
+		rc = channel_send(s->channel, start, counts);
 	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, s->channel, &e))
 		rc = -errno;
 	if (rc)
@@ -417,6 +429,7 @@ static struct session *session_new(struct sessions *all, const struct peer *peer
 	s->kill_at = s->admit_by = INT64_MAX;
 	s->id = new_id(all);
 	s->info.id = s->id;
+	s->kind = peer->kind;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
 	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
 	return s;
@@ -429,6 +442,7 @@ static bool begin(struct sessions *all, struct session *s, int fd, const struct 
 	int rc = launch(all, s, fd, start, credentials);
 
 	if (rc) {
+		all->metrics.refused[METRICS_NOT_STARTED]++;
 		log_warning_about(s->info.principal, "session %u: %s (%s): no worker could be started: %s",
 				  s->id, s->info.principal, s->info.peer, strerror(-rc));
 		session_free(s);
@@ -449,6 +463,7 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
 	if (*refuse && admit_no_more_refusals(all)) {
+		session_judged(all, peer->kind, rule, refuse);
 		log_about(principal, "%s (%s): %s; closed without a word, as many are", principal, peer->text,
 			  refuse);
 		return;
@@ -458,7 +473,7 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 		return;
 	admit_start(all, s, rule, refuse, &start);
 	if (begin(all, s, mine, &start, NULL))
-		settle(s, rule, refuse);
+		settle(all, s, rule, refuse);
 }
 
 /* ---- strangers ---- */
@@ -477,15 +492,6 @@ bool sessions_room_for_stranger(struct sessions *all)
 	oldest->stranger = false; /* it counts no more */
 	oldest->refused = true;
 	return true;
-}
-
-int64_t sessions_room_at(const struct sessions *all)
-{
-	int64_t at;
-
-	if (admit_strangers(all) < all->config->limits.preauth_connections)
-		return 0;
-	return admit_oldest_stranger(all, &at) ? at : INT64_MAX;
 }
 
 void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *peer,
@@ -516,6 +522,8 @@ int64_t sessions_deadline(const struct sessions *all)
 {
 	int64_t next = all->answer_at;
 
+	if (all->metrics_process.start_at < next)
+		next = all->metrics_process.start_at;
 	for (const struct session *s = all->first; s; s = s->next) {
 		next = s->kill_at < next ? s->kill_at : next;
 		next = s->admit_by < next ? s->admit_by : next;
@@ -540,6 +548,7 @@ void sessions_tick(struct sessions *all)
 	}
 	if (all->answer_at <= now)
 		answer_questions(all);
+	metrics_process_tick(&all->metrics_process, all->poll, all->environment);
 }
 
 /* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
@@ -552,26 +561,6 @@ static void drain(struct sessions *all, struct session *s)
 			hear(all, s, &m);
 }
 
-static void tell_of_end(const struct session *s, int status)
-{
-	const struct rpc_session_info *i = &s->info;
-	char how[64] = "", program[sizeof(i->program) + 16] = "";
-
-	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "its worker died of signal %d", WTERMSIG(status));
-	else if (WEXITSTATUS(status))
-		snprintf(how, sizeof(how), "its worker ended with code %d", WEXITSTATUS(status));
-	else if (!*s->ended)
-		snprintf(how, sizeof(how), "its worker gave no reason");
-	if (*i->program)
-		snprintf(program, sizeof(program), "; program %s", i->program);
-	if (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status))
-		return; /* that was told */
-	log_about(i->principal, "session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
-		  *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
-		  (unsigned long long)i->frames);
-}
-
 static void bury(struct sessions *all, pid_t pid, int status)
 {
 	for (struct session **at = &all->first; *at; at = &(*at)->next) {
@@ -580,7 +569,7 @@ static void bury(struct sessions *all, pid_t pid, int status)
 		if (s->pid != pid)
 			continue;
 		drain(all, s);
-		tell_of_end(s, status);
+		session_ended(all, s, status);
 		*at = s->next;
 		if (!s->said_end && session_serves(s)) /* what it held is free, and it told nobody */
 			tell_others(all, s);
@@ -595,6 +584,7 @@ void sessions_reap(struct sessions *all)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		bury(all, pid, status);
+		if (!metrics_process_died(&all->metrics_process, pid, status))
+			bury(all, pid, status);
 	answer_when_all_are_heard(all);
 }

@@ -18,6 +18,8 @@
 
 #include "daemon/config.h"
 #include "daemon/credentials.h"
+#include "daemon/metrics-process.h"
+#include "daemon/metrics.h"
 #include "rpc/server/server.h"
 #include "transport/listen.h"
 
@@ -39,6 +41,8 @@ struct session {
 	uint32_t question;
 	bool asked; /* ASK is sent, and INFO has not come */
 	struct rpc_session_info info;
+	enum address_kind kind;
+	struct counted counted;
 };
 
 struct sessions {
@@ -52,6 +56,8 @@ struct sessions {
 	/* Of the configuration in force; the monitor replaces them. */
 	const struct daemon_config *config;
 	int plugins; /* a file with its "plugins" */
+	struct metrics metrics;
+	struct metrics_process metrics_process;
 };
 
 static inline bool session_serves(const struct session *s)

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "daemon/ask.h"
+#include "daemon/counts-page.h"
 #include "daemon/log.h"
 #include "daemon/policy.h"
 #include "daemon/refuse.h"
@@ -40,6 +41,7 @@
 _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
 static struct channel_start start; /* constant once it is read */
+static struct rpc_counts *counts; /* what the monitor reads; NULL: it does not */
 
 /* ---- what the session asks ---- */
 
@@ -90,6 +92,7 @@ static int serve(struct transport *t, struct channel_end *end)
 		.max_events = (uint32_t)start.max_events,
 		.host = start.host,
 		.principal = start.principal,
+		.counts = counts,
 		.rights = rights,
 		.rights_here = rights_here,
 		.changed = changed,
@@ -103,6 +106,8 @@ static int serve(struct transport *t, struct channel_end *end)
 		return rc;
 	ask_serves(s);
 	rc = rpc_session_run(s);
+	if (counts)
+		atomic_store(&counts->ended, (uint64_t)clock_now_ns());
 	snprintf(end->why, sizeof(end->why), "%s", rpc_session_why(s));
 	rpc_session_info(s, &end->info);
 	ask_serves(NULL);
@@ -153,6 +158,7 @@ static int read_start(void)
 	    m.start.num_see > POLICY_SEE_MAX)
 		return -EPROTO;
 	start = m.start;
+	counts = counts_page_map(fd);
 	return 0;
 }
 

@@ -52,8 +52,10 @@ static int list_add(struct session_buffers *b, struct session_buffer *buf)
 	}
 	buf->wsid = (uint64_t)++b->generation << 32 | (i + 1);
 	b->list[i] = buf;
-	if (buf->t.twin && !buf->tracked)
+	if (buf->t.twin && !buf->tracked) {
 		atomic_fetch_add(&b->watched, 1);
+		counts_move(session_counts(b->s), RPC_WATCHED_BYTES, (int64_t)buf->t.len);
+	}
 	return 0;
 }
 
@@ -96,6 +98,14 @@ static int add(struct session_buffers *b, struct session_buffer *buf)
 	return rc;
 }
 
+/* It is looked at no more. */
+static void stop_counting(struct rpc_session *s, const struct session_buffer *buf)
+{
+	size_t watched = buf->tracked ? buf->held.num * HELD_PAGE : buf->t.twin ? buf->t.len : 0;
+
+	counts_move(session_counts(s), RPC_WATCHED_BYTES, -(int64_t)watched);
+}
+
 static void take_out(struct session_buffers *b, struct session_buffer *buf)
 {
 	buffers_ask(b);
@@ -106,6 +116,7 @@ static void take_out(struct session_buffers *b, struct session_buffer *buf)
 	if (buf->t.twin && !buf->tracked)
 		atomic_fetch_sub(&b->watched, 1);
 	buffers_unhold(b, buf, 0, buf->held.pages);
+	stop_counting(b->s, buf);
 	claims_drop(&b->claims, buf->wsid, 0, SIZE_MAX);
 	asides_drop(&b->asides, &buf->t);
 	b->placing = NULL; /* nothing comes in while the dispatch thread is here */
@@ -151,6 +162,7 @@ static void give_up(struct rpc_session *s, struct session_buffer *buf)
 		sys_munmap(buf->t.twin, buf->t.len);
 	atomic_fetch_sub(session_pinned(s), buf->counted);
 	atomic_fetch_sub(session_watched(s), buf->watched);
+	counts_move(session_counts(s), RPC_PINNED_BYTES, -(int64_t)buf->counted);
 	held_done(&buf->held);
 	free(buf);
 }
@@ -177,6 +189,7 @@ void buffers_empty(struct session_buffers *b)
 			continue;
 		memset(list[i]->t.memory, 0, list[i]->t.len);
 		t->fpgaReleaseBuffer(b->h->handle, list[i]->far);
+		stop_counting(b->s, list[i]);
 		give_up(b->s, list[i]);
 	}
 	free(list);
@@ -238,6 +251,7 @@ static fpga_result account(struct rpc_session *s, struct request *q, struct sess
 				    (unsigned long long)used, (unsigned long long)max);
 	buf->counted = pages * PAGE * (twin ? 2 : 1);
 	atomic_fetch_add(session_pinned(s), buf->counted);
+	counts_move(session_counts(s), RPC_PINNED_BYTES, (int64_t)buf->counted);
 	return twin ? account_watched(s, q, buf, pages * PAGE) : FPGA_OK;
 }
 

@@ -70,6 +70,7 @@ struct request {
 	const void *data;
 	size_t data_len;
 	bool replied; /* by the handler itself, which had to do that under a lock of its own */
+	int64_t begun; /* its service; 0: nobody looked at the clock */
 	int error; /* errno of the reply, where there is one */
 	char why[WIRE_REASON_MAX]; /* set by request_fail(); else the table's detail is told */
 };
@@ -103,6 +104,7 @@ void **session_objects(struct rpc_session *s);
 const struct rpc_served *session_served(const struct rpc_session *s);
 const struct rpc_session_options *session_options(const struct rpc_session *s);
 struct rpc_link *session_link(struct rpc_session *s);
+struct rpc_counts *session_counts(struct rpc_session *s);
 /*
  * Sends a one-way frame of a PUSH row. Waits SEND_NS at most, after which the link is broken (a peer that
  * does not read). 0 or a negative errno.

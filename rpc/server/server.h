@@ -10,6 +10,7 @@
 
 #include <opae/plugin.h>
 
+#include "rpc/counts.h"
 #include "transport/transport.h"
 
 /* What is served. Its functions are called from several threads. */
@@ -42,6 +43,7 @@ struct rpc_session_options {
 	bool no_watch;	     /* for tests: nobody looks for what a device did who is not asked */
 	const char *host;      /* name of this machine, for HELLO */
 	const char *principal; /* who the peer is */
+	struct rpc_counts *counts; /* all 0 at first; must stay. NULL: nobody reads them */
 	void *ctx;	       /* of what follows */
 	/*
 	 * What the peer may do with an object of these properties: bits of enum wire_right, WIRE_RIGHT_SEE

@@ -44,6 +44,7 @@ struct work {
 	pthread_t thread;
 	struct session_token *token; /* an OPEN's; not swept meanwhile */
 	fpga_result result;	     /* of a LONG call */
+	int64_t begun;
 };
 
 /* What an enumeration found of one object, against what was known. */
@@ -102,6 +103,8 @@ struct rpc_session {
 	uint64_t features; /* those that were agreed on */
 	uint32_t max_calls, under_way;
 	uint32_t num_long; /* LONG calls under way */
+	/* When the frame came that is being dispatched, and when the last was done with; 0: not known. */
+	int64_t came, left;
 	uint32_t num_handles, next_generation;
 	struct session_handle **handles; /* options.max_handles places */
 	unsigned char *out;		 /* replies of the dispatch thread: WIRE_FRAME_MAX bytes */
@@ -118,6 +121,8 @@ struct rpc_session {
 	pthread_mutex_t finished_lock;
 	struct work *finished; /* guarded by finished_lock */
 	int wake;	       /* eventfd: chores */
+
+	struct rpc_counts *counts, own_counts; /* the options', or its own */
 
 	/* For rpc_session_info(). */
 	atomic_uint_fast64_t frames;

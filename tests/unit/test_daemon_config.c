@@ -267,6 +267,27 @@ static void files(void **state)
 	free(problems);
 }
 
+static void metrics(void **state)
+{
+	struct daemon_config c = good("{" UNIX_ALONE ", \"metrics\": {\"tcp\": \"[::1]:9447\"}}");
+
+	(void)state;
+	assert_true(c.has_metrics);
+	assert_int_equal(c.metrics.address.port, 9447);
+	config_done(&c);
+	c = good("{" UNIX_ALONE ", \"metrics\": {\"unix\": \"/m.sock\", \"mode\": \"0660\"}}");
+	assert_int_equal(c.metrics.address.kind, ADDRESS_UNIX);
+	assert_int_equal(c.metrics.mode, 0660);
+	config_done(&c);
+	c = good("{" UNIX_ALONE "}");
+	assert_false(c.has_metrics);
+	config_done(&c);
+	bad("{" UNIX_ALONE ", \"metrics\": {\"tcp\": \"10.0.0.1:9447\"}}", 1, "10.0.0.1:9447", "127.0.0.1");
+	bad("{" UNIX_ALONE ", \"metrics\": {\"tcp\": \"localhost:9447\"}}", 1, "localhost", "127.0.0.1:9447");
+	bad("{" UNIX_ALONE ", \"metrics\": {}}", 1, "metrics", "\"unix\": PATH");
+	bad("{" UNIX_ALONE ", \"metrics\": {\"unix\": \"/run/x.sock\"}}", 1, "listen[0]", "give another");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +295,7 @@ int main(void)
 		cmocka_unit_test(no_json),    cmocka_unit_test(keys),	 cmocka_unit_test(listeners),
 		cmocka_unit_test(nobody_may), cmocka_unit_test(rules),	 cmocka_unit_test(limits),
 		cmocka_unit_test(plugins),    cmocka_unit_test(many_mistakes), cmocka_unit_test(files),
+		cmocka_unit_test(metrics),
 	};
 
 	return RUN(tests);
