@@ -5,7 +5,7 @@
 
 #include "daemon/session.h"
 
-/* Its peer is known, or has gone to no session at all: he was refused ("": served) under this rule or none. */
+/* Its peer is known, and was refused for this reason ("": is served), under this rule or none. */
 void session_judged(struct sessions *all, enum address_kind kind, const struct policy_rule *rule,
 		    const char *refuse);
 /* Its worker has died, with this status as of waitpid(), and all that it said was heard. */

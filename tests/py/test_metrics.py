@@ -15,6 +15,7 @@ import time
 import pytest
 from conftest import ORDINARY, SOURCE, TREE
 from opaed import CLOSE, Daemon, NO_ACCESS, PING, Peer, WRITE, soon
+from test_tls import Tls, with_tls
 
 NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -22,11 +23,15 @@ SAMPLE = re.compile(rf"({NAME})(?:\{{(.*)\}})? (\S+)")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\n"])*)"')
 
 
+def needs_server(machine):
+    if not (machine.prefix / "libexec/opae/opaed-metrics").exists():
+        pytest.skip("this build has no opaed-metrics: there is no libmicrohttpd-dev")
+
+
 @pytest.fixture
 def opaed(here):
     """Starts daemons of this user that have metrics; each must end well."""
-    if not (here.prefix / "libexec/opae/opaed-metrics").exists():
-        pytest.skip("this build has no opaed-metrics: there is no libmicrohttpd-dev")
+    needs_server(here)
     started = []
 
     def start(metrics=None, **config):
@@ -283,6 +288,34 @@ def test_buffers_and_devices(opaed, here):
     page = when(d, lambda x: x.value("opaed_session_cleanup_duration_seconds_count") == 1)
     assert page.value("opaed_open_handles") == 0
     assert page.value("opaed_request_duration_seconds_count", **{"class": "mmio"}) == 6
+
+
+def test_strangers(here):
+    """Who is not known has no session, and is counted once."""
+    needs_server(here)
+    with_tls(here)
+    metrics = {"unix": str(here.folder / "metrics.sock")}
+    t = Tls(here, metrics=metrics, limits={"preauth_ms": 500})
+    d = t.daemon
+    d.metrics = metrics
+    try:
+        with t.peer().hello() as known:
+            known.good(PING)
+            silent, noisy = t.connect(), t.connect()
+            noisy.sendall(bytes(100))
+            page = when(d, lambda x: x.value("opaed_sessions_refused_total", reason="tls") == 1)
+            assert page.value("opaed_sessions_started_total", kind="tcp") == 1
+            assert page.sum("opaed_sessions_active") == 1
+            page = when(d, lambda x: x.value("opaed_sessions_refused_total", reason="silent") == 1)
+            silent.close()
+            noisy.close()
+            assert page.sum("opaed_sessions_refused_total") == 2
+            assert page.value("opaed_connections_accepted_total", kind="tcp") == 3
+            assert page.value("opaed_frames_total", direction="received") == 2
+        page = when(d, lambda x: x.sum("opaed_sessions_ended_total"))
+        assert page.value("opaed_sessions_ended_total", reason="peer_gone") == 1
+    finally:
+        assert d.stop() == 0
 
 
 def test_nothing_goes_down(opaed, here):
