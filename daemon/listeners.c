@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/emu-dir.h"
 #include "base/opaed-socket.h"
 #include "base/sys.h"
@@ -103,7 +104,25 @@ static void listener_close(struct listener *l)
 	l->credentials = NULL;
 }
 
-static int listener_open(const struct activation *given, struct listener *l)
+#define LEFT_NS NS_PER_S
+#define LEFT_NAP_NS (20 * NS_PER_MS)
+
+/*
+ * A monitor that was killed may have left a child on its way to be a worker, which has the socket until then.
+ * Who is starting waits for that; who listens already has nothing of the kind.
+ */
+static int listen_there(struct listener *l, bool starting)
+{
+	int64_t until = clock_deadline(starting ? LEFT_NS : 0);
+	int rc;
+
+	while ((rc = listen_open_mode(&l->config.address, l->config.mode, &l->fd)) == -EADDRINUSE &&
+	       clock_now_ns() < until)
+		clock_sleep_ns(LEFT_NAP_NS);
+	return rc;
+}
+
+static int listener_open(const struct activation *given, struct listener *l, bool starting)
 {
 	bool is_unix = l->config.address.kind == ADDRESS_UNIX;
 	int rc;
@@ -116,7 +135,7 @@ static int listener_open(const struct activation *given, struct listener *l)
 	}
 	rc = is_unix ? make_own_folder(l->config.address.path) : 0;
 	if (!rc)
-		rc = listen_open_mode(&l->config.address, l->config.mode, &l->fd);
+		rc = listen_there(l, starting);
 	if (!rc && is_unix)
 		rc = note_file(l);
 	if (!rc) {
@@ -206,7 +225,7 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 		const struct listener *had = find(old, all[i].config.text);
 
 		if (!had || !is_there(had))
-			rc = listener_open(old->given, &all[i]);
+			rc = listener_open(old->given, &all[i], !old->num);
 	}
 	for (size_t i = 0; i < config->num_listen && !rc; i++)
 		if (all[i].fd < 0)
