@@ -35,7 +35,7 @@ static bool ask(struct rpc_link *l, enum wire_op op, const struct wire_writer *b
 			  rc ? strerror(-rc) : "opaed refuses it");
 }
 
-static bool greet(struct rpc_link *l)
+bool crowd_hello(struct rpc_link *l)
 {
 	unsigned char room[256];
 	struct wire_writer w;
@@ -48,7 +48,15 @@ static bool greet(struct rpc_link *l)
 	wire_put_u32(&w, WIRE_FRAME_MAX);
 	wire_put_u32(&w, 1);
 	wire_put_text(&w, "opae bench");
-	if (!ask(l, WIRE_HELLO, &w))
+	return ask(l, WIRE_HELLO, &w);
+}
+
+static bool greet(struct rpc_link *l)
+{
+	unsigned char room[8];
+	struct wire_writer w;
+
+	if (!crowd_hello(l))
 		return false;
 	wire_writer_init(&w, room, sizeof(room), NULL);
 	return ask(l, WIRE_ENUMERATE, &w);

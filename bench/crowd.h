@@ -3,6 +3,8 @@
 #ifndef BENCH_CROWD_H
 #define BENCH_CROWD_H
 
+#include <stdbool.h>
+
 #define CROWD_MAX 1024u
 
 /*
@@ -10,5 +12,10 @@
  * "crowd is there" when each has its answers. 0, or 1 with the reason on standard error.
  */
 int crowd_main(int argc, char *argv[]);
+
+struct rpc_link;
+
+/* HELLO and its answer, as each of them does it. False: said on standard error. */
+bool crowd_hello(struct rpc_link *l);
 
 #endif

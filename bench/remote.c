@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/remote-connect.h"
 #include "bench/remote-flag.h"
 #include "bench/remote-many.h"
 #include "bench/remote-memory.h"
+#include "bench/site.h"
 #include "bench/ways.h"
 
 static const struct cards_kind bench_mapped = { "bench", "map", NULL };
@@ -24,7 +26,7 @@ static bool read_by(struct run *r, enum way way)
 	const char *count = r->quick ? "50" : "20000";
 	char cpu[12];
 	struct side ours = { .args = { "call", count }, .numbers = 2 };
-	struct side raw = { .raw = "exchange", .args = { way_names[way], "32", "32", count, cpu },
+	struct side raw = { .raw = raw_exchange(way), .args = { way_names[way], "32", "32", count, cpu },
 			    .numbers = 2 };
 
 	other_cpu(r, cpu);
@@ -39,7 +41,7 @@ static bool read_by(struct run *r, enum way way)
 
 static bool measure_reads(struct run *r)
 {
-	return each_way(r, read_by);
+	return each_way_and_tls(r, read_by);
 }
 
 static bool writes_by(struct run *r, enum way way)
@@ -73,7 +75,7 @@ static bool last_write(struct run *r, enum way way, const char *what, const char
 	char config[CONFIG_MAX], card[16], cpu[12];
 	struct side ours = { .args = { "last", count, pause_us, card }, .config = config, .numbers = 2,
 			     .pinned = true };
-	struct side raw = { .raw = "deliver", .args = { way_names[way], "224", pause_us, count, cpu },
+	struct side raw = { .raw = "deliver", .args = { raw_socket(way), "224", pause_us, count, cpu },
 			    .numbers = 2, .pinned = true };
 	struct server server;
 	bool good;
@@ -101,7 +103,7 @@ static bool last_by(struct run *r, enum way way)
 
 static bool measure_last(struct run *r)
 {
-	return each_way(r, last_by);
+	return each_way_and_tls(r, last_by);
 }
 
 static bool event_by(struct run *r, enum way way)
@@ -110,7 +112,7 @@ static bool event_by(struct run *r, enum way way)
 	const char *count = r->quick ? "5" : "200";
 	char cpu[12];
 	struct side ours = { .args = { "interrupt", count }, .numbers = 2 };
-	struct side raw = { .raw = "relay", .args = { way_names[way], count, cpu }, .numbers = 2 };
+	struct side raw = { .raw = "relay", .args = { raw_socket(way), count, cpu }, .numbers = 2 };
 
 	if (!names_wanted(r, &names))
 		return true;
@@ -124,7 +126,7 @@ static bool event_by(struct run *r, enum way way)
 
 static bool measure_events(struct run *r)
 {
-	return each_way(r, event_by);
+	return each_way_and_tls(r, event_by);
 }
 
 /* ---- buffers ---- */
@@ -147,7 +149,7 @@ static bool move_by(struct run *r, enum way way, bool push)
 	for (size_t i = 0; good && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		const char *count = r->quick ? "1" : sizes[i].count, *what = push ? "push" : "pull";
 		struct side ours = { .args = { "move", what, sizes[i].bytes, count }, .numbers = 1 };
-		struct side raw = { .raw = "exchange", .numbers = 1,
+		struct side raw = { .raw = raw_exchange(way), .numbers = 1,
 				    .args = { way_names[way], push ? sizes[i].bytes : "1",
 					      push ? "1" : sizes[i].bytes, count, cpu } };
 		char name[40];
@@ -175,12 +177,12 @@ static bool pull_by(struct run *r, enum way way)
 
 static bool measure_pushes(struct run *r)
 {
-	return each_way(r, push_by);
+	return each_way_and_tls(r, push_by);
 }
 
 static bool measure_pulls(struct run *r)
 {
-	return each_way(r, pull_by);
+	return each_way_and_tls(r, pull_by);
 }
 
 /* One process, one connection, two accelerators; it and the server share the machine as they like. */
@@ -235,7 +237,13 @@ static bool measure_all_quiet(struct run *r)
 
 /* ---- all ---- */
 
+static bool make_site(struct run *r)
+{
+	return !ways_wanted[WAY_TLS] || site_make(r);
+}
+
 static const struct part parts[] = {
+	{ NULL, "nothing: certificates are made", make_site },
 	{ "mmio-read", "register reads", measure_reads },
 	{ "mmio-write", "posted register writes", measure_writes },
 	{ "last-write", "the last of some writes", measure_last },
@@ -250,12 +258,14 @@ static const struct part parts[] = {
 	{ "enumerate", "the enumeration of many hosts", measure_hosts },
 	{ "session", "many sessions", measure_all_sessions },
 	{ "quiet", "quiet sessions", measure_all_quiet },
+	{ "connect", "the beginning of a session", measure_connections },
+	{ "strangers", "register reads beside strangers", measure_strangers },
 };
 
 const char *bench_remote_names(void)
 {
 	return "mmio-read, mmio-write, last-write, event, push, pull, memory, doorbell, "
-	       "flag, job, read-beside-push, enumerate, session, quiet";
+	       "flag, job, read-beside-push, enumerate, session, quiet, connect, strangers";
 }
 
 /* Does each name begin with that of a part? */
@@ -265,7 +275,8 @@ static bool known(const char *only)
 		bool found = false;
 
 		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-			found = found || !strncmp(only, parts[i].name, strlen(parts[i].name));
+			found = found || (parts[i].name &&
+					  !strncmp(only, parts[i].name, strlen(parts[i].name)));
 		if (!found)
 			return bench_fail("there is no row '%.*s'; rows begin with %s",
 					  (int)strcspn(only, ","), only, bench_remote_names());
@@ -279,7 +290,11 @@ bool bench_remote(const struct bench_remote_options *o, struct bench_report *rep
 
 	ways_wanted[WAY_UNIX] = o->by_unix;
 	ways_wanted[WAY_TCP] = o->by_tcp;
+	ways_wanted[WAY_TLS] = o->by_tls;
 	memset(report, 0, sizeof(*report));
+	if (o->by_tls && !BENCH_HAS_TLS)
+		return bench_fail("this opae was built without TLS, which cannot be measured then; install "
+				  "libssl-dev 3.0 or newer, and build with `meson setup -Dtls=enabled`");
 	memory_find_tracker(&r);
 	if (!known(o->only) || !run_all(&r, parts, sizeof(parts) / sizeof(parts[0])))
 		return false;

@@ -20,6 +20,7 @@ struct run {
 	char root[CARDS_DIR_MAX - 24]; /* the private directory; all else lies in it */
 	char card_program[PATH_MAX];
 	char config[CARDS_DIR_MAX + 32]; /* LIBOPAE_CFGFILE=... */
+	char site[CARDS_DIR_MAX];        /* certificates (bench/site.h); "": there are none */
 	unsigned int directories;        /* made so far, for names */
 	/* Whatever is compared runs on the first of these, and whoever serves it on the other: where
 	 * the scheduler puts a pair makes more of a difference than all else. -1: there is only one. */

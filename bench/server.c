@@ -12,6 +12,7 @@
 
 #include "base/beside.h"
 #include "base/clock.h"
+#include "bench/site.h"
 #include "bench/wait.h"
 
 #define CONNECTIONS 1024u /* all are one user's */
@@ -19,7 +20,7 @@
 #define START_NS (30 * NS_PER_S) /* on a machine that has other things to do */
 #define LOOK_NS (10 * NS_PER_MS) /* between two looks at its log */
 
-const char *const way_names[NUM_WAYS] = { "unix", "tcp" };
+const char *const way_names[NUM_WAYS] = { "unix", "tcp", "tls" };
 
 /* ---- configurations ---- */
 
@@ -56,12 +57,16 @@ bool client_config(struct run *r, const char *hosts, const char *more, char *set
 bool server_client_config(struct run *r, const struct server *s, enum way way, const char *more,
 			  char *setting, size_t len)
 {
-	char host[CARDS_DIR_MAX + 64], all[128];
+	char host[SITE_TEXT_MAX + 64], all[128], tls[SITE_TEXT_MAX] = "";
 
+	if (way == WAY_TLS)
+		site_client_text(r->site, tls);
 	if (way == WAY_UNIX)
 		snprintf(host, sizeof(host), "{\"unix\": \"%s\"}", s->unix_path);
 	else
-		snprintf(host, sizeof(host), "{\"host\": \"127.0.0.1\", \"port\": %u}", s->port);
+		snprintf(host, sizeof(host), "{\"host\": \"%s\", \"port\": %u%s}",
+			 way == WAY_TLS ? SITE_ADDRESS : "127.0.0.1",
+			 way == WAY_TLS ? s->tls_port : s->port, tls);
 	/* So many workers may start at once that one waits for a core. */
 	snprintf(all, sizeof(all), ", \"connect_ms\": 20000%s", more);
 	return client_config(r, host, all, setting, len);
@@ -72,25 +77,32 @@ void server_address(const struct server *s, enum way way, char *text, size_t len
 	if (way == WAY_UNIX)
 		snprintf(text, len, "unix:%s", s->unix_path);
 	else
-		snprintf(text, len, "127.0.0.1:%u", s->port);
+		snprintf(text, len, "%s:%u", way == WAY_TLS ? SITE_ADDRESS : "127.0.0.1",
+			 way == WAY_TLS ? s->tls_port : s->port);
 }
 
 /* ---- the daemon ---- */
 
-static bool write_daemon_config(const struct server *s, const char *path, const char *plugins)
+static bool write_daemon_config(const struct run *r, const struct server *s, const char *path,
+				const char *plugins)
 {
+	char tls[SITE_TEXT_MAX] = "";
+
+	if (*r->site)
+		site_listener_text(r->site, tls);
 	return write_text(path,
-			  "{\"listen\": [{\"unix\": \"%s\"}, {\"tcp\": \"127.0.0.1:0\", \"clear\": true}],\n"
+			  "{\"listen\": [{\"unix\": \"%s\"},"
+			  " {\"tcp\": \"127.0.0.1:0\", \"clear\": true}%s],\n"
 			  " \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}],\n"
 			  " \"limits\": {\"connections\": %u, \"connections_per_principal\": %u,"
 			  " \"buffer_bytes\": %llu},\n"
 			  " \"plugins\": %s}\n",
-			  s->unix_path, CONNECTIONS, CONNECTIONS, (unsigned long long)BUFFER_BYTES,
+			  s->unix_path, tls, CONNECTIONS, CONNECTIONS, (unsigned long long)BUFFER_BYTES,
 			  plugins);
 }
 
-/* Its log tells each place in a line, when connections are taken. False: not both yet. */
-static bool find_port(struct server *s)
+/* Its log tells each place in a line, in their order, when connections are taken. False: not all yet. */
+static bool find_ports(struct server *s, bool tls)
 {
 	char line[256];
 	FILE *f = fopen(s->log, "re");
@@ -101,13 +113,13 @@ static bool find_port(struct server *s)
 
 		if (!at || !strchr(at, '\n'))
 			continue;
-		told++;
-		if (strstr(at, "127.0.0.1:"))
-			s->port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
+		if (told++)
+			*(told == 2 ? &s->port : &s->tls_port) =
+				(unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
 	}
 	if (f)
 		fclose(f);
-	return told == 2 && s->port;
+	return told == (tls ? 3 : 2);
 }
 
 static void show_log(const struct server *s)
@@ -121,11 +133,11 @@ static void show_log(const struct server *s)
 		fclose(f);
 }
 
-static bool await_listening(struct server *s)
+static bool await_listening(struct server *s, bool tls)
 {
 	int64_t deadline = clock_deadline(START_NS);
 
-	while (!find_port(s)) {
+	while (!find_ports(s, tls)) {
 		struct pollfd ended = { .fd = s->opaed.out }; /* POLLHUP */
 
 		if (wait_for(&ended, 1, clock_deadline(LOOK_NS)) || clock_now_ns() >= deadline) {
@@ -153,10 +165,10 @@ static bool start_daemon(struct run *r, struct server *s, const char *plugins, i
 	snprintf(config, sizeof(config), "%s/opaed.cfg", dir);
 	snprintf(emu, sizeof(emu), "OPAEX_EMU_DIR=%s", s->cards.dir);
 	snprintf(inventory, sizeof(inventory), "OPAEX_INVENTORY_DIR=%s", dir);
-	return write_daemon_config(s, config, plugins) &&
+	return write_daemon_config(r, s, config, plugins) &&
 	       program_start(&s->opaed, "opaed", path, argv,
 			     &(struct program_frame){ settings, s->log, cpu }) &&
-	       await_listening(s);
+	       await_listening(s, *r->site);
 }
 
 bool server_start(struct run *r, struct server *s, const struct cards_kind *kind, unsigned int num,

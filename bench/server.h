@@ -6,9 +6,9 @@
 #include "bench/cards.h"
 #include "bench/run.h"
 
-enum way { WAY_UNIX, WAY_TCP, NUM_WAYS };
+enum way { WAY_UNIX, WAY_TCP, WAY_TLS, NUM_WAYS };
 
-extern const char *const way_names[NUM_WAYS]; /* "unix", "tcp", as the raw references have them */
+extern const char *const way_names[NUM_WAYS]; /* "unix", "tcp", "tls" */
 
 #define CONFIG_MAX (CARDS_DIR_MAX + 48)
 
@@ -17,7 +17,7 @@ struct server {
 	struct program opaed;
 	char log[CARDS_DIR_MAX + 24]; /* what the daemon says */
 	char unix_path[CARDS_DIR_MAX + 24];
-	unsigned int port; /* on 127.0.0.1 */
+	unsigned int port, tls_port; /* on 127.0.0.1; on SITE_ADDRESS, where the run has certificates */
 };
 
 /* Pinned: cards and opaed on cpu[1] alone. On failure server_end() is still due. */

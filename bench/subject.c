@@ -23,7 +23,7 @@ static const struct subject *const subjects[] = { &subject_initialize, &subject_
 						  &subject_beside,     &subject_hosts,
 						  &subject_quiet,      &subject_memory,
 						  &subject_doorbell,   &subject_flag,
-						  &subject_job };
+						  &subject_job,        &subject_connect };
 
 bool subject_ok(fpga_result r, const char *what)
 {

@@ -29,7 +29,7 @@ extern const struct subject subject_initialize, subject_enumerate, subject_again
 	subject_trapped, subject_properties, subject_buffer, subject_loopback, subject_call,
 	subject_paced, subject_post, subject_last, subject_interrupt, subject_move, subject_beside,
 	subject_hosts, subject_quiet, subject_memory, subject_doorbell, subject_flag,
-	subject_job;
+	subject_job, subject_connect;
 
 /* `opae bench subject NAME ...`: 0, or 1 with the reason on standard error. */
 int subject_main(int argc, char *argv[]);

@@ -19,13 +19,29 @@ bool names_wanted(const struct run *r, const struct names *n)
 	return run_wants(r, n->median) || run_wants(r, n->p99);
 }
 
-bool each_way(struct run *r, bool (*measure)(struct run *r, enum way way))
+bool each_way_and_tls(struct run *r, bool (*measure)(struct run *r, enum way way))
 {
 	bool good = true;
 
 	for (enum way way = 0; good && way < NUM_WAYS; way++)
 		good = !ways_wanted[way] || measure(r, way);
 	return good;
+}
+
+bool each_way(struct run *r, bool (*measure)(struct run *r, enum way way))
+{
+	return (!ways_wanted[WAY_UNIX] || measure(r, WAY_UNIX)) &&
+	       (!ways_wanted[WAY_TCP] || measure(r, WAY_TCP));
+}
+
+const char *raw_exchange(enum way way)
+{
+	return way == WAY_TLS ? "exchange-tls" : "exchange";
+}
+
+const char *raw_socket(enum way way)
+{
+	return way == WAY_UNIX ? "unix" : "tcp";
 }
 
 void other_cpu(const struct run *r, char text[12])

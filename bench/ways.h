@@ -16,8 +16,13 @@ struct names names_of(const char *what, enum way way);
 /* Is one of the two to be measured? */
 bool names_wanted(const struct run *r, const struct names *n);
 
-/* Each way that is wanted, in turn. */
+/* Each way that is wanted, in turn; without and with TLS. */
 bool each_way(struct run *r, bool (*measure)(struct run *r, enum way way));
+bool each_way_and_tls(struct run *r, bool (*measure)(struct run *r, enum way way));
+
+/* The raw exchange of that way; and the socket of other raw references: tcp for TLS, too. */
+const char *raw_exchange(enum way way);
+const char *raw_socket(enum way way);
 
 /* The number of the CPU on which the other half of a raw reference runs. */
 void other_cpu(const struct run *r, char text[12]);

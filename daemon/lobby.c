@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "daemon/lobby.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -85,6 +86,14 @@ void lobby_enter(struct lobby *l, int fd, const struct peer *peer, struct creden
 	l->num++;
 }
 
+/* Who has gone needs no worker; and nobody shakes hands who has closed his half. */
+static bool has_gone(const struct guest *g)
+{
+	struct pollfd p = { .fd = g->fd, .events = POLLRDHUP };
+
+	return sys_poll(&p, 1, 0) > 0;
+}
+
 /* Who came last of those that knock; NULL: nobody does. */
 static struct guest **latest(struct lobby *l)
 {
@@ -104,9 +113,16 @@ static void let_in(struct lobby *l)
 {
 	struct guest **at;
 
-	while ((at = latest(l)) && sessions_room_for_stranger(l->sessions)) {
-		struct guest *g = take(l, at);
+	while ((at = latest(l))) {
+		struct guest *g;
 
+		if (has_gone(*at)) {
+			leave(l, at);
+			continue;
+		}
+		if (!sessions_room_for_stranger(l->sessions))
+			break;
+		g = take(l, at);
 		sessions_begin_stranger(l->sessions, g->fd, &g->peer, g->credentials);
 		credentials_unref(g->credentials);
 		free(g);
@@ -115,9 +131,14 @@ static void let_in(struct lobby *l)
 
 void lobby_serve(struct lobby *l, uint64_t tag)
 {
-	for (struct guest *g = l->first; g; g = g->next)
-		if (g->number == (uint32_t)tag)
-			g->knocks = true;
+	struct guest **at = &l->first;
+
+	while (*at && (*at)->number != (uint32_t)tag)
+		at = &(*at)->next;
+	if (*at && has_gone(*at))
+		leave(l, at);
+	else if (*at)
+		(*at)->knocks = true;
 	let_in(l);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * opae bench local and remote: the benchmarks of bench/, as a table or as JSON. `opae bench subject`,
- * `hosts` and `crowd` are how it starts itself for what is measured and what that meets; they are
- * nobody else's commands.
+ * `hosts`, `crowd` and `strangers` are how it starts itself for what is measured and what that meets;
+ * they are nobody else's commands.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "bench/hosts.h"
 #include "bench/local.h"
 #include "bench/remote.h"
+#include "bench/strangers.h"
 #include "bench/subject.h"
 #include "opae.h"
 
@@ -85,6 +86,12 @@ struct options {
 	const char *transport, *only;
 };
 
+static bool in_transport(const struct options *o, const char *way)
+{
+	return !strcmp(o->transport, way) || !strcmp(o->transport, "all") ||
+	       (!strcmp(o->transport, "both") && strcmp(way, "tls"));
+}
+
 /* What follows `bench local` or `bench remote`; 0, or an exit code. */
 static int parse(int argc, char *argv[], struct options *o)
 {
@@ -101,16 +108,18 @@ static int parse(int argc, char *argv[], struct options *o)
 			o->only = argv[++i];
 		else
 			return usage_error("bench %s has no argument '%s'", argv[1], argv[i]);
-	if (strcmp(o->transport, "unix") && strcmp(o->transport, "tcp") && strcmp(o->transport, "both"))
-		return usage_error("--transport is unix, tcp or both, not '%s'", o->transport);
+	if (!in_transport(o, "unix") && !in_transport(o, "tcp") && !in_transport(o, "tls"))
+		return usage_error("--transport is unix, tcp, tls, both (the first two) or all, not '%s'",
+				   o->transport);
 	return 0;
 }
 
 static bool measure(const char *what, const struct options *o, struct bench_report *report)
 {
 	struct bench_remote_options remote = { .quick = o->quick,
-					       .by_unix = strcmp(o->transport, "tcp"),
-					       .by_tcp = strcmp(o->transport, "unix"),
+					       .by_unix = in_transport(o, "unix"),
+					       .by_tcp = in_transport(o, "tcp"),
+					       .by_tls = in_transport(o, "tls"),
 					       .only = o->only };
 
 	return strcmp(what, "remote") ? bench_local(o->quick, report) : bench_remote(&remote, report);
@@ -128,6 +137,8 @@ int cmd_bench(int argc, char *argv[])
 		return hosts_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "crowd"))
 		return crowd_main(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "strangers"))
+		return strangers_main(argc - 1, argv + 1);
 	if (argc < 2 || (strcmp(argv[1], "local") && strcmp(argv[1], "remote")))
 		return usage_error("bench needs local or remote");
 	rc = parse(argc, argv, &o);

@@ -24,7 +24,11 @@ REMOTE_ROWS = [name.replace("WAY", way) for way in ("unix", "tcp") for name in "
 mmio-read-WAY-p99 mmio-write-WAY last-write-WAY last-write-WAY-p99 last-write-asleep-WAY
 last-write-asleep-WAY-p99 event-WAY event-WAY-p99 push-4KiB-WAY push-64KiB-WAY pull-4KiB-WAY pull-64KiB-WAY
 read-beside-push-WAY-p99 session-of-N-WAY-p99 session-idle-pss-WAY quiet-client-WAY
-quiet-server-WAY""".split()] + ["enumerate-N-first", "enumerate-N-later"]
+quiet-server-WAY connect-WAY connect-WAY-p99""".split()] + ["enumerate-N-first", "enumerate-N-later"]
+# A build without TLS does not have them.
+TLS_ROWS = """mmio-read-tls mmio-read-tls-p99 last-write-tls last-write-tls-p99 last-write-asleep-tls
+last-write-asleep-tls-p99 event-tls event-tls-p99 push-4KiB-tls push-64KiB-tls pull-4KiB-tls pull-64KiB-tls
+connect-tls connect-tls-p99 strangers-silent-tls-p99 strangers-begun-tls-p99""".split()
 # Where pages can be tracked, and everywhere.
 TRAP_ROWS = [name.replace("WAY", way) for way in ("unix", "tcp") for name in """memory-read-4KiB-WAY
 memory-write-4KiB-WAY memory-input-4KiB-WAY memory-read-random-WAY
@@ -35,9 +39,11 @@ EAGER_ROWS = [name.replace("WAY", way) for way in ("unix", "tcp") for name in ""
 doorbell-64KiB-eager-WAY flag-eager-WAY flag-eager-WAY-p99 job-eager-WAY
 job-register-eager-WAY""".split()]
 REMOTE_PLUS = {r"doorbell-.*-(untouched|resident)-\w+": 1000}
-REMOTE_TIMES = {r"mmio-read-(unix|tcp)": 1.25, r"mmio-read-\w+-p99": 1.5, r"read-beside-push-.*": 3,
+REMOTE_TIMES = {r"strangers-.*": 2, r"mmio-read-(unix|tcp|tls)": 1.25, r"mmio-read-\w+-p99": 1.5,
+                r"read-beside-push-.*": 3,
                 r"session-of-.*": 2, r"job-(unix|tcp)": 3, r"job-register-(unix|tcp)": 3}
-REMOTE_AT_MOST = {r"mmio-write-\w+": 125, r"last-write-(unix|tcp)": 50, r"session-idle-.*": 4, r"quiet-.*": 1}
+REMOTE_AT_MOST = {r"mmio-write-\w+": 125, r"last-write-(unix|tcp|tls)": 50, r"connect-.*": 15,
+                  r"session-idle-.*": 4, r"quiet-.*": 1}
 PLUS = {"mmio-read": 4, "mmio-write": 4}
 AT_MOST = {"properties": 60, "enumerate-N-warm-per-card": 5, "enumerate-N-warm-messages": 0,
            "initialize": 2000}
@@ -103,6 +109,10 @@ def test_json(bench):
     nothing_is_left(bench)
 
 
+def has_tls(machine):
+    return "built without TLS" not in machine.run("opae", "cert", "show").stderr
+
+
 def remote(bench, *args):
     out = json.loads(bench.good("opae", "bench", "remote", "--quick", "--json", *args, timeout=300))
     assert list(out) == ["schema", "machine", "tracker", "rows"]
@@ -110,12 +120,7 @@ def remote(bench, *args):
     return out
 
 
-def test_remote_json(bench):
-    out = remote(bench)
-    rows, trap = out["rows"], out["tracker"] == "trap"
-    assert trap or out["tracker"].startswith("eager: ")
-    names = [re.sub(r"\d+(?=-first|-later|-unix-p99|-tcp-p99)", "N", r["name"]) for r in rows]
-    assert sorted(names) == sorted(REMOTE_ROWS + EAGER_ROWS + (TRAP_ROWS if trap else []))
+def check_rows(rows):
     for row in rows:
         assert list(row) == ["name", "unit", "value", "reference", "ratio", "target", "met"]
         value, reference, target = row["value"], row["reference"], row["target"]
@@ -137,6 +142,41 @@ def test_remote_json(bench):
             assert target == pytest.approx(1.2 * reference + 20, abs=0.01)
         else:
             assert target == most
+
+
+def test_remote_json(bench):
+    out = remote(bench)
+    rows, trap = out["rows"], out["tracker"] == "trap"
+    assert trap or out["tracker"].startswith("eager: ")
+    names = [re.sub(r"\d+(?=-first|-later|-unix-p99|-tcp-p99)", "N", r["name"]) for r in rows]
+    assert sorted(names) == sorted(REMOTE_ROWS + EAGER_ROWS + (TRAP_ROWS if trap else []))
+    check_rows(rows)
+
+
+def test_remote_json_tls(bench):
+    if not has_tls(bench):
+        pytest.skip("built without TLS")
+    only = "mmio-read,last-write,event,push,pull,connect,strangers"
+    rows = remote(bench, "--transport", "tls", "--only", only)["rows"]
+    assert [r["name"] for r in rows] == TLS_ROWS
+    check_rows(rows)
+
+
+def test_all_transports(bench):
+    if not has_tls(bench):
+        pytest.skip("built without TLS")
+    rows = remote(bench, "--transport", "all", "--only", "connect")["rows"]
+    assert [r["name"] for r in rows] == [
+        f"connect-{way}{p99}" for way in ("unix", "tcp", "tls") for p99 in ("", "-p99")]
+
+
+def test_tls_needs_a_build_that_has_it(bench):
+    if has_tls(bench):
+        pytest.skip("this build has TLS")
+    for transport in ("tls", "all"):
+        done = bench.run("opae", "bench", "remote", "--quick", "--transport", transport)
+        assert done.returncode == 1 and "was built without TLS" in done.stderr and done.stdout == ""
+    nothing_is_left(bench)
 
 
 def test_some_remote_rows(bench):
@@ -248,7 +288,8 @@ def test_a_card_that_does_not_start(broken):
 
 def test_usage(here):
     for args in ((), ("nothing",), ("local", "--fast"), ("local", "--only", "mmio-read"), ("subject",),
-                 ("hosts",), ("crowd",), ("remote", "--transport", "pipe"), ("remote", "--only")):
+                 ("hosts",), ("crowd",), ("strangers",), ("remote", "--transport", "pipe"),
+                 ("remote", "--only")):
         assert here.run("opae", "bench", *args).returncode in (1, 2)
 
 
@@ -259,11 +300,15 @@ def test_raw_references_are_raw(path, tmp_path):
     assert text.count("\n") <= 145
     assert not re.findall(r'#\s*include\s*"', text)
     assert all("opae" not in header for header in re.findall(r"#\s*include\s*<([^>]*)>", text))
+    more = ["-lssl", "-lcrypto"] if "<openssl/ssl.h>" in text else []
+    if more and not Path("/usr/include/openssl/ssl.h").exists():
+        pytest.skip("no OpenSSL to build it with")
     # Nothing of the project is needed to build it, either.
-    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", tmp_path / "raw", path, "-ldl"], check=True,
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", tmp_path / "raw", path, "-ldl", *more], check=True,
                    env={"PATH": os.environ["PATH"]})
 
 
 def test_all_raw_references_are_installed(here):
-    assert TREE and {p.stem for p in RAW} == {
+    not_built = set() if has_tls(here) else {"exchange-tls"}
+    assert TREE and {p.stem for p in RAW} - not_built == {
         p.name for p in (here.prefix / "libexec/opae/bench").iterdir()}

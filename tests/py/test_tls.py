@@ -311,6 +311,19 @@ def test_who_says_nothing_costs_no_process(tls):
     assert t.daemon.lines("said nothing")
 
 
+def test_who_comes_and_goes_costs_no_process(tls):
+    t = tls()
+    before = t.daemon.descriptors()
+    silent = [t.connect() for _ in range(50)]
+    soon(lambda: t.daemon.descriptors() >= before + 50)
+    for s in silent:
+        s.close()
+    soon(lambda: t.daemon.descriptors() <= before + 1)
+    assert t.works()
+    assert t.daemon.says("session 1: tls:opae:alice")
+    assert not t.daemon.lines("is not let in")
+
+
 def test_fault_06_a_byte_a_second(tls):
     t = tls(limits={"preauth_ms": 2000})
     s = t.connect()
