@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "daemon/policy.h"
+#include "daemon/scout.h"
 #include "rpc/server/server.h"
 
 #define CHANNEL_PATH_MAX 1024 /* of a path that a worker asks for, with the NUL */
@@ -32,6 +33,7 @@ enum channel_type {
 	CHANNEL_LOOKED,
 	CHANNEL_INFO, /* struct rpc_session_info */
 	CHANNEL_END,  /* the last: struct channel_end */
+	CHANNEL_SCOUTED, /* of a scout: struct scout_report, one for each object that it found */
 };
 
 /* All that a worker knows of its session. */
@@ -40,6 +42,7 @@ struct channel_start {
 	uint32_t kind;	  /* enum address_kind of its peer */
 	uint32_t max_handles, max_objects, max_calls;
 	uint32_t allow, num_see;
+	uint32_t scout; /* 1: there is no peer, and what is there is to be told (daemon/scout.h) */
 	int64_t spin_ns, hello_ns;
 	uint64_t max_pinned;
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
@@ -69,6 +72,7 @@ struct channel_message {
 		struct channel_path path;
 		struct rpc_session_info info;
 		struct channel_end end;
+		struct scout_report scouted;
 	};
 };
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/config-cards.h"
 #include "daemon/policy.h"
 #include "transport/address.h"
 
@@ -42,6 +43,9 @@ struct daemon_config {
 	char *plugins;
 	/* Absolute paths that it names: sockets that a worker may connect to. Ends with NULL. */
 	char **paths;
+	/* Where they are, of those that are cards' sockets. */
+	struct config_card *cards;
+	size_t num_cards;
 };
 
 /*

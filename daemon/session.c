@@ -20,13 +20,14 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/channel.h"
-#include "daemon/gate.h"
 #include "daemon/log.h"
 #include "daemon/session-list.h"
+#include "daemon/session-open.h"
 #include "daemon/spawn.h"
 #include "wire/ops.h"
 
 #define REFUSED_MAX 8			  /* peers at a time that are told why they are not served */
+#define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 
@@ -46,6 +47,7 @@ static void session_free(struct session *s)
 {
 	if (s->channel >= 0)
 		sys_close(s->channel);
+	policy_rule_done(&s->rule);
 	free(s);
 }
 
@@ -62,6 +64,7 @@ void sessions_done(struct sessions *all)
 	if (all->plugins >= 0)
 		sys_close(all->plugins);
 	spawn_free_environment(all->environment);
+	scout_done(&all->scout);
 }
 
 /* A file that all workers may read and none can change. */
@@ -153,7 +156,7 @@ static void close_channel(struct session *s)
 void sessions_stop(struct sessions *all, int64_t kill_at)
 {
 	for (struct session *s = all->first; s; s = s->next)
-		stop(s, "opaed ends", kill_at);
+		stop(s, "opaed ends", s->scout ? 0 : kill_at); /* a scout has nothing to lose */
 }
 
 /* ---- changes ---- */
@@ -169,6 +172,7 @@ static void push_look(struct session *s)
 
 static void tell_others(struct sessions *all, const struct session *source)
 {
+	scout_look_again(&all->scout);
 	for (struct session *s = all->first; s; s = s->next)
 		if (s != source) {
 			s->look = true;
@@ -227,6 +231,8 @@ static void ask_all(struct sessions *all, struct session *who, uint32_t question
 
 /* ---- what workers say ---- */
 
+static void begin_scout(struct sessions *all);
+
 static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
 {
 	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? find(all, (uint32_t)m->value) : NULL;
@@ -242,15 +248,10 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 
 static void open_for(struct sessions *all, struct session *s, const struct channel_message *m)
 {
-	const struct channel_path *p = &m->path;
-	CLEANUP_CLOSE int fd = -1;
+	CLEANUP_CLOSE int fd = session_open(all, s, m);
 
-	if (m->type == CHANNEL_OPEN)
-		fd = gate_open(p->path, p->flags, p->mode);
-	else
-		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
-	if (fd == -EACCES)
-		log_line("session %u: its worker may not have %s", s->id, p->path);
+	if (fd == -EINPROGRESS && scout_wanted(&all->scout))
+		begin_scout(all);
 	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 }
 
@@ -277,6 +278,10 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		break;
 	case CHANNEL_CHANGED:
 		tell_others(all, s);
+		break;
+	case CHANNEL_SCOUTED:
+		if (s->scout)
+			scout_hear(&all->scout, &m->scouted);
 		break;
 	case CHANNEL_LOOKED:
 		s->looking = false;
@@ -349,7 +354,7 @@ static bool too_many_refused(const struct sessions *all)
 	int n = 0;
 
 	for (const struct session *s = all->first; s; s = s->next)
-		n += s->refused;
+		n += s->refused && !s->scout;
 	return n >= REFUSED_MAX;
 }
 
@@ -421,6 +426,35 @@ static struct session *session_new(struct sessions *all, const struct peer *peer
 	return s;
 }
 
+/* A worker without a peer, which nobody can talk into anything. */
+static void begin_scout(struct sessions *all)
+{
+	const struct peer nobody = { .text = "opaed itself" };
+	CLEANUP_CLOSE int null = sys_open("/dev/null", O_RDWR, 0);
+	struct session *s = null < 0 ? NULL : session_new(all, &nobody, "opaed");
+	struct channel_message start;
+	int rc;
+
+	scout_started(&all->scout);
+	if (!s) {
+		scout_ended(&all->scout);
+		return;
+	}
+	s->refused = s->scout = true;
+	s->kill_at = clock_deadline(SCOUT_NS);
+	fill_start(all, s, &nobody, NULL, "", &start);
+	start.start.scout = 1;
+	rc = launch(all, s, null, &start);
+	if (rc) {
+		log_line("no worker could be started to look which GUIDs there are: %s", strerror(-rc));
+		scout_ended(&all->scout);
+		session_free(s);
+		return;
+	}
+	s->next = all->first;
+	all->first = s;
+}
+
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
 {
 	const struct policy_rule *rule = policy_find(&all->config->policy, principal);
@@ -439,7 +473,11 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 	if (!s)
 		return;
 	s->refused = *refuse;
-	s->allow = rule && !*refuse ? rule->allow : 0;
+	if (rule && !*refuse && !policy_rule_copy(rule, &s->rule)) {
+		session_free(s);
+		return;
+	}
+	s->allow = s->rule.allow;
 	s->sees_all = rule && policy_rule_shows_all(rule);
 	fill_start(all, s, peer, rule, refuse, &start);
 	rc = launch(all, s, mine, &start);
@@ -489,7 +527,7 @@ static void drain(struct sessions *all, struct session *s)
 	struct channel_message m;
 
 	while (s->channel >= 0 && channel_receive(s->channel, &m, NULL) == 1)
-		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED)
+		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED)
 			hear(all, s, &m);
 }
 
@@ -506,8 +544,8 @@ static void tell_of_end(const struct session *s, int status)
 		snprintf(how, sizeof(how), "its worker gave no reason");
 	if (*i->program)
 		snprintf(program, sizeof(program), "; program %s", i->program);
-	if (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status))
-		return; /* that was told */
+	if (s->scout || (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status)))
+		return; /* that was told, or concerns nobody */
 	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
 		 *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
 		 (unsigned long long)i->frames);
@@ -523,6 +561,8 @@ static void bury(struct sessions *all, pid_t pid, int status)
 		drain(all, s);
 		tell_of_end(s, status);
 		*at = s->next;
+		if (s->scout)
+			scout_ended(&all->scout);
 		if (!s->said_end && !s->refused) /* what it held is free, and it told nobody */
 			tell_others(all, s);
 		session_free(s);

@@ -25,6 +25,7 @@
 #include "base/sys.h"
 #include "daemon/ask.h"
 #include "daemon/log.h"
+#include "daemon/lookout.h"
 #include "daemon/policy.h"
 #include "daemon/refuse.h"
 #include "daemon/seam.h"
@@ -168,6 +169,13 @@ int main(void)
 	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
 	if (read_start())
 		return EXIT_FAILURE;
+	if (start.scout) {
+		if (ask_start(WORKER_CHANNEL))
+			return EXIT_FAILURE;
+		lookout(PLUGINS_FILE);
+		ask_done();
+		return EXIT_SUCCESS;
+	}
 	rc = stream_new(WORKER_PEER, start.peer, &t);
 	if (rc)
 		return EXIT_FAILURE;

@@ -31,7 +31,7 @@ MAY_INCLUDE = {
     "rpc/server": {"base", "wire", "transport", "rpc"},
     "plugins/tcp": {"base", "transport", "rpc/client"},
     "plugins/vsock": {"base", "transport", "rpc/client"},
-    "daemon": {"base", "wire", "transport", "rpc", "rpc/server"},
+    "daemon": {"base", "dev", "wire", "transport", "rpc", "rpc/server"},
     "emu": {"base", "vfio-user"},
     "bench": {"base", "emu", "wire", "transport", "track", "rpc"},
     "bench/raw": set(),
