@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which PCI addresses "plugins" gives to the sockets of cards: the plugin and the policy must mean the same. */
+/* Which PCI addresses "plugins" gives to cards' sockets: the plugin and the policy must mean the same. */
 #ifndef DAEMON_CONFIG_CARDS_H
 #define DAEMON_CONFIG_CARDS_H
 

@@ -152,7 +152,8 @@ static bool read_guid(const struct dfl_device *d, uint8_t ret[16])
 			if (!begins(at, "dfl-fme-region.") ||
 			    sysfs_list(&regions, "%s/%s/fpga_region", d->dir, at) || !*regions)
 				continue;
-			rc = sysfs_text(text, sizeof(text), "%s/%s/fpga_region/%s/compat_id", d->dir, at, regions);
+			rc = sysfs_text(text, sizeof(text), "%s/%s/fpga_region/%s/compat_id", d->dir, at,
+					regions);
 		}
 	if (rc || strlen(text) != 32 || strspn(text, "0123456789abcdefABCDEF") != 32)
 		return false;
@@ -197,7 +198,7 @@ static int judge_engine(const struct gate_who *who, const char *name, char *why)
 	int rc = judge_dfl(who, name, why);
 
 	if (!rc && !allows(who, WIRE_RIGHT_RECONFIGURE | WIRE_RIGHT_ERROR | WIRE_RIGHT_ADMIN))
-		return refuse(why, name, "its \"allow\" has neither \"reconfigure\" nor \"error\" nor \"admin\"");
+		return refuse(why, name, "its \"allow\" has none of \"reconfigure\", \"error\", \"admin\"");
 	return rc;
 }
 

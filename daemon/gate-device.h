@@ -9,7 +9,7 @@
  *	/dev/vfio/vfio, /dev/iommu	none: address spaces, in which there is nothing yet
  *	/dev/dfl-port.N, /dev/uioN	the function, or the port's accelerator
  *	/dev/dfl-fme.N			the function, or the engine's own GUID; to who may do what it is for
- *	a card's socket			its address in "plugins", or that of its name in the emulator directory
+ *	a card's socket			its address in "plugins", or that in the emulator directory
  *
  * A rule of GUIDs shows a function that has one. A port's GUID is in sysfs; of other functions scout.h knows.
  */

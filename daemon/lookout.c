@@ -25,7 +25,8 @@ static void tell(fpga_token token)
 
 	if (fpgaGetProperties(token, &p) != FPGA_OK)
 		return;
-	if (fpgaPropertiesGetSegment(p, &r.segment) == FPGA_OK && fpgaPropertiesGetBus(p, &r.bus) == FPGA_OK &&
+	if (fpgaPropertiesGetSegment(p, &r.segment) == FPGA_OK &&
+	    fpgaPropertiesGetBus(p, &r.bus) == FPGA_OK &&
 	    fpgaPropertiesGetDevice(p, &r.device) == FPGA_OK &&
 	    fpgaPropertiesGetFunction(p, &r.function) == FPGA_OK &&
 	    fpgaPropertiesGetGUID(p, &guid) == FPGA_OK) {
@@ -52,9 +53,10 @@ void lookout(const char *plugins)
 {
 	struct channel_end end = { .why = "it has looked around" };
 
-	/* It believes what devices say alone, not the inventory, and waits for no lock: who has one waits for it. */
+	/* It believes devices and no inventory, and waits for no lock: who has one may be waiting for it. */
 	if (!setenv("OPAEX_INVENTORY_DIR", NOWHERE, 1) &&
-	    opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) == FPGA_OK && fpgaInitialize(plugins) == FPGA_OK) {
+	    opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) == FPGA_OK &&
+	    fpgaInitialize(plugins) == FPGA_OK) {
 		look_around();
 		fpgaFinalize();
 	}

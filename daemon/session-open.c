@@ -20,7 +20,7 @@ int session_open(struct sessions *all, struct session *s, const struct channel_m
 		fd = gate_connect(&who, p->path, p->flags, (const char *const *)c->paths, why);
 	if (fd == -EACCES)
 		log_line("session %u: its worker may not have %s", s->id, p->path);
-	/* A worker tries what there is, so this is no alarm; once is enough to find out why one sees nothing. */
+	/* A worker tries what there is, so this is no alarm; once is enough to see why nothing is shown. */
 	if (fd == -EPERM && !s->told_denied)
 		log_line("session %u: its worker may not have %s (the rule is for %s)", s->id, why,
 			 s->rule.principal);

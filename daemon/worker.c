@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "daemon/ask.h"
+#include "daemon/denied.h"
 #include "daemon/log.h"
 #include "daemon/lookout.h"
 #include "daemon/policy.h"
@@ -69,6 +71,12 @@ static fpga_result sessions(void *ctx, void (*each)(void *arg, const struct rpc_
 	return ask_sessions(each, arg);
 }
 
+static void refused(void *ctx, const struct rpc_refusal *r)
+{
+	(void)ctx;
+	denied_tell(start.session, start.principal, r);
+}
+
 static fpga_result kick(void *ctx, uint32_t id)
 {
 	(void)ctx;
@@ -76,6 +84,14 @@ static fpga_result kick(void *ctx, uint32_t id)
 }
 
 /* ---- the session ---- */
+
+/* Of a session's ids; without random numbers it may guess, and is refused all the same. */
+static uint32_t random_id(void)
+{
+	uint32_t id;
+
+	return getrandom(&id, sizeof(id), GRND_NONBLOCK) == sizeof(id) ? id : 0;
+}
 
 static int serve(struct transport *t, struct channel_end *end)
 {
@@ -93,6 +109,8 @@ static int serve(struct transport *t, struct channel_end *end)
 		.changed = changed,
 		.sessions = sessions,
 		.kick = kick,
+		.refused = refused,
+		.first_id = random_id(),
 	};
 	struct rpc_session *s;
 	int rc = rpc_session_new(t, daemon_served(), &options, &s);
@@ -105,6 +123,7 @@ static int serve(struct transport *t, struct channel_end *end)
 	rpc_session_info(s, &end->info);
 	ask_serves(NULL);
 	alarm(END_S);
+	denied_done(start.session, start.principal);
 	rpc_session_free(s); /* stops the devices: what takes time is here */
 	return rc;
 }

@@ -78,7 +78,8 @@ static void dfl_card(const char *dir, const char *region, const char *number, co
 	snprintf(to, sizeof(to), "../..%s", dir + strlen("/sys"));
 	fake_tree_link("/sys/class/fpga_region", region, to);
 	fake_tree_folder("/sys/class/uio");
-	snprintf(to, sizeof(to), "../..%s/dfl-port.%s/dfl_dev.1/uio/uio%s", dir + strlen("/sys"), number, number);
+	snprintf(to, sizeof(to), "../..%s/dfl-port.%s/dfl_dev.1/uio/uio%s", dir + strlen("/sys"), number,
+		 number);
 	snprintf(folder, sizeof(folder), "uio%s", number);
 	fake_tree_link("/sys/class/uio", folder, to);
 }
@@ -212,7 +213,8 @@ static void ports_by_guid(void **state)
 
 static void attributes(void **state)
 {
-	static const char error[] = CARD "/dfl-port.0/errors/errors", clock[] = CARD "/dfl-port.0/userclk_freqcmd",
+	static const char error[] = CARD "/dfl-port.0/errors/errors",
+			  clock[] = CARD "/dfl-port.0/userclk_freqcmd",
 			  power[] = CARD "/dfl-fme.0/power_mgmt/threshold1",
 			  theirs[] = OTHER "/dfl-port.1/errors/errors";
 
