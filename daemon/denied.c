@@ -40,8 +40,8 @@ void denied_tell(uint32_t session, const char *principal, const struct rpc_refus
 		log_line("session %u: %s: %s is refused: it needs \"%s\"%s", session, principal, r->op,
 			 wire_right_name(r->right), more);
 	else
-		log_line("session %u: %s: %s is refused: the %s 0x%" PRIx64 " is not its own%s", session, principal,
-			 r->op, r->what, r->id, more);
+		log_line("session %u: %s: %s is refused: the %s 0x%" PRIx64 " is not its own%s", session,
+			 principal, r->op, r->what, r->id, more);
 }
 
 void denied_done(uint32_t session, const char *principal)

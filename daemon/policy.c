@@ -228,6 +228,25 @@ void policy_rule_done(struct policy_rule *rule)
 	memset(rule, 0, sizeof(*rule));
 }
 
+void policy_see_text(const struct policy_see *see, char out[POLICY_PATTERN_MAX])
+{
+	char guid[UUID_STR_LEN];
+
+	switch (see->kind) {
+	case POLICY_SEE_ALL:
+		snprintf(out, POLICY_PATTERN_MAX, "*");
+		break;
+	case POLICY_SEE_GUID:
+		uuid_unparse_lower(see->guid, guid);
+		snprintf(out, POLICY_PATTERN_MAX, "guid:%s", guid);
+		break;
+	default:
+		snprintf(out, POLICY_PATTERN_MAX, "%04x:%02x:%02x.%c", see->segment, see->bus, see->device,
+			 see->any_function ? '*' : (char)('0' + (see->function & 7)));
+		break;
+	}
+}
+
 static bool shows(const struct policy_see *see, const struct opae_props *p)
 {
 	const uint32_t place = OPAE_PROP_SEGMENT | OPAE_PROP_BUS | OPAE_PROP_DEVICE | OPAE_PROP_FUNCTION;

@@ -63,6 +63,8 @@ void policy_rule_done(struct policy_rule *rule);
 
 /* "*", "0000:b1:00.0", "b1:00.0", "0000:b1:00.*" or "guid:..."; false: none of these. */
 bool policy_see_parse(const char *text, struct policy_see *ret);
+/* The one form of it. */
+void policy_see_text(const struct policy_see *see, char out[POLICY_PATTERN_MAX]);
 /*
  * "*", "unix:UID", "vsock:CID", "tcp:ADDRESS", "tls:NAME", or a beginning of one with '*' behind it, which
  * names its kind: a rule for addresses is for no certificate, and the reverse. NULL when it is good:

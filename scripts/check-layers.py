@@ -36,7 +36,7 @@ MAY_INCLUDE = {
     "bench": {"base", "emu", "wire", "transport", "track", "rpc"},
     "bench/raw": set(),
     "bench/device": {"base", "emu"},
-    "tools": {"base", "bench", "dev", "gbs", "vfio-user", "wire", "transport", "rpc", "track"},
+    "tools": {"base", "bench", "daemon", "dev", "gbs", "vfio-user", "wire", "transport", "rpc", "track"},
     "samples": set(),
     "fuzz": {"base", "dev", "gbs", "lib", "vfio-user", "emu", "plugins/local", "plugins/vfio",
              "wire", "transport", "track", "rpc", "rpc/client", "rpc/server", "daemon", "tests"},

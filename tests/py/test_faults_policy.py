@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Faults of those who are let in: a client that names what is another's, one that wants to know of others, and
-a worker that its client has taken over."""
+"""Faults of those who are let in: a client that names what is another's, one that wants to know of others,
+and a worker that its client has taken over."""
 import contextlib
 import copy
 import errno
@@ -82,7 +82,8 @@ def two_clients(opaed, here):
 
 
 HANDLE_CALLS = {
-    "CLOSE": [], "RESET": [], "QUIESCE": [], "HANDLE_PROPERTIES": [], "READ64": [0, 0x100], "READ32": [0, 0x100],
+    "CLOSE": [], "RESET": [], "QUIESCE": [], "HANDLE_PROPERTIES": [], "READ64": [0, 0x100],
+    "READ32": [0, 0x100],
     "WRITE": [[[0, 8, 0x100, 7]]], "WRITE512": [0, 0x100, bytes(64)], "POLL": [0, 0x100, 0, 0, 0, 1],
     "READ_BLOCK": [0, 0, 1], "PREPARE": [4096, 0], "EVENT_REGISTER": [0, 0, 1], "EVENT_UNREGISTER": [0, 1],
     "ASSIGN_PORT": [0, 0, 0], "ASSIGN": [0, 0, 0], "UNASSIGN": [0], "RECONF_BEGIN": [0, 64, 0],
@@ -114,8 +115,8 @@ def test_fault_15_handle_of_another_client_one_way(opaed, here):
     d, first, second = two_clients(opaed, here)
     body = struct.pack("<IIQQ", 0, 8, 0x100, 0xdead)
     op = MESSAGES["WRITE"][0]
-    second.peer.sock.sendall(struct.pack("<IHHIIQII", 32 + len(body), 32, op, ONE_WAY, 0, first.handle, 0, 0) +
-                             body)
+    head = struct.pack("<IHHIIQII", 32 + len(body), 32, op, ONE_WAY, 0, first.handle, 0, 0)
+    second.peer.sock.sendall(head + body)
     second.peer.good(PING)
     assert first.is_whole()
     assert "tcp:127.0.0.1: WRITE" in d.says(f"the handle {first.handle:#x} is not its own")
@@ -151,8 +152,9 @@ def test_fault_15_token_of_another_client(opaed, here):
 def test_fault_15_sysobject_and_event_of_another_client(opaed, here):
     d, first, second = two_clients(opaed, here)
     unknown = first.object or 1
-    for name, values in {"OBJECT_OBJECT": ["x", 0], "OBJECT_AT": [0], "OBJECT_SIZE": [0], "OBJECT_READ": [0, 8, 0],
-                         "OBJECT_READ64": [0], "OBJECT_WRITE64": [1, 0], "OBJECT_DESTROY": []}.items():
+    for name, values in {"OBJECT_OBJECT": ["x", 0], "OBJECT_AT": [0], "OBJECT_SIZE": [0],
+                         "OBJECT_READ": [0, 8, 0], "OBJECT_READ64": [0], "OBJECT_WRITE64": [1, 0],
+                         "OBJECT_DESTROY": []}.items():
         result, why = say(second.peer, name, values, unknown)
         assert result == INVALID_PARAM, (name, result, why)
     d.says(f"the sysobject {unknown:#x} is not its own")
@@ -167,8 +169,9 @@ def test_fault_15_guessed(opaed, here):
     """Ids of one's own lead to no other's; neither do small numbers, nor neighbours."""
     d, first, second = two_clients(opaed, here)
     own = {second.handle}
-    guesses = {0, 1, 2, 2**32, 2**32 + 1, 2**64 - 1, first.handle ^ 1, first.handle + 2**32, first.handle - 2**32,
-               second.handle + 1, second.handle + 2**32, first.wsid, second.wsid, first.token} - own
+    guesses = {0, 1, 2, 2**32, 2**32 + 1, 2**64 - 1, first.handle ^ 1, first.handle + 2**32,
+               first.handle - 2**32, second.handle + 1, second.handle + 2**32, first.wsid, second.wsid,
+               first.token} - own
     for guess in sorted(guesses):
         assert say(second.peer, "READ64", [0, 0x100], guess)[0] == INVALID_PARAM, hex(guess)
     assert first.is_whole()
@@ -192,23 +195,25 @@ def test_fault_15_the_log_is_not_flooded(opaed, here):
 
 CLASSES = {
     "mmio-read": "READ64 READ32 POLL READ_BLOCK CLOCK_GET", "mmio-write": "RESET QUIESCE WRITE WRITE512",
-    "dma": "PREPARE RELEASE PUSH PULL PIN UNPIN HOLD DROP WRITEBACK", "event": "EVENT_REGISTER EVENT_UNREGISTER",
+    "dma": "PREPARE RELEASE PUSH PULL PIN UNPIN HOLD DROP WRITEBACK",
+    "event": "EVENT_REGISTER EVENT_UNREGISTER",
     "error": "ERROR_READ ERROR_CLEAR ERROR_CLEAR_ALL",
     "reconfigure": "ASSIGN_PORT ASSIGN UNASSIGN RECONF_BEGIN RECONF_DATA RECONF_RUN CLOCK_SET",
     "admin": "SESSIONS KICK OBJECT_WRITE64",
 }
-FREE = ("HELLO PING ENUMERATE PROPERTIES ERROR_INFO OPEN CLOSE HANDLE_PROPERTIES TOKEN_OBJECT HANDLE_OBJECT "
-        "OBJECT_OBJECT OBJECT_AT OBJECT_SIZE OBJECT_READ OBJECT_READ64 OBJECT_DESTROY METRIC_COUNT METRIC_INFO "
-        "METRIC_READ METRIC_READ_NAMED METRIC_LIMITS").split()
+FREE = ("HELLO PING ENUMERATE PROPERTIES ERROR_INFO OPEN CLOSE HANDLE_PROPERTIES TOKEN_OBJECT "
+        "HANDLE_OBJECT OBJECT_OBJECT OBJECT_AT OBJECT_SIZE OBJECT_READ OBJECT_READ64 OBJECT_DESTROY "
+        "METRIC_COUNT METRIC_INFO METRIC_READ METRIC_READ_NAMED METRIC_LIMITS").split()
 
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_fault_15_each_class_is_needed(opaed, here, kind):
-    """Every message of a class is refused to who has all the others, and to nobody for the lack of another."""
+    """Each message of a class is refused to who has all the others, and to nobody for lack of another."""
     clients = {name for name, (_, way, *_) in MESSAGES.items() if way != "PUSH" or name == "PUSH"}
     assert clients == {n for names in CLASSES.values() for n in names.split()} | set(FREE)
     here.start("card0", "nlb0")
-    d = opaed(policy=[rule(ME, [CARD0], [c for c in ALL if c != kind]), rule("tcp:127.0.0.1", [CARD0], [kind])])
+    d = opaed(policy=[rule(ME, [CARD0], [c for c in ALL if c != kind]),
+                      rule("tcp:127.0.0.1", [CARD0], [kind])])
     with d.peer() as without:
         with d.peer(tcp=True) as only:
             for p, wanted in ((without, True), (only, False)):
@@ -316,7 +321,7 @@ def test_fault_15_worker_gone_bad_asks_for_others_cards(here, taken_over):
 
 
 def test_fault_15_worker_gone_bad_by_guid(here, taken_over):
-    """What an accelerator is, the monitor has found out by itself; and again for another card in its place."""
+    """What an accelerator is, the monitor finds out by itself; and again for another card in its place."""
     mine, other = here.start("card1", "nlb0"), here.start("card0", "hello")
     d, ask = taken_over([GUID])
     assert ask("connect", other) == "EPERM"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * In the place of opaed-worker: one that its peer has taken over. The peer says, one line each, what the
- * monitor is asked for ("open PATH", "write PATH", "connect PATH", "kick ID"), and gets the answer as a number:
- * 0, or a negative errno. What comes with the answer is closed.
+ * monitor is asked for ("open PATH", "write PATH", "connect PATH", "kick ID"), and gets the answer as a
+ * number: 0, or a negative errno. What comes with the answer is closed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,9 +66,9 @@ static bool is_scout(void)
 	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLIN };
 	struct channel_message m;
 
-	return sys_poll(&p, 1, WAIT_MS) == 1 &&
-	       recv(WORKER_CHANNEL, &m, sizeof(m), MSG_PEEK) > (ssize_t)offsetof(struct channel_message, start) &&
-	       m.start.scout;
+	if (sys_poll(&p, 1, WAIT_MS) != 1)
+		return false;
+	return recv(WORKER_CHANNEL, &m, sizeof(m), MSG_PEEK) >= (ssize_t)sizeof(m.start) && m.start.scout;
 }
 
 int main(int argc, char *argv[])

@@ -159,6 +159,24 @@ static void by_address(void **state)
 	assert_int_equal(rights_by("*", WIRE_RIGHTS_ALL, &p), WIRE_RIGHT_SEE | WIRE_RIGHTS_ALL);
 }
 
+static void patterns_have_one_form(void **state)
+{
+	static const char *const all[][2] = { { "*", "*" },
+					      { "b1:00.7", "0000:b1:00.7" },
+					      { "8001:B1:1f.*", "8001:b1:1f.*" },
+					      { "guid:D8424DC4-a4a3-c413-f89e-433683f9040b",
+						"guid:d8424dc4-a4a3-c413-f89e-433683f9040b" } };
+	char text[POLICY_PATTERN_MAX];
+	struct policy_see see;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_true(policy_see_parse(all[i][0], &see));
+		policy_see_text(&see, text);
+		assert_string_equal(text, all[i][1]);
+	}
+}
+
 static void by_guid(void **state)
 {
 	static const uint8_t guid[16] = { 0xd8, 0x42, 0x4d, 0xc4, 0xa4, 0xa3, 0xc4, 0x13,
@@ -191,7 +209,7 @@ int main(void)
 		cmocka_unit_test(an_address_is_no_certificate), cmocka_unit_test(this_machine_and_its_host),
 		cmocka_unit_test(rules_for_a_kind),	     cmocka_unit_test(patterns_that_are_wrong),
 		cmocka_unit_test(by_address),		     cmocka_unit_test(by_guid),
-		cmocka_unit_test(nothing_shown),
+		cmocka_unit_test(nothing_shown),	     cmocka_unit_test(patterns_have_one_form),
 	};
 
 	return RUN(tests);
