@@ -8,7 +8,7 @@
 
 bool session_list_shows(const struct session *who, const struct session *s)
 {
-	return !s->refused && (who->sees_all || !strcmp(who->info.principal, s->info.principal));
+	return session_serves(s) && (who->sees_all || !strcmp(who->info.principal, s->info.principal));
 }
 
 int session_list_file(const struct session *first, const struct session *who)
@@ -26,4 +26,16 @@ int session_list_file(const struct session *first, const struct session *who)
 		at += (off_t)sizeof(s->info);
 	}
 	return fd_steal(&fd);
+}
+
+void session_list_learn(struct session *s, const struct rpc_session_info *info)
+{
+	char principal[sizeof(s->info.principal)], peer[sizeof(s->info.peer)];
+
+	memcpy(principal, s->info.principal, sizeof(principal));
+	memcpy(peer, s->info.peer, sizeof(peer));
+	s->info = *info;
+	s->info.id = s->id;
+	memcpy(s->info.principal, principal, sizeof(principal));
+	memcpy(s->info.peer, peer, sizeof(peer));
 }

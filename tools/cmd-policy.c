@@ -58,7 +58,8 @@ static int read_arguments(int argc, char *argv[], struct wanted *w)
 }
 
 /* The one form of it, and what was asked for. */
-static int read_question(const struct wanted *w, char principal[POLICY_PRINCIPAL_MAX], struct opae_props *asked)
+static int read_question(const struct wanted *w, char principal[POLICY_PRINCIPAL_MAX],
+			 struct opae_props *asked)
 {
 	const char *wrong = strchr(w->principal, '*') ? "one principal, without '*', is to be named" :
 							policy_principal_read(w->principal, principal);
@@ -181,10 +182,12 @@ static void decide(struct decision *d, const struct opae_props *asked)
 
 	if (!d->rule) {
 		snprintf(d->why, sizeof(d->why), "no rule of %s is for %s", of, d->principal);
-		snprintf(d->mend, sizeof(d->mend), "add to \"policy\": {\"principal\": \"%s\", " POLICY_EXAMPLE_SEE
-			 ", " POLICY_EXAMPLE_ALLOW "}", d->principal);
+		snprintf(d->mend, sizeof(d->mend),
+			 "add to \"policy\": {\"principal\": \"%s\", " POLICY_EXAMPLE_SEE ", "
+			 POLICY_EXAMPLE_ALLOW "}", d->principal);
 	} else if (!d->rule->num_see) {
-		snprintf(d->why, sizeof(d->why), "\"see\" of policy[%zu] is empty: it shows nothing", d->index);
+		snprintf(d->why, sizeof(d->why), "\"see\" of policy[%zu] is empty: it shows nothing",
+			 d->index);
 		snprintf(d->mend, sizeof(d->mend), "put into policy[%zu]: " POLICY_EXAMPLE_SEE, d->index);
 	} else if (asked->valid && !shows_what_was_asked(d, asked)) {
 		snprintf(d->why, sizeof(d->why), "policy[%zu] decides, and nothing in its \"see\" shows %s",
@@ -281,7 +284,8 @@ static void tell(const struct decision *d)
 	char classes[POLICY_ALLOW_TEXT_MAX];
 
 	if (d->w->what && d->rule && d->rule->num_see)
-		printf("%s %s %s, by %s\n", d->principal, d->allowed ? "is shown" : "is not shown", d->w->what,
+		printf("%s %s %s, by %s\n", d->principal,
+		       d->allowed ? "is shown" : "is not shown", d->w->what,
 		       source(d->w));
 	else
 		printf("%s is %s, by %s\n", d->principal, d->allowed ? "served" : "refused", source(d->w));

@@ -36,11 +36,12 @@ def decision(done):
 def test_arguments(here, policy):
     for args, word in (([], "'check'"), (["x"], "'x'"), (["check"], "--principal"),
                        (["check", "--principal"], "--principal"), (["check", "--principal", "x"], "'x'"),
-                       (["check", "--principal", "tcp:*"], "'*'"), (["check", "--principal", "unix:bob"], "id -u"),
+                       (["check", "--principal", "tcp:*"], "'*'"),
+                       (["check", "--principal", "unix:bob"], "id -u"),
                        (["check", "--principal", ME, "x:y"], "'x:y'"), (["list", "x"], "'x'"),
-                       (["check", "--principal", ME, "--x"], "--x"), (["list", "--principal", "x"], "--principal"),
-                       (["check", "--principal", ME, "b1:00.0", "b2:00.0"], "b2:00.0"), (["list", "--config"],
-                                                                                         "--config")):
+                       (["check", "--principal", ME, "--x"], "--x"),
+                       (["list", "--principal", "x"], "--principal"), (["list", "--config"], "--config"),
+                       (["check", "--principal", ME, "b1:00.0", "b2:00.0"], "b2:00.0")):
         done = here.run("opae", "policy", *args)
         assert done.returncode == 2 and word in done.stderr and not done.stdout, (args, done)
     assert "--principal" in here.good("opae", "policy", "--help")
@@ -75,7 +76,7 @@ def test_who_has_none(policy):
     """The line to add makes it good."""
     for principal in ("tls:10.0.0.9", "tls:opae", "tcp:10.0.1.9", "unix:1000", "vsock:2"):
         done = policy("check", "--principal", principal)
-        assert done.returncode == 1 and "no rule of " in done.stdout and f"is for {principal}; add" in done.stdout
+        assert done.returncode == 1 and f"is for {principal}; add" in done.stdout
         added = json.loads(done.stdout.split('"policy": ', 1)[1])
         assert policy("check", "--principal", principal, rules=[*RULES, added]).returncode == 0
     done = policy("check", "--principal", "vsock:4")
@@ -125,7 +126,8 @@ def test_opaed_does_as_it_says(here):
                                                                    "principal": "vsock:9"},
                        {"unix": str(here.folder / "none.sock"), "principal": "vsock:9"}])
     try:
-        said = decision(here.run("opae", "policy", "check", "--principal", ME, "--json", "--config", str(d.file)))
+        said = decision(here.run("opae", "policy", "check", "--principal", ME, "--json", "--config",
+                                 str(d.file)))
         with d.peer() as p:
             wanted = {x["guid"].replace("-", "") for x in said["devices"] if x["shown"]}
             assert set(p.objects()) == wanted == {HELLO_AFU.replace("-", "")}
