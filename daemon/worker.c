@@ -91,7 +91,9 @@ static uint32_t random_id(void)
 {
 	uint32_t id;
 
-	return getrandom(&id, sizeof(id), GRND_NONBLOCK) == sizeof(id) ? id : 0;
+	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != sizeof(id))
+		return 0;
+	return id & INT32_MAX; /* so that counting on does not come back to 0 */
 }
 
 static int serve(struct transport *t, struct channel_end *end)

@@ -263,6 +263,29 @@ static void files(void **state)
 	free(problems);
 }
 
+/* The addresses of cards are those that the plugin gives them. */
+static void cards(void **state)
+{
+	static const char text[] =
+		"{" UNIX_ALONE ", \"plugins\": {\"plugins\": [\"v\"], \"configurations\": {\"v\": {"
+		"\"plugin\": \"libv-opae.so\", \"enabled\": true, \"configuration\": {\"sockets\": [\"/a.sock\","
+		" {\"path\": \"/b.sock\", \"address\": \"b1:00.1\"}, {\"path\": \"/c.sock\"}, 7,"
+		" \"d.sock\", {\"path\": \"/e.sock\", \"address\": \"nowhere\"}]}}}}}";
+	struct daemon_config c;
+	char *problems;
+
+	(void)state;
+	assert_int_equal(config_parse_text(text, strlen(text), &c, &problems), 0);
+	assert_int_equal(c.num_cards, 3);
+	assert_string_equal(c.cards[0].path, "/a.sock");
+	assert_int_equal(c.cards[0].address.segment, 0x8000);
+	assert_string_equal(c.cards[1].path, "/b.sock");
+	assert_int_equal(c.cards[1].address.bus, 0xb1);
+	assert_int_equal(c.cards[1].address.function, 1);
+	assert_int_equal(c.cards[2].address.segment, 0x8002);
+	config_done(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +293,7 @@ int main(void)
 		cmocka_unit_test(no_json),    cmocka_unit_test(keys),	 cmocka_unit_test(listeners),
 		cmocka_unit_test(nobody_may), cmocka_unit_test(rules),	 cmocka_unit_test(limits),
 		cmocka_unit_test(plugins),    cmocka_unit_test(many_mistakes), cmocka_unit_test(files),
+		cmocka_unit_test(cards),
 	};
 
 	return RUN(tests);
