@@ -262,7 +262,10 @@ int gate_judge_node(const struct gate_who *who, const char *real, char *why)
 /* The classes by which what the file does is asked for. */
 static uint32_t rights_of_attribute(const char *real)
 {
-	if (begins(strrchr(real, '/') + 1, "userclk_"))
+	/* It chooses which clock is measured: a clock is read that way. */
+	if (!strcmp(strrchr(real, '/') + 1, "userclk_freqcntrcmd"))
+		return WIRE_RIGHT_MMIO_READ | WIRE_RIGHT_RECONFIGURE | WIRE_RIGHT_ADMIN;
+	if (strstr(real, "/userclk"))
 		return WIRE_RIGHT_RECONFIGURE | WIRE_RIGHT_ADMIN;
 	if (strstr(real, "/errors/"))
 		return WIRE_RIGHT_ERROR | WIRE_RIGHT_ADMIN;

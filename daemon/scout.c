@@ -11,6 +11,7 @@
 
 #define ENTRIES_MAX 1024u
 #define NOTHING_NS (2 * NS_PER_S) /* that nothing was found holds for so long: it was held, or slow */
+#define REST_NS (200 * NS_PER_MS) /* between two scouts */
 
 /* A socket is this file; or a driver is bound to a function since then. */
 struct identity {
@@ -103,7 +104,9 @@ int scout_ask(struct scout *s, const struct pci_address *a, const char *key, str
 
 bool scout_wanted(const struct scout *s)
 {
-	for (size_t i = 0; i < s->num && !s->runs; i++)
+	if (s->runs || clock_now_ns() < s->rests_until)
+		return false;
+	for (size_t i = 0; i < s->num; i++)
 		if (s->entries[i].state == WANTED)
 			return true;
 	return false;
@@ -129,6 +132,7 @@ void scout_hear(struct scout *s, const struct scout_report *r)
 void scout_ended(struct scout *s)
 {
 	s->runs = false;
+	s->rests_until = clock_deadline(REST_NS);
 	for (size_t i = 0; i < s->num; i++) {
 		struct scout_entry *e = &s->entries[i];
 

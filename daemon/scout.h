@@ -37,6 +37,7 @@ struct scout {
 	struct scout_entry *entries;
 	size_t num;
 	bool runs;
+	int64_t rests_until; /* who asks all the time is not to keep one running all the time */
 };
 
 void scout_done(struct scout *s);

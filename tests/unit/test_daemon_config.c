@@ -166,6 +166,7 @@ static void listeners(void **state)
 	bad("{\"listen\": [{\"unix\": \"/x\", \"mode\": \"660\"}]}", 1, "\"660\"", "as \"0660\"");
 	bad("{\"listen\": [{\"vsock\": 1, \"mode\": \"0600\"}], " ALL_MAY "}", 1, "\"mode\"", "remove");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"*\"}]}", 1, "principal", "one principal");
+	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"tls:x\"}]}", 1, "principal", "certificate");
 	bad("{\"listen\": [{\"unix\": \"/x\"}, {\"unix\": \"/x\"}]}", 1, "listen[1]", "listen[0]");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"clear\": 1}]}", 1, "\"clear\"", "true or false");
 }
@@ -268,7 +269,8 @@ static void cards(void **state)
 {
 	static const char text[] =
 		"{" UNIX_ALONE ", \"plugins\": {\"plugins\": [\"v\"], \"configurations\": {\"v\": {"
-		"\"plugin\": \"libv-opae.so\", \"enabled\": true, \"configuration\": {\"sockets\": [\"/a.sock\","
+		"\"plugin\": \"libv-opae.so\", \"enabled\": true,"
+		" \"configuration\": {\"sockets\": [\"/a.sock\","
 		" {\"path\": \"/b.sock\", \"address\": \"b1:00.1\"}, {\"path\": \"/c.sock\"}, 7,"
 		" \"d.sock\", {\"path\": \"/e.sock\", \"address\": \"nowhere\"}]}}}}}";
 	struct daemon_config c;

@@ -215,6 +215,8 @@ static void attributes(void **state)
 {
 	static const char error[] = CARD "/dfl-port.0/errors/errors",
 			  clock[] = CARD "/dfl-port.0/userclk_freqcmd",
+			  pll[] = CARD "/dfl-port.0/dfl_dev.3/userclk/frequency",
+			  counter[] = CARD "/dfl-port.0/userclk_freqcntrcmd",
 			  power[] = CARD "/dfl-fme.0/power_mgmt/threshold1",
 			  theirs[] = OTHER "/dfl-port.1/errors/errors";
 
@@ -224,8 +226,13 @@ static void attributes(void **state)
 	assert_int_equal(gate_judge_attribute(&who, clock, why), -EPERM);
 	assert_int_equal(gate_judge_attribute(&who, power, why), -EPERM);
 	assert_int_equal(gate_judge_attribute(&who, theirs, why), -EPERM);
+	rule_is(WIRE_RIGHT_MMIO_READ, "0000:b1:00.0", NULL);
+	assert_int_equal(gate_judge_attribute(&who, counter, why), 0);
+	assert_int_equal(gate_judge_attribute(&who, clock, why), -EPERM);
+	assert_int_equal(gate_judge_attribute(&who, pll, why), -EPERM);
 	rule_is(WIRE_RIGHT_RECONFIGURE, "guid:" MINE, NULL);
 	assert_int_equal(gate_judge_attribute(&who, clock, why), 0);
+	assert_int_equal(gate_judge_attribute(&who, pll, why), 0);
 	assert_int_equal(gate_judge_attribute(&who, error, why), -EPERM);
 	rule_is(WIRE_RIGHTS_ALL, "guid:" MINE, NULL);
 	assert_int_equal(gate_judge_attribute(&who, power, why), -EPERM);

@@ -71,6 +71,8 @@ static void too_late(void **state)
 	scout_hear(&scout, &report);
 	scout_ended(&scout);
 	assert_int_equal(scout_ask(&scout, &at, path, &found), -EINPROGRESS);
+	assert_false(scout_wanted(&scout)); /* not at once */
+	scout.rests_until = 0;
 	assert_true(scout_wanted(&scout));
 	assert_int_equal(scout_ask(&scout, &other, path, &found), 0);
 	assert_int_equal(found.num, 0);
