@@ -18,6 +18,8 @@
 #include "daemon/log.h"
 
 #define ANSWER_NS (5 * NS_PER_S)
+#define SCOUT_NS (5 * NS_PER_S) /* for the monitor to find out what a device is */
+#define SCOUT_AGAIN_NS (20 * NS_PER_MS)
 #define STOP_NS (6 * NS_PER_S) /* a little more than the monitor gives */
 
 /* A thread that asked. */
@@ -121,9 +123,9 @@ static int64_t ask(struct channel_message *m, int *fd)
 
 static int ask_path(enum channel_type type, const char *path, int flags, mode_t mode)
 {
+	int64_t end = clock_deadline(SCOUT_NS), value;
 	struct channel_message m;
 	size_t len = strlen(path);
-	int64_t value;
 	int fd = -1;
 
 	if (len >= sizeof(m.path.path))
@@ -134,8 +136,13 @@ static int ask_path(enum channel_type type, const char *path, int flags, mode_t 
 	m.path.flags = flags;
 	m.path.mode = mode;
 	memcpy(m.path.path, path, len + 1);
-	value = ask(&m, &fd);
-	return value ? (int)value : fd < 0 ? -EIO : fd;
+	for (;;) {
+		value = ask(&m, &fd);
+		if (value != -EINPROGRESS || clock_now_ns() >= end)
+			break;
+		clock_sleep_ns(SCOUT_AGAIN_NS); /* the monitor is finding out whether the rule shows it */
+	}
+	return value == -EINPROGRESS ? -EPERM : value ? (int)value : fd < 0 ? -EIO : fd;
 }
 
 int ask_open(const char *path, int flags, mode_t mode)
@@ -146,6 +153,17 @@ int ask_open(const char *path, int flags, mode_t mode)
 int ask_connect(const char *path, int flags)
 {
 	return ask_path(CHANNEL_CONNECT, path, flags, 0);
+}
+
+void ask_scouted(const struct scout_report *r)
+{
+	struct channel_message m;
+
+	m.type = CHANNEL_SCOUTED;
+	m.id = 0;
+	m.value = 0;
+	m.scouted = *r;
+	send_by(&m, clock_deadline(ANSWER_NS));
 }
 
 void ask_changed(void)

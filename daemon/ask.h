@@ -27,6 +27,8 @@ void ask_done(void);
 int ask_open(const char *path, int flags, mode_t mode);
 /* A unix socket that it has connected; flags: SOCK_NONBLOCK or 0. */
 int ask_connect(const char *path, int flags);
+/* Of a scout: an object that it found. */
+void ask_scouted(const struct scout_report *r);
 /* An accelerator was opened, closed or reconfigured here. */
 void ask_changed(void);
 /* As of struct rpc_session_options. */

@@ -35,6 +35,8 @@ static size_t size_of(uint32_t type, bool from_monitor)
 		return from_monitor ? 0 : HEAD + sizeof(struct rpc_session_info);
 	case CHANNEL_END:
 		return from_monitor ? 0 : HEAD + sizeof(struct channel_end);
+	case CHANNEL_SCOUTED:
+		return from_monitor ? 0 : HEAD + sizeof(struct scout_report);
 	default:
 		return 0;
 	}

@@ -12,6 +12,7 @@
 
 #include "daemon/credentials.h"
 #include "daemon/policy.h"
+#include "daemon/scout.h"
 #include "rpc/server/server.h"
 
 #define CHANNEL_PATH_MAX 1024 /* of a path that a worker asks for, with the NUL */
@@ -34,6 +35,7 @@ enum channel_type {
 	CHANNEL_LOOKED,
 	CHANNEL_INFO, /* struct rpc_session_info */
 	CHANNEL_END,  /* the last: struct channel_end */
+	CHANNEL_SCOUTED, /* of a scout: struct scout_report, one for each object that it found */
 	CHANNEL_PEER, /* of a stranger's worker: struct channel_peer; another START answers */
 };
 
@@ -42,6 +44,7 @@ struct channel_start {
 	uint32_t session; /* its number */
 	uint32_t max_handles, max_objects, max_calls;
 	uint32_t allow, num_see;
+	uint32_t scout; /* 1: there is no peer, and what is there is to be told (daemon/scout.h) */
 	int64_t spin_ns, hello_ns, preauth_ns;
 	uint64_t max_pinned, max_watched;
 	uint64_t max_events;
@@ -79,6 +82,7 @@ struct channel_message {
 		struct channel_peer peer;
 		struct rpc_session_info info;
 		struct channel_end end;
+		struct scout_report scouted;
 	};
 };
 

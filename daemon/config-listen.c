@@ -76,6 +76,7 @@ static void read_principal(struct problems *p, const char *where, struct json_ob
 	if (!text)
 		return;
 	wrong = strchr(text, '*') ? "whom all peers of a socket are taken for must be one principal" :
+		!strncmp(text, "tls:", 4) ? "that is for who shows a certificate; name another kind" :
 				    policy_principal_read(text, l->principal);
 	if (wrong)
 		problem(p, "%s: \"principal\": \"%.80s\": %s", where, text, wrong);

@@ -47,6 +47,7 @@ void config_done(struct daemon_config *c)
 	config_listen_done(c);
 	policy_done(&c->policy);
 	free(c->plugins);
+	free(c->cards);
 	for (char **at = c->paths; at && *at; at++)
 		free(*at);
 	free(c->paths);
@@ -304,6 +305,7 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 		problem(p, "plugins: it must be the content of an opae.cfg: {\"plugins\": [\"vfio\"], "
 			"\"configurations\": {\"vfio\": {...}}}");
 	walk(p, c, "", o);
+	p->no_memory |= !config_cards_add(o, &c->cards, &c->num_cards);
 	c->plugins = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	p->no_memory |= !c->plugins;
 }

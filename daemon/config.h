@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/config-cards.h"
 #include "daemon/policy.h"
 #include "transport/address.h"
 
@@ -51,6 +52,9 @@ struct daemon_config {
 	char **paths;
 	bool has_metrics;
 	struct config_listen metrics; /* where they can be scraped */
+	/* Where they are, of those that are cards' sockets. */
+	struct config_card *cards;
+	size_t num_cards;
 };
 
 /*

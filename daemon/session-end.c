@@ -30,8 +30,8 @@ static void tell_of_end(const struct session *s, int status)
 		snprintf(how, sizeof(how), "its worker gave no reason");
 	if (*i->program)
 		snprintf(program, sizeof(program), "; program %s", i->program);
-	if (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status))
-		return; /* that was told */
+	if (s->scout || (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status)))
+		return; /* that was told, or concerns nobody */
 	log_about(i->principal, "session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
 		  *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
 		  (unsigned long long)i->frames);
@@ -44,6 +44,6 @@ void session_ended(struct sessions *all, struct session *s, int status)
 		metrics_end(&all->metrics, &s->counted, s->id, s->said_end, status);
 		return;
 	}
-	all->metrics.refused[METRICS_UNKNOWN] += !*s->info.principal;
+	all->metrics.refused[METRICS_UNKNOWN] += !s->scout && !*s->info.principal;
 	metrics_death(&all->metrics, status);
 }

@@ -21,13 +21,14 @@
 #include "base/clock.h"
 #include "daemon/admit.h"
 #include "daemon/channel.h"
-#include "daemon/gate.h"
 #include "daemon/log.h"
 #include "daemon/session-end.h"
 #include "daemon/session-list.h"
+#include "daemon/session-open.h"
 #include "daemon/spawn.h"
 #include "wire/ops.h"
 
+#define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
@@ -50,6 +51,7 @@ static void session_free(struct session *s)
 	if (s->channel >= 0)
 		sys_close(s->channel);
 	counted_done(&s->counted);
+	policy_rule_done(&s->rule);
 	free(s);
 }
 
@@ -67,25 +69,7 @@ void sessions_done(struct sessions *all)
 	if (all->plugins >= 0)
 		sys_close(all->plugins);
 	spawn_free_environment(all->environment);
-}
-
-/* A file that all workers may read and none can change. */
-static int file_with(const char *text)
-{
-	const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-	CLEANUP_CLOSE int fd = sys_memfd("opaed-plugins", MFD_ALLOW_SEALING);
-	size_t len = strlen(text);
-
-	if (fd < 0)
-		return fd;
-	if (sys_pwrite(fd, text, len, 0) != (ssize_t)len)
-		return -ENOSPC;
-	return fcntl(fd, F_ADD_SEALS, seals) ? -errno : fd_steal(&fd);
-}
-
-int sessions_prepare(const struct daemon_config *config)
-{
-	return file_with(config->plugins);
+	scout_done(&all->scout);
 }
 
 void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared)
@@ -162,7 +146,7 @@ void sessions_stop(struct sessions *all, int64_t kill_at)
 		if (s->refused || s->stranger) /* it has nothing but its peer to wait for */
 			kill_worker(s, "opaed ends");
 		else
-			stop(s, "opaed ends", kill_at);
+			stop(s, "opaed ends", s->scout ? 0 : kill_at); /* a scout has nothing to lose */
 }
 
 /* ---- changes ---- */
@@ -178,6 +162,7 @@ static void push_look(struct session *s)
 
 static void tell_others(struct sessions *all, const struct session *source)
 {
+	scout_look_again(&all->scout);
 	for (struct session *s = all->first; s; s = s->next)
 		if (s != source) {
 			s->look = true;
@@ -186,19 +171,6 @@ static void tell_others(struct sessions *all, const struct session *source)
 }
 
 /* ---- which sessions there are ---- */
-
-/* What the worker tells of its own; who it is and since when is the monitor's to say. */
-static void learn(struct session *s, const struct rpc_session_info *info)
-{
-	char principal[sizeof(s->info.principal)], peer[sizeof(s->info.peer)];
-
-	memcpy(principal, s->info.principal, sizeof(principal));
-	memcpy(peer, s->info.peer, sizeof(peer));
-	s->info = *info;
-	s->info.id = s->id;
-	memcpy(s->info.principal, principal, sizeof(principal));
-	memcpy(s->info.peer, peer, sizeof(peer));
-}
 
 static void answer_questions(struct sessions *all)
 {
@@ -236,6 +208,8 @@ static void ask_all(struct sessions *all, struct session *who, uint32_t question
 
 /* ---- what workers say ---- */
 
+static void begin_scout(struct sessions *all);
+
 static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
 {
 	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? find(all, (uint32_t)m->value) : NULL;
@@ -252,18 +226,10 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 
 static void open_for(struct sessions *all, struct session *s, const struct channel_message *m)
 {
-	const struct channel_path *p = &m->path;
-	CLEANUP_CLOSE int fd = -1;
+	CLEANUP_CLOSE int fd = session_open(all, s, m);
 
-	if (m->type == CHANNEL_OPEN)
-		fd = gate_open(p->path, p->flags, p->mode);
-	else
-		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
-	if (fd == -EACCES) {
-		all->metrics.gate++;
-		log_warning_about(s->info.principal, "session %u: its worker may not have %s", s->id,
-				  p->path);
-	}
+	if (fd == -EINPROGRESS && scout_wanted(&all->scout))
+		begin_scout(all);
 	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 }
 
@@ -281,7 +247,9 @@ static void settle(struct sessions *all, struct session *s, const struct policy_
 {
 	session_judged(all, s->kind, rule, refuse);
 	s->refused = *refuse;
-	s->allow = rule && !*refuse ? rule->allow : 0;
+	if (rule && !*refuse && !policy_rule_copy(rule, &s->rule))
+		kill_worker(s, "there is no memory for its rule");
+	s->allow = s->rule.allow;
 	s->sees_all = rule && policy_rule_shows_all(rule);
 	if (*refuse)
 		log_about(s->info.principal, "session %u: %s (%s) is refused: %s", s->id,
@@ -346,17 +314,21 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 	case CHANNEL_CHANGED:
 		tell_others(all, s);
 		break;
+	case CHANNEL_SCOUTED:
+		if (s->scout)
+			scout_hear(&all->scout, &m->scouted);
+		break;
 	case CHANNEL_LOOKED:
 		s->looking = false;
 		push_look(s);
 		break;
 	case CHANNEL_INFO:
-		learn(s, &m->info);
+		session_list_learn(s, &m->info);
 		s->asked = false;
 		answer_when_all_are_heard(all);
 		break;
 	case CHANNEL_END:
-		learn(s, &m->end.info);
+		session_list_learn(s, &m->end.info);
 		end_because(s, m->end.why);
 		s->counted.end = m->end.rc;
 		s->said_end = true;
@@ -451,6 +423,25 @@ static bool begin(struct sessions *all, struct session *s, int fd, const struct 
 	s->next = all->first;
 	all->first = s;
 	return true;
+}
+
+/* A worker without a peer, whom nobody can talk into anything. */
+static void begin_scout(struct sessions *all)
+{
+	const struct peer nobody = { .text = "opaed itself" };
+	CLEANUP_CLOSE int null = sys_open("/dev/null", O_RDWR, 0);
+	struct session *s = null < 0 ? NULL : session_new(all, &nobody, "");
+	struct channel_message start;
+
+	scout_started(&all->scout);
+	if (s) {
+		s->refused = s->scout = true;
+		s->kill_at = clock_deadline(SCOUT_NS);
+		admit_start(all, s, NULL, "", &start);
+		start.start.scout = 1;
+	}
+	if (!s || !begin(all, s, null, &start, NULL))
+		scout_ended(&all->scout);
 }
 
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
@@ -557,7 +548,7 @@ static void drain(struct sessions *all, struct session *s)
 	struct channel_message m;
 
 	while (s->channel >= 0 && channel_receive(s->channel, &m, NULL) == 1)
-		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED)
+		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED)
 			hear(all, s, &m);
 }
 
@@ -571,6 +562,8 @@ static void bury(struct sessions *all, pid_t pid, int status)
 		drain(all, s);
 		session_ended(all, s, status);
 		*at = s->next;
+		if (s->scout)
+			scout_ended(&all->scout);
 		if (!s->said_end && session_serves(s)) /* what it held is free, and it told nobody */
 			tell_others(all, s);
 		session_free(s);

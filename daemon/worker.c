@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,7 +26,9 @@
 #include "base/sys.h"
 #include "daemon/ask.h"
 #include "daemon/counts-page.h"
+#include "daemon/denied.h"
 #include "daemon/log.h"
+#include "daemon/lookout.h"
 #include "daemon/policy.h"
 #include "daemon/refuse.h"
 #include "daemon/seam.h"
@@ -71,6 +74,12 @@ static fpga_result sessions(void *ctx, void (*each)(void *arg, const struct rpc_
 	return ask_sessions(each, arg);
 }
 
+static void refused(void *ctx, const struct rpc_refusal *r)
+{
+	(void)ctx;
+	denied_tell(start.session, start.principal, r);
+}
+
 static fpga_result kick(void *ctx, uint32_t id)
 {
 	(void)ctx;
@@ -78,6 +87,16 @@ static fpga_result kick(void *ctx, uint32_t id)
 }
 
 /* ---- the session ---- */
+
+/* Of a session's ids; without random numbers it may guess, and is refused all the same. */
+static uint32_t random_id(void)
+{
+	uint32_t id;
+
+	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != sizeof(id))
+		return 0;
+	return id & INT32_MAX; /* so that counting on does not come back to 0 */
+}
 
 static int serve(struct transport *t, struct channel_end *end)
 {
@@ -98,6 +117,8 @@ static int serve(struct transport *t, struct channel_end *end)
 		.changed = changed,
 		.sessions = sessions,
 		.kick = kick,
+		.refused = refused,
+		.first_id = random_id(),
 	};
 	struct rpc_session *s;
 	int rc = rpc_session_new(t, daemon_served(), &options, &s);
@@ -112,6 +133,7 @@ static int serve(struct transport *t, struct channel_end *end)
 	rpc_session_info(s, &end->info);
 	ask_serves(NULL);
 	alarm(END_S);
+	denied_done(start.session, start.principal);
 	rpc_session_free(s); /* stops the devices: what takes time is here */
 	return rc;
 }
@@ -177,6 +199,13 @@ int main(void)
 	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
 	if (read_start())
 		return EXIT_FAILURE;
+	if (start.scout) {
+		if (ask_start(WORKER_CHANNEL))
+			return EXIT_FAILURE;
+		lookout(PLUGINS_FILE);
+		ask_done();
+		return EXIT_SUCCESS;
+	}
 	rc = stream_new(WORKER_PEER, start.peer, &t);
 	if (rc)
 		return EXIT_FAILURE;

@@ -134,6 +134,7 @@ struct session_buffers *buffers_new(struct rpc_session *s, struct session_handle
 		return NULL;
 	b->s = s;
 	b->h = h;
+	b->generation = session_options(s)->first_id;
 	atomic_init(&b->refs, 1);
 	pthread_mutex_init(&b->tell_lock, NULL);
 	pthread_mutex_init(&b->lock, NULL);
@@ -346,6 +347,7 @@ fpga_result serve_PREPARE(struct rpc_session *s, struct request *q)
 
 fpga_result buffers_none(struct request *q, uint64_t wsid)
 {
+	request_names(q, "buffer", wsid);
 	return request_fail(q, FPGA_NOT_FOUND, "0x%llx is no buffer of this handle, or was released",
 			    (unsigned long long)wsid);
 }

@@ -48,6 +48,7 @@ void request_init(struct rpc_session *s, struct request *q, const struct wire_he
 	q->replied = false;
 	q->begun = 0;
 	q->error = 0;
+	memset(&q->refusal, 0, sizeof(q->refusal));
 	q->why[0] = '\0';
 }
 
@@ -64,6 +65,25 @@ fpga_result request_fail(struct request *q, fpga_result r, const char *fmt, ...)
 	vsnprintf(q->why, sizeof(q->why), fmt, ap);
 	va_end(ap);
 	return r;
+}
+
+void request_names(struct request *q, const char *what, uint64_t id)
+{
+	q->refusal = (struct rpc_refusal){ .what = what, .id = id };
+}
+
+void request_lacks(struct request *q, uint32_t right)
+{
+	q->refusal = (struct rpc_refusal){ .right = right };
+}
+
+/* Whoever serves wants to know of that. */
+static void tell_refusal(struct rpc_session *s, struct request *q)
+{
+	if (!s->options.refused || (!q->refusal.what && !q->refusal.right))
+		return;
+	q->refusal.op = wire_op_info(q->head.op)->name;
+	s->options.refused(s->options.ctx, &q->refusal);
 }
 
 fpga_result request_bad(struct request *q)
@@ -124,6 +144,7 @@ int request_reply(struct rpc_session *s, struct request *q, fpga_result r)
 	if (r != FPGA_OK) {
 		counts_add_shared(s->counts, RPC_FAILED, 1);
 		write_reason(s, q);
+		tell_refusal(s, q);
 	}
 	return send_reply(s, q, r, 0);
 }
@@ -149,6 +170,8 @@ static int lawful(struct rpc_session *s, const struct wire_head *h, const struct
 static fpga_result find_token(struct rpc_session *s, struct request *q)
 {
 	q->token = session_token(s, q->head.object);
+	if (!q->token)
+		request_names(q, "object", q->head.object);
 	return q->token ? FPGA_OK
 			: request_fail(q, FPGA_NOT_FOUND, "there is no object 0x%llx here",
 				       (unsigned long long)q->head.object);
@@ -167,16 +190,20 @@ static fpga_result find(struct rpc_session *s, struct request *q, const struct w
 		return r;
 	case WIRE_ON_HANDLE:
 		q->handle = session_handle(s, q->head.object);
-		if (!q->handle)
+		if (!q->handle) {
+			request_names(q, "handle", q->head.object);
 			return request_fail(q, FPGA_INVALID_PARAM, "there is no open handle 0x%llx",
 					    (unsigned long long)q->head.object);
+		}
 		*rights = q->handle->rights;
 		return FPGA_OK;
 	case WIRE_ON_OBJECT:
 		q->object = objects_find(s, q->head.object);
-		if (!q->object)
+		if (!q->object) {
+			request_names(q, "sysobject", q->head.object);
 			return request_fail(q, FPGA_INVALID_PARAM, "there is no sysobject 0x%llx",
 					    (unsigned long long)q->head.object);
+		}
 		*rights = objects_rights(q->object);
 		return FPGA_OK;
 	default:
@@ -194,6 +221,7 @@ static fpga_result admit(struct rpc_session *s, struct request *q, const struct 
 	if (r != FPGA_OK || !(op->right & ~rights))
 		return r;
 	counts_add_shared(s->counts, RPC_DENIED, 1);
+	request_lacks(q, op->right);
 	return request_fail(q, FPGA_NO_ACCESS, "%s needs \"%s\", which the policy does not allow",
 			    op->name, wire_right_name(op->right));
 }
@@ -320,6 +348,14 @@ static void note_served(struct rpc_session *s, const struct wire_op_info *op, in
 	counts_time(s->counts, class_of(op), s->left - begun);
 }
 
+/* A buffer that was just released may be named in good faith. */
+static void end_posted(struct rpc_session *s, struct request *q, fpga_result r)
+{
+	if (!q->handle || q->refusal.right)
+		tell_refusal(s, q);
+	keep_posted(s, q, r);
+}
+
 static int serve(struct rpc_session *s, struct request *q, const struct wire_op_info *op, bool looked)
 {
 	bool one_way = q->head.flags & WIRE_ONE_WAY, later = false;
@@ -336,7 +372,7 @@ static int serve(struct rpc_session *s, struct request *q, const struct wire_op_
 	if (!one_way)
 		rc = q->replied ? 0 : request_reply(s, q, r);
 	else if (r != FPGA_OK)
-		keep_posted(s, q, r);
+		end_posted(s, q, r);
 	note_served(s, op, q->begun);
 	return rc;
 }

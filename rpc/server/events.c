@@ -266,6 +266,8 @@ fpga_result serve_EVENT_UNREGISTER(struct rpc_session *s, struct request *q)
 		return request_bad(q);
 	r = take(session_events(s), q->handle, &type, number);
 	if (!r)
+		request_names(q, "event", number);
+	if (!r)
 		return request_fail(q, FPGA_INVALID_PARAM, "the event is not registered with this handle");
 	changed(session_events(s));
 	forget(s, r);

@@ -222,6 +222,7 @@ static int build(struct rpc_session *s, struct transport *t)
 	s->wake = sys_eventfd(0, EFD_NONBLOCK);
 	if (s->wake < 0)
 		return s->wake;
+	s->next_generation = s->options.first_id;
 	s->handles = calloc(s->options.max_handles, sizeof(struct session_handle *));
 	s->out = malloc(WIRE_FRAME_MAX);
 	if (!s->handles || !s->out)

@@ -168,6 +168,7 @@ static void listeners(void **state)
 	bad("{\"listen\": [{\"unix\": \"/x\", \"mode\": \"660\"}]}", 1, "\"660\"", "as \"0660\"");
 	bad("{\"listen\": [{\"vsock\": 1, \"mode\": \"0600\"}], " ALL_MAY "}", 1, "\"mode\"", "remove");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"*\"}]}", 1, "principal", "one principal");
+	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"tls:x\"}]}", 1, "principal", "certificate");
 	bad("{\"listen\": [{\"unix\": \"/x\"}, {\"unix\": \"/x\"}]}", 1, "listen[1]", "listen[0]");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"clear\": 1}]}", 1, "\"clear\"", "true or false");
 }
@@ -288,6 +289,30 @@ static void metrics(void **state)
 	bad("{" UNIX_ALONE ", \"metrics\": {\"unix\": \"/run/x.sock\"}}", 1, "listen[0]", "give another");
 }
 
+/* The addresses of cards are those that the plugin gives them. */
+static void cards(void **state)
+{
+	static const char text[] =
+		"{" UNIX_ALONE ", \"plugins\": {\"plugins\": [\"v\"], \"configurations\": {\"v\": {"
+		"\"plugin\": \"libv-opae.so\", \"enabled\": true,"
+		" \"configuration\": {\"sockets\": [\"/a.sock\","
+		" {\"path\": \"/b.sock\", \"address\": \"b1:00.1\"}, {\"path\": \"/c.sock\"}, 7,"
+		" \"d.sock\", {\"path\": \"/e.sock\", \"address\": \"nowhere\"}]}}}}}";
+	struct daemon_config c;
+	char *problems;
+
+	(void)state;
+	assert_int_equal(config_parse_text(text, strlen(text), &c, &problems), 0);
+	assert_int_equal(c.num_cards, 3);
+	assert_string_equal(c.cards[0].path, "/a.sock");
+	assert_int_equal(c.cards[0].address.segment, 0x8000);
+	assert_string_equal(c.cards[1].path, "/b.sock");
+	assert_int_equal(c.cards[1].address.bus, 0xb1);
+	assert_int_equal(c.cards[1].address.function, 1);
+	assert_int_equal(c.cards[2].address.segment, 0x8002);
+	config_done(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +321,7 @@ int main(void)
 		cmocka_unit_test(nobody_may), cmocka_unit_test(rules),	 cmocka_unit_test(limits),
 		cmocka_unit_test(plugins),    cmocka_unit_test(many_mistakes), cmocka_unit_test(files),
 		cmocka_unit_test(metrics),
+		cmocka_unit_test(cards),
 	};
 
 	return RUN(tests);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a worker without a peer does: it looks around for its monitor (daemon/scout.h), and ends. */
+#ifndef DAEMON_LOOKOUT_H
+#define DAEMON_LOOKOUT_H
+
+/* After ask_start(). `plugins`: the file of the configuration. */
+void lookout(const char *plugins);
+
+#endif
