@@ -29,6 +29,8 @@ static size_t size_of(uint32_t type, bool from_monitor)
 	case CHANNEL_CHANGED:
 	case CHANNEL_LOOKED:
 		return from_monitor ? 0 : HEAD;
+	case CHANNEL_PEER:
+		return from_monitor ? 0 : HEAD + sizeof(struct channel_peer);
 	case CHANNEL_INFO:
 		return from_monitor ? 0 : HEAD + sizeof(struct rpc_session_info);
 	case CHANNEL_END:
@@ -103,6 +105,9 @@ static void end_all_texts(struct channel_message *m)
 	case CHANNEL_OPEN:
 	case CHANNEL_CONNECT:
 		m->path.path[sizeof(m->path.path) - 1] = 0;
+		break;
+	case CHANNEL_PEER:
+		m->peer.principal[sizeof(m->peer.principal) - 1] = 0;
 		break;
 	case CHANNEL_INFO:
 		end_texts(&m->info);

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "daemon/ask.h"
+#include "daemon/spawn.h"
 
 /* What the kernel tells of this very process, and of the machine to everybody. */
 static bool is_own(const char *path)
@@ -14,8 +15,25 @@ static bool is_own(const char *path)
 	return !strncmp(path, "/proc/", 6);
 }
 
+static struct {
+	const char *path;
+	int fd;
+} files[SEAM_FILES];
+
+void seam_file(int i, const char *path, int fd)
+{
+	files[i].path = *path ? path : NULL;
+	files[i].fd = fd;
+}
+
 static int worker_open(const char *path, int flags, mode_t mode)
 {
+	for (int i = 0; i < SEAM_FILES; i++)
+		if (files[i].path && !strcmp(files[i].path, path)) {
+			int fd = fcntl(files[i].fd, F_DUPFD_CLOEXEC, WORKER_FDS);
+
+			return fd < 0 ? -errno : fd;
+		}
 	return is_own(path) ? sys_kernel.open(path, flags, mode) : ask_open(path, flags, mode);
 }
 
