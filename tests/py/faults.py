@@ -55,6 +55,8 @@ class Card:
         assert not [line for line in self.said if "Sanitizer" in line or "runtime error" in line], self.said
         return self.said
 
+    end = stop
+
 
 class Program:
     """tests/faults/client.c, which carries out a line and says how it went."""

@@ -31,8 +31,8 @@ def programs(here):
         return started[-1]
 
     yield start
-    for one in reversed(started):
-        one.end() if isinstance(one, Program) else one.stop()
+    ends = [(one.end(), one) for one in reversed(started)]
+    assert not [code for code, one in ends if isinstance(one, Program) and code not in (0, KILLED)], ends
 
 
 def hosts(d, way):
@@ -95,7 +95,7 @@ def test_fault_01_each_of_many_clients_that_are_killed(opaed, here, programs):
         client.process.wait(20)
         soon(lambda: open_and_close(witness, token), 30)
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)  # `before` perhaps with one just passed on
     witness.sock.close()
     soon(d.is_idle)
     assert unmapped(card.stop()) == []

@@ -42,7 +42,7 @@ class Begun:
 
     def program(self, name, *hosts, command=(), **more):
         p = Program(self.here, remote(self.here, *hosts, name=f"{name}.cfg", **more), command)
-        self.ends.callback(p.end)
+        self.ends.callback(lambda: self.codes.append(p.end()))
         return p
 
 

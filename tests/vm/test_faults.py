@@ -162,7 +162,7 @@ def test_fault_18_another_slot_is_loaded(loads):
 
 @pytest.fixture(scope="module")
 def taken(vm):
-    cards = {"one": {"board": "nlb0"}, "two": {"board": "hello"}}
+    cards = {"one": {"board": "nlb0", "mmio": "map"}, "two": {"board": "hello"}}
     m = guest(vm, "vfio-pci", cards, "plugins/vfio/libv-opae.so")
     address = m.address("one")
     for name, way in (("removed", f"echo 1 >/sys/bus/pci/devices/{address}/remove"),
