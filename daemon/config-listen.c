@@ -41,8 +41,8 @@ static void read_tcp(struct problems *p, const char *where, const char *text, bo
 		return;
 	if (!clear)
 		problem(p, "%s: all that goes over tcp can be read and changed on its way, and a peer is "
-			"believed to be its address; give it \"tls\", or if that is meant, add \"clear\": true",
-			where);
+			"believed to be its address; give it \"tls\", or if that is meant, add "
+			"\"clear\": true", where);
 	else if (!address_is_loopback(&l->address) && !public)
 		problem(p, "%s: %s can be reached from other machines, in clear text; if that is meant, add "
 			"\"public\": true, else listen on 127.0.0.1", where, text);
@@ -121,8 +121,8 @@ static void read_tls(struct problems *p, const char *where, struct json_object *
 	if (missing)
 		problem(p, "%s: \"tls\" has no \"%s\"; it is as {" EXAMPLE "}", where, missing);
 	if (open)
-		problem(p, "%s: \"clear\" and \"public\" are for what is not encrypted; with \"tls\" leave them "
-			"out", where);
+		problem(p, "%s: \"clear\" and \"public\" are for what is not encrypted; with \"tls\" leave "
+			"them out", where);
 	if (json_object_object_get_ex(o, "principal", NULL))
 		problem(p, "%s: with \"tls\" a peer is whom its certificate names; leave \"principal\" out",
 			where);

@@ -13,7 +13,8 @@ from test_cert import Site, openssl
 
 
 def files(site, name, crl=False):
-    found = {"ca": str(site.dir / "ca.crt"), "cert": str(site.issued(name)), "key": str(site.issued(name, "key"))}
+    found = {"ca": str(site.dir / "ca.crt"), "cert": str(site.issued(name)),
+             "key": str(site.issued(name, "key"))}
     return {**found, "crl": str(site.dir / "ca.crl")} if crl else found
 
 
@@ -108,11 +109,33 @@ def test_the_protocol_is_the_same_behind_it(tls):
         h = p.open(next(iter(p.objects().values())))
         p.write(h, 0x18, 7)
         assert p.read(h, 0x18) is not None
-        many = [p.send(PING) for _ in range(200)]  # more than one record, and more than one look of the server's
+        many = [p.send(PING) for _ in range(200)]  # in several records
         got = []
         while len(got) < len(many):
             got += [f.id for f in [p.frame()] if f.id]  # and what comes by itself
         assert got == many
+
+
+def test_tools_use_what_is_configured(tls):
+    t = tls()
+    env = t.client()
+    sessions = t.machine.good("opae", "sessions", "--to", f"localhost:{t.port}", env=env)
+    assert "tls:opae:alice" in sessions
+    done = t.machine.run("opae", "doctor", env=env)
+    assert "shows a good certificate" in done.stdout and 'you are "tls:opae:alice" there' in done.stdout
+    t.site.good("revoke", "alice")
+    time.sleep(0.6)
+    done = t.machine.run("opae", "doctor", env=env)
+    assert "revoked" in done.stdout and "opae cert show" in done.stdout and done.returncode == 1
+    done = t.machine.run("opae", "sessions", "--to", f"localhost:{t.port}", env=env)
+    assert "revoked" in done.stderr and done.returncode == 1
+
+
+def test_doctor_tells_what_is_wrong_with_the_files(tls):
+    t = tls()
+    os.remove(t.site.issued("alice", "key"))
+    done = t.machine.run("opae", "doctor", env=t.client())
+    assert "alice.key" in done.stdout and '"tls" of localhost' in done.stdout
 
 
 # ---- refusals: faults 26 ----
