@@ -113,7 +113,7 @@ def test_fault_07_a_bit_of_a_frame_is_turned_over(site, state):
     c = None
     for name in REQUESTS:
         number, kind, form, _ = MESSAGES[name]
-        for _ in range(4):
+        for _ in range(2):
             if c is None:
                 c = site.client(hello=state != "before HELLO", tcp=bool(chance.randrange(2)))
                 handle = open_when_free(c) if state in ("open", "buffers") else 0x100000000
