@@ -2,7 +2,7 @@
 """Frames that are not lawful, said to a real opaed with a card behind it: an error reply or the end of that
 connection, and nothing else. A witness on a connection of his own is served all the time.
 
-Every single bit of every message in every state is turned over by tests/unit/test_flips.c; here are samples.
+Every single bit of every message in every state is turned over by fuzz/flips.c; here are samples.
 
 The numbers are those of docs/testing.md, "Faults"."""
 import array

@@ -6,7 +6,6 @@ The numbers are those of docs/testing.md, "Faults"."""
 import contextlib
 import resource
 import shutil
-import struct
 import sys
 
 import pytest

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import Machine
 from faults import EXCEPTION, GUID, Card, Network, Program, established, memory, remote
-from opaed import HEAD, NLB0, OK, PING, READ64, Daemon, Peer, opened, soon
+from opaed import HEAD, NLB0, OK, PING, Daemon, Peer, opened, soon
 
 IN_A_DEBUGGER = 30  # s
 TAKES_NOTHING = 60  # s: a peer that does not is given up
