@@ -19,26 +19,8 @@ import threading
 import pytest
 
 from conftest import ORDINARY, SOURCE, TREE
-from opaed import (BUSY, CHANGED, CLOSE, Daemon, NO_ACCESS, NOT_FOUND, OK, PING, Peer, READ64, SESSIONS,
-                   WRITE, soon)
-
-NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
-HELLO_AFU = "850adcc26ceb4b229722d43375b61c66"
-
-
-@pytest.fixture
-def opaed(here):
-    """Starts daemons of this user; each must end well."""
-    started = []
-
-    def start(machine=here, **config):
-        started.append(Daemon(machine, f"opaed{len(started)}", **config))
-        return started[-1]
-
-    yield start
-    for d in started:
-        if d.process:
-            assert d.stop() in (0, -signal.SIGKILL), d.log
+from opaed import (BUSY, CHANGED, CLOSE, CTL, Daemon, HELLO_AFU, NLB0, NO_ACCESS, NOT_FOUND, OK, PING, Peer,
+                   READ64, SESSIONS, STATUS0, WRITE, copy_for_ever, open_and_close, opened, soon)
 
 
 # ---- arguments and configuration ----
@@ -612,26 +594,6 @@ def test_kill_9_of_a_worker_before_hello(opaed):
     d.peer().good(PING)
 
 
-def open_and_close(peer, token):
-    handle = opened(peer, token)
-    if handle:
-        peer.good(CLOSE, b"", handle)
-    return handle
-
-
-def copy_for_ever(peer, handle):
-    """The loopback accelerator copies one buffer to another until it is stopped."""
-    dsm, src, dst = (peer.prepare(handle, n) for n in (4096, 1 << 20, 1 << 20))
-    for offset, value, width in ((CTL, 0, 4), (CTL, 1, 4), (0x110, dsm, 8), (0x120, src // 64, 8),
-                                 (0x128, dst // 64, 8), (0x130, 1 << 14, 4), (0x140, 0x42002, 4),
-                                 (CTL, 3, 4)):
-        peer.write(handle, offset, value, width)
-    soon(lambda: peer.read(handle, STATUS0))
-
-
-CTL, STATUS0 = 0x138, 0x160
-
-
 @pytest.mark.parametrize("who", ["client", "worker", "monitor", "kick"])
 def test_dma_is_stopped(opaed, here, who):
     """Whoever dies while the device copies: it stands still, and the next program has it within a second."""
@@ -656,11 +618,6 @@ def test_dma_is_stopped(opaed, here, who):
     handle = soon(lambda: opened(q, token))
     assert q.read(handle, CTL) & 2 == 0 and q.read(handle, STATUS0) == 0
     copy_for_ever(q, handle)
-
-
-def opened(peer, token):
-    result, body = peer.try_open(token)
-    return struct.unpack_from("<Q", body)[0] if result == OK else None
 
 
 def test_kill_9_of_the_monitor(opaed, here):
