@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/opaed-socket.h"
 #include "daemon/config-json.h"
+#include "daemon/config-worker.h"
 #include "wire/limits.h"
 #include "wire/ops.h"
 
@@ -439,7 +440,7 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 
 static void read_top(struct problems *p, struct json_object *top, struct daemon_config *c)
 {
-	static const char *const keys[] = { "listen", "policy", "plugins", "limits", NULL };
+	static const char *const keys[] = { "listen", "policy", "plugins", "limits", "worker_user", NULL };
 
 	if (!json_check_keys(p, "the configuration", top, keys))
 		return;
@@ -447,6 +448,7 @@ static void read_top(struct problems *p, struct json_object *top, struct daemon_
 	read_policy(p, top, c);
 	read_plugins(p, top, c);
 	read_limits(p, top, &c->limits);
+	config_read_worker(p, top, c);
 	if (!p->count)
 		compare_listeners_with_policy(p, c);
 }
@@ -544,6 +546,7 @@ int config_default(struct daemon_config *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->limits = default_limits;
+	config_worker_default(ret);
 	ret->plugins = strdup(local_plugins);
 	ret->listen = l = calloc(1, sizeof(*ret->listen));
 	if (!ret->plugins || !l || !rule_for_owner(ret)) {

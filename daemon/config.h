@@ -42,6 +42,8 @@ struct daemon_config {
 	char *plugins;
 	/* Absolute paths that it names: sockets that a worker may connect to. Ends with NULL. */
 	char **paths;
+	uid_t worker_uid; /* whom a worker becomes, when this is root */
+	gid_t worker_gid;
 };
 
 /*

@@ -20,8 +20,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/channel.h"
+#include "daemon/gate-look.h"
 #include "daemon/gate.h"
 #include "daemon/log.h"
+#include "daemon/sandbox-start.h"
 #include "daemon/session-list.h"
 #include "daemon/spawn.h"
 #include "wire/ops.h"
@@ -37,6 +39,7 @@ int sessions_init(struct sessions *all, int poll)
 	all->poll = poll;
 	all->plugins = -1;
 	all->environment = spawn_environment();
+	sandbox_probe();
 	gethostname(all->host, sizeof(all->host) - 1);
 	all->worker = spawn_open_program();
 	return all->worker < 0 ? all->worker : all->environment ? 0 : -ENOMEM;
@@ -254,6 +257,20 @@ static void open_for(struct sessions *all, struct session *s, const struct chann
 	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 }
 
+static void look_for(struct sessions *all, struct session *s, const struct channel_message *m)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct channel_message answer;
+
+	gate_look(m, (const char *const *)all->config->paths, &answer, &fd);
+	if (answer.value == -EACCES)
+		log_line("session %u: its worker may not look for %s", s->id,
+			 m->type == CHANNEL_PERF    ? "these counters" :
+			 m->type == CHANNEL_UEVENTS ? "devices that come and go" :
+						      m->path.path);
+	send_to(s, &answer, answer.value ? -1 : fd);
+}
+
 static void hear(struct sessions *all, struct session *s, const struct channel_message *m)
 {
 	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && !s->refused;
@@ -292,7 +309,11 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		end_because(s, m->end.why);
 		s->said_end = true;
 		break;
+	case CHANNEL_MISSING:
+		sandbox_told(s->id, m->value, m->id);
+		break;
 	default:
+		look_for(all, s, m);
 		break;
 	}
 }
@@ -368,6 +389,8 @@ static void fill_start(const struct sessions *all, const struct session *s, cons
 		.max_calls = limits->calls,
 		.max_pinned = limits->buffer_bytes,
 		.spin_ns = limits->spin_us * NS_PER_US,
+		.uid = sandbox_uid(all->config->worker_uid),
+		.gid = all->config->worker_gid,
 		.hello_ns = limits->hello_ms * NS_PER_MS,
 	};
 	snprintf(m->start.principal, sizeof(m->start.principal), "%s", s->info.principal);
