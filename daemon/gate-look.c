@@ -35,6 +35,7 @@ static int resolve(const char *path, bool follow, char real[PATH_MAX])
 {
 	char parent[PATH_MAX];
 	const char *name = strrchr(path, '/') + 1;
+	size_t n;
 
 	if (follow)
 		return realpath(path, real) ? 0 : -errno;
@@ -42,10 +43,8 @@ static int resolve(const char *path, bool follow, char real[PATH_MAX])
 		return -ENAMETOOLONG;
 	if (!realpath(parent, real))
 		return -errno;
-	if (strlen(real) + strlen(name) + 2 > PATH_MAX)
-		return -ENAMETOOLONG;
-	strcat(strcat(real, "/"), name);
-	return 0;
+	n = strlen(real);
+	return snprintf(real + n, PATH_MAX - n, "/%s", name) < (int)(PATH_MAX - n) ? 0 : -ENAMETOOLONG;
 }
 
 /* The folder itself, its parent as DIR/.., or, with `inside`, what is in it. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a worker may ask of a path but to have it opened: what is there, and, in the inventory's folder, to make
- * and remove names. It is told of devices' nodes, of /sys as far as it may read there, of the inventory's and
- * the emulator's folder, and of sockets that are named in "plugins".
+ * What a worker may ask of a path but to have it opened: what is there, and, in the inventory's folder, to
+ * make and remove names. It is told of devices' nodes, of /sys as far as it may read there, of the
+ * inventory's and the emulator's folder, and of sockets that are named in "plugins".
  */
 #ifndef DAEMON_GATE_LOOK_H
 #define DAEMON_GATE_LOOK_H
@@ -11,8 +11,8 @@
 
 /*
  * Answers STAT and all that stand with it in enum channel_type, UEVENTS and PERF. *fd is a descriptor that
- * goes with the answer, which the caller closes, or -1. `named` as for gate_connect(). answer->value is -EACCES
- * for what no worker may ask.
+ * goes with the answer, which the caller closes, or -1. `named` as for gate_connect(). answer->value is
+ * -EACCES for what no worker may ask.
  */
 void gate_look(const struct channel_message *m, const char *const *named, struct channel_message *answer,
 	       int *fd);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The filter of system calls, written out: it is a list of numbers with few conditions, for which the kernel's
- * own form is short enough, and no library has to be there. Calls that are allowed whatever they are given cost
- * nothing, for the kernel keeps those in a table; the others come first, as they are looked up each time.
+ * The filter of system calls, written out: it is a list of numbers with few conditions, for which the
+ * kernel's own form is short enough, and no library has to be there. Calls that are allowed whatever they
+ * are given cost nothing, for the kernel keeps those in a table; the others come first, as they are looked up
+ * each time.
  *
- * What is not named answers EPERM: a library may try it, and goes on without. What no honest program does here
- * ends the process, and the monitor says so.
+ * What is not named answers EPERM: a library may try it, and goes on without. What no honest program does
+ * here ends the process, and the monitor says so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,8 +40,8 @@
 #define NEWER 463u	/* from here on, of kernels that this list knows nothing of */
 #define PROGRAM_MAX 1024
 
-#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
-		    CLONE_NEWCGROUP)
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
+		    CLONE_NEWNET | CLONE_NEWCGROUP)
 
 /* Types of requests: VFIO and iommufd have one, the kernel's FPGA driver the other. */
 #define TYPE_VFIO ';'
@@ -85,8 +86,9 @@ static void put_rules(struct program *p, const uint32_t *nr, size_t n, uint32_t 
 		put_rule(p, nr[i], what);
 }
 
-/* Allowed when the argument's bits in `mask` are `value`, else as `what` says. Not both halves: it is an int. */
-static void put_masked(struct program *p, uint32_t nr, unsigned int arg, uint32_t mask, uint32_t value, uint32_t what)
+/* Allowed when the bits of an int in `mask` are `value`, else as `what` says. */
+static void put_masked(struct program *p, uint32_t nr, unsigned int arg, uint32_t mask, uint32_t value,
+		       uint32_t what)
 {
 	put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 5, nr);
 	put_load(p, LOW(arg));
@@ -189,7 +191,8 @@ static const uint32_t allowed[] = {
 	/* memory */
 	SYS_munmap, SYS_mremap, SYS_brk, SYS_madvise, SYS_mincore, SYS_msync, SYS_membarrier,
 	/* threads, signals of its own, time */
-	SYS_futex, SYS_set_robust_list, SYS_rseq, SYS_gettid, SYS_getpid, SYS_getppid, SYS_getuid, SYS_geteuid,
+	SYS_futex, SYS_set_robust_list, SYS_rseq, SYS_gettid, SYS_getpid, SYS_getppid, SYS_getuid,
+	SYS_geteuid,
 	SYS_getgid, SYS_getegid, SYS_sched_yield, SYS_sched_getaffinity, SYS_getcpu, SYS_rt_sigaction,
 	SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigtimedwait, SYS_sigaltstack, SYS_restart_syscall,
 	SYS_exit, SYS_exit_group, SYS_nanosleep, SYS_clock_nanosleep, SYS_clock_gettime, SYS_clock_getres,
@@ -202,7 +205,8 @@ static const uint32_t allowed[] = {
 
 /* There is no such file: what a program finds that looks for one. */
 static const uint32_t nowhere[] = {
-	SYS_openat, SYS_openat2, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_statx, SYS_statfs, SYS_chdir,
+	SYS_openat, SYS_openat2, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_statx, SYS_statfs,
+	SYS_chdir,
 	SYS_getcwd,
 #ifdef __x86_64__
 	SYS_open, SYS_access, SYS_readlink, SYS_stat, SYS_lstat,
@@ -213,11 +217,13 @@ static const uint32_t nowhere[] = {
 static const uint32_t too_new[] = { SYS_clone3 };
 
 static const uint32_t deadly[] = {
-	SYS_execve, SYS_execveat, SYS_ptrace, SYS_kcmp, SYS_pidfd_open, SYS_pidfd_getfd, SYS_pidfd_send_signal,
+	SYS_execve, SYS_execveat, SYS_ptrace, SYS_kcmp, SYS_pidfd_open, SYS_pidfd_getfd,
+	SYS_pidfd_send_signal,
 	SYS_process_madvise, SYS_move_pages, SYS_migrate_pages, SYS_mount, SYS_umount2, SYS_pivot_root,
 	SYS_chroot, SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick,
 	SYS_mount_setattr, SYS_unshare, SYS_setns, SYS_init_module, SYS_finit_module, SYS_delete_module,
-	SYS_kexec_load, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key, SYS_request_key,
+	SYS_kexec_load, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key,
+	SYS_request_key,
 	SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_open_by_handle_at,
 	SYS_name_to_handle_at, SYS_fanotify_init, SYS_reboot, SYS_swapon, SYS_swapoff, SYS_acct, SYS_quotactl,
 	SYS_syslog, SYS_settimeofday, SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_sethostname,
@@ -234,11 +240,13 @@ static const uint32_t deadly[] = {
  * leaks, and reads /proc, which is in its root then; this and the same word in sandbox.c are all of it.
  */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-static const uint32_t sanitizers[] = { SYS_ptrace,	SYS_wait4,	SYS_clone,    SYS_clone3,  SYS_prctl,
-				       SYS_openat,	SYS_open,	SYS_readlink, SYS_readlinkat,
-				       SYS_getdents64,	SYS_newfstatat, SYS_stat,     SYS_lstat,   SYS_kill,
-				       SYS_tkill,	SYS_prlimit64,	SYS_mprotect, SYS_getcwd,  SYS_access,
-				       SYS_statx };
+static const uint32_t sanitizers[] = {
+	SYS_ptrace, SYS_wait4, SYS_clone, SYS_clone3, SYS_prctl, SYS_openat, SYS_readlinkat, SYS_getdents64,
+	SYS_newfstatat, SYS_kill, SYS_tkill, SYS_prlimit64, SYS_mprotect, SYS_getcwd, SYS_statx,
+#ifdef __x86_64__
+	SYS_open, SYS_readlink, SYS_getdents, SYS_stat, SYS_lstat, SYS_access,
+#endif
+};
 #else
 static const uint32_t sanitizers[] = { SYS_getpid };
 #endif

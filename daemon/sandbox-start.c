@@ -105,7 +105,7 @@ static void tell_of_locked_memory(void)
 	    !setrlimit(RLIMIT_MEMLOCK, &all))
 		return;
 	log_line("the buffers of a worker may have %llu bytes in all where a device reads them itself: more "
-		 "memory it may not lock, nor may opaed allow it; start opaed with a higher limit (ulimit -l, "
+		 "memory it may not lock, nor may opaed let it; start opaed with a higher limit (ulimit -l, "
 		 "LimitMEMLOCK=)", (unsigned long long)r.rlim_max);
 }
 

@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Tries, once, what this machine and this user's privileges give; what is missing is told with the first worker. */
+/* Tries, once, what this machine and this user's privileges give; the first worker's start tells of it. */
 void sandbox_probe(void);
 /*
- * As fork(), into a pid namespace and, for an ordinary user, into a user namespace, in which the child has the
- * privileges that sandbox_enter() drops. A negative errno: there is no child.
+ * As fork(), into a pid namespace and, for an ordinary user, into a user namespace, in which the child has
+ * the privileges that sandbox_enter() drops. A negative errno: there is no child.
  */
 pid_t sandbox_fork(void);
 /* In that child, before exec. 0 or a negative errno. */

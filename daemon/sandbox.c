@@ -49,18 +49,21 @@ static int change_root(void)
 
 static int add_proc(void)
 {
-	if (mkdir("proc", 0555) || mount("proc", "proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+	unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (mkdir("proc", 0555) || mount("proc", "proc", "proc", flags, NULL))
 		return -1;
-	return mount(NULL, ".", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	return mount(NULL, ".", NULL, MS_REMOUNT | flags, NULL);
 }
 
 /* Any folder of the machine will do to mount it on, and /proc is always there. */
 static int empty_root(void)
 {
 	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (SANITIZED ? 0 : MS_RDONLY);
+	const char *how = SANITIZED ? "mode=0755" : "mode=0555,size=4k,nr_inodes=1";
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("none", "/proc", "tmpfs", flags, "mode=0555,size=4k,nr_inodes=4") || chdir("/proc") ||
+	    mount("none", "/proc", "tmpfs", flags, how) || chdir("/proc") ||
 	    (SANITIZED && add_proc()) || change_root())
 		return -1;
 	return chdir("/");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The worker's sandbox: from sandbox_enter() on it is nobody, has no privileges, sees an empty folder for a
- * file system, has no network, and may make few system calls, none of which opens anything. docs/daemon.md says
- * what that keeps a hostile peer from.
+ * file system, has no network, and may make few system calls, none of which opens anything. docs/daemon.md
+ * says what that keeps a hostile peer from.
  */
 #ifndef DAEMON_SANDBOX_H
 #define DAEMON_SANDBOX_H

@@ -152,14 +152,16 @@ def test_its_limits(attacker, opaed):
 
 
 def test_nothing_is_missing(attacker, opaed):
+    assert attacker.does("ask stat 0 /sys/devices/system") == "done 0"  # what came before it is told
     assert not opaed.lines("lacks") and not opaed.lines("no namespaces"), opaed.log
 
 
 # ---- what it tries ----
 
 FILES = ["open", "open-old", "open2", "stat", "stat-as-fstat", "access"]
-SECRETS = ["/etc/passwd", "/etc/shadow", "/root", "/home", "/dev/null", "/dev/mem", "/dev/vfio/vfio", "/dev/kmsg",
-           "/proc/MONITOR/mem", "/proc/1/environ", "/proc/self/mem", "/sys/kernel", "/run", "/tmp", "."]
+SECRETS = ["/etc/passwd", "/etc/shadow", "/root", "/home", "/dev/null", "/dev/mem", "/dev/vfio/vfio",
+           "/dev/kmsg", "/proc/MONITOR/mem", "/proc/1/environ", "/proc/self/mem", "/sys/kernel",
+           "/run", "/tmp", "."]
 
 
 @needs_plain
@@ -178,7 +180,8 @@ def test_it_opens_nothing(attacker, opaed, what):
     refused(attacker, opaed, what, ENOENT)
 
 
-@pytest.mark.parametrize("what", ["mkdir /x", "unlink /tmp/x", "rename /tmp/x", "symlink /x", "chmod /", "inotify /"])
+@pytest.mark.parametrize("what", ["mkdir /x", "unlink /tmp/x", "rename /tmp/x", "symlink /x", "chmod /",
+                                  "inotify /"])
 def test_it_makes_no_name(attacker, opaed, what):
     refused(attacker, opaed, what, EPERM)
 
@@ -240,7 +243,8 @@ def test_it_connects_to_no_socket(attacker, opaed, place, abstract):
         assert bare(f"connect-unix {name}").startswith("done")
 
 
-@pytest.mark.parametrize("what,how", [("map-code", EPERM), ("make-code-by-key", KILLED), ("userfaultfd", KILLED),
+@pytest.mark.parametrize("what,how", [("map-code", EPERM), ("make-code-by-key", KILLED),
+                                      ("userfaultfd", KILLED),
                                       pytest.param("make-code", EPERM, marks=needs_plain)])
 def test_it_makes_no_code(attacker, opaed, what, how):
     refused(attacker, opaed, what, how)
@@ -273,8 +277,8 @@ def test_the_attack_is_sound(what):
 ASKED = [f"ask {call} 0 {path}" for call in ("open", "stat", "lstat", "readlink", "list", "access")
          for path in ("/etc/passwd", "/etc/shadow", "/root", "/home", "/proc/1/environ", "/proc/self/mem",
                       "/sys/../etc/passwd", "/sys/kernel/../../etc", "/dev/../etc/passwd", "/dev/mem",
-                      "/dev/kmsg", "/sys/kernel/debug", "/sys/firmware", "//etc/passwd", "/dev/./mem", "sys/devices",
-                      "..", "/tmp")]
+                      "/dev/kmsg", "/sys/kernel/debug", "/sys/firmware", "//etc/passwd", "/dev/./mem",
+                      "sys/devices", "..", "/tmp")]
 
 
 def test_it_is_told_of_no_place(attacker, opaed):

@@ -94,10 +94,9 @@ long ask_as_told(const char *arg)
 
 long ask_flood(const char *arg)
 {
-	struct channel_message m = { .type = CHANNEL_STAT, .id = 1 };
+	struct channel_message m = { .type = CHANNEL_STAT, .id = 1, .path.path = "/sys/devices/system" };
 	long n = strtol(arg, NULL, 10);
 
-	strcpy(m.path.path, "/sys/devices/system");
 	while (n) {
 		int rc = channel_send(WORKER_CHANNEL, &m, -1);
 

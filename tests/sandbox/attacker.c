@@ -107,7 +107,8 @@ int main(int argc, char **argv)
 		if (arg)
 			*arg++ = 0;
 		rc = run(line, arg ? arg : "");
-		n = snprintf(answer, sizeof(answer), "%s %ld\n", rc < 0 ? "refused" : "done", rc < 0 ? -rc : rc);
+		n = snprintf(answer, sizeof(answer), "%s %ld\n", rc < 0 ? "refused" : "done",
+			     rc < 0 ? -rc : rc);
 		if (write(WORKER_PEER, answer, (size_t)n) != n)
 			break;
 	}

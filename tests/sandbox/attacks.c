@@ -52,10 +52,10 @@ static void *thread(void *arg)
 static long innocent(const char *arg)
 {
 	pthread_t t;
-	int fd = memfd_create("x", MFD_CLOEXEC);
+	int fd = memfd_create("x", MFD_CLOEXEC), prot = PROT_READ | PROT_WRITE;
 
 	(void)arg;
-	if (fd < 0 || ftruncate(fd, 4096) || mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
+	if (fd < 0 || ftruncate(fd, 4096) || mmap(NULL, 4096, prot, MAP_SHARED, fd, 0) == MAP_FAILED)
 		return -errno;
 	if (pthread_create(&t, NULL, thread, NULL) || pthread_join(t, NULL))
 		return -EAGAIN;
@@ -245,7 +245,8 @@ static long reconnect_by_sending(const char *arg)
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 
 	(void)arg;
-	return result(syscall(SYS_sendto, WORKER_PEER, "", 0, MSG_FASTOPEN | MSG_NOSIGNAL, &none, sizeof(none)));
+	return result(
+		syscall(SYS_sendto, WORKER_PEER, "", 0, MSG_FASTOPEN | MSG_NOSIGNAL, &none, sizeof(none)));
 }
 
 static long reconnect_by_message(const char *arg)
@@ -295,7 +296,8 @@ static long type_into_terminal(const char *arg)
 
 static long map_code(const char *arg)
 {
-	void *at = (void *)syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	void *at = (void *)syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, flags, -1, 0);
 
 	(void)arg;
 	return at == MAP_FAILED ? -errno : 0;
@@ -310,7 +312,8 @@ static long make_code(const char *arg)
 static long make_code_by_key(const char *arg)
 {
 	(void)arg;
-	return result(syscall(SYS_pkey_mprotect, page(PROT_READ | PROT_WRITE), 4096, PROT_READ | PROT_EXEC, -1));
+	return result(
+		syscall(SYS_pkey_mprotect, page(PROT_READ | PROT_WRITE), 4096, PROT_READ | PROT_EXEC, -1));
 }
 
 static long faults(const char *arg)
