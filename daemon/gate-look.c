@@ -79,15 +79,22 @@ static bool is_named(const char *path, const char *const *named)
 /* Where a look leads; -EACCES: it is none of a worker's. */
 static int judge(const char *path, bool follow, const char *const *named, char real[PATH_MAX])
 {
+	char at[CHANNEL_PATH_MAX];
+	size_t len = strlen(path);
 	int rc;
 
 	if (is_ours(path) || is_named(path, named)) {
-		memcpy(real, path, strlen(path) + 1);
+		memcpy(real, path, len + 1);
 		return 0;
 	}
-	if (!gate_is_plain(path) || (!begins(path, "/sys/") && !begins(path, "/dev/")))
+	memcpy(at, path, len + 1);
+	if (len > 1 && at[len - 1] == '/') { /* a folder, or a link to one */
+		at[len - 1] = 0;
+		follow = true;
+	}
+	if (!gate_is_plain(at) || (!begins(at, "/sys/") && !begins(at, "/dev/")))
 		return -EACCES;
-	rc = resolve(path, follow, real);
+	rc = resolve(at, follow, real);
 	if (rc)
 		return rc;
 	return gate_is_readable(real) || gate_is_device(real) ? 0 : -EACCES;
