@@ -45,6 +45,8 @@ static size_t size_of(uint32_t type, bool from_monitor)
 	case CHANNEL_UEVENTS:
 	case CHANNEL_MISSING:
 		return from_monitor ? 0 : HEAD;
+	case CHANNEL_PEER:
+		return from_monitor ? 0 : HEAD + sizeof(struct channel_peer);
 	case CHANNEL_INFO:
 		return from_monitor ? 0 : HEAD + sizeof(struct rpc_session_info);
 	case CHANNEL_END:
@@ -116,6 +118,9 @@ static void end_texts(struct rpc_session_info *info)
 static void end_all_texts(struct channel_message *m)
 {
 	switch (m->type) {
+	case CHANNEL_PEER:
+		m->peer.principal[sizeof(m->peer.principal) - 1] = 0;
+		break;
 	case CHANNEL_INFO:
 		end_texts(&m->info);
 		break;

@@ -12,12 +12,14 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "daemon/credentials.h"
 #include "daemon/policy.h"
 #include "rpc/server/server.h"
 
 #define CHANNEL_PATH_MAX 1024 /* of a path that a worker asks for, with the NUL */
 #define CHANNEL_WHY_MAX 256
 #define CHANNEL_TEXT_MAX 4096 /* of what is found there; a longer list comes as a file */
+#define CHANNEL_FILE_MAX 256
 
 enum channel_type {
 	/* monitor to worker */
@@ -35,6 +37,7 @@ enum channel_type {
 	CHANNEL_LOOKED,
 	CHANNEL_INFO, /* struct rpc_session_info */
 	CHANNEL_END,  /* the last: struct channel_end */
+	CHANNEL_PEER, /* of a stranger's worker: struct channel_peer; another START answers */
 	/* What is at a path: struct channel_path. */
 	CHANNEL_STAT,
 	CHANNEL_LSTAT,
@@ -58,15 +61,20 @@ enum channel_type {
 /* All that a worker knows of its session. */
 struct channel_start {
 	uint32_t session; /* its number */
-	uint32_t kind;	  /* enum address_kind of its peer */
 	uint32_t max_handles, max_objects, max_calls;
 	uint32_t allow, num_see;
-	int64_t spin_ns, hello_ns;
+	int64_t spin_ns, hello_ns, preauth_ns;
 	uint64_t max_pinned;
 	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
+	/* Names of the files of "tls", whose content is there as WORKER_TLS and so on; "": there is none. */
+	char tls[CREDENTIALS][CHANNEL_FILE_MAX];
 	char refuse[CHANNEL_WHY_MAX]; /* "": serve it; else why not, for the reply to HELLO */
 	struct policy_see see[POLICY_SEE_MAX];
+};
+
+struct channel_peer {
+	char principal[POLICY_PRINCIPAL_MAX];
 };
 
 struct channel_path {
@@ -105,6 +113,7 @@ struct channel_message {
 		struct channel_path path;
 		struct channel_found found;
 		struct channel_perf perf;
+		struct channel_peer peer;
 		struct rpc_session_info info;
 		struct channel_end end;
 	};

@@ -16,11 +16,10 @@
 #include "base/cleanup.h"
 #include "base/opaed-socket.h"
 #include "daemon/config-json.h"
+#include "daemon/config-listen.h"
 #include "daemon/config-worker.h"
 #include "wire/limits.h"
 #include "wire/ops.h"
-
-#define ANY_CID UINT32_MAX /* VMADDR_CID_ANY */
 
 /* What a worker loads unless the configuration says otherwise: nothing of another machine, nor of opaed. */
 static const char local_plugins[] =
@@ -31,6 +30,8 @@ static const char local_plugins[] =
 static const struct config_limits default_limits = {
 	.connections = 256,
 	.per_principal = 64,
+	.preauth_connections = 64,
+	.preauth_ms = 10000,
 	.hello_ms = 5000,
 	.spin_us = 50,
 	.handles = 64,
@@ -41,155 +42,13 @@ static const struct config_limits default_limits = {
 
 void config_done(struct daemon_config *c)
 {
-	free(c->listen);
+	config_listen_done(c);
 	policy_done(&c->policy);
 	free(c->plugins);
 	for (char **at = c->paths; at && *at; at++)
 		free(*at);
 	free(c->paths);
 	memset(c, 0, sizeof(*c));
-}
-
-/* ---- listen ---- */
-
-static void read_unix(struct problems *p, const char *where, const char *path, struct config_listen *l)
-{
-	l->address.kind = ADDRESS_UNIX;
-	if (*path != '/')
-		problem(p, "%s: \"unix\": \"%.80s\" is no absolute path; give one, as \"%s\"", where, path,
-			OPAED_SYSTEM_SOCKET);
-	else if (strlen(path) >= sizeof(l->address.path))
-		problem(p, "%s: \"unix\": the path has %zu bytes, and a socket's has at most %zu", where,
-			strlen(path), sizeof(l->address.path) - 1);
-	else
-		memcpy(l->address.path, path, strlen(path) + 1);
-}
-
-static void read_tcp(struct problems *p, const char *where, const char *text, bool clear, bool public,
-		     struct config_listen *l)
-{
-	const char *why = "";
-
-	if (address_parse(text, &l->address, &why) || l->address.kind != ADDRESS_TCP ||
-	    !policy_address_ok(l->address.host)) {
-		problem(p, "%s: \"tcp\": \"%.80s\": %s; give an address and a port, as \"127.0.0.1:%u\"",
-			where, text, *why ? why : "it is no IPv4 or IPv6 address", ADDRESS_PORT);
-		return;
-	}
-	if (!clear)
-		problem(p, "%s: all that goes over tcp can be read and changed on its way, and a peer is "
-			"believed to be its address; if that is meant, add \"clear\": true", where);
-	else if (!address_is_loopback(&l->address) && !public)
-		problem(p, "%s: %s can be reached from other machines, in clear text; if that is meant, add "
-			"\"public\": true, else listen on 127.0.0.1", where, text);
-}
-
-static void read_mode(struct problems *p, const char *where, struct json_object *o, struct config_listen *l)
-{
-	const char *text = NULL;
-
-	l->mode = 0600;
-	json_get_text(p, where, o, "mode", &text);
-	if (!text)
-		return;
-	if (l->address.kind != ADDRESS_UNIX)
-		problem(p, "%s: \"mode\" is for unix sockets; remove it", where);
-	else if (strlen(text) == 3 && strspn(text, "0246") == 3)
-		problem(p, "%s: \"mode\": \"%s\" is to be written as \"0%s\"", where, text, text);
-	else if (strlen(text) != 4 || text[0] != '0' || strspn(text, "0246") != 4)
-		problem(p, "%s: \"mode\": \"%.16s\" is no mode of a socket; give one as \"0600\" (its owner "
-			"alone), \"0660\" or \"0666\"", where, text);
-	else
-		l->mode = (mode_t)strtoul(text, NULL, 8);
-}
-
-static void read_principal(struct problems *p, const char *where, struct json_object *o,
-			   struct config_listen *l)
-{
-	const char *text = NULL, *wrong;
-
-	json_get_text(p, where, o, "principal", &text);
-	if (!text)
-		return;
-	wrong = strchr(text, '*') ? "whom all peers of a socket are taken for must be one principal" :
-				    policy_principal_read(text, l->principal);
-	if (wrong)
-		problem(p, "%s: \"principal\": \"%.80s\": %s", where, text, wrong);
-}
-
-/* The one of the three that says where; "": none does, or several do. */
-static const char *where_to(struct problems *p, const char *where, struct json_object *o)
-{
-	static const char *const kinds[] = { "unix", "tcp", "vsock" };
-	const char *found = "";
-	int n = 0;
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (json_object_object_get_ex(o, kinds[i], NULL)) {
-			found = kinds[i];
-			n++;
-		}
-	if (n != 1)
-		problem(p, "%s: it must have one of \"unix\": PATH, \"tcp\": \"ADDRESS:PORT\" and "
-			"\"vsock\": PORT", where);
-	return n == 1 ? found : "";
-}
-
-static void read_listener(struct problems *p, const char *where, struct json_object *o,
-			  struct config_listen *l)
-{
-	static const char *const keys[] = { "unix", "tcp", "vsock", "clear", "public",
-					    "mode", "principal", NULL };
-	const char *kind, *text = NULL;
-	bool clear = false, public = false;
-
-	if (!json_check_keys(p, where, o, keys))
-		return;
-	kind = where_to(p, where, o);
-	json_get_bool(p, where, o, "clear", &clear);
-	json_get_bool(p, where, o, "public", &public);
-	if (!strcmp(kind, "vsock")) {
-		l->address.kind = ADDRESS_VSOCK;
-		l->address.cid = ANY_CID;
-		json_get_u32(p, where, o, "vsock", 1, UINT32_MAX - 1, &l->address.port);
-	} else if (*kind) {
-		json_get_text(p, where, o, kind, &text);
-	}
-	if (text && !strcmp(kind, "unix"))
-		read_unix(p, where, text, l);
-	else if (text)
-		read_tcp(p, where, text, clear, public, l);
-	read_mode(p, where, o, l);
-	read_principal(p, where, o, l);
-	if (l->address.kind == ADDRESS_VSOCK)
-		snprintf(l->text, sizeof(l->text), "vsock:%u", l->address.port);
-	else
-		address_text(&l->address, l->text, sizeof(l->text));
-}
-
-static void read_listen(struct problems *p, struct json_object *top, struct daemon_config *c)
-{
-	struct json_object *list =
-		json_get_array(p, "the configuration", top, "listen", 1, CONFIG_LISTEN_MAX);
-	size_t n = list ? json_object_array_length(list) : 0;
-	char where[32];
-
-	if (!json_object_object_get_ex(top, "listen", NULL))
-		problem(p, "there is no \"listen\"; say where, as \"listen\": [{\"unix\": \"%s\"}]",
-			OPAED_SYSTEM_SOCKET);
-	c->listen = calloc(n ? n : 1, sizeof(*c->listen));
-	if (!c->listen) {
-		p->no_memory = true;
-		return;
-	}
-	c->num_listen = n;
-	for (size_t i = 0; i < n; i++) {
-		snprintf(where, sizeof(where), "listen[%zu]", i);
-		read_listener(p, where, json_object_array_get_idx(list, i), &c->listen[i]);
-		for (size_t k = 0; k < i; k++)
-			if (*c->listen[i].text && !strcmp(c->listen[i].text, c->listen[k].text))
-				problem(p, "%s: it is the same as listen[%zu]; remove one of them", where, k);
-	}
 }
 
 /* ---- policy ---- */
@@ -300,6 +159,10 @@ static const char *one_peer(const struct config_listen *l, const char **who)
 	*who = "";
 	if (*l->principal)
 		return l->principal;
+	if (l->tls) {
+		*who = ", with the name in the client's certificate";
+		return "tls:opae:alice";
+	}
 	switch (l->address.kind) {
 	case ADDRESS_TCP:
 		if (address_is_loopback(&l->address))
@@ -324,7 +187,7 @@ static void compare_listeners_with_policy(struct problems *p, const struct daemo
 
 	for (size_t i = 0; i < c->num_listen; i++) {
 		const struct config_listen *l = &c->listen[i];
-		const char *kind = kinds[l->address.kind];
+		const char *kind = l->tls ? "tls" : kinds[l->address.kind];
 		bool served = *l->principal && policy_find(&c->policy, l->principal);
 		const char *who, *peer = one_peer(l, &who);
 
@@ -341,7 +204,8 @@ static void compare_listeners_with_policy(struct problems *p, const struct daemo
 
 static void read_limits(struct problems *p, struct json_object *top, struct config_limits *l)
 {
-	static const char *const keys[] = { "connections", "connections_per_principal", "hello_ms",
+	static const char *const keys[] = { "connections", "connections_per_principal",
+					    "preauth_connections", "preauth_ms", "hello_ms",
 					    "spin_us",	   "handles",			"objects",
 					    "calls",	   "buffer_bytes",		NULL };
 	struct json_object *o;
@@ -352,6 +216,8 @@ static void read_limits(struct problems *p, struct json_object *top, struct conf
 	json_get_u32(p, "limits", o, "connections", 1, 4096, &l->connections);
 	l->per_principal = l->connections < l->per_principal ? l->connections : l->per_principal;
 	json_get_u32(p, "limits", o, "connections_per_principal", 1, 4096, &l->per_principal);
+	json_get_u32(p, "limits", o, "preauth_connections", 1, 4096, &l->preauth_connections);
+	json_get_u32(p, "limits", o, "preauth_ms", 100, 60000, &l->preauth_ms);
 	json_get_u32(p, "limits", o, "hello_ms", 100, 60000, &l->hello_ms);
 	json_get_u32(p, "limits", o, "spin_us", 0, 10000, &l->spin_us);
 	json_get_u32(p, "limits", o, "handles", 1, 65536, &l->handles);
@@ -444,7 +310,7 @@ static void read_top(struct problems *p, struct json_object *top, struct daemon_
 
 	if (!json_check_keys(p, "the configuration", top, keys))
 		return;
-	read_listen(p, top, c);
+	config_read_listen(p, top, c);
 	read_policy(p, top, c);
 	read_plugins(p, top, c);
 	read_limits(p, top, &c->limits);

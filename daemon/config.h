@@ -23,11 +23,16 @@ struct config_listen {
 	char text[ADDRESS_TEXT_MAX]; /* for people */
 	char principal[POLICY_PRINCIPAL_MAX]; /* who all of its peers are; "": as the kernel says */
 	mode_t mode;			      /* unix */
+	/* Files by which both ends show who they are; NULL: nothing is encrypted. One block; free() it. */
+	struct tls_config *tls;
 };
 
 struct config_limits {
 	uint32_t connections, per_principal;
-	uint32_t hello_ms;		  /* how long a peer may take to introduce itself */
+	/* Peers at a time that are shaking hands over TLS, and nobody knows who they are. */
+	uint32_t preauth_connections;
+	uint32_t preauth_ms; /* how long one may take to it */
+	uint32_t hello_ms;   /* how long a peer may take to introduce itself */
 	uint32_t spin_us;		  /* of a wait of a session before it sleeps */
 	uint32_t handles, objects, calls; /* of a session */
 	uint64_t buffer_bytes;		  /* of a session */

@@ -18,6 +18,8 @@
 #include "base/process.h"
 #include "base/sys.h"
 #include "daemon/gate-places.h"
+#include "daemon/gate.h"
+#include "daemon/log.h"
 
 #define UEVENT_GROUP 1
 #define PMUS "/sys/bus/event_source/devices"
@@ -258,19 +260,29 @@ static int open_perf(const struct channel_perf *p)
 
 /* ---- answering ---- */
 
-void gate_look(const struct channel_message *m, const char *const *named, struct channel_message *answer,
-	       int *fd)
+static int open_for(const struct channel_message *m, const char *const *named)
 {
-	*fd = -1;
-	answer->type = CHANNEL_ANSWER;
-	answer->id = m->id;
 	switch (m->type) {
+	case CHANNEL_OPEN:
+		return gate_open(m->path.path, m->path.flags, m->path.mode);
+	case CHANNEL_CONNECT:
+		return gate_connect(m->path.path, m->path.flags, named);
 	case CHANNEL_UEVENTS:
-		*fd = open_uevents();
-		answer->value = *fd < 0 ? *fd : 0;
-		return;
+		return open_uevents();
+	default:
+		return open_perf(&m->perf);
+	}
+}
+
+static void look_for(const struct channel_message *m, const char *const *named,
+		     struct channel_message *answer, int *fd)
+{
+	switch (m->type) {
+	case CHANNEL_OPEN:
+	case CHANNEL_CONNECT:
+	case CHANNEL_UEVENTS:
 	case CHANNEL_PERF:
-		*fd = open_perf(&m->perf);
+		*fd = open_for(m, named);
 		answer->value = *fd < 0 ? *fd : 0;
 		return;
 	case CHANNEL_ACCESS:
@@ -290,4 +302,18 @@ void gate_look(const struct channel_message *m, const char *const *named, struct
 					find(m->type, m->path.path, named, &answer->found, fd);
 		return;
 	}
+}
+
+void gate_answer(uint32_t session, const struct channel_message *m, const char *const *named,
+		 struct channel_message *answer, int *fd)
+{
+	*fd = -1;
+	answer->type = CHANNEL_ANSWER;
+	answer->id = m->id;
+	look_for(m, named, answer, fd);
+	if (answer->value == -EACCES)
+		log_line("session %u: its worker may not have %s", session,
+			 m->type == CHANNEL_PERF    ? "these counters" :
+			 m->type == CHANNEL_UEVENTS ? "the kernel's messages of devices" :
+						      m->path.path);
 }

@@ -10,11 +10,11 @@
 #include "daemon/channel.h"
 
 /*
- * Answers STAT and all that stand with it in enum channel_type, UEVENTS and PERF. *fd is a descriptor that
- * goes with the answer, which the caller closes, or -1. `named` as for gate_connect(). answer->value is
- * -EACCES for what no worker may ask.
+ * Answers OPEN and CONNECT as gate.h says, STAT and all that stand with it in enum channel_type, UEVENTS and
+ * PERF. *fd is a descriptor that goes with the answer, which the caller closes, or -1. `named` as for
+ * gate_connect(). What no worker may ask is refused, and logged.
  */
-void gate_look(const struct channel_message *m, const char *const *named, struct channel_message *answer,
-	       int *fd);
+void gate_answer(uint32_t session, const struct channel_message *m, const char *const *named,
+		 struct channel_message *answer, int *fd);
 
 #endif

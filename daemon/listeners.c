@@ -97,6 +97,8 @@ static void listener_close(struct listener *l)
 		unlink(l->config.address.path);
 	sys_close(l->fd);
 	l->fd = -1;
+	credentials_unref(l->credentials);
+	l->credentials = NULL;
 }
 
 static int listener_open(struct listener *l)
@@ -149,6 +151,24 @@ static void change_mode_back(const struct listener *had)
 		set_mode(had, had->config.mode);
 }
 
+/* Anew for all: who has the configuration read again may have renewed them. */
+static int load_credentials(struct listener *all, size_t num)
+{
+	char why[TLS_WHY_MAX];
+
+	for (size_t i = 0; i < num; i++) {
+		int rc = all[i].config.tls ?
+				 credentials_new(all[i].config.tls, &all[i].credentials, why) :
+				 0;
+
+		if (rc) {
+			log_line("cannot listen on %s: \"tls\": %s", all[i].config.text, why);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 /*
  * Opens what is new, or has lost its file; what was there is taken out of `old` only when all of it is well.
  */
@@ -158,6 +178,7 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 
 	for (size_t i = 0; i < config->num_listen; i++)
 		all[i] = (struct listener){ .fd = -1, .config = config->listen[i] };
+	rc = load_credentials(all, config->num_listen);
 	for (size_t i = 0; i < config->num_listen && !rc; i++) {
 		const struct listener *had = find(old, all[i].config.text);
 
@@ -173,6 +194,8 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 		if (had)
 			change_mode_back(had);
 		listener_close(&all[i]);
+		credentials_unref(all[i].credentials); /* of one that was not open */
+		all[i].credentials = NULL;
 	}
 	return rc;
 }
@@ -180,10 +203,14 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 static void keep(struct listener *had, struct listener *now)
 {
 	struct config_listen config = now->config;
+	struct credentials *credentials = now->credentials;
 
+	credentials_unref(had->credentials);
 	*now = *had;
 	now->config = config;
+	now->credentials = credentials;
 	had->fd = -1;
+	had->credentials = NULL;
 }
 
 int listeners_apply(struct listeners *l, const struct daemon_config *config)
@@ -204,7 +231,7 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 		else
 			log_line("listening on %s", all[i].text);
 		if (!had && !address_is_loopback(&all[i].config.address) &&
-		    all[i].config.address.kind == ADDRESS_TCP)
+		    all[i].config.address.kind == ADDRESS_TCP && !all[i].config.tls)
 			log_line("%s is reached from other machines, in clear text: whoever is on the way "
 				 "can "
 				 "read and change all of it", all[i].text);
@@ -258,7 +285,8 @@ static int principal_of(const struct peer *peer, char *out, size_t len)
 	return 0;
 }
 
-int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *peer, char *principal)
+int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *peer, char *principal,
+		     struct credentials **credentials)
 {
 	size_t i = (size_t)(tag & ~LISTENERS_TAG);
 	const struct listener *at = i < l->num ? &l->all[i] : NULL;
@@ -266,6 +294,11 @@ int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *pe
 
 	if (rc)
 		return rc;
+	*credentials = at->credentials;
+	if (at->credentials) {
+		*principal = 0;
+		return 0;
+	}
 	if (*at->config.principal) {
 		snprintf(principal, POLICY_PRINCIPAL_MAX, "%s", at->config.principal);
 		return 0;

@@ -4,6 +4,7 @@
 #define DAEMON_LISTENERS_H
 
 #include "daemon/config.h"
+#include "daemon/credentials.h"
 #include "transport/listen.h"
 
 struct listener {
@@ -12,6 +13,7 @@ struct listener {
 	char text[ADDRESS_TEXT_MAX]; /* where it really listens: with the port that was chosen */
 	dev_t dev;		     /* of a unix socket's file: only our own is removed */
 	ino_t ino;
+	struct credentials *credentials; /* of "tls"; NULL: in clear */
 };
 
 struct listeners {
@@ -31,9 +33,11 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config);
 void listeners_close(struct listeners *l);
 /*
  * The next connection of the one with this tag: 0, and who it is; -EAGAIN: none waits; else a negative errno.
- * principal has POLICY_PRINCIPAL_MAX bytes.
+ * principal has POLICY_PRINCIPAL_MAX bytes. Of *credentials (the listener's) a peer whose principal is "" has
+ * to show who it is.
  */
-int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *peer, char *principal);
+int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *peer, char *principal,
+		     struct credentials **credentials);
 /* Stops looking at them, and looks again: where descriptors have run out. */
 void listeners_watch(struct listeners *l, bool on);
 

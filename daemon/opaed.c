@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "daemon/config.h"
 #include "daemon/listeners.h"
+#include "daemon/lobby.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
 
@@ -34,6 +35,7 @@ struct monitor {
 	struct daemon_config *config;
 	struct listeners listeners;
 	struct sessions sessions;
+	struct lobby lobby;
 	int poll, signals;
 	int64_t listen_again; /* INT64_MAX: it listens */
 	bool no_room;	      /* a connection could not be taken, which was told */
@@ -115,6 +117,7 @@ static void begin_end(struct monitor *m, int signal)
 
 	log_line("%s: %s", strsignal(signal), again ? "workers are killed" : "sessions are ended");
 	listeners_close(&m->listeners);
+	lobby_close(&m->lobby);
 	m->listen_again = INT64_MAX;
 	m->end_at = clock_deadline(again ? LEAVE_NS : END_NS);
 	sessions_stop(&m->sessions, again ? 0 : m->end_at - LEAVE_NS);
@@ -138,10 +141,14 @@ static void take_signals(struct monitor *m)
 static void take_connection(struct monitor *m, uint64_t tag)
 {
 	char principal[POLICY_PRINCIPAL_MAX];
+	struct credentials *credentials;
 	struct peer peer;
-	int fd, rc = listeners_accept(&m->listeners, tag, &fd, &peer, principal);
+	int fd, rc = listeners_accept(&m->listeners, tag, &fd, &peer, principal, &credentials);
 
-	if (!rc) {
+	if (!rc && credentials) {
+		m->no_room = false;
+		lobby_enter(&m->lobby, fd, &peer, credentials);
+	} else if (!rc) {
 		m->no_room = false;
 		sessions_begin(&m->sessions, fd, &peer, principal);
 	} else if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
@@ -162,6 +169,8 @@ static int wait_ms(const struct monitor *m)
 {
 	int64_t next = earlier(sessions_deadline(&m->sessions), earlier(m->listen_again, m->end_at));
 
+	next = earlier(next, lobby_deadline(&m->lobby));
+
 	return next == INT64_MAX ? -1 : clock_left_ms(next);
 }
 
@@ -173,6 +182,7 @@ static bool goes_on(const struct monitor *m)
 static void tick(struct monitor *m)
 {
 	sessions_tick(&m->sessions);
+	lobby_tick(&m->lobby);
 	if (m->listen_again > clock_now_ns())
 		return;
 	m->listen_again = INT64_MAX;
@@ -193,6 +203,8 @@ static void run(struct monitor *m)
 				take_signals(m);
 			else if (tag & LISTENERS_TAG)
 				take_connection(m, tag);
+			else if (tag & LOBBY_TAG)
+				lobby_serve(&m->lobby, tag);
 			else
 				sessions_serve(&m->sessions, (uint32_t)tag);
 		}
@@ -235,7 +247,8 @@ static int start(struct monitor *m)
 	int rc = c ? 0 : -EINVAL;
 
 	m->poll = epoll_create1(EPOLL_CLOEXEC);
-	m->listeners.poll = m->poll;
+	m->listeners.poll = m->lobby.poll = m->poll;
+	m->lobby.sessions = &m->sessions;
 	if (!rc && m->poll < 0)
 		rc = -errno;
 	if (!rc)
@@ -261,6 +274,7 @@ static int serve(const char *file)
 	if (!rc)
 		run(&m);
 	listeners_close(&m.listeners);
+	lobby_close(&m.lobby);
 	sessions_done(&m.sessions);
 	unload(m.config);
 	if (m.signals >= 0)

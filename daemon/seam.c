@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/ask.h"
+#include "daemon/spawn.h"
 
 /* What the kernel tells of this very process, and of the machine to everybody. */
 static struct {
@@ -31,6 +32,17 @@ void seam_prepare(void)
 		own[i].fd = sys_kernel.open(own[i].path, O_RDONLY, 0);
 }
 
+static struct {
+	const char *path;
+	int fd;
+} files[SEAM_FILES];
+
+void seam_file(int i, const char *path, int fd)
+{
+	files[i].path = *path ? path : NULL;
+	files[i].fd = fd;
+}
+
 static int64_t ask_of(enum channel_type type, const char *path, const char *to, struct channel_message *m,
 		      struct channel_found *found, int *fd)
 {
@@ -46,14 +58,24 @@ static int64_t ask_of(enum channel_type type, const char *path, const char *to, 
 
 /* ---- opening ---- */
 
+static int again(int fd, int flags)
+{
+	int copy;
+
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		return -EACCES;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, WORKER_FDS);
+	return copy < 0 ? -errno : copy;
+}
+
 static int worker_open(const char *path, int flags, mode_t mode)
 {
+	for (int i = 0; i < SEAM_FILES; i++)
+		if (files[i].path && !strcmp(files[i].path, path))
+			return again(files[i].fd, flags);
 	for (size_t i = 0; i < NUM_OWN; i++)
 		if (!strcmp(path, own[i].path))
-			return (flags & O_ACCMODE) != O_RDONLY ? -EACCES :
-			       own[i].fd < 0		       ? -ENOENT :
-			       (flags = fcntl(own[i].fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) < 0 ? -errno :
-												    flags;
+			return again(own[i].fd, flags);
 	return ask_open(path, flags, mode);
 }
 

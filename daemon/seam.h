@@ -10,6 +10,10 @@
 
 /* Opens what the kernel tells of this process, which nobody else can; before sandbox_enter(). */
 void seam_prepare(void);
+#define SEAM_FILES 4
+
+/* From now on the i-th of these files is opened by taking a descriptor that is there. "": none. */
+void seam_file(int i, const char *path, int fd);
 /* In force for plugins by opaex_set_seam(). Constant from the first call on. It asks after ask_start(). */
 const struct sys_ops *seam_of_worker(void);
 

@@ -8,7 +8,7 @@
 
 bool session_list_shows(const struct session *who, const struct session *s)
 {
-	return !s->refused && (who->sees_all || !strcmp(who->info.principal, s->info.principal));
+	return session_serves(s) && (who->sees_all || !strcmp(who->info.principal, s->info.principal));
 }
 
 int session_list_file(const struct session *first, const struct session *who)

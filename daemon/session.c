@@ -19,18 +19,18 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "daemon/admit.h"
 #include "daemon/channel.h"
 #include "daemon/gate-look.h"
-#include "daemon/gate.h"
 #include "daemon/log.h"
 #include "daemon/sandbox-start.h"
 #include "daemon/session-list.h"
 #include "daemon/spawn.h"
 #include "wire/ops.h"
 
-#define REFUSED_MAX 8			  /* peers at a time that are told why they are not served */
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
+#define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
 
 int sessions_init(struct sessions *all, int poll)
 {
@@ -163,7 +163,7 @@ void sessions_stop(struct sessions *all, int64_t kill_at)
 
 static void push_look(struct session *s)
 {
-	if (!s->look || s->looking || s->channel < 0 || s->refused)
+	if (!s->look || s->looking || s->channel < 0 || !session_serves(s))
 		return;
 	s->look = false;
 	s->looking = true;
@@ -222,7 +222,7 @@ static void ask_all(struct sessions *all, struct session *who, uint32_t question
 	if (all->answer_at == INT64_MAX)
 		all->answer_at = clock_deadline(SESSION_LIST_NS);
 	for (struct session *s = all->first; s; s = s->next)
-		if (s->channel >= 0 && !s->refused && !s->asked) {
+		if (s->channel >= 0 && session_serves(s) && !s->asked) {
 			s->asked = true;
 			send_word(s, CHANNEL_ASK, 0, 0, -1);
 		}
@@ -243,42 +243,72 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 	stop(s, "it was kicked", clock_deadline(STOP_NS));
 }
 
-static void open_for(struct sessions *all, struct session *s, const struct channel_message *m)
+static void answer(struct sessions *all, struct session *s, const struct channel_message *m)
 {
-	const struct channel_path *p = &m->path;
 	CLEANUP_CLOSE int fd = -1;
+	struct channel_message found;
 
-	if (m->type == CHANNEL_OPEN)
-		fd = gate_open(p->path, p->flags, p->mode);
-	else
-		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
-	if (fd == -EACCES)
-		log_line("session %u: its worker may not have %s", s->id, p->path);
-	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
+	gate_answer(s->id, m, (const char *const *)all->config->paths, &found, &fd);
+	send_to(s, &found, found.value ? -1 : fd);
 }
 
-static void look_for(struct sessions *all, struct session *s, const struct channel_message *m)
+/* A stranger who stays one: his worker only waits for him to read why. */
+static void dismiss(struct session *s)
 {
-	CLEANUP_CLOSE int fd = -1;
-	struct channel_message answer;
+	s->stranger = false;
+	s->refused = true;
+	log_line("session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
+}
 
-	gate_look(m, (const char *const *)all->config->paths, &answer, &fd);
-	if (answer.value == -EACCES)
-		log_line("session %u: its worker may not look for %s", s->id,
-			 m->type == CHANNEL_PERF    ? "these counters" :
-			 m->type == CHANNEL_UEVENTS ? "devices that come and go" :
-						      m->path.path);
-	send_to(s, &answer, answer.value ? -1 : fd);
+/* What becomes of a session whose peer is known. */
+static void settle(struct session *s, const struct policy_rule *rule, const char *refuse)
+{
+	s->refused = *refuse;
+	s->allow = rule && !*refuse ? rule->allow : 0;
+	s->sees_all = rule && policy_rule_shows_all(rule);
+	if (*refuse)
+		log_line("session %u: %s (%s) is refused: %s", s->id, s->info.principal, s->info.peer,
+			 refuse);
+	else
+		log_line("session %u: %s (%s)", s->id, s->info.principal, s->info.peer);
+}
+
+/* A stranger's worker says who he is: his certificate was good. */
+static void introduce(struct sessions *all, struct session *s, const char *principal)
+{
+	const struct policy_rule *rule;
+	struct channel_message start;
+	char refuse[CHANNEL_WHY_MAX];
+	bool good = !strncmp(principal, "tls:", 4);
+
+	for (const char *c = principal; *c && good; c++)
+		good = *c > ' ' && *c < 0x7f && *c != '*';
+	if (!good) {
+		kill_worker(s, "its worker told a principal that is none");
+		return;
+	}
+	rule = policy_find(&all->config->policy, principal);
+	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
+	s->stranger = false;
+	s->admit_by = INT64_MAX;
+	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
+	settle(s, rule, refuse);
+	admit_start(all, s, rule, refuse, &start);
+	send_to(s, &start, -1);
 }
 
 static void hear(struct sessions *all, struct session *s, const struct channel_message *m)
 {
-	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && !s->refused;
+	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && session_serves(s);
 
+	if (s->stranger && m->type != CHANNEL_PEER && m->type != CHANNEL_END && m->type != CHANNEL_MISSING) {
+		kill_worker(s, "its worker asked for something before its peer was known");
+		return;
+	}
 	switch (m->type) {
-	case CHANNEL_OPEN:
-	case CHANNEL_CONNECT:
-		open_for(all, s, m);
+	case CHANNEL_PEER:
+		if (s->stranger)
+			introduce(all, s, m->peer.principal);
 		break;
 	case CHANNEL_SESSIONS:
 		if (admin && m->id && !s->question)
@@ -308,12 +338,14 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		learn(s, &m->end.info);
 		end_because(s, m->end.why);
 		s->said_end = true;
+		if (s->stranger)
+			dismiss(s);
 		break;
 	case CHANNEL_MISSING:
 		sandbox_told(s->id, m->value, m->id);
 		break;
 	default:
-		look_for(all, s, m);
+		answer(all, s, m);
 		break;
 	}
 }
@@ -338,75 +370,12 @@ void sessions_serve(struct sessions *all, uint32_t id)
 
 /* ---- the beginning ---- */
 
-/* "": it is served. */
-static void why_refused(const struct sessions *all, const char *principal, const struct policy_rule *rule,
-			char *why, size_t len)
-{
-	const struct config_limits *limits = &all->config->limits;
-	uint32_t total = 0, of_his = 0;
-
-	for (const struct session *s = all->first; s; s = s->next) {
-		total += !s->refused;
-		of_his += !s->refused && !strcmp(s->info.principal, principal);
-	}
-	*why = 0;
-	if (!rule)
-		snprintf(why, len,
-			 "opaed's policy has no rule for %s; add one there, as {\"principal\": \"%s\", "
-			 POLICY_EXAMPLE_SEE ", " POLICY_EXAMPLE_ALLOW "}", principal, principal);
-	else if (!rule->num_see)
-		snprintf(why, len, "opaed's policy shows nothing to %s: \"see\" is empty in its rule",
-			 principal);
-	else if (total >= limits->connections)
-		snprintf(why, len, "opaed has %u connections, the limit (\"connections\" of its limits)",
-			 total);
-	else if (of_his >= limits->per_principal)
-		snprintf(why, len, "%s has %u connections, the limit (\"connections_per_principal\" of "
-			 "opaed's limits)", principal, of_his);
-}
-
-static bool too_many_refused(const struct sessions *all)
-{
-	int n = 0;
-
-	for (const struct session *s = all->first; s; s = s->next)
-		n += s->refused;
-	return n >= REFUSED_MAX;
-}
-
-static void fill_start(const struct sessions *all, const struct session *s, const struct peer *peer,
-		       const struct policy_rule *rule, const char *refuse, struct channel_message *m)
-{
-	const struct config_limits *limits = &all->config->limits;
-
-	memset(m, 0, sizeof(*m));
-	m->type = CHANNEL_START;
-	m->start = (struct channel_start){
-		.session = s->id,
-		.kind = peer->kind,
-		.max_handles = limits->handles,
-		.max_objects = limits->objects,
-		.max_calls = limits->calls,
-		.max_pinned = limits->buffer_bytes,
-		.spin_ns = limits->spin_us * NS_PER_US,
-		.uid = sandbox_uid(all->config->worker_uid),
-		.gid = all->config->worker_gid,
-		.hello_ns = limits->hello_ms * NS_PER_MS,
-	};
-	snprintf(m->start.principal, sizeof(m->start.principal), "%s", s->info.principal);
-	snprintf(m->start.peer, sizeof(m->start.peer), "%s", s->info.peer);
-	snprintf(m->start.host, sizeof(m->start.host), "%s", all->host);
-	snprintf(m->start.refuse, sizeof(m->start.refuse), "%s", refuse);
-	if (*refuse || !rule)
-		return;
-	m->start.allow = rule->allow;
-	m->start.num_see = rule->num_see;
-	memcpy(m->start.see, rule->see, rule->num_see * sizeof(rule->see[0]));
-}
-
 /* The worker with its channel; the caller waits for it, whatever becomes of the rest. */
-static int launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start)
+static int launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
+		  const struct credentials *credentials)
 {
+	struct spawn_files files = { .peer = fd, .plugins = all->plugins,
+				     .tls = credentials ? credentials->fd : NULL };
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = s->id };
 	CLEANUP_CLOSE int theirs = -1;
 	int rc = channel_pair(&s->channel, &theirs);
@@ -417,7 +386,8 @@ static int launch(struct sessions *all, struct session *s, int fd, const struct 
 		rc = -errno;
 	if (rc)
 		return rc;
-	s->pid = spawn_worker(all->worker, all->environment, theirs, fd, all->plugins);
+	files.channel = theirs;
+	s->pid = spawn_worker(all->worker, all->environment, &files);
 	return s->pid < 0 ? s->pid : 0;
 }
 
@@ -436,12 +406,29 @@ static struct session *session_new(struct sessions *all, const struct peer *peer
 	if (!s)
 		return NULL;
 	s->channel = -1;
-	s->kill_at = INT64_MAX;
+	s->kill_at = s->admit_by = INT64_MAX;
 	s->id = new_id(all);
 	s->info.id = s->id;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
 	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
 	return s;
+}
+
+/* Takes the session over: into the list, or, when it cannot be, away. */
+static bool begin(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
+		  const struct credentials *credentials)
+{
+	int rc = launch(all, s, fd, start, credentials);
+
+	if (rc) {
+		log_line("session %u: %s (%s): no worker could be started: %s", s->id, s->info.principal,
+			 s->info.peer, strerror(-rc));
+		session_free(s);
+		return false;
+	}
+	s->next = all->first;
+	all->first = s;
+	return true;
 }
 
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
@@ -451,33 +438,67 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 	struct channel_message start;
 	char refuse[CHANNEL_WHY_MAX];
 	struct session *s;
-	int rc;
 
-	why_refused(all, principal, rule, refuse, sizeof(refuse));
-	if (*refuse && too_many_refused(all)) {
+	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
+	if (*refuse && admit_no_more_refusals(all)) {
 		log_line("%s (%s): %s; closed without a word, as many are", principal, peer->text, refuse);
 		return;
 	}
 	s = session_new(all, peer, principal);
 	if (!s)
 		return;
-	s->refused = *refuse;
-	s->allow = rule && !*refuse ? rule->allow : 0;
-	s->sees_all = rule && policy_rule_shows_all(rule);
-	fill_start(all, s, peer, rule, refuse, &start);
-	rc = launch(all, s, mine, &start);
-	if (rc) {
-		log_line("session %u: %s (%s): no worker could be started: %s", s->id, principal, peer->text,
-			 strerror(-rc));
-		session_free(s);
+	admit_start(all, s, rule, refuse, &start);
+	if (begin(all, s, mine, &start, NULL))
+		settle(s, rule, refuse);
+}
+
+/* ---- strangers ---- */
+
+bool sessions_room_for_stranger(struct sessions *all)
+{
+	struct session *oldest;
+	int64_t at;
+
+	if (admit_strangers(all) < all->config->limits.preauth_connections)
+		return true;
+	oldest = admit_oldest_stranger(all, &at);
+	if (!oldest || at > clock_now_ns())
+		return false;
+	kill_worker(oldest, "others waited for their turn to shake hands");
+	oldest->stranger = false; /* it counts no more */
+	oldest->refused = true;
+	return true;
+}
+
+int64_t sessions_room_at(const struct sessions *all)
+{
+	int64_t at;
+
+	if (admit_strangers(all) < all->config->limits.preauth_connections)
+		return 0;
+	return admit_oldest_stranger(all, &at) ? at : INT64_MAX;
+}
+
+void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *peer,
+			     struct credentials *credentials)
+{
+	CLEANUP_CLOSE int mine = fd;
+	struct channel_message start;
+	char why[TLS_WHY_MAX];
+	struct session *s = session_new(all, peer, "");
+	int rc = credentials_look(credentials, why);
+
+	if (!s)
 		return;
-	}
-	s->next = all->first;
-	all->first = s;
-	if (*refuse)
-		log_line("session %u: %s (%s) is refused: %s", s->id, principal, peer->text, refuse);
-	else
-		log_line("session %u: %s (%s)", s->id, principal, peer->text);
+	if (rc < 0)
+		log_line("\"tls\": %s; the files stay those that were good", why);
+	else if (rc)
+		log_line("\"tls\": %s and what belongs to it are read again", credentials->files->cert);
+	s->stranger = true;
+	s->since = clock_now_ns();
+	s->admit_by = clock_deadline((int64_t)all->config->limits.preauth_ms * NS_PER_MS + GRACE_NS);
+	admit_start_stranger(all, s, credentials, &start);
+	begin(all, s, mine, &start, credentials);
 }
 
 /* ---- time and death ---- */
@@ -486,9 +507,10 @@ int64_t sessions_deadline(const struct sessions *all)
 {
 	int64_t next = all->answer_at;
 
-	for (const struct session *s = all->first; s; s = s->next)
-		if (s->kill_at < next)
-			next = s->kill_at;
+	for (const struct session *s = all->first; s; s = s->next) {
+		next = s->kill_at < next ? s->kill_at : next;
+		next = s->admit_by < next ? s->admit_by : next;
+	}
 	return next;
 }
 
@@ -496,12 +518,17 @@ void sessions_tick(struct sessions *all)
 {
 	int64_t now = clock_now_ns();
 
-	for (struct session *s = all->first; s; s = s->next)
+	for (struct session *s = all->first; s; s = s->next) {
+		if (s->admit_by <= now) {
+			s->admit_by = INT64_MAX;
+			kill_worker(s, "its worker took too long to find out who its peer is");
+		}
 		if (s->kill_at <= now) {
 			log_line("session %u: its worker did not end in time and is killed", s->id);
 			kill_worker(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}
+	}
 	if (all->answer_at <= now)
 		answer_questions(all);
 }
@@ -546,7 +573,7 @@ static void bury(struct sessions *all, pid_t pid, int status)
 		drain(all, s);
 		tell_of_end(s, status);
 		*at = s->next;
-		if (!s->said_end && !s->refused) /* what it held is free, and it told nobody */
+		if (!s->said_end && session_serves(s)) /* what it held is free, and it told nobody */
 			tell_others(all, s);
 		session_free(s);
 		return;

@@ -2,9 +2,9 @@
 /*
  * The monitor's view of its sessions: each is one worker process with a channel to it.
  *
- *	started --STOP sent--> stopping --dies--> gone
- *	   |                                       ^
- *	   +---- the worker ends, or dies ---------+
+ *	stranger --PEER--> started --STOP sent--> stopping --dies--> gone
+ *	    |                 |                                       ^
+ *	    +-----------------+---- the worker ends, or dies ---------+
  *
  * A worker that has been told to stop and has not died in time is killed. A worker is believed nothing but
  * what concerns its own session; one that breaks the channel's rules is killed. One thread, the monitor's.
@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "daemon/config.h"
+#include "daemon/credentials.h"
 #include "rpc/server/server.h"
 #include "transport/listen.h"
 
@@ -25,6 +26,8 @@ struct session {
 	uint32_t id;
 	pid_t pid;
 	int channel; /* -1: closed */
+	bool stranger; /* its worker finds out who the peer is; until then it has no principal */
+	int64_t since, admit_by; /* of a stranger; admit_by is INT64_MAX for others */
 	bool refused; /* takes a reason to the peer, and counts for no limit */
 	bool said_end; /* END came */
 	bool look, looking; /* LOOK is to be sent; is sent, and not answered */
@@ -51,6 +54,11 @@ struct sessions {
 	int plugins; /* a file with its "plugins" */
 };
 
+static inline bool session_serves(const struct session *s)
+{
+	return !s->refused && !s->stranger;
+}
+
 /* Finds the worker's program, beside this one. 0 or a negative errno, which is logged. */
 int sessions_init(struct sessions *all, int poll);
 void sessions_done(struct sessions *all);
@@ -61,6 +69,14 @@ void sessions_configure(struct sessions *all, const struct daemon_config *config
 
 /* A connection came; takes fd over. */
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);
+/*
+ * The same of a peer of whom nobody knows who it is: its worker finds out by TLS, with these. Only when there
+ * is room for it; who has shaken hands for too long makes it.
+ */
+void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *peer,
+			     struct credentials *credentials);
+bool sessions_room_for_stranger(struct sessions *all);
+int64_t sessions_room_at(const struct sessions *all); /* when to ask again; INT64_MAX: after one's end */
 /* The channel of the session with this id has something. */
 void sessions_serve(struct sessions *all, uint32_t id);
 /* Takes leave of workers that have died. */

@@ -22,6 +22,7 @@
 #include "daemon/sandbox-start.h"
 
 #define NAME "opaed-worker"
+#define NUM_FILES (WORKER_FDS - WORKER_CHANNEL)
 
 /* What of the daemon's own environment reaches a worker: where things are, and what sanitizers want. */
 static const char *const passed[] = { "OPAEX_PLUGIN_DIR", "OPAEX_EMU_DIR", "OPAEX_INVENTORY_DIR",
@@ -79,6 +80,33 @@ static bool place(int from, int to)
 	return dup2(from, to) == to;
 }
 
+/* From WORKER_CHANNEL on, in the order of their numbers; -1: that one is not there. */
+static void list_files(const struct spawn_files *files, int list[NUM_FILES])
+{
+	list[0] = files->channel;
+	list[1] = files->peer;
+	list[2] = files->plugins;
+	for (int i = 0; i < CREDENTIALS; i++)
+		list[3 + i] = files->tls ? files->tls[i] : -1;
+}
+
+static bool place_files(const struct spawn_files *files)
+{
+	int list[NUM_FILES];
+
+	list_files(files, list);
+	for (int i = 0; i < NUM_FILES; i++) /* out of the way of each other first */
+		if (list[i] >= 0 && (list[i] = fcntl(list[i], F_DUPFD_CLOEXEC, WORKER_FDS)) < 0)
+			return false;
+	for (int i = 0; i < NUM_FILES; i++) {
+		if (list[i] < 0)
+			close(WORKER_CHANNEL + i);
+		else if (!place(list[i], WORKER_CHANNEL + i))
+			return false;
+	}
+	return true;
+}
+
 /* As `environment`, and where its monitor's cards are: it may be another user, and those go by users. */
 static char **with_folders(char *const environment[])
 {
@@ -98,13 +126,10 @@ static char **with_folders(char *const environment[])
 	return env;
 }
 
-static void become_worker(int program, char *const environment[], int channel, int peer, int plugins)
+static void become_worker(int program, char *const environment[], const struct spawn_files *files)
 {
 	char name[] = NAME;
 	char *const args[] = { name, NULL };
-	/* Out of the way of each other first. */
-	int away[3] = { fcntl(channel, F_DUPFD_CLOEXEC, WORKER_FDS), fcntl(peer, F_DUPFD_CLOEXEC, WORKER_FDS),
-			fcntl(plugins, F_DUPFD_CLOEXEC, WORKER_FDS) };
 	int exe = fcntl(program, F_DUPFD_CLOEXEC, WORKER_FDS);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char **env = with_folders(environment);
@@ -115,18 +140,17 @@ static void become_worker(int program, char *const environment[], int channel, i
 	setsid(); /* what a terminal sends to the daemon is not for its workers */
 	errno = -sandbox_keep();
 	if (!errno && env && exe >= 0 && place(null, STDIN_FILENO) && place(STDERR_FILENO, STDOUT_FILENO) &&
-	    place(away[0], WORKER_CHANNEL) && place(away[1], WORKER_PEER) && place(away[2], WORKER_PLUGINS) &&
-	    !close_range(WORKER_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
+	    place_files(files) && !close_range(WORKER_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
 		fexecve(exe, args, env);
 	log_line("a worker could not be started: %s", strerror(errno));
 	_exit(127);
 }
 
-pid_t spawn_worker(int program, char *const environment[], int channel, int peer, int plugins)
+pid_t spawn_worker(int program, char *const environment[], const struct spawn_files *files)
 {
 	pid_t pid = sandbox_fork();
 
 	if (!pid)
-		become_worker(program, environment, channel, peer, plugins);
+		become_worker(program, environment, files);
 	return pid;
 }

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Starting a worker: a process with three descriptors and an environment of its own. */
+/* Starting a worker: a process with a few descriptors and an environment of its own. */
 #ifndef DAEMON_SPAWN_H
 #define DAEMON_SPAWN_H
 
 #include <sys/types.h>
 
+#include "daemon/credentials.h"
+
 /* Where a worker finds them. */
-enum { WORKER_CHANNEL = 3, WORKER_PEER = 4, WORKER_PLUGINS = 5, WORKER_FDS = 6 };
+enum { WORKER_CHANNEL = 3, WORKER_PEER = 4, WORKER_PLUGINS = 5, WORKER_TLS = 6,
+       WORKER_FDS = WORKER_TLS + CREDENTIALS };
+
+struct spawn_files {
+	int channel, peer, plugins;
+	const int *tls; /* CREDENTIALS of them, some perhaps -1; NULL: none */
+};
 
 /* The worker's program, open, so that an installation anew changes nothing for a running daemon. */
 int spawn_open_program(void);
@@ -14,6 +22,6 @@ int spawn_open_program(void);
 char **spawn_environment(void);
 void spawn_free_environment(char **environment);
 /* The process's id, or a negative errno. The descriptors stay the caller's. */
-pid_t spawn_worker(int program, char *const environment[], int channel, int peer, int plugins);
+pid_t spawn_worker(int program, char *const environment[], const struct spawn_files *files);
 
 #endif

@@ -31,6 +31,7 @@
 #include "daemon/seam.h"
 #include "daemon/served.h"
 #include "daemon/spawn.h"
+#include "daemon/worker-tls.h"
 #include "transport/stream.h"
 
 #define START_NS (5 * NS_PER_S) /* for the monitor's first message */
@@ -210,6 +211,8 @@ int main(void)
 	rc = stream_new(WORKER_PEER, start.peer, &t);
 	if (rc)
 		return EXIT_FAILURE;
+	if (*start.tls[CREDENTIAL_CERT] && worker_tls(&start, &t))
+		return EXIT_SUCCESS;
 	if (*start.refuse) {
 		refuse_peer(t, start.hello_ns, start.refuse);
 		return EXIT_SUCCESS;

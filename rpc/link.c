@@ -57,6 +57,19 @@ void rpc_link_break(struct rpc_link *l, int rc)
 
 /* ---- sending ---- */
 
+/*
+ * Who hangs up on the first frame may have said why in a word of TLS's, which then waits to be received.
+ * Later there may be another thread that receives.
+ */
+static int why_gone(struct rpc_link *l)
+{
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	ssize_t n = atomic_load(&l->heard) ? -EPIPE : l->t->ops->recv(l->t, &iov, 1);
+
+	return n < 0 && n != -EAGAIN ? (int)n : -EPIPE;
+}
+
 int rpc_link_send_iov(struct rpc_link *l, struct iovec *iov, int iovs, int64_t deadline)
 {
 	int rc;
@@ -66,6 +79,8 @@ int rpc_link_send_iov(struct rpc_link *l, struct iovec *iov, int iovs, int64_t d
 	if (rc)
 		return rc;
 	rc = transport_send_all_or(l->t, iov, iovs, deadline, l->stuck, l->stuck_ctx);
+	if (rc == -EPIPE)
+		rc = why_gone(l);
 	if (rc) /* half a frame may be on its way */
 		rpc_link_break(l, rc);
 	return rc;
@@ -153,6 +168,7 @@ static int receive(struct rpc_link *l, size_t want)
 	n = l->t->ops->recv(l->t, iov, iovs);
 	if (n < 0)
 		return n == -EAGAIN ? 0 : (int)n;
+	atomic_store_explicit(&l->heard, true, memory_order_relaxed);
 	if (l->place && l->placed < l->place_len) {
 		size_t here = l->place_len - l->placed;
 

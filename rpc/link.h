@@ -26,6 +26,7 @@ struct rpc_link {
 	pthread_mutex_t send_lock;
 	uint32_t peer_max; /* bytes of a frame that the peer takes */
 	atomic_int broken; /* 0, or why nothing goes any more: a negative errno */
+	atomic_bool heard; /* something has been received */
 	/*
 	 * Where the bytes of a bulk frame (PUSH, DATA, a reply of PULL) shall go, so that they are
 	 * received in place; NULL: nowhere special. `fixed` is the body up to and with the length of the

@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "base/emu-dir.h"
 #include "base/opaed-socket.h"
+#include "far-hosts.h"
 #include "opae.h"
-#include "transport/connect.h"
+#include "transport/dial.h"
 #include "wire/utf8.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)
@@ -19,7 +20,11 @@
 
 static fpga_result lost(const struct daemon_client *c, int rc)
 {
+	char why[TLS_WHY_MAX];
+
+	tls_why(c->link.t, why);
 	fprintf(stderr, "opae: opaed at %s: %s\n", c->where,
+		*why		 ? why :
 		rc == -ETIMEDOUT ? "no answer within 5 s" :
 		rc == -EPIPE	 ? "it has closed the connection; its log tells why" :
 				   strerror(-rc));
@@ -134,19 +139,20 @@ static fpga_result say_hello(struct daemon_client *c)
 
 int daemon_connect(struct daemon_client *c, const char *to)
 {
-	char why[CONNECT_WHY_MAX];
+	struct far_host far = { .tls = NULL };
+	char why[DIAL_WHY_MAX];
 	const char *wrong = "";
 	struct transport *t;
-	struct address a;
 	int rc;
 
 	memset(c, 0, sizeof(*c));
-	if (to && address_parse(to, &a, &wrong))
+	if (to && !far_find(to, &far) && address_parse(to, &far.address, &wrong))
 		return usage_error("--to '%s': %s", to, wrong);
-	if (!to && !choose(&a))
+	if (!to && !choose(&far.address))
 		return EXIT_FAILED;
-	address_text(&a, c->where, sizeof(c->where));
-	rc = transport_connect(&a, clock_deadline(PATIENCE_NS), &t, why);
+	address_text(&far.address, c->where, sizeof(c->where));
+	rc = transport_dial(&far.address, far.tls, clock_deadline(PATIENCE_NS), &t, why);
+	far_host_done(&far);
 	if (rc) {
 		fprintf(stderr, "opae: %s; is opaed running there, and may you connect?\n", why);
 		return EXIT_FAILED;

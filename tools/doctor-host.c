@@ -11,8 +11,9 @@
 
 #include "base/clock.h"
 #include "doctor.h"
+#include "far-hosts.h"
 #include "rpc/link.h"
-#include "transport/connect.h"
+#include "transport/dial.h"
 #include "wire/codec.h"
 #include "wire/limits.h"
 #include "wire/ops.h"
@@ -23,119 +24,17 @@
 #define SHOWN_MAX 1024 /* of a text of the server's */
 
 struct host {
-	struct address address;
-	char name[OPAEX_HOSTNAME_MAX]; /* the hostname property of its devices */
-	uint16_t segment;	       /* is added to those of its devices */
+	struct far_host far;
 	bool configured;
-	char tracker[8]; /* of its plugin's configuration, as "buffers" is in the next one */
-	bool automatic;
 	bool tracks;   /* it serves tracked buffers */
 	int64_t shown; /* devices of it that are asked for */
-	char text[ADDRESS_TEXT_MAX];
 	struct rpc_link link;
 	int64_t deadline;
 	struct rpc_frame reply;
 	struct wire_reader in; /* of its body */
 };
 
-/* ---- what is configured ---- */
-
-static const char *text_member(struct json_object *o, const char *key)
-{
-	struct json_object *v;
-
-	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string) ?
-		       json_object_get_string(v) :
-		       NULL;
-}
-
-static int64_t number_member(struct json_object *o, const char *key, int64_t otherwise)
-{
-	struct json_object *v;
-
-	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_int) ?
-		       json_object_get_int64(v) :
-		       otherwise;
-}
-
-/* Where an entry of "hosts" is. False: the plugin has refused it, and said so. */
-static bool read_address(struct json_object *o, struct address *a)
-{
-	const char *why, *host = text_member(o, "host"), *path = text_member(o, "unix");
-	int64_t cid = number_member(o, "cid", 0);
-
-	*a = (struct address){ .port = (uint32_t)number_member(o, "port", ADDRESS_PORT) };
-	if (json_object_is_type(o, json_type_string))
-		return !address_parse(json_object_get_string(o), a, &why);
-	if (host)
-		snprintf(a->host, sizeof(a->host), "%s", host);
-	if (path)
-		snprintf(a->path, sizeof(a->path), "%s", path);
-	a->cid = (uint32_t)cid;
-	a->kind = cid ? ADDRESS_VSOCK : path ? ADDRESS_UNIX : ADDRESS_TCP;
-	return cid || path || host;
-}
-
-/* What a host has without an entry of its own in a configuration. */
-static void read_plugin(struct json_object *top, struct host *h)
-{
-	const char *tracker = text_member(top, "tracker"), *buffers = text_member(top, "buffers");
-
-	snprintf(h->tracker, sizeof(h->tracker), "%s", tracker ? tracker : "auto");
-	h->automatic = !buffers || strcmp(buffers, "explicit") != 0;
-}
-
-static bool read_entry(struct json_object *top, struct json_object *o, struct host *h)
-{
-	const char *name = text_member(o, "name");
-
-	*h = (struct host){ .configured = true, .segment = (uint16_t)number_member(o, "segment", 0) };
-	read_plugin(top, h);
-	if (!read_address(o, &h->address))
-		return false;
-	address_text(&h->address, h->text, sizeof(h->text));
-	if (name)
-		snprintf(h->name, sizeof(h->name), "%s", name);
-	else
-		address_name(&h->address, h->name, sizeof(h->name));
-	return true;
-}
-
-/* Those of all plugins that work, in turn, from {0, 0} on. False: there are no more. */
-struct at {
-	uint32_t plugin, entry;
-};
-
-static bool next_host(struct at *at, struct host *h)
-{
-	struct opaex_plugin p;
-	const char *json;
-
-	for (uint32_t i = at->plugin; remote_plugin_next(&i, &p, &json); at->plugin = i, at->entry = 0) {
-		struct json_object *top = NULL, *list = NULL;
-		bool found = false;
-		size_t n;
-
-		if (!strcmp(p.state, "ready"))
-			top = json_tokener_parse(json);
-		json_object_object_get_ex(top, "hosts", &list);
-		n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-		while (!found && at->entry < n)
-			found = read_entry(top, json_object_array_get_idx(list, at->entry++), h);
-		json_object_put(top);
-		if (found)
-			return true;
-	}
-	return false;
-}
-
 /* ---- what is asked for ---- */
-
-static bool is_called(const struct host *h, const char *text)
-{
-	return !strcmp(text, h->text) || !strcmp(text, h->name) ||
-	       (h->address.kind == ADDRESS_UNIX && !strcmp(text, h->address.path));
-}
 
 /* An address that says by its form that a host is meant. */
 static bool is_address(const char *text, struct address *a)
@@ -150,57 +49,60 @@ static bool is_address(const char *text, struct address *a)
 
 bool doctor_names_host(const char *text)
 {
-	struct at at = { 0 };
+	struct far_host h;
 	struct address a;
-	struct host h;
+	bool found = far_find(text, &h);
 
-	while (next_host(&at, &h))
-		if (is_called(&h, text))
-			return true;
-	return is_address(text, &a);
+	if (found)
+		far_host_done(&h);
+	return found || is_address(text, &a);
 }
 
 /* ---- connecting ---- */
 
 static bool fix_connection(struct subject *s, const struct host *h, int rc)
 {
-	if (rc == -ENOENT && h->address.kind == ADDRESS_UNIX)
+	if (h->far.tls && rc != -ECONNREFUSED && rc != -ETIMEDOUT)
+		return fix(s, "$EDITOR %s   # \"tls\" of %s: its files, and \"name\"; `opae cert show` on "
+			      "the machine of the authority tells what is good", config_name(), h->far.text);
+	if (rc == -ENOENT && h->far.address.kind == ADDRESS_UNIX)
 		rc = -ECONNREFUSED;
 	switch (rc) {
 	case -ECONNREFUSED:
 	case -ECONNRESET:
-		if (h->address.kind == ADDRESS_UNIX)
+		if (h->far.address.kind == ADDRESS_UNIX)
 			return fix(s, "opaed --config FILE   # as its owner, with {\"unix\": \"%s\"} in "
 				   "\"listen\"",
-				   h->address.path);
+				   h->far.address.path);
 		return fix(s, "opaed --config FILE   # on that machine, if none runs; does its \"listen\" "
 			   "name %s?",
-			   h->text);
+			   h->far.text);
 	case -EACCES:
 	case -EPERM:
 		return fix(s, "ls -l %s   # it is its owner's: run as that user, or have opaed listen on a "
-			      "socket of yours", h->address.path);
+			      "socket of yours", h->far.address.path);
 	default:
 		break;
 	}
-	if (h->address.kind != ADDRESS_TCP)
+	if (h->far.address.kind != ADDRESS_TCP)
 		return fix(s, "$EDITOR %s   # correct it in \"hosts\"", config_name());
 	return fix(s, "ping %s   # is the name right, is it up, does a firewall let port %u through",
-		   h->address.host, h->address.port);
+		   h->far.address.host, h->far.address.port);
 }
 
 static bool check_connection(struct subject *s, struct host *h)
 {
-	char why[CONNECT_WHY_MAX] = "";
+	char why[DIAL_WHY_MAX] = "";
 	struct transport *t;
 	int rc;
 
 	h->deadline = clock_deadline(PATIENCE_NS);
-	rc = transport_connect(&h->address, h->deadline, &t, why);
+	rc = transport_dial(&h->far.address, h->far.tls, h->deadline, &t, why);
 	if (!rc)
 		rc = rpc_link_init(&h->link, t);
 	if (!rc)
-		return step_ok(s, "connection", "somebody listens there");
+		return step_ok(s, "connection", "somebody listens there%s",
+			       h->far.tls ? ", and shows a good certificate" : "");
 	step_wrong(s, "connection", "%s", *why ? why : strerror(-rc));
 	return fix_connection(s, h, rc);
 }
@@ -246,6 +148,14 @@ static int ask(struct host *h, enum wire_op op, const void *body, size_t len)
 
 static bool no_server(struct subject *s, const struct host *h, int rc)
 {
+	char why[TLS_WHY_MAX];
+
+	tls_why(h->link.t, why);
+	if (*why) {
+		step_wrong(s, "server", "%s", why);
+		return fix(s, "opae cert show   # on the machine of the authority: is the certificate of "
+			      "\"tls\" in %s good? The log of that opaed knows more", config_name());
+	}
 	if (rc == -ETIMEDOUT) {
 		step_wrong(s, "server", "it says nothing for %d ms: it hangs, or is no opaed",
 			   (int)(PATIENCE_NS / NS_PER_MS));
@@ -255,7 +165,7 @@ static bool no_server(struct subject *s, const struct host *h, int rc)
 	step_wrong(s, "server", "%s",
 		   rc == -EPIPE ? "it hangs up: it is no opaed, or lets you not in"
 				: "who listens does not speak our protocol: it is no opaed");
-	return fix(s, "ss -lptx   # on that machine: which program is it that listens on %s", h->text);
+	return fix(s, "ss -lptx   # on that machine: which program is it that listens on %s", h->far.text);
 }
 
 /* The server gave a reason in place of an answer. */
@@ -315,7 +225,7 @@ static bool take_object(struct host *h, const char *address)
 	wire_get_u64(&h->in);
 	wire_get_u64(&h->in);
 	wire_get_props(&h->in, &p);
-	snprintf(shown, sizeof(shown), "%04x:%02x:%02x.%x", (uint16_t)(p.segment + h->segment), p.bus,
+	snprintf(shown, sizeof(shown), "%04x:%02x:%02x.%x", (uint16_t)(p.segment + h->far.segment), p.bus,
 		 p.device, p.function);
 	return !h->in.bad && (!address || !strcmp(shown, address));
 }
@@ -345,27 +255,27 @@ static bool check_devices(struct doctor *d, struct subject *s, struct host *h)
 	step_ok(s, "devices", "it shows %lld to you, devices and accelerators", (long long)n);
 	if (d->only && !fit)
 		return step_note(s, "token", "it has nothing at %s", d->only);
-	return !d->only || check_token(d, s, h->name, d->only);
+	return !d->only || check_token(d, s, h->far.name, d->only);
 }
 
 /* ---- all of them ---- */
 
 static void diagnose(struct doctor *d, struct host *h)
 {
-	struct subject s = subject_new(d, "host", h->text);
+	struct subject s = subject_new(d, "host", h->far.text);
 
 	d->num_hosts++;
-	if (*h->name)
-		json_object_object_add(s.o, "hostname", json_object_new_string(h->name));
-	if (h->configured && strncmp(h->text, h->name, strlen(h->name)))
-		step_ok(&s, "configured", "as \"%s\"", h->name);
+	if (*h->far.name)
+		json_object_object_add(s.o, "hostname", json_object_new_string(h->far.name));
+	if (h->configured && strncmp(h->far.text, h->far.name, strlen(h->far.name)))
+		step_ok(&s, "configured", "as \"%s\"", h->far.name);
 	if (!h->configured)
 		step_note(&s, "configured",
 			  "no plugin in force has it in its \"hosts\": $EDITOR %s, to use it", config_name());
 	if (!check_connection(&s, h))
 		return;
 	if (check_server(&s, h) && check_devices(d, &s, h) && h->shown)
-		check_buffers(&s, h->tracker, h->automatic, h->tracks);
+		check_buffers(&s, h->far.tracker, h->far.automatic, h->tracks);
 	rpc_link_done(&h->link);
 }
 
@@ -373,24 +283,26 @@ static void diagnose(struct doctor *d, struct host *h)
 static bool is_asked(const struct doctor *d, const struct host *h)
 {
 	if (d->host)
-		return is_called(h, d->host);
+		return far_is_called(&h->far, d->host);
 	return !d->only || *d->only != '/';
 }
 
 void doctor_hosts(struct doctor *d)
 {
-	struct at at = { 0 };
-	struct host h;
+	struct host h = { .configured = true };
+	struct far_at at = { 0 };
 
-	while (next_host(&at, &h))
+	while (far_next(&at, &h.far)) {
 		if (is_asked(d, &h))
 			diagnose(d, &h);
+		far_host_done(&h.far);
+	}
 	if (!d->host || d->num_hosts)
 		return;
 	h = (struct host){ 0 };
-	read_plugin(NULL, &h);
-	if (!is_address(d->host, &h.address))
+	far_host_init(&h.far);
+	if (!is_address(d->host, &h.far.address))
 		return;
-	address_text(&h.address, h.text, sizeof(h.text));
+	address_text(&h.far.address, h.far.text, sizeof(h.far.text));
 	diagnose(d, &h);
 }

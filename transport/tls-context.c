@@ -293,10 +293,36 @@ static int fill(struct tls_context *c, const struct tls_config *config, char *wh
 	return rc ? rc : load_key(c, config->key, config->cert, why);
 }
 
+/*
+ * OpenSSL's own end at the process's exit comes before that of libraries, which close their connections then,
+ * while threads may still be receiving. So it gets none from us; and should the program have wanted one
+ * before, nothing is asked of OpenSSL any more from there on.
+ */
+static atomic_bool exiting;
+
+static void at_exit(void)
+{
+	atomic_store(&exiting, true);
+}
+
+static void begin(void)
+{
+	OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
+	atexit(at_exit);
+}
+
+bool tls_exiting(void)
+{
+	return atomic_load_explicit(&exiting, memory_order_relaxed);
+}
+
 int tls_context_new(const struct tls_config *config, enum tls_side side, struct tls_context **ret, char *why)
 {
+	static pthread_once_t begun = PTHREAD_ONCE_INIT;
 	struct tls_context *c = calloc(1, sizeof(*c));
 	int rc;
+
+	pthread_once(&begun, begin);
 
 	if (!c)
 		return refuse(why, -ENOMEM, "TLS", "there is no memory for it");

@@ -48,7 +48,11 @@ struct tls {
 	size_t fruitless; /* the receiver's: bytes received since there was data in them */
 	atomic_bool more; /* recv may have something even if the inner transport has not */
 	char peer[TLS_PEER_MAX];
+	struct tls *left; /* behind at the process's exit */
 };
+
+/* tls-context.c: is the process at its exit, so that OpenSSL must be let alone? */
+bool tls_exiting(void);
 
 /* tls.c: takes `inner` over, also on failure. */
 int tls_new(struct tls_context *c, struct transport *inner, struct tls **ret);

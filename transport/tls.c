@@ -219,7 +219,7 @@ static ssize_t tls_send(struct transport *t, const struct iovec *iov, int iovs)
 {
 	struct tls *s = (struct tls *)t;
 	ssize_t n = (ssize_t)s->taken;
-	int rc = tls_flush(s);
+	int rc = tls_exiting() ? -EPIPE : tls_flush(s);
 
 	if (rc)
 		return rc;
@@ -302,6 +302,8 @@ static ssize_t tls_recv(struct transport *t, const struct iovec *iov, int iovs)
 	ssize_t n;
 
 	for (int i = 0; i < ROUNDS; i++) {
+		if (tls_exiting())
+			return -EPIPE;
 		if (atomic_load(&s->more)) {
 			n = recv_known(s, iov, iovs);
 			flush_or_leave(s); /* what it answers */
@@ -365,14 +367,29 @@ static void tls_shutdown(struct transport *t)
 {
 	struct tls *s = (struct tls *)t;
 
-	say_end(s);
+	if (!tls_exiting())
+		say_end(s);
 	s->inner->ops->shutdown(s->inner);
+}
+
+/* At the process's exit: what is OpenSSL's stays, and can be found by who looks for lost memory. */
+static void leave(struct tls *s)
+{
+	static struct tls *_Atomic left;
+
+	transport_free(s->inner);
+	s->inner = NULL;
+	s->left = atomic_exchange(&left, s);
 }
 
 void tls_free(struct tls *s)
 {
 	if (!s)
 		return;
+	if (tls_exiting()) {
+		leave(s);
+		return;
+	}
 	if (s->ssl)
 		say_end(s);
 	SSL_free(s->ssl);
@@ -391,9 +408,15 @@ static void tls_transport_free(struct transport *t)
 	tls_free((struct tls *)t);
 }
 
+/* Another thread of the parent may have held the locks: nothing but the descriptor is touched. */
+static void tls_forget(struct transport *t)
+{
+	transport_forget(((struct tls *)t)->inner);
+}
+
 #define TLS_OPS \
 	.send = tls_send, .recv = tls_recv, .fd = tls_fd, .pending = tls_pending, .shutdown = tls_shutdown, \
-	.free = tls_transport_free
+	.free = tls_transport_free, .forget = tls_forget
 static const struct transport_ops tls_ops = { TLS_OPS };
 static const struct transport_ops tls_ops_alive = { TLS_OPS, .alive = tls_alive };
 

@@ -134,3 +134,11 @@ void transport_free(struct transport *t)
 	if (t)
 		t->ops->free(t);
 }
+
+void transport_forget(struct transport *t)
+{
+	if (t && t->ops->forget)
+		t->ops->forget(t);
+	else
+		transport_free(t);
+}

@@ -41,6 +41,11 @@ struct transport_ops {
 	/* Ends both directions, so that who waits in poll wakes; the memory stays. Any thread. */
 	void (*shutdown)(struct transport *t);
 	void (*free)(struct transport *t);
+	/*
+	 * In the child of a fork, in place of free: closes the child's descriptor, and says nothing on a
+	 * stream that is its parent's. NULL: free does no more than that.
+	 */
+	void (*forget)(struct transport *t);
 };
 
 #define TRANSPORT_NAME_MAX 160
@@ -67,5 +72,6 @@ int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline);
 /* The same; and -EINTR when there is something to read at wake_fd (-1: none) and nothing to receive. */
 int transport_wait_or_wake(struct transport *t, int64_t spin_until, int64_t deadline, int wake_fd);
 void transport_free(struct transport *t); /* NULL is fine */
+void transport_forget(struct transport *t); /* the same */
 
 #endif

@@ -197,7 +197,7 @@ int rpc_client_new(const struct opae_host *host, const struct rpc_client_config 
 	if (c)
 		c->hosts = calloc(n ? n : 1, sizeof(*c->hosts));
 	if (!c || !c->hosts) {
-		free(config->hosts);
+		rpc_hosts_free(config->hosts, n);
 		free(c);
 		return -ENOMEM;
 	}
@@ -240,7 +240,7 @@ void rpc_client_free(struct rpc_client *c)
 	pthread_mutex_destroy(&c->tracker_lock);
 	pthread_mutex_destroy(&c->gathering);
 	free(c->hosts);
-	free(c->config.hosts);
+	rpc_hosts_free(c->config.hosts, c->config.num_hosts);
 	free(c);
 }
 

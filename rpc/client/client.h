@@ -12,6 +12,7 @@
 #include <opae/plugin.h>
 
 #include "transport/address.h"
+#include "transport/tls.h"
 
 struct rpc_host_config {
 	struct address address;
@@ -20,6 +21,8 @@ struct rpc_host_config {
 	 * Added to the far side's segments (modulo 65536), so that a program can tell hosts apart by address.
 	 */
 	uint16_t segment;
+	/* One block with what its members point to, which goes with the list; NULL: clear text. */
+	struct tls_config *tls;
 };
 
 /* How it is known what a program does with its buffers: docs/coherence.md. */
@@ -39,6 +42,8 @@ struct rpc_client_config {
 
 struct rpc_client;
 
+/* The list of a configuration; NULL is fine. */
+void rpc_hosts_free(struct rpc_host_config *hosts, unsigned int num);
 /* Takes the hosts over, also on failure. 0, -ENOMEM. */
 int rpc_client_new(const struct opae_host *host, const struct rpc_client_config *config,
 		   struct rpc_client **ret);

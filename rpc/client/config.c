@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "rpc/client/config-tls.h"
 #include "rpc/client/internal.h"
 
 #define HOSTS_MAX 1024u
@@ -45,6 +46,8 @@ static fpga_result read_host_key(struct rpc_host_config *h, const struct rpc_con
 
 	if (!strcmp(key, "name"))
 		return read_name(h, value, i);
+	if (!strcmp(key, "tls"))
+		return rpc_config_tls(h, i, value);
 	if (!strcmp(key, "segment")) {
 		if (!rpc_config_integer(value, 0, UINT16_MAX, &n))
 			return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"segment\" must be 0 to 65535", i);
@@ -57,8 +60,8 @@ static fpga_result read_host_key(struct rpc_host_config *h, const struct rpc_con
 	if (rc < 0)
 		return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\" must be %s", i, key, why);
 	return say(FPGA_INVALID_PARAM,
-		   "\"hosts\"[%zu]: \"%s\" is unknown; an entry is %s, with \"segment\" and \"name\" as "
-		   "you like", i, key, kind->example);
+		   "\"hosts\"[%zu]: \"%s\" is unknown; an entry is %s, with \"segment\", \"name\" and "
+		   "\"tls\" as you like", i, key, kind->example);
 }
 
 static fpga_result read_host(struct rpc_host_config *h, const struct rpc_config_kind *kind, size_t i,
@@ -84,7 +87,7 @@ static fpga_result read_host(struct rpc_host_config *h, const struct rpc_config_
 			return r;
 	}
 	if (kind->complete(&h->address))
-		return FPGA_OK;
+		return rpc_config_tls_complete(h, i);
 	return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: it says nothing of where that is; an entry is %s", i,
 		   kind->example);
 }
@@ -223,7 +226,7 @@ fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_confi
 	r = read_all(&c, kind, top);
 	json_object_put(top);
 	if (r != FPGA_OK) {
-		free(c.hosts);
+		rpc_hosts_free(c.hosts, c.num_hosts);
 		return r;
 	}
 	*ret = c;

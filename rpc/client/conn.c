@@ -29,6 +29,7 @@
 
 #define GENERATIONS (1u << 24)
 #define PLACE_OF(id) ((id) % WIRE_CALLS_MAX)
+#define DRAIN_MAX 1024 /* frames at a time: what comes for ever shall not hold us for ever */
 
 /* ---- life ---- */
 
@@ -106,43 +107,10 @@ void conn_put(struct conn *n)
 
 void conn_forked(struct conn *n)
 {
-	transport_free(n->link.t);
+	transport_forget(n->link.t);
 	n->link.t = NULL;
 	free(n->link.in);
 	n->link.in = NULL;
-}
-
-static const struct { int rc; const char *words; } reasons[] = {
-	{ -EPIPE, "the server has closed the connection" },
-	{ -EPROTO, "the server does not keep to the protocol" },
-	{ -EMSGSIZE, "the server does not keep to the protocol" },
-	{ -EOVERFLOW, "the server does not keep to the protocol: too much of one cut" },
-	{ -ETIMEDOUT, "the server stopped in the middle of a message, or takes nothing any more" },
-	{ -EHOSTDOWN, "its machine does not answer any more" },
-	{ -ECANCELED, "this process has closed the connection" },
-};
-
-static const char *words(int rc)
-{
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (reasons[i].rc == rc)
-			return reasons[i].words;
-	return strerror(-rc);
-}
-
-fpga_result conn_check(const struct conn *n)
-{
-	int rc;
-
-	if (__builtin_expect(n->forks != client_forks(), 0))
-		return say(FPGA_EXCEPTION,
-			   "%s: the connection is that of a parent process, which forked this one; "
-			   "enumerate and open here",
-			   n->name);
-	rc = atomic_load_explicit(&n->link.broken, memory_order_acquire);
-	if (__builtin_expect(!rc, 1))
-		return FPGA_OK;
-	return say_host(n, FPGA_EXCEPTION, "the connection is lost: %s; open anew", words(rc));
 }
 
 uint32_t conn_bulk(const struct conn *n)
@@ -465,13 +433,16 @@ static void read_rest(struct conn *n)
 	struct rpc_frame f;
 	int rc = conn_lost(n) ? 0 : 1;
 
-	while (rc > 0) {
-		rc = rpc_link_read_rest(&n->link, &f);
+	for (unsigned int i = 0; rc > 0 && i < DRAIN_MAX; i++) {
+		rc = transport_pending(n->link.t) ? rpc_link_read(&n->link, &f) :
+						    rpc_link_read_rest(&n->link, &f);
 		if (rc > 0 && dispatch(n, &f))
 			rc = -EPROTO;
 	}
 	if (rc < 0)
 		lost(n, rc);
+	else if (rc)
+		io_kick(n); /* it goes on there */
 }
 
 /* Its time is up, and there was no sign of life by which it has more. */
@@ -546,8 +517,6 @@ void conn_leave(struct conn *n, struct call *c)
 	conn_break(n, -EPROTO); /* nothing could tell what follows; and the reader lets go at once */
 	conn_await(n, c);
 }
-
-#define DRAIN_MAX 1024 /* frames at a time: what comes for ever shall not hold us for ever */
 
 void conn_drain(struct conn *n)
 {

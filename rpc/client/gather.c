@@ -11,7 +11,7 @@
  * and one that has a connection begins with listing; when nothing can be sent on it now, because another
  * thread sends a lot or the server is behind, it waits for its turn and is tried again. Who has not answered
  * in time stays as he is, and the next enumeration goes on there: that is how a slow host comes back without
- * anybody waiting for it. What is under way for ASK_MAX_NS is begun anew, for a connector that was sent into
+ * anybody waiting for it. What is under way for ASK_MAX_NS is begun anew, for a connection that was sent into
  * silence tries again more and more seldom.
  *
  * How long is waited: hosts that were never heard of, or answered the last time, get connect_ns. Those that
@@ -122,7 +122,7 @@ static void begin_connecting(struct gather *g, struct remote_host *h)
 {
 	struct ask *a = h->ask;
 	char text[ASK_WHY_MAX];
-	int rc = connector_start(&h->config->address, &a->connector);
+	int rc = dial_start(&h->config->address, h->config->tls, &a->dial);
 
 	if (!rc) {
 		move(g, a, ASK_CONNECTING);
@@ -185,8 +185,8 @@ static void begin_greeting(struct gather *g, struct remote_host *h, struct trans
 {
 	struct ask *a = h->ask;
 
-	connector_free(a->connector);
-	a->connector = NULL;
+	dial_free(a->dial);
+	a->dial = NULL;
 	a->conn = conn_new(h, t);
 	if (!a->conn) {
 		failed(g, a, "no memory for a connection");
@@ -205,10 +205,10 @@ static bool answered(struct ask *a)
 static void step_connecting(struct gather *g, struct remote_host *h)
 {
 	struct transport *t;
-	int rc = connector_step(h->ask->connector, &t);
+	int rc = dial_step(h->ask->dial, &t);
 
 	if (rc < 0)
-		failed(g, h->ask, connector_why(h->ask->connector));
+		failed(g, h->ask, dial_why(h->ask->dial));
 	else if (rc)
 		begin_greeting(g, h, t);
 }
@@ -278,7 +278,7 @@ void gather_drop(struct remote_host *h)
 		conn_leave(a->conn, &a->call);
 		call_end(&a->call, FPGA_EXCEPTION);
 	}
-	connector_free(a->connector);
+	dial_free(a->dial);
 	conn_put(a->conn);
 	list_done(&a->list);
 	free(a);
@@ -363,7 +363,13 @@ static bool is_waited_for(const struct remote_host *h)
 	return h->asked && is_open(h);
 }
 
-/* Descriptors, the eventfd first; and when a connector wants to go on by itself, if that is before *end. */
+/* Has what it waits for been received already, so that its descriptor does not tell? */
+static bool is_pending(const struct ask *a)
+{
+	return (a->state == ASK_GREETING || a->state == ASK_LISTING) && transport_pending(a->conn->link.t);
+}
+
+/* Descriptors, the eventfd first; and when something goes on by itself, if that is before *end. */
 static uint32_t fill_fds(const struct gather *g, struct pollfd *fds, int64_t *end)
 {
 	uint32_t n = 0;
@@ -377,13 +383,15 @@ static uint32_t fill_fds(const struct gather *g, struct pollfd *fds, int64_t *en
 			continue;
 		fds[n] = (struct pollfd){ .events = POLLIN };
 		if (a->state == ASK_CONNECTING) {
-			fds[n].fd = connector_fd(a->connector, &fds[n].events);
-			if (connector_due(a->connector) < *end)
-				*end = connector_due(a->connector);
+			fds[n].fd = dial_fd(a->dial, &fds[n].events);
+			if (dial_due(a->dial) < *end)
+				*end = dial_due(a->dial);
 		} else {
 			fds[n].fd = a->conn->link.t->ops->fd(a->conn->link.t);
 			if (a->state == ASK_TURN)
 				fds[n].events = POLLOUT;
+			if (is_pending(a))
+				*end = 0;
 		}
 		n++;
 	}
@@ -407,8 +415,8 @@ static bool wait(const struct gather *g, struct pollfd *fds, int64_t end)
 
 		if (!is_waited_for(h))
 			continue;
-		h->ask->ready = fds[0].revents || fds[next].revents ||
-				(h->ask->state == ASK_CONNECTING && connector_due(h->ask->connector) <= now);
+		h->ask->ready = fds[0].revents || fds[next].revents || is_pending(h->ask) ||
+				(h->ask->state == ASK_CONNECTING && dial_due(h->ask->dial) <= now);
 		any |= fds[next++].revents != 0;
 	}
 	return any;

@@ -126,12 +126,13 @@ fpga_result host_greet_end(struct call *c, fpga_result r)
 static fpga_result dial(struct remote_host *h, struct conn **ret)
 {
 	const struct rpc_client_config *config = client_config(h->client);
-	char why[CONNECT_WHY_MAX] = "";
+	char why[DIAL_WHY_MAX] = "";
 	struct transport *t;
 	struct conn *n;
 	struct call c;
 	fpga_result r;
-	int rc = transport_connect(&h->config->address, clock_deadline(config->connect_ns), &t, why);
+	int rc = transport_dial(&h->config->address, h->config->tls, clock_deadline(config->connect_ns), &t,
+				why);
 
 	if (rc && !strncmp(why, h->config->name, strlen(h->config->name))) /* called by its address */
 		return say(FPGA_EXCEPTION, "%s", why);
@@ -234,6 +235,13 @@ void host_translate(const struct remote_host *h, uint64_t id, struct opae_props 
 
 /* ---- life ---- */
 
+void rpc_hosts_free(struct rpc_host_config *hosts, unsigned int num)
+{
+	for (unsigned int i = 0; hosts && i < num; i++)
+		free(hosts[i].tls);
+	free(hosts);
+}
+
 void host_init(struct remote_host *h, struct rpc_client *c, const struct rpc_host_config *config)
 {
 	*h = (struct remote_host){ .client = c, .config = config };
@@ -257,9 +265,9 @@ void host_forked(struct remote_host *h)
 	struct rpc_client *c = h->client;
 	const struct rpc_host_config *config = h->config;
 
-	if (h->ask && h->ask->connector) {
+	if (h->ask && h->ask->dial) {
 		short events;
-		int fd = connector_fd(h->ask->connector, &events);
+		int fd = dial_fd(h->ask->dial, &events);
 
 		if (fd >= 0)
 			sys_close(fd);

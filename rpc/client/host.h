@@ -6,9 +6,9 @@
 #include "rpc/client/call.h"
 #include "rpc/client/internal.h"
 #include "track/track.h"
-#include "transport/connect.h"
+#include "transport/dial.h"
 
-#define ASK_WHY_MAX (OPAEX_HOSTNAME_MAX + 64)
+#define ASK_WHY_MAX (OPAEX_HOSTNAME_MAX + DIAL_WHY_MAX)
 #define REMOTE_OBJECTS 4096u /* of one host, at most */
 
 struct remote_object {
@@ -27,7 +27,7 @@ enum ask_state { ASK_CONNECTING, ASK_GREETING, ASK_TURN, ASK_LISTING, ASK_DONE, 
 
 struct ask {
 	enum ask_state state;
-	struct connector *connector;
+	struct dial *dial;
 	struct conn *conn; /* counted */
 	struct call call;  /* HELLO's, then ENUMERATE's; under way in these two states */
 	int64_t started;   /* of this state */

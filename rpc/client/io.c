@@ -228,6 +228,8 @@ static bool wait_at_socket(struct io *io)
 	struct timespec left = until(io->release_at, NS_PER_S);
 	eventfd_t rung;
 
+	if (transport_pending(n->link.t))
+		return true;
 	if (ppoll(p, 3, rings ? NULL : &left, NULL) <= 0)
 		return false;
 	if (p[1].revents)

@@ -40,18 +40,33 @@ static void copy_file(FILE *to, const char *path)
 	fclose(from);
 }
 
+static void write_tls(FILE *f, const char *name)
+{
+	const char *pki = getenv("OPAE_TEST_PKI");
+
+	assert_non_null(pki);
+	fprintf(f, "\"tls\": {\"ca\": \"%s/ca.crt\", \"crl\": \"%s/ca.crl\", ", pki, pki);
+	fprintf(f, "\"cert\": \"%s/issued/%s/%s.crt\", ", pki, name, name);
+	fprintf(f, "\"key\": \"%s/issued/%s/%s.key\"}", pki, name, name);
+}
+
 static void write_config(const char *local)
 {
 	FILE *f = fopen(config_path, "we");
 
 	assert_non_null(f);
-	if (by("tcp"))
-		fprintf(f, "{\"listen\": [{\"tcp\": \"127.0.0.1:0\", \"clear\": true}]");
-	else if (by("vsock"))
-		fprintf(f, "{\"listen\": [{\"vsock\": %u}]", VSOCK_PORT);
-	else
-		fprintf(f, "{\"listen\": [{\"unix\": \"%s\"}]", socket_path);
-	fprintf(f, ", \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
+	fputs("{\"listen\": [{", f);
+	if (by("tls")) {
+		fputs("\"tcp\": \"127.0.0.1:0\", ", f);
+		write_tls(f, "localhost");
+	} else if (by("tcp")) {
+		fputs("\"tcp\": \"127.0.0.1:0\", \"clear\": true", f);
+	} else if (by("vsock")) {
+		fprintf(f, "\"vsock\": %u", VSOCK_PORT);
+	} else {
+		fprintf(f, "\"unix\": \"%s\"", socket_path);
+	}
+	fprintf(f, "}], \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
 		"\"plugins\": ");
 	copy_file(f, local);
 	fputs("}", f);
@@ -73,7 +88,7 @@ static void await_listener(int fd)
 		have += (size_t)n;
 		lines[have] = '\0';
 	}
-	if (by("tcp"))
+	if (by("tcp") || by("tls"))
 		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
 }
 
@@ -116,12 +131,17 @@ void remote_configure(FILE *f)
 {
 	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, "
 		"\"tracker\": \"%s\", \"timeout_ms\": 20000, \"hosts\": [", tracker());
-	if (by("tcp"))
+	if (by("tls")) {
+		fprintf(f, "{\"host\": \"localhost\", \"port\": %u, ", port);
+		write_tls(f, "alice");
+		fputs("}", f);
+	} else if (by("tcp")) {
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
-	else if (by("vsock"))
+	} else if (by("vsock")) {
 		fprintf(f, "{\"cid\": 1, \"port\": %u}", VSOCK_PORT);
-	else
+	} else {
 		fprintf(f, "{\"unix\": \"%s\"}", socket_path);
+	}
 	fprintf(f, "]}, \"enabled\": true, \"plugin\": \"lib%s-opae.so\"}}, \"plugins\": [\"far\"]}",
 		by("vsock") ? "vsock" : "tcp");
 }

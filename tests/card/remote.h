@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The same tests with an opaed between: the library has one remote plugin alone, and the opaed that the test
- * starts has what the library would have. The environment tells of it: OPAE_TEST_REMOTE is "unix", "tcp" or
- * "vsock" (the loopback's), OPAE_TEST_OPAED the daemon's program, and OPAE_TEST_TRACKER what the client's
+ * starts has what the library would have. The environment tells of it: OPAE_TEST_REMOTE is "unix", "tcp",
+ * "tls" (over tcp) or "vsock" (the loopback's), OPAE_TEST_OPAED the daemon's program, OPAE_TEST_PKI for tls a
+ * folder of `opae cert` with certificates for localhost and alice, and OPAE_TEST_TRACKER what the client's
  * configuration says of it ("auto").
  */
 #ifndef TESTS_CARD_REMOTE_H

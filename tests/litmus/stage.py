@@ -11,7 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-WAYS = ["local", "unix", "tcp"]
+WAYS = ["local", "unix", "tcp", "tls"]
 TRACKERS = ["eager", "trap"]
 KINDS = ["plain", "handles", "events", "frees", "queues"]
 
@@ -55,16 +55,31 @@ class Stage:
 
     def remote(self, local):
         path = str(self.folder / "opaed")
-        listen = {"unix": path} if self.way == "unix" else {"tcp": "127.0.0.1:0", "clear": True}
+        listen = {"unix": path} if self.way == "unix" else {"tcp": "127.0.0.1:0"}
+        if self.way == "tcp":
+            listen["clear"] = True
+        if self.way == "tls":
+            self.cert("init")
+            listen["tls"] = self.cert("issue", "localhost")
         self.write("opaed.cfg", {"listen": [listen], "plugins": local,
                                  "policy": [{"principal": "*", "see": ["*"], "allow": ["*"]}]})
         line = self.start("listening on ", self.build / "daemon/opaed", "--config", self.folder / "opaed.cfg")
         host = {"unix": path} if self.way == "unix" else {"host": "127.0.0.1",
                                                           "port": int(line.rsplit(":", 1)[1])}
+        if self.way == "tls":
+            host = {**host, "host": "localhost", "tls": self.cert("issue", "--client", "alice")}
         more = {"tracker": self.tracker}
         return {"plugins": ["far"], "configurations": {"far": {
             "plugin": "libtcp-opae.so", "enabled": True,
             "configuration": {"hosts": [host], "connect_ms": 20000, "timeout_ms": 20000, **more}}}}
+
+    def cert(self, *words):
+        """The files of the name that is issued."""
+        pki, name = self.folder / "pki", words[-1]
+        subprocess.run([self.build / "tools/opae", "cert", *words, "--dir", pki], check=True, timeout=60,
+                       stdout=subprocess.DEVNULL)
+        return {"ca": str(pki / "ca.crt"), "cert": str(pki / "issued" / name / f"{name}.crt"),
+                "key": str(pki / "issued" / name / f"{name}.key")}
 
     def write(self, name, config):
         (self.folder / name).write_text(json.dumps(config))

@@ -15,17 +15,18 @@ from remote_skips import PROGRAMS, skips
 
 BUILD = Path(os.environ.get("OPAE_BUILD", "build")).resolve()
 TREE = os.environ.get("OPAE_TREE", "plain")
-WAYS = ["unix-trap", "tcp-trap", "unix-eager"]
-RUNS = [(program, way) for way in WAYS for program in PROGRAMS] + [("syscalls", "tcp-eager")]
+WAYS = ["unix-trap", "tls-trap", "unix-eager"]
+RUNS = [(program, way) for way in WAYS for program in PROGRAMS] + [
+    (program, "tcp-trap") for program in ("card", "order", "polling")] + [("syscalls", "tcp-eager")]
 LIMIT_S = 240
 
 
 class Run:
-    def __init__(self, program, way):
+    def __init__(self, program, way, pki):
         folder = "tests/cxx" if program.startswith("cxx") else "tests/card"
         env = {**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP", "OPAE_EXPLICIT_INITIALIZE": "1",
                "OPAEX_EMU_PROGRAM": str(BUILD / "emu/opae-emu"), "OPAE_TEST_REMOTE": way.split("-")[0],
-               "OPAE_TEST_TRACKER": way.split("-")[1],
+               "OPAE_TEST_PKI": str(pki), "OPAE_TEST_TRACKER": way.split("-")[1],
                "OPAE_TEST_OPAED": str(BUILD / "daemon/opaed")}
         done = subprocess.run([BUILD / folder / f"test_{program}"], env=env, text=True, timeout=LIMIT_S,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -38,14 +39,29 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def ran():
+def pki(tmp_path_factory):
+    """A site's certificates; None where the build has no TLS."""
+    folder = tmp_path_factory.mktemp("pki")
+    for words in ("init", "issue localhost", "issue --client alice"):
+        done = subprocess.run([BUILD / "tools/opae", "cert", *words.split(), "--dir", folder], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        if "built without TLS" in done.stderr:
+            return None
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(pki):
     """A program's run by a way, which is made when it is first asked for."""
     runs = {}
 
     def get(program, way):
         needs_tracker(way.split("-")[1])
+        if way.startswith("tls") and not pki:
+            pytest.skip("built without TLS")
         if (program, way) not in runs:
-            runs[program, way] = Run(program, way)
+            runs[program, way] = Run(program, way, pki)
         return runs[program, way]
 
     return get

@@ -9,7 +9,8 @@ from rig import BUILD, USER
 TOOL, HELLO = BUILD / "tools/opae", BUILD / "samples/hello_fpga"
 EVENTS, AFU = BUILD / "samples/hello_events", BUILD / "samples/hello_afu"
 LIMITS = {"memlock": 512 << 20}
-PLUGINS = {"dfl": ("plugins/local/libxfpga.so", {}), "group": ("plugins/vfio/libv-opae.so", {"kernel": "group"})}
+PLUGINS = {"dfl": ("plugins/local/libxfpga.so", {}),
+           "group": ("plugins/vfio/libv-opae.so", {"kernel": "group"})}
 DRIVERS = {"dfl": "dfl-pci", "group": "vfio-pci"}
 CARDS = {"a10": {"board": "a10"}, "hello": {"board": "port", "afu": "hello"}}
 

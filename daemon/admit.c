@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/admit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/sandbox-start.h"
+
+#define REFUSED_MAX 8		/* peers at a time that are told why they are not served */
+#define STRANGER_NS NS_PER_S	/* a stranger is left so long to shake hands, whoever waits */
+
+/* "": it is served. */
+void admit_why_not(const struct sessions *all, const char *principal, const struct policy_rule *rule,
+		   char *why, size_t len)
+{
+	const struct config_limits *limits = &all->config->limits;
+	uint32_t total = 0, of_his = 0;
+
+	for (const struct session *s = all->first; s; s = s->next) {
+		total += session_serves(s);
+		of_his += session_serves(s) && !strcmp(s->info.principal, principal);
+	}
+	*why = 0;
+	if (!rule)
+		snprintf(why, len,
+			 "opaed's policy has no rule for %s; add one there, as {\"principal\": \"%s\", "
+			 POLICY_EXAMPLE_SEE ", " POLICY_EXAMPLE_ALLOW "}", principal, principal);
+	else if (!rule->num_see)
+		snprintf(why, len, "opaed's policy shows nothing to %s: \"see\" is empty in its rule",
+			 principal);
+	else if (total >= limits->connections)
+		snprintf(why, len, "opaed has %u connections, the limit (\"connections\" of its limits)",
+			 total);
+	else if (of_his >= limits->per_principal)
+		snprintf(why, len, "%s has %u connections, the limit (\"connections_per_principal\" of "
+			 "opaed's limits)", principal, of_his);
+}
+
+bool admit_no_more_refusals(const struct sessions *all)
+{
+	int n = 0;
+
+	for (const struct session *s = all->first; s; s = s->next)
+		n += s->refused && *s->info.principal;
+	return n >= REFUSED_MAX;
+}
+
+/* What is the same for all. */
+static void begin_start(const struct sessions *all, const struct session *s, struct channel_message *m)
+{
+	const struct config_limits *limits = &all->config->limits;
+
+	memset(m, 0, sizeof(*m));
+	m->type = CHANNEL_START;
+	m->start = (struct channel_start){
+		.session = s->id,
+		.max_handles = limits->handles,
+		.max_objects = limits->objects,
+		.max_calls = limits->calls,
+		.max_pinned = limits->buffer_bytes,
+		.spin_ns = limits->spin_us * NS_PER_US,
+		.uid = sandbox_uid(all->config->worker_uid),
+		.gid = all->config->worker_gid,
+		.hello_ns = limits->hello_ms * NS_PER_MS,
+		.preauth_ns = limits->preauth_ms * NS_PER_MS,
+	};
+	snprintf(m->start.principal, sizeof(m->start.principal), "%s", s->info.principal);
+	snprintf(m->start.peer, sizeof(m->start.peer), "%s", s->info.peer);
+	snprintf(m->start.host, sizeof(m->start.host), "%s", all->host);
+}
+
+void admit_start(const struct sessions *all, const struct session *s, const struct policy_rule *rule,
+		 const char *refuse, struct channel_message *m)
+{
+	begin_start(all, s, m);
+	snprintf(m->start.refuse, sizeof(m->start.refuse), "%s", refuse);
+	if (*refuse || !rule)
+		return;
+	m->start.allow = rule->allow;
+	m->start.num_see = rule->num_see;
+	memcpy(m->start.see, rule->see, rule->num_see * sizeof(rule->see[0]));
+}
+
+/* The end of a path says more than its beginning. */
+static void put_name(char *to, size_t room, const char *path)
+{
+	size_t len = strlen(path), skip = len < room ? 0 : len - room + 1;
+
+	snprintf(to, room, "%s", path + skip);
+}
+
+void admit_start_stranger(const struct sessions *all, const struct session *s,
+			  const struct credentials *credentials, struct channel_message *m)
+{
+	begin_start(all, s, m);
+	for (int i = 0; i < CREDENTIALS; i++)
+		if (credentials->name[i])
+			put_name(m->start.tls[i], sizeof(m->start.tls[i]), credentials->name[i]);
+}
+
+uint32_t admit_strangers(const struct sessions *all)
+{
+	uint32_t n = 0;
+
+	for (const struct session *s = all->first; s; s = s->next)
+		n += s->stranger;
+	return n;
+}
+
+/* The list has the latest first. */
+struct session *admit_oldest_stranger(const struct sessions *all, int64_t *at)
+{
+	struct session *oldest = NULL;
+
+	for (struct session *s = all->first; s; s = s->next)
+		if (s->stranger)
+			oldest = s;
+	if (oldest)
+		*at = oldest->since + STRANGER_NS;
+	return oldest;
+}

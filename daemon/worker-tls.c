@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/worker-tls.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "daemon/seam.h"
+#include "daemon/spawn.h"
+#include "transport/tls.h"
+
+#define READ_NS NS_PER_S /* for a peer that is refused to take TLS's word for it, and to go */
+#define ANSWER_NS (5 * NS_PER_S) /* for the monitor */
+
+static int make_context(const struct channel_start *start, struct tls_context **ret, char *why)
+{
+	const struct tls_config config = {
+		.ca = start->tls[CREDENTIAL_CA],
+		.cert = start->tls[CREDENTIAL_CERT],
+		.key = start->tls[CREDENTIAL_KEY],
+		.crl = *start->tls[CREDENTIAL_CRL] ? start->tls[CREDENTIAL_CRL] : NULL,
+	};
+	int rc;
+
+	for (int i = 0; i < CREDENTIALS; i++)
+		seam_file(i, start->tls[i], WORKER_TLS + i);
+	sys_set(seam_of_worker());
+	rc = tls_context_new(&config, TLS_SERVER, ret, why);
+	sys_set(NULL);
+	for (int i = 0; i < CREDENTIALS; i++)
+		if (*start->tls[i])
+			sys_close(WORKER_TLS + i); /* the key is in nobody else's reach now */
+	return rc;
+}
+
+/* Until the peer has gone, or has had the time to read: a close with something unread would be no close. */
+static void let_it_read(int fd)
+{
+	int64_t until = clock_deadline(READ_NS);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char rest[4096];
+
+	shutdown(fd, SHUT_WR);
+	while (clock_left_ms(until) && sys_poll(&p, 1, clock_left_ms(until)) > 0)
+		if (read(fd, rest, sizeof(rest)) <= 0)
+			return;
+}
+
+static void give_up(int rc, const char *why)
+{
+	struct channel_message m = { .type = CHANNEL_END };
+
+	m.end.rc = rc;
+	snprintf(m.end.why, sizeof(m.end.why), "%s", why);
+	channel_send(WORKER_CHANNEL, &m, -1);
+}
+
+static int shake_hands(const struct channel_start *start, struct transport **t, char *why)
+{
+	int64_t until = clock_deadline(start->preauth_ns);
+	struct tls_context *context;
+	int rc = make_context(start, &context, why);
+
+	if (rc) {
+		transport_free(*t);
+		return rc;
+	}
+	rc = tls_over(context, *t, until, t, why);
+	tls_context_unref(context);
+	return rc;
+}
+
+/* The monitor's answer is a START like that of a peer who was known from the beginning. */
+static int introduce(const char *principal, struct channel_start *start)
+{
+	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLIN };
+	struct channel_message m = { .type = CHANNEL_PEER };
+	int fd = -1, rc;
+
+	snprintf(m.peer.principal, sizeof(m.peer.principal), "%s", principal);
+	rc = channel_send(WORKER_CHANNEL, &m, -1);
+	if (rc)
+		return rc;
+	if (sys_poll(&p, 1, (int)(ANSWER_NS / NS_PER_MS)) != 1 ||
+	    channel_receive(WORKER_CHANNEL, &m, &fd) != 1 || m.type != CHANNEL_START ||
+	    m.start.num_see > POLICY_SEE_MAX)
+		return -EPROTO;
+	*start = m.start;
+	return 0;
+}
+
+int worker_tls(struct channel_start *start, struct transport **t)
+{
+	char principal[TLS_PEER_MAX], why[TLS_WHY_MAX] = "";
+	int kept = dup(WORKER_PEER); /* to be ended with care when shake_hands() has closed its own */
+	int rc = shake_hands(start, t, why);
+
+	if (rc) {
+		give_up(rc, why);
+		let_it_read(kept);
+		return rc;
+	}
+	close(kept);
+	rc = tls_peer(*t, principal);
+	if (!rc)
+		rc = introduce(principal, start);
+	if (!rc)
+		return 0;
+	transport_free(*t);
+	give_up(rc, rc == -EPROTO ? "opaed did not say what to do" : strerror(-rc));
+	return rc;
+}
