@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/sandbox-start.h"
 
 #define REFUSED_MAX 8		/* peers at a time that are told why they are not served */
 #define STRANGER_NS NS_PER_S	/* a stranger is left so long to shake hands, whoever waits */
@@ -61,6 +62,8 @@ static void begin_start(const struct sessions *all, const struct session *s, str
 		.max_watched = limits->watch_bytes ? limits->watch_bytes : 1,
 		.max_events = limits->events,
 		.spin_ns = limits->spin_us * NS_PER_US,
+		.uid = sandbox_uid(all->config->worker_uid),
+		.gid = all->config->worker_gid,
 		.hello_ns = limits->hello_ms * NS_PER_MS,
 		.preauth_ns = limits->preauth_ms * NS_PER_MS,
 	};

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/emu-dir.h"
 #include "base/inventory-dir.h"
+#include "daemon/gate-places.h"
 
 #define ACCESS_FLAGS (O_ACCMODE | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_EXCL)
 
@@ -190,4 +191,26 @@ int gate_connect(const struct gate_who *who, const char *path, int flags, const 
 	if (!rc && !(flags & SOCK_NONBLOCK) && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK))
 		rc = -errno;
 	return rc ? rc : fd_steal(&fd);
+}
+
+/* ---- for others who judge ---- */
+
+bool gate_is_plain(const char *path)
+{
+	return plain(path);
+}
+
+bool gate_is_device(const char *real)
+{
+	return is_device(real);
+}
+
+bool gate_is_readable(const char *real)
+{
+	return is_readable(real);
+}
+
+const char *gate_in_inventory(const char *path, char *dir, size_t room)
+{
+	return in_inventory(path, dir, room);
 }

@@ -7,11 +7,9 @@
 #include <opae/ext.h>
 #include <opae/fpga.h>
 #include <opae/init.h>
-#include <opae/seam.h>
 
 #include "base/cleanup.h"
 #include "daemon/ask.h"
-#include "daemon/seam.h"
 
 #define OBJECTS_MAX 4096u
 #define NOWHERE "/proc/self/no-inventory" /* cannot be made */
@@ -49,16 +47,17 @@ static void look_around(void)
 	}
 }
 
-void lookout(const char *plugins)
+void lookout_prepare(void)
+{
+	/* It believes devices and no inventory, and waits for no lock: who has one may be waiting for it. */
+	setenv("OPAEX_INVENTORY_DIR", NOWHERE, 1);
+}
+
+void lookout(void)
 {
 	struct channel_end end = { .why = "it has looked around" };
 
-	/* It believes devices and no inventory, and waits for no lock: who has one may be waiting for it. */
-	if (!setenv("OPAEX_INVENTORY_DIR", NOWHERE, 1) &&
-	    opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) == FPGA_OK &&
-	    fpgaInitialize(plugins) == FPGA_OK) {
-		look_around();
-		fpgaFinalize();
-	}
+	look_around();
+	fpgaFinalize();
 	ask_end(&end);
 }

@@ -3,7 +3,9 @@
 #ifndef DAEMON_LOOKOUT_H
 #define DAEMON_LOOKOUT_H
 
-/* After ask_start(). `plugins`: the file of the configuration. */
-void lookout(const char *plugins);
+/* Before the library is initialized. */
+void lookout_prepare(void);
+/* After that, and after ask_start(). */
+void lookout(void);
 
 #endif

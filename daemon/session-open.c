@@ -3,30 +3,39 @@
 
 #include <errno.h>
 
-#include "daemon/gate.h"
+#include "daemon/gate-look.h"
 #include "daemon/log.h"
 
-int session_open(struct sessions *all, struct session *s, const struct channel_message *m)
+static const char *what(const struct channel_message *m)
+{
+	switch (m->type) {
+	case CHANNEL_PERF:
+		return "these counters";
+	case CHANNEL_UEVENTS:
+		return "the kernel's messages of devices";
+	default:
+		return m->path.path;
+	}
+}
+
+void session_answer(struct sessions *all, struct session *s, const struct channel_message *m,
+		    struct channel_message *answer, int *fd)
 {
 	const struct daemon_config *c = all->config;
 	const struct gate_who who = { s->scout ? NULL : &s->rule, c->cards, c->num_cards, &all->scout };
-	const struct channel_path *p = &m->path;
 	char why[GATE_WHY_MAX] = "what it asked for";
-	int fd;
 
-	if (m->type == CHANNEL_OPEN)
-		fd = gate_open(&who, p->path, p->flags, p->mode, why);
-	else
-		fd = gate_connect(&who, p->path, p->flags, (const char *const *)c->paths, why);
-	if (fd == -EACCES) {
+	gate_answer(&who, m, (const char *const *)c->paths, answer, fd, why);
+	if (answer->value == -EACCES) {
 		all->metrics.gate++;
 		log_warning_about(s->info.principal, "session %u: its worker may not have %s", s->id,
-				  p->path);
+				  what(m));
 	}
 	/* A worker tries what there is, so this is no alarm; once is enough to see why nothing is shown. */
-	if (fd == -EPERM && !s->told_denied)
+	if (answer->value == -EPERM && !s->told_denied &&
+	    (m->type == CHANNEL_OPEN || m->type == CHANNEL_CONNECT)) {
 		log_about(s->info.principal, "session %u: its worker may not have %s (the rule is for %s)",
 			  s->id, why, s->rule.principal);
-	s->told_denied |= fd == -EPERM;
-	return fd;
+		s->told_denied = true;
+	}
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a worker asks its monitor to open or to connect to: for its session, and by the rule of that. */
+/* What a worker asks its monitor to open, to connect to or to look at: for its session, and by its rule. */
 #ifndef DAEMON_SESSION_OPEN_H
 #define DAEMON_SESSION_OPEN_H
 
 #include "daemon/channel.h"
 #include "daemon/session.h"
 
-/* The descriptor, or a negative errno; -EINPROGRESS: a scout may be needed to tell. Logs what is refused. */
-int session_open(struct sessions *all, struct session *s, const struct channel_message *m);
+/* As gate_answer(); an answer of -EINPROGRESS: a scout may be needed to tell. Logs what is refused. */
+void session_answer(struct sessions *all, struct session *s, const struct channel_message *m,
+		    struct channel_message *answer, int *fd);
 
 #endif

@@ -22,6 +22,7 @@
 #include "daemon/admit.h"
 #include "daemon/channel.h"
 #include "daemon/log.h"
+#include "daemon/sandbox-start.h"
 #include "daemon/session-end.h"
 #include "daemon/session-list.h"
 #include "daemon/session-open.h"
@@ -41,6 +42,7 @@ int sessions_init(struct sessions *all, int poll)
 	all->poll = poll;
 	all->plugins = -1;
 	all->environment = spawn_environment();
+	sandbox_probe();
 	gethostname(all->host, sizeof(all->host) - 1);
 	all->worker = spawn_open_program();
 	return all->worker < 0 ? all->worker : all->environment ? 0 : -ENOMEM;
@@ -224,13 +226,15 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 	stop(s, "it was kicked", clock_deadline(STOP_NS));
 }
 
-static void open_for(struct sessions *all, struct session *s, const struct channel_message *m)
+static void answer(struct sessions *all, struct session *s, const struct channel_message *m)
 {
-	CLEANUP_CLOSE int fd = session_open(all, s, m);
+	CLEANUP_CLOSE int fd = -1;
+	struct channel_message found;
 
-	if (fd == -EINPROGRESS && scout_wanted(&all->scout))
+	session_answer(all, s, m, &found, &fd);
+	if (found.value == -EINPROGRESS && scout_wanted(&all->scout))
 		begin_scout(all);
-	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
+	send_to(s, &found, found.value ? -1 : fd);
 }
 
 /* A stranger who stays one: his worker only waits for him to read why. */
@@ -286,7 +290,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 {
 	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && session_serves(s);
 
-	if (s->stranger && m->type != CHANNEL_PEER && m->type != CHANNEL_END) {
+	if (s->stranger && m->type != CHANNEL_PEER && m->type != CHANNEL_END && m->type != CHANNEL_MISSING) {
 		kill_worker(s, "its worker asked for something before its peer was known");
 		return;
 	}
@@ -294,10 +298,6 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 	case CHANNEL_PEER:
 		if (s->stranger)
 			introduce(all, s, m->peer.principal);
-		break;
-	case CHANNEL_OPEN:
-	case CHANNEL_CONNECT:
-		open_for(all, s, m);
 		break;
 	case CHANNEL_SESSIONS:
 		if (admin && m->id && !s->question)
@@ -335,7 +335,11 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		if (s->stranger)
 			dismiss(s);
 		break;
+	case CHANNEL_MISSING:
+		sandbox_told(s->id, m->value, m->id);
+		break;
 	default:
+		answer(all, s, m);
 		break;
 	}
 }

@@ -31,6 +31,7 @@
 #include "daemon/lookout.h"
 #include "daemon/policy.h"
 #include "daemon/refuse.h"
+#include "daemon/sandbox.h"
 #include "daemon/seam.h"
 #include "daemon/served.h"
 #include "daemon/spawn.h"
@@ -138,19 +139,27 @@ static int serve(struct transport *t, struct channel_end *end)
 	return rc;
 }
 
-static void run(struct transport *t)
+/* All that is loaded is loaded here: from the sandbox no file can be read. "": all is well; else why not. */
+static const char *load(void)
+{
+	if (opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) != FPGA_OK ||
+	    fpgaInitialize(PLUGINS_FILE) != FPGA_OK)
+		return opaex_error_detail();
+	if (*opaex_config_problem())
+		log_line("session %u: \"plugins\": %s", start.session, opaex_config_problem());
+	sys_close(WORKER_PLUGINS);
+	return "";
+}
+
+static void run(struct transport *t, const char *why)
 {
 	struct channel_end end = { .rc = 0 };
 
-	if (opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) != FPGA_OK ||
-	    fpgaInitialize(PLUGINS_FILE) != FPGA_OK) {
-		snprintf(end.why, sizeof(end.why), "%s", opaex_error_detail());
+	snprintf(end.why, sizeof(end.why), "%s", why);
+	if (*why) {
 		transport_free(t);
 		end.rc = -ENOMEM;
 	} else {
-		if (*opaex_config_problem())
-			log_line("session %u: \"plugins\": %s", start.session, opaex_config_problem());
-		sys_close(WORKER_PLUGINS);
 		end.rc = serve(t, &end);
 		fpgaFinalize();
 	}
@@ -184,8 +193,44 @@ static int read_start(void)
 	return 0;
 }
 
+static void missing(enum sandbox_piece piece, int error)
+{
+	struct channel_message m;
+
+	m.type = CHANNEL_MISSING;
+	m.id = (uint32_t)error;
+	m.value = piece;
+	channel_send(WORKER_CHANNEL, &m, -1);
+}
+
+static void enter_sandbox(void)
+{
+	const struct sandbox s = {
+		.uid = start.uid, .gid = start.gid, .memory = start.max_pinned, .missing = missing
+	};
+
+	seam_prepare();
+	sandbox_enter(&s);
+}
+
+/* Its own alarm must end it; the first process of a pid namespace is spared by what ends others. */
+static void on_alarm(int sig)
+{
+	_exit(128 + sig);
+}
+
+static int be_scout(const char *why)
+{
+	if (*why || ask_start(WORKER_CHANNEL))
+		return EXIT_FAILURE;
+	lookout();
+	ask_done();
+	return EXIT_SUCCESS;
+}
+
 int main(void)
 {
+	const char *why = "";
 	struct transport *t;
 	int rc;
 
@@ -195,17 +240,17 @@ int main(void)
 	}
 	prctl(PR_SET_NAME, "opaed-worker"); /* started by a descriptor it would be named after that */
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGALRM, SIG_DFL); /* who started the monitor may have ignored it */
+	signal(SIGALRM, on_alarm);
 	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
 	if (read_start())
 		return EXIT_FAILURE;
-	if (start.scout) {
-		if (ask_start(WORKER_CHANNEL))
-			return EXIT_FAILURE;
-		lookout(PLUGINS_FILE);
-		ask_done();
-		return EXIT_SUCCESS;
-	}
+	if (start.scout)
+		lookout_prepare();
+	if (!*start.refuse)
+		why = load();
+	enter_sandbox();
+	if (start.scout)
+		return be_scout(why);
 	rc = stream_new(WORKER_PEER, start.peer, &t);
 	if (rc)
 		return EXIT_FAILURE;
@@ -217,7 +262,7 @@ int main(void)
 	}
 	if (ask_start(WORKER_CHANNEL))
 		return EXIT_FAILURE;
-	run(t);
+	run(t, why);
 	ask_done();
 	return EXIT_SUCCESS;
 }

@@ -104,7 +104,8 @@ def test_by_address_and_by_another_name(tls):
 
 
 def test_policy_is_by_the_name_in_the_certificate(tls):
-    t = tls(policy=[{"principal": who, "see": ["*"], "allow": ["*"]} for who in ("tls:opae:alice", "unix:77")])
+    t = tls(policy=[{"principal": who, "see": ["*"], "allow": ["*"]}
+                    for who in ("tls:opae:alice", "unix:77")])
     t.site.good("issue", "--client", "bob")
     assert t.works()
     shown, said = t.list(tls=files(t.site, "bob"))
