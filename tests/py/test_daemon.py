@@ -551,10 +551,10 @@ def test_sigterm(opaed, here):
 
 def test_sigterm_and_a_worker_that_hangs(opaed):
     d = opaed()
-    d.peer()
+    p = d.peer()
     os.kill(d.workers()[0], signal.SIGSTOP)
     d.process.send_signal(signal.SIGTERM)
-    assert d.process.wait(10) == 0
+    assert d.process.wait(10) == 0 and p.is_ended()
 
 
 def test_kill_9_of_a_worker(opaed, here):
