@@ -568,9 +568,10 @@ def test_sigterm(opaed, here):
 
 def test_sigterm_and_a_worker_that_hangs(opaed):
     d = opaed()
-    d.peer()
+    p = d.peer()
     os.kill(d.workers()[0], signal.SIGSTOP)
     d.process.send_signal(signal.SIGTERM)
+    assert p.is_ended()
     assert d.process.wait(10) == 0
 
 

@@ -280,7 +280,6 @@ def test_fault_28_bad_frames(opaed):
     seconds = time.monotonic() - before
     assert len(d.log) < 2 * (100 + 5 * seconds) + seconds + 40
     soon(lambda: d.lines("about unix:"), 20)
-    assert len(d.log) < 400
     other.good(PING)
 
 
