@@ -554,7 +554,8 @@ def test_sigterm_and_a_worker_that_hangs(opaed):
     p = d.peer()
     os.kill(d.workers()[0], signal.SIGSTOP)
     d.process.send_signal(signal.SIGTERM)
-    assert d.process.wait(10) == 0 and p.is_ended()
+    assert p.is_ended()
+    assert d.process.wait(10) == 0
 
 
 def test_kill_9_of_a_worker(opaed, here):
