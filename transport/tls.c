@@ -252,6 +252,10 @@ static size_t open_some(struct tls *s, const struct iovec *iov, int iovs, bool *
 			break;
 		at += n;
 		got += n;
+		if (!s->in_len && !SSL_pending(s->ssl)) { /* what OpenSSL still has is no whole record */
+			*more = false;
+			return got;
+		}
 	}
 	*more = i == iovs && (s->in_len || SSL_pending(s->ssl));
 	if (i == iovs)
