@@ -44,8 +44,8 @@ void site_client_text(const char *site, char text[SITE_TEXT_MAX])
 void site_listener_text(const char *site, char text[SITE_TEXT_MAX])
 {
 	snprintf(text, SITE_TEXT_MAX,
-		 ", {\"tcp\": \"" SITE_ADDRESS ":0\", \"tls\": {\"ca\": \"%s/ca.crt\","
-		 " \"crl\": \"%s/ca.crl\","
+		 ", {\"tcp\": \"" SITE_ADDRESS ":0\","
+		 " \"tls\": {\"ca\": \"%s/ca.crt\", \"crl\": \"%s/ca.crl\","
 		 " \"cert\": \"%s/issued/" SERVER "/" SERVER ".crt\","
 		 " \"key\": \"%s/issued/" SERVER "/" SERVER ".key\"}}",
 		 site, site, site, site);

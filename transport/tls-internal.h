@@ -10,7 +10,7 @@
 #include "transport/tls.h"
 
 #define TLS_RECORD 16384u /* bytes of data that a record holds at most */
-#define TLS_IN_ROOM 65536u
+#define TLS_IN_ROOM (65536u + 4096u) /* a frame of 64 KiB, with its head and what TLS adds */
 
 struct tls_context {
 	atomic_uint refs;

@@ -18,7 +18,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define RECORDS_AT_ONCE 4 /* that one send encrypts: the inner transport then has one call for them */
+/*
+ * That one send encrypts, in one call of the inner transport: a frame's head and half of its 64 KiB, so that
+ * the other end decrypts the one half while this one encrypts the other.
+ */
+#define RECORDS_AT_ONCE 3
 #define OUT_MAX (1u << 18)
 #define ROUNDS 16 /* of receiving without a byte of data, before the caller looks at its deadline */
 /* A record has data, or is a short message to OpenSSL itself: who sends so much of the latter sends
@@ -144,7 +148,7 @@ ssize_t tls_fill(struct tls *s)
 
 /* ---- sending ---- */
 
-/* The next piece of at most a record, from byte `at` on, made one where it is several. */
+/* The next piece of at most a record, from byte `at` on, made one where it is several that are short. */
 static const void *next_piece(struct tls *s, const struct iovec *iov, int iovs, size_t at, size_t *len)
 {
 	size_t n = 0;
@@ -155,7 +159,7 @@ static const void *next_piece(struct tls *s, const struct iovec *iov, int iovs, 
 	*len = 0;
 	if (i == iovs)
 		return NULL;
-	if (i == iovs - 1 || iov[i].iov_len - at >= TLS_RECORD) {
+	if (i == iovs - 1 || iov[i].iov_len - at >= TLS_RECORD || iov[i + 1].iov_len >= TLS_RECORD) {
 		n = iov[i].iov_len - at;
 		*len = n < TLS_RECORD ? n : TLS_RECORD;
 		return (const char *)iov[i].iov_base + at;
@@ -252,6 +256,10 @@ static size_t open_some(struct tls *s, const struct iovec *iov, int iovs, bool *
 			break;
 		at += n;
 		got += n;
+		if (!s->in_len && !SSL_pending(s->ssl)) { /* what OpenSSL still has is no whole record */
+			*more = false;
+			return got;
+		}
 	}
 	*more = i == iovs && (s->in_len || SSL_pending(s->ssl));
 	if (i == iovs)
