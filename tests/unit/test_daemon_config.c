@@ -217,6 +217,24 @@ static void limits(void **state)
 	bad("{" UNIX_ALONE ", \"limits\": 4}", 1, "limits", "{...}");
 }
 
+/* Whom workers become must be there, and be nobody. */
+static void worker_user(void **state)
+{
+	struct daemon_config c;
+	char *problems = NULL;
+
+	(void)state;
+	bad("{" UNIX_ALONE ", \"worker_user\": \"nobody-here\"}", 1, "\"nobody-here\"", "name one");
+	bad("{" UNIX_ALONE ", \"worker_user\": \"root\"}", 1, "\"root\"", "leave it away");
+	bad("{" UNIX_ALONE ", \"worker_user\": 7}", 1, "\"worker_user\"", "");
+	assert_int_equal(config_default(&c), 0);
+	assert_true(c.worker_uid && c.worker_gid);
+	config_done(&c);
+	assert_int_equal(config_parse_text("{" UNIX_ALONE "}", strlen("{" UNIX_ALONE "}"), &c, &problems), 0);
+	assert_true(c.worker_uid && c.worker_gid);
+	config_done(&c);
+}
+
 static void plugins(void **state)
 {
 	(void)state;
@@ -322,6 +340,7 @@ int main(void)
 		cmocka_unit_test(plugins),    cmocka_unit_test(many_mistakes), cmocka_unit_test(files),
 		cmocka_unit_test(metrics),
 		cmocka_unit_test(cards),
+		cmocka_unit_test(worker_user),
 	};
 
 	return RUN(tests);
