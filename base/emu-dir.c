@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/emu-dir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,6 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/sys.h"
 
 #define FIRST_SEGMENT 0x8000u /* no machine has so many */
 #define SEGMENTS 0x4000u
@@ -34,10 +36,10 @@ bool emu_dir_trusted(const char *dir)
 	struct stat st;
 	int n = snprintf(parent, sizeof(parent), "%s/..", dir);
 
-	if (n < 0 || (size_t)n >= sizeof(parent) || lstat(dir, &st) || !S_ISDIR(st.st_mode) ||
+	if (n < 0 || (size_t)n >= sizeof(parent) || sys_lstat(dir, &st) || !S_ISDIR(st.st_mode) ||
 	    st.st_uid != geteuid() || (st.st_mode & 022))
 		return false;
-	return !stat(parent, &st) && (!st.st_uid || st.st_uid == geteuid()) &&
+	return !sys_lstat(parent, &st) && (!st.st_uid || st.st_uid == geteuid()) &&
 	       (!(st.st_mode & 022) || (st.st_mode & S_ISVTX));
 }
 
@@ -93,36 +95,39 @@ static void give_segments(struct emu_card *list, size_t n)
 		}
 }
 
-static int only_sockets(const struct dirent *e)
+static bool is_socket(const char *name)
 {
-	const char *dot = strrchr(e->d_name, '.');
+	const char *dot = strrchr(name, '.');
 
-	return dot && dot != e->d_name && !strcmp(dot, ".sock");
+	return dot && dot != name && !strcmp(dot, ".sock");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct emu_card *)a)->path, ((const struct emu_card *)b)->path);
 }
 
 int emu_dir_list(const char *dir, struct emu_card **ret, size_t *n)
 {
-	struct dirent **entries = NULL;
-	int found = scandir(dir, &entries, only_sockets, alphasort);
+	CLEANUP_FREE char *names = NULL;
 	struct emu_card *list;
-	size_t used = 0;
+	size_t found = 1, used = 0;
+	int rc = sys_list(dir, &names);
 
-	if (found < 0)
-		return -errno;
-	list = calloc(found ? (size_t)found : 1, sizeof(*list));
-	for (int i = 0; i < found; i++) {
-		const char *name = entries[i]->d_name;
-
-		if (list && used < SEGMENTS &&
-		    snprintf(list[used].path, sizeof(list[used].path), "%s/%s", dir, name) <
-			    (int)sizeof(list[used].path))
+	if (rc)
+		return rc;
+	for (const char *at = names; *at; at += strlen(at) + 1)
+		found++;
+	list = calloc(found, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (const char *at = names; *at && used < SEGMENTS; at += strlen(at) + 1)
+		if (is_socket(at) && snprintf(list[used].path, sizeof(list[used].path), "%s/%s", dir, at) <
+					     (int)sizeof(list[used].path))
 			used++;
-		free(entries[i]);
-	}
-	free(entries);
-	if (list)
-		give_segments(list, used);
+	qsort(list, used, sizeof(*list), by_name);
+	give_segments(list, used);
 	*ret = list;
 	*n = used;
-	return list ? 0 : -ENOMEM;
+	return 0;
 }

@@ -68,13 +68,11 @@ static bool process_has_lock(const char *pid, const char *file, off_t byte)
 	return false;
 }
 
-bool process_with_lock(int fd, off_t byte, char out[PROCESS_NAME_MAX])
+bool process_with_lock(const char *name, off_t byte, char *out, size_t len)
 {
-	CLEANUP_FREE char *pids = NULL;
-	char path[32], file[PATH_MAX];
+	CLEANUP_FREE char *pids = NULL, *file = realpath(name, NULL);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (sys_readlink(path, file, sizeof(file)) || sys_list("/proc", &pids))
+	if (!file || len < PROCESS_NAME_MAX || sys_list("/proc", &pids))
 		return false;
 	for (const char *at = pids; *at; at += strlen(at) + 1) {
 		if (at[strspn(at, "0123456789")] || strtol(at, NULL, 10) == getpid() ||

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -17,6 +18,8 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include "base/process.h"
 
 #define RESULT(call)                                                                               \
 	do {                                                                                       \
@@ -303,6 +306,31 @@ static int kernel_madvise(void *addr, size_t len, int advice)
 	RESULT(madvise(addr, len, advice));
 }
 
+static int kernel_stat(const char *path, struct stat *st)
+{
+	RESULT(stat(path, st));
+}
+
+static int kernel_mkdir(const char *path, mode_t mode)
+{
+	RESULT(mkdir(path, mode));
+}
+
+static int kernel_rename(const char *from, const char *to)
+{
+	RESULT(rename(from, to));
+}
+
+static int kernel_link(const char *from, const char *to)
+{
+	RESULT(link(from, to));
+}
+
+static int kernel_lock_holder(const char *file, off_t byte, char *out, size_t len)
+{
+	return process_with_lock(file, byte, out, len) ? 0 : -ENOENT;
+}
+
 const struct sys_ops sys_kernel = {
 	.size = sizeof(struct sys_ops),
 	.open = kernel_open,
@@ -340,6 +368,11 @@ const struct sys_ops sys_kernel = {
 	.unlink = kernel_unlink,
 	.madvise = kernel_madvise,
 	.timerfd = kernel_timerfd,
+	.stat = kernel_stat,
+	.mkdir = kernel_mkdir,
+	.rename = kernel_rename,
+	.link = kernel_link,
+	.lock_holder = kernel_lock_holder,
 };
 
 static const struct sys_ops *in_force = &sys_kernel;
@@ -522,4 +555,29 @@ int sys_madvise(void *addr, size_t len, int advice)
 int sys_timerfd(clockid_t clock, int flags)
 {
 	return in_force->timerfd(clock, flags);
+}
+
+int sys_stat(const char *path, struct stat *st)
+{
+	return in_force->stat(path, st);
+}
+
+int sys_mkdir(const char *path, mode_t mode)
+{
+	return in_force->mkdir(path, mode);
+}
+
+int sys_rename(const char *from, const char *to)
+{
+	return in_force->rename(from, to);
+}
+
+int sys_link(const char *from, const char *to)
+{
+	return in_force->link(from, to);
+}
+
+int sys_lock_holder(const char *file, off_t byte, char *out, size_t len)
+{
+	return in_force->lock_holder(file, byte, out, len);
 }

@@ -65,6 +65,12 @@ struct sys_ops {
 	int (*unlink)(const char *path);
 	int (*madvise)(void *addr, size_t len, int advice);
 	int (*timerfd)(clockid_t clock, int flags);
+	int (*stat)(const char *path, struct stat *st);
+	int (*mkdir)(const char *path, mode_t mode);
+	int (*rename)(const char *from, const char *to);
+	int (*link)(const char *from, const char *to);
+	/* Another process that has locked the byte of this file: see process_with_lock(). -ENOENT: none. */
+	int (*lock_holder)(const char *file, off_t byte, char *out, size_t len);
 };
 
 /* The kernel itself. */
@@ -108,5 +114,10 @@ int sys_fchmod(int fd, mode_t mode);
 int sys_unlink(const char *path);
 int sys_madvise(void *addr, size_t len, int advice);
 int sys_timerfd(clockid_t clock, int flags);
+int sys_stat(const char *path, struct stat *st);
+int sys_mkdir(const char *path, mode_t mode);
+int sys_rename(const char *from, const char *to);
+int sys_link(const char *from, const char *to);
+int sys_lock_holder(const char *file, off_t byte, char *out, size_t len);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/sandbox-start.h"
 
 #define REFUSED_MAX 8		/* peers at a time that are told why they are not served */
 #define STRANGER_NS NS_PER_S	/* a stranger is left so long to shake hands, whoever waits */
@@ -57,8 +58,12 @@ static void begin_start(const struct sessions *all, const struct session *s, str
 		.max_handles = limits->handles,
 		.max_objects = limits->objects,
 		.max_calls = limits->calls,
-		.max_pinned = limits->buffer_bytes,
+		.max_pinned = limits->buffer_bytes ? limits->buffer_bytes : 1, /* less than a page: none */
+		.max_watched = limits->watch_bytes ? limits->watch_bytes : 1,
+		.max_events = limits->events,
 		.spin_ns = limits->spin_us * NS_PER_US,
+		.uid = sandbox_uid(all->config->worker_uid),
+		.gid = all->config->worker_gid,
 		.hello_ns = limits->hello_ms * NS_PER_MS,
 		.preauth_ns = limits->preauth_ms * NS_PER_MS,
 	};
@@ -116,4 +121,13 @@ struct session *admit_oldest_stranger(const struct sessions *all, int64_t *at)
 	if (oldest)
 		*at = oldest->since + STRANGER_NS;
 	return oldest;
+}
+
+int64_t sessions_room_at(const struct sessions *all)
+{
+	int64_t at;
+
+	if (admit_strangers(all) < all->config->limits.preauth_connections)
+		return 0;
+	return admit_oldest_stranger(all, &at) ? at : INT64_MAX;
 }

@@ -18,6 +18,8 @@
 #include "daemon/log.h"
 
 #define ANSWER_NS (5 * NS_PER_S)
+#define SCOUT_NS (5 * NS_PER_S) /* for the monitor to find out what a device is */
+#define SCOUT_AGAIN_NS (20 * NS_PER_MS)
 #define STOP_NS (6 * NS_PER_S) /* a little more than the monitor gives */
 
 /* A thread that asked. */
@@ -27,6 +29,7 @@ struct question {
 	bool answered;
 	int64_t value;
 	int fd;
+	struct channel_found *found; /* where what FOUND has goes; NULL: nobody wants it */
 };
 
 static struct {
@@ -100,10 +103,10 @@ static int64_t await(struct question *q, int64_t deadline)
 }
 
 /* What the monitor answers: a value, and maybe a descriptor. */
-static int64_t ask(struct channel_message *m, int *fd)
+int64_t ask_monitor(struct channel_message *m, struct channel_found *found, int *fd)
 {
 	int64_t deadline = clock_deadline(ANSWER_NS), value;
-	struct question q = { .fd = -1 };
+	struct question q = { .fd = -1, .found = found };
 
 	link_question(&q);
 	m->id = q.id;
@@ -121,9 +124,9 @@ static int64_t ask(struct channel_message *m, int *fd)
 
 static int ask_path(enum channel_type type, const char *path, int flags, mode_t mode)
 {
+	int64_t end = clock_deadline(SCOUT_NS), value;
 	struct channel_message m;
 	size_t len = strlen(path);
-	int64_t value;
 	int fd = -1;
 
 	if (len >= sizeof(m.path.path))
@@ -134,8 +137,13 @@ static int ask_path(enum channel_type type, const char *path, int flags, mode_t 
 	m.path.flags = flags;
 	m.path.mode = mode;
 	memcpy(m.path.path, path, len + 1);
-	value = ask(&m, &fd);
-	return value ? (int)value : fd < 0 ? -EIO : fd;
+	for (;;) {
+		value = ask_monitor(&m, NULL, &fd);
+		if (value != -EINPROGRESS || clock_now_ns() >= end)
+			break;
+		clock_sleep_ns(SCOUT_AGAIN_NS); /* the monitor is finding out whether the rule shows it */
+	}
+	return value == -EINPROGRESS ? -EPERM : value ? (int)value : fd < 0 ? -EIO : fd;
 }
 
 int ask_open(const char *path, int flags, mode_t mode)
@@ -146,6 +154,17 @@ int ask_open(const char *path, int flags, mode_t mode)
 int ask_connect(const char *path, int flags)
 {
 	return ask_path(CHANNEL_CONNECT, path, flags, 0);
+}
+
+void ask_scouted(const struct scout_report *r)
+{
+	struct channel_message m;
+
+	m.type = CHANNEL_SCOUTED;
+	m.id = 0;
+	m.value = 0;
+	m.scouted = *r;
+	send_by(&m, clock_deadline(ANSWER_NS));
 }
 
 void ask_changed(void)
@@ -162,7 +181,7 @@ fpga_result ask_sessions(void (*each)(void *arg, const struct rpc_session_info *
 
 	m.type = CHANNEL_SESSIONS;
 	m.value = 0;
-	value = ask(&m, &fd);
+	value = ask_monitor(&m, NULL, &fd);
 	if (value || fd < 0)
 		return value ? err_to_result((int)value) : FPGA_EXCEPTION;
 	for (off_t i = 0; sys_pread(fd, &info, sizeof(info), i) == sizeof(info); i += (off_t)sizeof(info))
@@ -176,7 +195,7 @@ fpga_result ask_kick(uint32_t id)
 
 	m.type = CHANNEL_KICK;
 	m.value = id;
-	return err_to_result((int)ask(&m, NULL));
+	return err_to_result((int)ask_monitor(&m, NULL, NULL));
 }
 
 /* ---- being asked ---- */
@@ -189,6 +208,8 @@ static void take_answer(const struct channel_message *m, int fd)
 		if (q->id == m->id && !q->answered) {
 			q->value = m->value;
 			q->fd = fd;
+			if (q->found && m->type == CHANNEL_FOUND)
+				*q->found = m->found;
 			q->answered = true;
 			pthread_cond_broadcast(&at.answered);
 			return;
@@ -240,7 +261,7 @@ static void release_askers(void)
 
 static void hear(const struct channel_message *m, int fd, int64_t *deadline)
 {
-	if (m->type == CHANNEL_ANSWER) {
+	if (m->type == CHANNEL_ANSWER || m->type == CHANNEL_FOUND) {
 		take_answer(m, fd);
 		return;
 	}

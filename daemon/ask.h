@@ -23,10 +23,17 @@ void ask_end(const struct channel_end *end);
 /* Ends the thread. */
 void ask_done(void);
 
+/*
+ * Sends a question and waits for its answer's value; -ETIMEDOUT; -EIO: the monitor has gone. `found` takes
+ * what FOUND brings, *fd a descriptor or -1; either may be NULL. Any thread.
+ */
+int64_t ask_monitor(struct channel_message *m, struct channel_found *found, int *fd);
 /* A descriptor that the monitor has opened, or a negative errno. Any thread. */
 int ask_open(const char *path, int flags, mode_t mode);
 /* A unix socket that it has connected; flags: SOCK_NONBLOCK or 0. */
 int ask_connect(const char *path, int flags);
+/* Of a scout: an object that it found. */
+void ask_scouted(const struct scout_report *r);
 /* An accelerator was opened, closed or reconfigured here. */
 void ask_changed(void);
 /* As of struct rpc_session_options. */

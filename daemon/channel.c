@@ -21,13 +21,29 @@ static size_t size_of(uint32_t type, bool from_monitor)
 	case CHANNEL_ASK:
 	case CHANNEL_STOP:
 		return from_monitor ? HEAD : 0;
+	case CHANNEL_FOUND:
+		return from_monitor ? HEAD + sizeof(struct channel_found) : 0;
 	case CHANNEL_OPEN:
 	case CHANNEL_CONNECT:
+	case CHANNEL_STAT:
+	case CHANNEL_LSTAT:
+	case CHANNEL_READLINK:
+	case CHANNEL_LIST:
+	case CHANNEL_ACCESS:
+	case CHANNEL_UNLINK:
+	case CHANNEL_MKDIR:
+	case CHANNEL_RENAME:
+	case CHANNEL_LINK:
+	case CHANNEL_HOLDER:
 		return from_monitor ? 0 : HEAD + sizeof(struct channel_path);
+	case CHANNEL_PERF:
+		return from_monitor ? 0 : HEAD + sizeof(struct channel_perf);
 	case CHANNEL_SESSIONS:
 	case CHANNEL_KICK:
 	case CHANNEL_CHANGED:
 	case CHANNEL_LOOKED:
+	case CHANNEL_UEVENTS:
+	case CHANNEL_MISSING:
 		return from_monitor ? 0 : HEAD;
 	case CHANNEL_PEER:
 		return from_monitor ? 0 : HEAD + sizeof(struct channel_peer);
@@ -35,6 +51,8 @@ static size_t size_of(uint32_t type, bool from_monitor)
 		return from_monitor ? 0 : HEAD + sizeof(struct rpc_session_info);
 	case CHANNEL_END:
 		return from_monitor ? 0 : HEAD + sizeof(struct channel_end);
+	case CHANNEL_SCOUTED:
+		return from_monitor ? 0 : HEAD + sizeof(struct scout_report);
 	default:
 		return 0;
 	}
@@ -102,10 +120,6 @@ static void end_texts(struct rpc_session_info *info)
 static void end_all_texts(struct channel_message *m)
 {
 	switch (m->type) {
-	case CHANNEL_OPEN:
-	case CHANNEL_CONNECT:
-		m->path.path[sizeof(m->path.path) - 1] = 0;
-		break;
 	case CHANNEL_PEER:
 		m->peer.principal[sizeof(m->peer.principal) - 1] = 0;
 		break;
@@ -116,7 +130,9 @@ static void end_all_texts(struct channel_message *m)
 		end_texts(&m->end.info);
 		m->end.why[sizeof(m->end.why) - 1] = 0;
 		break;
-	default:
+	default: /* all others with a text have a path */
+		if (size_of(m->type, false) == HEAD + sizeof(struct channel_path))
+			m->path.path[sizeof(m->path.path) - 1] = 0;
 		break;
 	}
 }

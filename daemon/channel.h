@@ -8,14 +8,18 @@
 #ifndef DAEMON_CHANNEL_H
 #define DAEMON_CHANNEL_H
 
+#include <linux/perf_event.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "daemon/credentials.h"
 #include "daemon/policy.h"
+#include "daemon/scout.h"
 #include "rpc/server/server.h"
 
 #define CHANNEL_PATH_MAX 1024 /* of a path that a worker asks for, with the NUL */
 #define CHANNEL_WHY_MAX 256
+#define CHANNEL_TEXT_MAX 4096 /* of what is found there; a longer list comes as a file */
 #define CHANNEL_FILE_MAX 256
 
 enum channel_type {
@@ -34,7 +38,26 @@ enum channel_type {
 	CHANNEL_LOOKED,
 	CHANNEL_INFO, /* struct rpc_session_info */
 	CHANNEL_END,  /* the last: struct channel_end */
+	CHANNEL_SCOUTED, /* of a scout: struct scout_report, one for each object that it found */
 	CHANNEL_PEER, /* of a stranger's worker: struct channel_peer; another START answers */
+	/* What is at a path: struct channel_path. */
+	CHANNEL_STAT,
+	CHANNEL_LSTAT,
+	CHANNEL_READLINK,
+	CHANNEL_LIST,
+	CHANNEL_ACCESS, /* flags: as of access(2) */
+	CHANNEL_UNLINK,
+	CHANNEL_MKDIR,
+	CHANNEL_RENAME, /* path and, behind its NUL, the new one */
+	CHANNEL_LINK,	/* the same */
+	CHANNEL_HOLDER, /* who has locked the byte `value` of the file */
+	/* Descriptors that no path leads to. */
+	CHANNEL_UEVENTS, /* what the kernel says of devices that come and go */
+	CHANNEL_PERF,	 /* struct channel_perf */
+	/* A piece of the sandbox that there is not: value is an enum sandbox_piece, id an errno. */
+	CHANNEL_MISSING,
+	/* monitor to worker: an ANSWER to STAT, LSTAT, READLINK, LIST, HOLDER; struct channel_found */
+	CHANNEL_FOUND,
 };
 
 /* All that a worker knows of its session. */
@@ -42,8 +65,11 @@ struct channel_start {
 	uint32_t session; /* its number */
 	uint32_t max_handles, max_objects, max_calls;
 	uint32_t allow, num_see;
+	uint32_t scout; /* 1: there is no peer, and what is there is to be told (daemon/scout.h) */
 	int64_t spin_ns, hello_ns, preauth_ns;
-	uint64_t max_pinned;
+	uint64_t max_pinned, max_watched;
+	uint64_t max_events;
+	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
 	/* Names of the files of "tls", whose content is there as WORKER_TLS and so on; "": there is none. */
 	char tls[CREDENTIALS][CHANNEL_FILE_MAX];
@@ -61,6 +87,20 @@ struct channel_path {
 	char path[CHANNEL_PATH_MAX];
 };
 
+struct channel_found {
+	struct stat st;
+	uint32_t len; /* of text; with the NUL of a link, with all NULs of a list */
+	uint32_t reserved;
+	char text[CHANNEL_TEXT_MAX];
+};
+
+struct channel_perf {
+	struct perf_event_attr attr;
+	int32_t pid, cpu, group;
+	uint32_t reserved;
+	uint64_t flags;
+};
+
 struct channel_end {
 	int32_t rc; /* as of rpc_session_run() */
 	uint32_t reserved;
@@ -75,9 +115,12 @@ struct channel_message {
 	union {
 		struct channel_start start;
 		struct channel_path path;
+		struct channel_found found;
+		struct channel_perf perf;
 		struct channel_peer peer;
 		struct rpc_session_info info;
 		struct channel_end end;
+		struct scout_report scouted;
 	};
 };
 

@@ -13,7 +13,7 @@
 #define EXAMPLE "\"ca\": \"/etc/opae/tls/ca.crt\", \"crl\": \"/etc/opae/tls/ca.crl\", " \
 		"\"cert\": \"/etc/opae/tls/HOST.crt\", \"key\": \"/etc/opae/tls/HOST.key\""
 
-static void read_unix(struct problems *p, const char *where, const char *path, struct config_listen *l)
+void config_read_unix(struct problems *p, const char *where, const char *path, struct config_listen *l)
 {
 	l->address.kind = ADDRESS_UNIX;
 	if (*path != '/')
@@ -48,7 +48,7 @@ static void read_tcp(struct problems *p, const char *where, const char *text, bo
 			"\"public\": true, else listen on 127.0.0.1", where, text);
 }
 
-static void read_mode(struct problems *p, const char *where, struct json_object *o, struct config_listen *l)
+void config_read_mode(struct problems *p, const char *where, struct json_object *o, struct config_listen *l)
 {
 	const char *text = NULL;
 
@@ -76,6 +76,7 @@ static void read_principal(struct problems *p, const char *where, struct json_ob
 	if (!text)
 		return;
 	wrong = strchr(text, '*') ? "whom all peers of a socket are taken for must be one principal" :
+		!strncmp(text, "tls:", 4) ? "that is for who shows a certificate; name another kind" :
 				    policy_principal_read(text, l->principal);
 	if (wrong)
 		problem(p, "%s: \"principal\": \"%.80s\": %s", where, text, wrong);
@@ -168,10 +169,10 @@ static void read_listener(struct problems *p, const char *where, struct json_obj
 		json_get_text(p, where, o, kind, &text);
 	}
 	if (text && !strcmp(kind, "unix"))
-		read_unix(p, where, text, l);
+		config_read_unix(p, where, text, l);
 	else if (text)
 		read_tcp(p, where, text, clear, public, l);
-	read_mode(p, where, o, l);
+	config_read_mode(p, where, o, l);
 	read_principal(p, where, o, l);
 	if (l->address.kind == ADDRESS_VSOCK)
 		snprintf(l->text, sizeof(l->text), "vsock:%u", l->address.port);

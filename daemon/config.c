@@ -17,6 +17,8 @@
 #include "base/opaed-socket.h"
 #include "daemon/config-json.h"
 #include "daemon/config-listen.h"
+#include "daemon/config-metrics.h"
+#include "daemon/config-worker.h"
 #include "wire/limits.h"
 #include "wire/ops.h"
 
@@ -36,7 +38,9 @@ static const struct config_limits default_limits = {
 	.handles = 64,
 	.objects = 1024,
 	.calls = 64,
+	.events = 256,
 	.buffer_bytes = UINT64_C(1) << 30,
+	.watch_bytes = UINT64_C(1) << 29,
 };
 
 void config_done(struct daemon_config *c)
@@ -44,6 +48,7 @@ void config_done(struct daemon_config *c)
 	config_listen_done(c);
 	policy_done(&c->policy);
 	free(c->plugins);
+	free(c->cards);
 	for (char **at = c->paths; at && *at; at++)
 		free(*at);
 	free(c->paths);
@@ -206,7 +211,8 @@ static void read_limits(struct problems *p, struct json_object *top, struct conf
 	static const char *const keys[] = { "connections", "connections_per_principal",
 					    "preauth_connections", "preauth_ms", "hello_ms",
 					    "spin_us",	   "handles",			"objects",
-					    "calls",	   "buffer_bytes",		NULL };
+					    "calls",	   "buffer_bytes",		"events",
+					    "watch_bytes", NULL };
 	struct json_object *o;
 
 	*l = default_limits;
@@ -222,7 +228,10 @@ static void read_limits(struct problems *p, struct json_object *top, struct conf
 	json_get_u32(p, "limits", o, "handles", 1, 65536, &l->handles);
 	json_get_u32(p, "limits", o, "objects", 1, 1048576, &l->objects);
 	json_get_u32(p, "limits", o, "calls", 1, WIRE_CALLS_MAX, &l->calls);
+	json_get_u32(p, "limits", o, "events", 1, 256, &l->events);
 	json_get_u64(p, "limits", o, "buffer_bytes", INT64_MAX, &l->buffer_bytes);
+	l->watch_bytes = l->buffer_bytes / 2; /* all of it, with the twins */
+	json_get_u64(p, "limits", o, "watch_bytes", INT64_MAX, &l->watch_bytes);
 }
 
 /* ---- plugins ---- */
@@ -297,6 +306,7 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 		problem(p, "plugins: it must be the content of an opae.cfg: {\"plugins\": [\"vfio\"], "
 			"\"configurations\": {\"vfio\": {...}}}");
 	walk(p, c, "", o);
+	p->no_memory |= !config_cards_add(o, &c->cards, &c->num_cards);
 	c->plugins = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	p->no_memory |= !c->plugins;
 }
@@ -305,7 +315,8 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 
 static void read_top(struct problems *p, struct json_object *top, struct daemon_config *c)
 {
-	static const char *const keys[] = { "listen", "policy", "plugins", "limits", NULL };
+	static const char *const keys[] = { "listen", "policy", "plugins", "limits", "metrics",
+					    "worker_user", NULL };
 
 	if (!json_check_keys(p, "the configuration", top, keys))
 		return;
@@ -313,6 +324,8 @@ static void read_top(struct problems *p, struct json_object *top, struct daemon_
 	read_policy(p, top, c);
 	read_plugins(p, top, c);
 	read_limits(p, top, &c->limits);
+	config_read_metrics(p, top, c);
+	config_read_worker(p, top, c);
 	if (!p->count)
 		compare_listeners_with_policy(p, c);
 }
@@ -410,6 +423,7 @@ int config_default(struct daemon_config *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->limits = default_limits;
+	config_worker_default(ret);
 	ret->plugins = strdup(local_plugins);
 	ret->listen = l = calloc(1, sizeof(*ret->listen));
 	if (!ret->plugins || !l || !rule_for_owner(ret)) {

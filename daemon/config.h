@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/config-cards.h"
 #include "daemon/policy.h"
 #include "transport/address.h"
 
@@ -35,7 +36,9 @@ struct config_limits {
 	uint32_t hello_ms;   /* how long a peer may take to introduce itself */
 	uint32_t spin_us;		  /* of a wait of a session before it sleeps */
 	uint32_t handles, objects, calls; /* of a session */
+	uint32_t events;		  /* of a session */
 	uint64_t buffer_bytes;		  /* of a session */
+	uint64_t watch_bytes;		  /* of them, those that are kept equal at both ends */
 };
 
 struct daemon_config {
@@ -47,6 +50,13 @@ struct daemon_config {
 	char *plugins;
 	/* Absolute paths that it names: sockets that a worker may connect to. Ends with NULL. */
 	char **paths;
+	bool has_metrics;
+	struct config_listen metrics; /* where they can be scraped */
+	/* Where they are, of those that are cards' sockets. */
+	struct config_card *cards;
+	size_t num_cards;
+	uid_t worker_uid; /* whom a worker becomes, when this is root */
+	gid_t worker_gid;
 };
 
 /*

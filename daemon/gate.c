@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/emu-dir.h"
 #include "base/inventory-dir.h"
+#include "daemon/gate-places.h"
 
 #define ACCESS_FLAGS (O_ACCMODE | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_EXCL)
 
@@ -120,12 +121,13 @@ static int open_inventory(const char *dir, const char *name, int flags, mode_t m
 	return open_real(real, flags | O_NONBLOCK, S_IFREG, mode);
 }
 
-int gate_open(const char *path, int flags, mode_t mode)
+int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mode, char *why)
 {
 	CLEANUP_FREE char *real = NULL;
 	bool reading = (flags & O_ACCMODE) == O_RDONLY;
 	char dir[INVENTORY_DIR_MAX];
 	const char *name;
+	int rc;
 
 	if (!plain(path))
 		return -EACCES;
@@ -139,13 +141,18 @@ int gate_open(const char *path, int flags, mode_t mode)
 	real = realpath(path, NULL);
 	if (!real)
 		return -errno;
-	if (is_device(real))
-		return open_real(real, flags, S_IFCHR, 0);
+	if (is_device(real)) {
+		rc = gate_judge_node(who, real, why);
+		return rc ? rc : open_real(real, flags, S_IFCHR, 0);
+	}
 	if (is_memory(real))
 		return -EACCES;
-	if (is_fpga_attribute(real) || (reading && is_readable(real)))
+	if (reading && is_readable(real))
 		return open_real(real, flags, S_IFREG, 0);
-	return -EACCES;
+	if (!is_fpga_attribute(real))
+		return -EACCES;
+	rc = gate_judge_attribute(who, real, why);
+	return rc ? rc : open_real(real, flags, S_IFREG, 0);
 }
 
 /* ---- sockets ---- */
@@ -164,7 +171,8 @@ static bool may_connect(const char *path, const char *const *named)
 	return !strncmp(path, dir, len) && path[len] == '/' && !strchr(path + len + 1, '/');
 }
 
-int gate_connect(const char *path, int flags, const char *const *named)
+int gate_connect(const struct gate_who *who, const char *path, int flags, const char *const *named,
+		 char *why)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	CLEANUP_CLOSE int fd = -1;
@@ -172,6 +180,9 @@ int gate_connect(const char *path, int flags, const char *const *named)
 
 	if (strlen(path) >= sizeof(addr.sun_path) || !may_connect(path, named))
 		return -EACCES;
+	rc = gate_judge_socket(who, path, why);
+	if (rc)
+		return rc;
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -180,4 +191,26 @@ int gate_connect(const char *path, int flags, const char *const *named)
 	if (!rc && !(flags & SOCK_NONBLOCK) && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK))
 		rc = -errno;
 	return rc ? rc : fd_steal(&fd);
+}
+
+/* ---- for others who judge ---- */
+
+bool gate_is_plain(const char *path)
+{
+	return plain(path);
+}
+
+bool gate_is_device(const char *real)
+{
+	return is_device(real);
+}
+
+bool gate_is_readable(const char *real)
+{
+	return is_readable(real);
+}
+
+const char *gate_in_inventory(const char *path, char *dir, size_t room)
+{
+	return in_inventory(path, dir, room);
 }

@@ -14,12 +14,18 @@
 
 #include <sys/types.h>
 
-/* A descriptor, or a negative errno; -EACCES: no worker may have that. */
-int gate_open(const char *path, int flags, mode_t mode);
+#include "daemon/gate-device.h"
+
+/*
+ * A descriptor, or a negative errno; -EACCES: no worker may have that; -EPERM, -EINPROGRESS: as gate-device.h
+ * judges of who asks, and why (GATE_WHY_MAX bytes).
+ */
+int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mode, char *why);
 /*
  * A connected unix socket, non-blocking when `flags` has SOCK_NONBLOCK. `named` (which NULL ends) are the
  * sockets of the configuration; NULL: none are named. Never waits: -EAGAIN when the socket's queue is full.
  */
-int gate_connect(const char *path, int flags, const char *const *named);
+int gate_connect(const struct gate_who *who, const char *path, int flags, const char *const *named,
+		 char *why);
 
 #endif

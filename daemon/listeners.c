@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/emu-dir.h"
 #include "base/opaed-socket.h"
 #include "base/sys.h"
@@ -30,7 +31,7 @@ static int make_own_folder(const char *path)
 	mkdir(own, geteuid() ? 0700 : 0755);
 	if (emu_dir_trusted(own))
 		return 0;
-	log_line("%s is not a directory that only this user can write to; remove it", own);
+	log_error("%s is not a directory that only this user can write to; remove it", own);
 	return -EPERM;
 }
 
@@ -63,19 +64,20 @@ static int open_file(const struct listener *l)
 /* Is its file there? A listener that has none is always there. */
 static bool is_there(const struct listener *l)
 {
-	CLEANUP_CLOSE int fd = l->config.address.kind == ADDRESS_UNIX ? open_file(l) : -1;
+	bool has_file = !l->given && l->config.address.kind == ADDRESS_UNIX;
+	CLEANUP_CLOSE int fd = has_file ? open_file(l) : -1;
 
-	return l->config.address.kind != ADDRESS_UNIX || fd >= 0;
+	return !has_file || fd >= 0;
 }
 
 /* By the descriptor of the very file: a path could lead elsewhere by now. */
 static int set_mode(const struct listener *l, mode_t mode)
 {
-	CLEANUP_CLOSE int fd = open_file(l);
+	CLEANUP_CLOSE int fd = l->given ? -1 : open_file(l);
 	char name[32];
 
 	if (fd < 0)
-		return fd;
+		return l->given ? 0 : fd;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	return chmod(name, mode) ? -errno : 0;
 }
@@ -93,31 +95,58 @@ static void listener_close(struct listener *l)
 {
 	if (l->fd < 0)
 		return;
-	if (l->config.address.kind == ADDRESS_UNIX && is_there(l))
+	if (!l->given && l->config.address.kind == ADDRESS_UNIX && is_there(l))
 		unlink(l->config.address.path);
-	sys_close(l->fd);
+	if (!l->given) /* else systemd goes on listening */
+		sys_close(l->fd);
 	l->fd = -1;
 	credentials_unref(l->credentials);
 	l->credentials = NULL;
 }
 
-static int listener_open(struct listener *l)
+#define LEFT_NS NS_PER_S
+#define LEFT_NAP_NS (20 * NS_PER_MS)
+
+/*
+ * A monitor that was killed may have left a child on its way to be a worker, which has the socket until then.
+ * Who is starting waits for that; who listens already has nothing of the kind.
+ */
+static int listen_there(struct listener *l, bool starting)
+{
+	int64_t until = clock_deadline(starting ? LEFT_NS : 0);
+	int rc;
+
+	while ((rc = listen_open_mode(&l->config.address, l->config.mode, &l->fd)) == -EADDRINUSE &&
+	       clock_now_ns() < until)
+		clock_sleep_ns(LEFT_NAP_NS);
+	return rc;
+}
+
+static int listener_open(const struct activation *given, struct listener *l, bool starting)
 {
 	bool is_unix = l->config.address.kind == ADDRESS_UNIX;
-	int rc = is_unix ? make_own_folder(l->config.address.path) : 0;
+	int rc;
 
-	l->fd = -1;
+	l->fd = given ? activation_find(given, &l->config.address) : -1;
+	l->given = l->fd >= 0;
+	if (l->given) {
+		name_it(l);
+		return 0;
+	}
+	rc = is_unix ? make_own_folder(l->config.address.path) : 0;
 	if (!rc)
-		rc = listen_open_mode(&l->config.address, l->config.mode, &l->fd);
+		rc = listen_there(l, starting);
 	if (!rc && is_unix)
 		rc = note_file(l);
 	if (!rc) {
 		name_it(l);
 		return 0;
 	}
-	log_line("cannot listen on %s: %s", l->config.text,
+	log_error("cannot listen on %s: %s", l->config.text,
 		 rc == -EADDRINUSE ? "somebody else does, maybe another opaed" :
 		 rc == -ENOENT	   ? "its folder is not there; make it" :
+		 rc == -EAFNOSUPPORT && given && given->num ?
+				     "this service may not; name it in the socket unit, as ListenStream=" :
 				     strerror(-rc));
 	listener_close(l);
 	return rc;
@@ -140,7 +169,7 @@ static int change_mode(struct listener *had, mode_t mode)
 	if (had && had->config.address.kind == ADDRESS_UNIX && had->config.mode != mode) {
 		rc = set_mode(had, mode);
 		if (rc)
-			log_line("the mode of %s cannot be changed: %s", had->text, strerror(-rc));
+			log_error("the mode of %s cannot be changed: %s", had->text, strerror(-rc));
 	}
 	return rc;
 }
@@ -149,6 +178,19 @@ static void change_mode_back(const struct listener *had)
 {
 	if (had->config.address.kind == ADDRESS_UNIX)
 		set_mode(had, had->config.mode);
+}
+
+static void undo(struct listeners *old, const struct daemon_config *config, struct listener *all)
+{
+	for (size_t i = 0; i < config->num_listen; i++) {
+		struct listener *had = all[i].fd < 0 ? find(old, all[i].config.text) : NULL;
+
+		if (had)
+			change_mode_back(had);
+		listener_close(&all[i]);
+		credentials_unref(all[i].credentials); /* of one that was not open */
+		all[i].credentials = NULL;
+	}
 }
 
 /* Anew for all: who has the configuration read again may have renewed them. */
@@ -162,7 +204,7 @@ static int load_credentials(struct listener *all, size_t num)
 				 0;
 
 		if (rc) {
-			log_line("cannot listen on %s: \"tls\": %s", all[i].config.text, why);
+			log_error("cannot listen on %s: \"tls\": %s", all[i].config.text, why);
 			return rc;
 		}
 	}
@@ -183,20 +225,13 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 		const struct listener *had = find(old, all[i].config.text);
 
 		if (!had || !is_there(had))
-			rc = listener_open(&all[i]);
+			rc = listener_open(old->given, &all[i], !old->num);
 	}
 	for (size_t i = 0; i < config->num_listen && !rc; i++)
 		if (all[i].fd < 0)
 			rc = change_mode(find(old, all[i].config.text), all[i].config.mode);
-	for (size_t i = 0; i < config->num_listen && rc; i++) {
-		struct listener *had = all[i].fd < 0 ? find(old, all[i].config.text) : NULL;
-
-		if (had)
-			change_mode_back(had);
-		listener_close(&all[i]);
-		credentials_unref(all[i].credentials); /* of one that was not open */
-		all[i].credentials = NULL;
-	}
+	if (rc)
+		undo(old, config, all);
 	return rc;
 }
 
@@ -213,15 +248,38 @@ static void keep(struct listener *had, struct listener *now)
 	had->credentials = NULL;
 }
 
-int listeners_apply(struct listeners *l, const struct daemon_config *config)
+int listeners_prepare(struct listeners *l, const struct daemon_config *config, struct listener **ret)
 {
-	struct listener *all = calloc(config->num_listen, sizeof(*all));
+	struct listener *all = calloc(config->num_listen + 1, sizeof(*all));
 	int rc = all ? open_new(l, config, all) : -ENOMEM;
 
-	if (rc) {
+	if (rc)
 		free(all);
-		return rc;
-	}
+	else
+		*ret = all;
+	return rc;
+}
+
+void listeners_abandon(struct listeners *l, const struct daemon_config *config, struct listener *prepared)
+{
+	undo(l, config, prepared);
+	free(prepared);
+}
+
+int listeners_apply(struct listeners *l, const struct daemon_config *config)
+{
+	struct listener *all;
+	int rc = listeners_prepare(l, config, &all);
+
+	if (!rc)
+		listeners_commit(l, config, all);
+	return rc;
+}
+
+void listeners_commit(struct listeners *l, const struct daemon_config *config, struct listener *all)
+{
+	const char *says = l->says ? l->says : "listening on";
+
 	listeners_watch(l, false); /* their places change */
 	for (size_t i = 0; i < config->num_listen; i++) {
 		struct listener *had = all[i].fd < 0 ? find(l, all[i].config.text) : NULL;
@@ -229,23 +287,49 @@ int listeners_apply(struct listeners *l, const struct daemon_config *config)
 		if (had)
 			keep(had, &all[i]);
 		else
-			log_line("listening on %s", all[i].text);
+			log_line("%s %s", says, all[i].text);
 		if (!had && !address_is_loopback(&all[i].config.address) &&
 		    all[i].config.address.kind == ADDRESS_TCP && !all[i].config.tls)
-			log_line("%s is reached from other machines, in clear text: whoever is on the way "
+			log_warning("%s is reached from other machines, in clear text: whoever is on the way "
 				 "can "
 				 "read and change all of it", all[i].text);
 	}
 	for (size_t i = 0; i < l->num; i++)
 		if (l->all[i].fd >= 0) {
-			log_line("no longer listening on %s", l->all[i].text);
+			log_line("no longer %s %s%s", says, l->all[i].text,
+				 l->all[i].given ? "; systemd is: stop its socket unit" : "");
 			listener_close(&l->all[i]);
 		}
 	free(l->all);
 	l->all = all;
 	l->num = config->num_listen;
 	listeners_watch(l, true);
-	return 0;
+}
+
+static bool uses(const struct listeners *l, int fd)
+{
+	for (size_t i = 0; i < l->num; i++)
+		if (l->all[i].fd == fd)
+			return true;
+	return false;
+}
+
+bool listeners_know_given(const struct listeners *l)
+{
+	bool all = true;
+	char text[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; l->given && i < l->given->num; i++) {
+		const struct activation_socket *s = &l->given->all[i];
+
+		if (uses(l, s->fd))
+			continue;
+		all = false;
+		address_text(&s->address, text, sizeof(text));
+		log_error("systemd passed a socket that listens on %s (\"%s\"), and no entry of "
+			  "\"listen\" is for it; add one, or take it out of the unit", text, s->name);
+	}
+	return all;
 }
 
 void listeners_close(struct listeners *l)

@@ -3,12 +3,14 @@
 #ifndef DAEMON_LISTENERS_H
 #define DAEMON_LISTENERS_H
 
+#include "daemon/activation.h"
 #include "daemon/config.h"
 #include "daemon/credentials.h"
 #include "transport/listen.h"
 
 struct listener {
 	int fd;
+	bool given; /* by systemd: its file, mode and end are not ours */
 	struct config_listen config;
 	char text[ADDRESS_TEXT_MAX]; /* where it really listens: with the port that was chosen */
 	dev_t dev;		     /* of a unix socket's file: only our own is removed */
@@ -18,8 +20,10 @@ struct listener {
 
 struct listeners {
 	int poll; /* an epoll descriptor: a listener is there as LISTENERS_TAG and its index */
+	const struct activation *given;
 	struct listener *all;
 	size_t num;
+	const char *says; /* in the log, instead of "listening on"; NULL: as it is */
 };
 
 #define LISTENERS_TAG (UINT64_C(1) << 32)
@@ -29,6 +33,12 @@ struct listeners {
  * errno, which is logged; then everything is as it was.
  */
 int listeners_apply(struct listeners *l, const struct daemon_config *config);
+/* Is each socket that systemd gave one that the configuration names? Which is not is logged. */
+bool listeners_know_given(const struct listeners *l);
+/* All of it that can fail; then one of the two that follow is to be called. */
+int listeners_prepare(struct listeners *l, const struct daemon_config *config, struct listener **ret);
+void listeners_commit(struct listeners *l, const struct daemon_config *config, struct listener *prepared);
+void listeners_abandon(struct listeners *l, const struct daemon_config *config, struct listener *prepared);
 /* Takes no more connections; unix sockets are removed. */
 void listeners_close(struct listeners *l);
 /*

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/sys.h"
@@ -44,6 +45,15 @@ static void leave(struct lobby *l, struct guest **at)
 	free(g);
 }
 
+/* Descriptors are for those who are served, too. */
+static uint32_t most(void)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur / 4 >= LOBBY_MAX ? LOBBY_MAX :
+									      (uint32_t)(r.rlim_cur / 4);
+}
+
 void lobby_enter(struct lobby *l, int fd, const struct peer *peer, struct credentials *credentials)
 {
 	struct guest *g = calloc(1, sizeof(*g));
@@ -53,8 +63,10 @@ void lobby_enter(struct lobby *l, int fd, const struct peer *peer, struct creden
 		sys_close(fd);
 		return;
 	}
-	while (l->num >= LOBBY_MAX)
+	while (l->num >= most()) {
+		l->sessions->metrics.refused[METRICS_SILENT]++;
 		leave(l, &l->first);
+	}
 	g->number = l->next++;
 	e.data.u64 = LOBBY_TAG | g->number;
 	if (epoll_ctl(l->poll, EPOLL_CTL_ADD, fd, &e)) {
@@ -135,8 +147,9 @@ void lobby_tick(struct lobby *l)
 	int64_t now = clock_now_ns();
 
 	while (l->first && l->first->leave_at <= now) {
-		log_line("%s said nothing, or waited for its turn, for %u ms: closed", l->first->peer.text,
-			 l->sessions->config->limits.preauth_ms);
+		log_about("strangers", "%s said nothing, or waited for its turn, for %u ms: closed",
+			  l->first->peer.text, l->sessions->config->limits.preauth_ms);
+		l->sessions->metrics.refused[METRICS_SILENT]++;
 		leave(l, &l->first);
 	}
 	let_in(l);

@@ -1,15 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The daemon's log: stderr, one line each. */
+/*
+ * The daemon's log: stderr, one line each. Whatever a peer may have put into a line, it stays one that a
+ * terminal does nothing odd with: see utf8_escape(). It never waits: a line that a full pipe does not take is
+ * lost. There are only so many of a kind, and of a kind for a principal, at a time (log-rate.h); the format
+ * is the kind. Any thread.
+ */
 #ifndef DAEMON_LOG_H
 #define DAEMON_LOG_H
 
-/*
- * Writes "opaed: ..." and a newline in one write, cut at LOG_LINE_MAX. Whatever a peer may have put into
- * the text, it stays one line that a terminal does nothing odd with: see utf8_escape(). It never waits: a
- * line that a full pipe does not take is lost.
- */
-void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#include <stdbool.h>
+#include <stdint.h>
 
 #define LOG_LINE_MAX 1024u
+
+/* As syslog has them; the journal is told. */
+enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_INFO = 6 };
+
+/* stderr is the journal: lines begin with their level there, and elsewhere with "opaed: ". */
+void log_init(void);
+
+/* Writes a line in one write, cut at LOG_LINE_MAX. */
+void log_at(enum log_level level, const char *who, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+#define log_line(...) log_at(LOG_LEVEL_INFO, "", __VA_ARGS__)
+#define log_warning(...) log_at(LOG_LEVEL_WARNING, "", __VA_ARGS__)
+#define log_error(...) log_at(LOG_LEVEL_ERROR, "", __VA_ARGS__)
+/* One that a principal causes. */
+#define log_about(who, ...) log_at(LOG_LEVEL_INFO, who, __VA_ARGS__)
+#define log_warning_about(who, ...) log_at(LOG_LEVEL_WARNING, who, __VA_ARGS__)
+
+/* Tells how many lines were left out, when that is due; at the end, at once. */
+int64_t log_deadline(void);
+void log_tick(void);
+void log_done(void);
 
 #endif

@@ -17,17 +17,21 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "daemon/activation.h"
 #include "daemon/config.h"
+#include "daemon/intake.h"
 #include "daemon/listeners.h"
 #include "daemon/lobby.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
 #include "daemon/session.h"
+#include "daemon/worker-log.h"
 
 #define SIGNALS_TAG (UINT64_C(2) << 32)
+#define LOG_TAG (UINT64_C(16) << 32)
 #define EVENTS 32
 #define END_NS (5 * NS_PER_S)		    /* for all sessions to end */
 #define LEAVE_NS (NS_PER_S / 2)		    /* of it, for killed workers to be waited for */
-#define PAUSE_NS (200 * NS_PER_MS)	    /* where descriptors have run out */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct monitor {
@@ -37,9 +41,9 @@ struct monitor {
 	struct sessions sessions;
 	struct lobby lobby;
 	int poll, signals;
-	int64_t listen_again; /* INT64_MAX: it listens */
-	bool no_room;	      /* a connection could not be taken, which was told */
-	int64_t end_at;	      /* INT64_MAX: it is not told to end */
+	struct activation given;
+	struct intake intake;
+	int64_t end_at; /* INT64_MAX: it is not told to end */
 };
 
 /* ---- the configuration ---- */
@@ -49,7 +53,7 @@ static void log_lines(const char *lines)
 	while (*lines) {
 		size_t len = strcspn(lines, "\n");
 
-		log_line("%.*s", (int)len, lines);
+		log_error("%.*s", (int)len, lines);
 		lines += len + (lines[len] == '\n');
 	}
 }
@@ -64,7 +68,7 @@ static struct daemon_config *load(const char *file)
 	if (problems)
 		log_lines(problems);
 	else if (rc)
-		log_line("%s: %s", file ? file : "the built-in configuration", strerror(-rc));
+		log_error("%s: %s", file ? file : "the built-in configuration", strerror(-rc));
 	free(problems);
 	if (!rc)
 		return c;
@@ -85,8 +89,12 @@ static int apply(struct monitor *m, struct daemon_config *c)
 	int prepared = sessions_prepare(c), rc;
 
 	if (prepared < 0)
-		log_line("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
-	rc = prepared < 0 ? prepared : listeners_apply(&m->listeners, c);
+		log_error("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
+	rc = prepared < 0 ? prepared : metrics_process_prepare(&m->sessions.metrics_process, c);
+	if (!rc) {
+		rc = listeners_apply(&m->listeners, c);
+		metrics_process_settle(&m->sessions.metrics_process, c, !rc);
+	}
 	if (rc) {
 		if (prepared >= 0)
 			sys_close(prepared);
@@ -101,12 +109,18 @@ static int apply(struct monitor *m, struct daemon_config *c)
 
 static void reload(struct monitor *m)
 {
-	struct daemon_config *c = load(m->file);
+	struct daemon_config *c;
+	bool good;
 
-	if (!c || apply(m, c))
-		log_line("the configuration stays as it was");
+	notify_reloading();
+	c = load(m->file);
+	good = c && !apply(m, c);
+	metrics_reloaded(&m->sessions.metrics, good, false);
+	if (!good)
+		log_warning("the configuration stays as it was");
 	else
 		log_line("the configuration is read again: %s", m->file ? m->file : "built in");
+	notify_ready();
 }
 
 /* ---- the loop ---- */
@@ -116,9 +130,9 @@ static void begin_end(struct monitor *m, int signal)
 	bool again = m->end_at != INT64_MAX;
 
 	log_line("%s: %s", strsignal(signal), again ? "workers are killed" : "sessions are ended");
-	listeners_close(&m->listeners);
+	notify_stopping();
+	intake_done(&m->intake);
 	lobby_close(&m->lobby);
-	m->listen_again = INT64_MAX;
 	m->end_at = clock_deadline(again ? LEAVE_NS : END_NS);
 	sessions_stop(&m->sessions, again ? 0 : m->end_at - LEAVE_NS);
 }
@@ -137,29 +151,6 @@ static void take_signals(struct monitor *m)
 	}
 }
 
-/* One at a time: others are told of again. */
-static void take_connection(struct monitor *m, uint64_t tag)
-{
-	char principal[POLICY_PRINCIPAL_MAX];
-	struct credentials *credentials;
-	struct peer peer;
-	int fd, rc = listeners_accept(&m->listeners, tag, &fd, &peer, principal, &credentials);
-
-	if (!rc && credentials) {
-		m->no_room = false;
-		lobby_enter(&m->lobby, fd, &peer, credentials);
-	} else if (!rc) {
-		m->no_room = false;
-		sessions_begin(&m->sessions, fd, &peer, principal);
-	} else if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
-		if (!m->no_room) /* told once, and tried until it can be */
-			log_line("a connection cannot be taken now: %s", strerror(-rc));
-		m->no_room = true;
-		listeners_watch(&m->listeners, false);
-		m->listen_again = clock_deadline(PAUSE_NS);
-	}
-}
-
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -167,10 +158,10 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int wait_ms(const struct monitor *m)
 {
-	int64_t next = earlier(sessions_deadline(&m->sessions), earlier(m->listen_again, m->end_at));
+	int64_t next = earlier(sessions_deadline(&m->sessions), m->end_at);
 
-	next = earlier(next, lobby_deadline(&m->lobby));
-
+	next = earlier(next, earlier(lobby_deadline(&m->lobby), intake_deadline(&m->intake)));
+	next = earlier(next, earlier(log_deadline(), notify_deadline()));
 	return next == INT64_MAX ? -1 : clock_left_ms(next);
 }
 
@@ -181,12 +172,16 @@ static bool goes_on(const struct monitor *m)
 
 static void tick(struct monitor *m)
 {
+	unsigned int num = 0;
+
 	sessions_tick(&m->sessions);
 	lobby_tick(&m->lobby);
-	if (m->listen_again > clock_now_ns())
-		return;
-	m->listen_again = INT64_MAX;
-	listeners_watch(&m->listeners, true);
+	intake_tick(&m->intake);
+	log_tick();
+	for (const struct session *s = m->sessions.first; s; s = s->next)
+		num += !s->refused;
+	notify_sessions(num);
+	notify_tick();
 }
 
 static void run(struct monitor *m)
@@ -201,10 +196,14 @@ static void run(struct monitor *m)
 
 			if (tag == SIGNALS_TAG)
 				take_signals(m);
+			else if (tag == LOG_TAG)
+				worker_log_read();
 			else if (tag & LISTENERS_TAG)
-				take_connection(m, tag);
+				intake_take(&m->intake, tag);
 			else if (tag & LOBBY_TAG)
 				lobby_serve(&m->lobby, tag);
+			else if (tag == METRICS_TAG)
+				metrics_process_serve(&m->sessions);
 			else
 				sessions_serve(&m->sessions, (uint32_t)tag);
 		}
@@ -228,6 +227,16 @@ static int watch_signals(struct monitor *m)
 		return -errno;
 	m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return m->signals < 0 || epoll_ctl(m->poll, EPOLL_CTL_ADD, m->signals, &e) ? -errno : 0;
+}
+
+static int watch_worker_log(struct monitor *m)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = LOG_TAG };
+	int rc = worker_log_open();
+
+	if (!rc && epoll_ctl(m->poll, EPOLL_CTL_ADD, worker_log_fd(), &e))
+		rc = -errno;
+	return rc;
 }
 
 /* Each session takes a descriptor here. */
@@ -254,35 +263,60 @@ static int start(struct monitor *m)
 	if (!rc)
 		rc = watch_signals(m);
 	if (!rc)
+		rc = watch_worker_log(m);
+	if (!rc)
+		rc = intake_init(&m->intake, &m->listeners, &m->sessions, &m->lobby);
+	if (!rc)
 		rc = sessions_init(&m->sessions, m->poll);
 	if (rc) {
 		unload(c);
 		return rc;
 	}
-	return apply(m, c);
+	rc = apply(m, c);
+	if (rc)
+		return rc;
+	metrics_reloaded(&m->sessions.metrics, true, true);
+	return listeners_know_given(&m->listeners) ? 0 : -EINVAL;
+}
+
+static void end(struct monitor *m)
+{
+	intake_done(&m->intake);
+	lobby_close(&m->lobby);
+	sessions_done(&m->sessions);
+	worker_log_close();
+	activation_done(&m->given);
+	unload(m->config);
+	if (m->signals >= 0)
+		sys_close(m->signals);
+	if (m->poll >= 0)
+		sys_close(m->poll);
 }
 
 static int serve(const char *file)
 {
-	struct monitor m = { .file = file, .poll = -1, .signals = -1, .listen_again = INT64_MAX,
-			     .end_at = INT64_MAX, .sessions = { .worker = -1, .plugins = -1 } };
+	struct monitor m = { .file = file, .poll = -1, .signals = -1, .end_at = INT64_MAX,
+			     .intake = { .spare = -1 }, .sessions = { .worker = -1, .plugins = -1 } };
 	int rc;
 
+	metrics_process_init(&m.sessions.metrics_process);
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
-	rc = start(&m);
+	log_init();
+	rc = activation_take(&m.given);
+	notify_init();
+	m.listeners.given = &m.given;
 	if (!rc)
+		rc = start(&m);
+	if (!rc) {
+		notify_ready();
 		run(&m);
-	listeners_close(&m.listeners);
-	lobby_close(&m.lobby);
-	sessions_done(&m.sessions);
-	unload(m.config);
-	if (m.signals >= 0)
-		sys_close(m.signals);
-	if (m.poll >= 0)
-		sys_close(m.poll);
+	}
+	end(&m);
 	if (!rc)
 		log_line("ended");
+	log_done();
+	notify_done();
 	return rc ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -296,6 +330,8 @@ static int check(const char *file)
 	for (size_t i = 0; i < c->num_listen; i++)
 		printf("listens on %s%s%s\n", c->listen[i].text, *c->listen[i].principal ? " for " : "",
 		       c->listen[i].principal);
+	if (c->has_metrics)
+		printf("metrics at %s\n", c->metrics.text);
 	unload(c);
 	return EXIT_DONE;
 }

@@ -12,7 +12,7 @@
 void policy_done(struct policy *p)
 {
 	for (size_t i = 0; i < p->num_rules; i++)
-		free(p->rules[i].see);
+		policy_rule_done(&p->rules[i]);
 	free(p->rules);
 	memset(p, 0, sizeof(*p));
 }
@@ -90,6 +90,36 @@ bool policy_address_ok(const char *text)
 	return inet_pton(AF_INET, text, at) == 1 || inet_pton(AF_INET6, text, at) == 1;
 }
 
+/* Of which principals a beginning is to be one: else "t*" would be for an address and a certificate alike. */
+static bool begins_with_a_kind(const char *text)
+{
+	static const char *const kinds[] = { "unix:", "vsock:", "tcp:", "tls:" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strncmp(text, kinds[i], strlen(kinds[i])))
+			return true;
+	return false;
+}
+
+static const char *read_beginning(const char *text, char *out)
+{
+	if (strcmp(text, "*") != 0 && !begins_with_a_kind(text))
+		return "a beginning says of which kind it is: \"unix:*\", \"vsock:*\", \"tcp:10.0.0.*\", "
+		       "\"tls:opae:*\"; \"*\" alone is everybody";
+	memcpy(out, text, strlen(text) + 1);
+	return NULL;
+}
+
+/* Names are compared byte by byte, as the certificate has them. */
+static const char *read_name(const char *text, char *out)
+{
+	if (!*text)
+		return "behind tls: is the name that `opae cert show` tells of the client's certificate, as "
+		       "tls:opae:alice";
+	snprintf(out, POLICY_PRINCIPAL_MAX, "tls:%s", text);
+	return NULL;
+}
+
 const char *policy_principal_read(const char *text, char *out)
 {
 	size_t len = strlen(text), star = strcspn(text, "*");
@@ -101,10 +131,8 @@ const char *policy_principal_read(const char *text, char *out)
 			return "a principal is of printable characters without blanks";
 	if (star != len && star != len - 1)
 		return "'*' may only be its last character";
-	if (star != len) {
-		memcpy(out, text, len + 1);
-		return NULL;
-	}
+	if (star != len)
+		return read_beginning(text, out);
 	if (!strncmp(text, "unix:", 5))
 		return read_number("unix", text + 5, out) ? NULL :
 			       "behind unix: is the number that `id -u NAME` prints";
@@ -112,8 +140,10 @@ const char *policy_principal_read(const char *text, char *out)
 		return read_number("vsock", text + 6, out) ? NULL : "behind vsock: is the number of a CID";
 	if (!strncmp(text, "tcp:", 4))
 		return read_address(text + 4, out);
-	return "it is \"unix:UID\", \"vsock:CID\", \"tcp:ADDRESS\", a beginning of one with '*' behind, or "
-	       "\"*\"";
+	if (!strncmp(text, "tls:", 4))
+		return read_name(text + 4, out);
+	return "it is \"unix:UID\", \"vsock:CID\", \"tcp:ADDRESS\", \"tls:NAME\", a beginning of one with "
+	       "'*' behind, or \"*\"";
 }
 
 /* ---- what is seen ---- */
@@ -161,12 +191,60 @@ bool policy_see_parse(const char *text, struct policy_see *ret)
 	return address_parse_see(text, ret);
 }
 
-bool policy_rule_shows_all(const struct policy_rule *rule)
+static bool rule_has(const struct policy_rule *rule, enum policy_see_kind kind)
 {
 	for (uint32_t i = 0; i < rule->num_see; i++)
-		if (rule->see[i].kind == POLICY_SEE_ALL)
+		if (rule->see[i].kind == kind)
 			return true;
 	return false;
+}
+
+bool policy_rule_shows_all(const struct policy_rule *rule)
+{
+	return rule_has(rule, POLICY_SEE_ALL);
+}
+
+bool policy_rule_shows_guids(const struct policy_rule *rule)
+{
+	return rule_has(rule, POLICY_SEE_GUID);
+}
+
+bool policy_rule_copy(const struct policy_rule *rule, struct policy_rule *ret)
+{
+	struct policy_see *see = calloc(rule->num_see + 1, sizeof(*see));
+
+	if (!see)
+		return false;
+	if (rule->num_see)
+		memcpy(see, rule->see, rule->num_see * sizeof(*see));
+	*ret = *rule;
+	ret->see = see;
+	return true;
+}
+
+void policy_rule_done(struct policy_rule *rule)
+{
+	free(rule->see);
+	memset(rule, 0, sizeof(*rule));
+}
+
+void policy_see_text(const struct policy_see *see, char out[POLICY_PATTERN_MAX])
+{
+	char guid[UUID_STR_LEN];
+
+	switch (see->kind) {
+	case POLICY_SEE_ALL:
+		snprintf(out, POLICY_PATTERN_MAX, "*");
+		break;
+	case POLICY_SEE_GUID:
+		uuid_unparse_lower(see->guid, guid);
+		snprintf(out, POLICY_PATTERN_MAX, "guid:%s", guid);
+		break;
+	default:
+		snprintf(out, POLICY_PATTERN_MAX, "%04x:%02x:%02x.%c", see->segment, see->bus, see->device,
+			 see->any_function ? '*' : (char)('0' + (see->function & 7)));
+		break;
+	}
 }
 
 static bool shows(const struct policy_see *see, const struct opae_props *p)
@@ -182,11 +260,18 @@ static bool shows(const struct policy_see *see, const struct opae_props *p)
 	       (see->any_function || p->function == see->function);
 }
 
-uint32_t policy_rights(const struct policy_see *see, uint32_t num_see, uint32_t allow,
-		       const struct opae_props *props)
+int policy_which_shows(const struct policy_see *see, uint32_t num_see, const struct opae_props *props)
 {
 	for (uint32_t i = 0; i < num_see; i++)
 		if (shows(&see[i], props))
-			return WIRE_RIGHT_SEE | (allow & WIRE_RIGHTS_ALL);
-	return 0;
+			return (int)i;
+	return -1;
+}
+
+uint32_t policy_rights(const struct policy_see *see, uint32_t num_see, uint32_t allow,
+		       const struct opae_props *props)
+{
+	if (policy_which_shows(see, num_see, props) < 0)
+		return 0;
+	return WIRE_RIGHT_SEE | (allow & WIRE_RIGHTS_ALL);
 }

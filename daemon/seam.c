@@ -3,16 +3,33 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "daemon/ask.h"
 #include "daemon/spawn.h"
 
 /* What the kernel tells of this very process, and of the machine to everybody. */
-static bool is_own(const char *path)
+static struct {
+	const char *path;
+	int fd;
+} own[] = { { "/proc/self/maps", -1 },
+	    { "/proc/meminfo", -1 },
+	    { "/proc/net/unix", -1 }, /* which cards are listening */
+	    { "/proc/sys/kernel/random/boot_id", -1 } };
+#define NUM_OWN (sizeof(own) / sizeof(own[0]))
+
+static uid_t monitor;
+
+void seam_prepare(void)
 {
-	return !strncmp(path, "/proc/", 6);
+	monitor = geteuid();
+	for (size_t i = 0; i < NUM_OWN; i++)
+		own[i].fd = sys_kernel.open(own[i].path, O_RDONLY, 0);
 }
 
 static struct {
@@ -26,15 +43,84 @@ void seam_file(int i, const char *path, int fd)
 	files[i].fd = fd;
 }
 
+static int64_t ask_of(enum channel_type type, const char *path, const char *to, struct channel_message *m,
+		      struct channel_found *found, int *fd)
+{
+	size_t len = strlen(path) + 1, more = to ? strlen(to) + 1 : 0;
+
+	if (len + more > sizeof(m->path.path))
+		return -ENAMETOOLONG;
+	m->type = type;
+	memcpy(m->path.path, path, len);
+	memcpy(m->path.path + len, to ? to : "", more);
+	return ask_monitor(m, found, fd);
+}
+
+/* ---- opening ---- */
+
+static int again(int fd, int flags)
+{
+	int copy;
+
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		return -EACCES;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, WORKER_FDS);
+	return copy < 0 ? -errno : copy;
+}
+
 static int worker_open(const char *path, int flags, mode_t mode)
 {
 	for (int i = 0; i < SEAM_FILES; i++)
-		if (files[i].path && !strcmp(files[i].path, path)) {
-			int fd = fcntl(files[i].fd, F_DUPFD_CLOEXEC, WORKER_FDS);
+		if (files[i].path && !strcmp(files[i].path, path))
+			return again(files[i].fd, flags);
+	for (size_t i = 0; i < NUM_OWN; i++)
+		if (!strcmp(path, own[i].path))
+			return again(own[i].fd, flags);
+	return ask_open(path, flags, mode);
+}
 
-			return fd < 0 ? -errno : fd;
-		}
-	return is_own(path) ? sys_kernel.open(path, flags, mode) : ask_open(path, flags, mode);
+static int ask_word(enum channel_type type)
+{
+	struct channel_message m = { .type = type };
+	int fd = -1;
+	int64_t value = ask_monitor(&m, NULL, &fd);
+
+	return value ? (int)value : fd < 0 ? -EIO : fd;
+}
+
+static int worker_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags)
+{
+	struct channel_message m = { .type = CHANNEL_PERF };
+	int fd = -1;
+	int64_t value;
+
+	m.perf = (struct channel_perf){
+		.attr = *attr, .pid = pid, .cpu = cpu, .group = group, .flags = flags
+	};
+	value = ask_monitor(&m, NULL, &fd);
+	return value ? (int)value : fd < 0 ? -EIO : fd;
+}
+
+/* ---- sockets ---- */
+
+/*
+ * It makes no socket: the kernel's messages of devices come by the monitor's, and something that keeps the
+ * number is there until worker_connect() puts the monitor's socket in its place.
+ */
+static int worker_socket(int domain, int type, int protocol)
+{
+	if (domain == AF_NETLINK && protocol == NETLINK_KOBJECT_UEVENT)
+		return ask_word(CHANNEL_UEVENTS);
+	if (domain != AF_UNIX)
+		return -EAFNOSUPPORT;
+	return sys_kernel.eventfd(0, type & SOCK_NONBLOCK ? EFD_NONBLOCK : 0);
+}
+
+static int worker_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	(void)fd;
+	(void)len;
+	return addr->sa_family == AF_NETLINK ? 0 : -EACCES; /* the monitor has done it */
 }
 
 /* The monitor's socket takes the place of the caller's. */
@@ -46,7 +132,7 @@ static int worker_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	int got, rc;
 
 	if (addr->sa_family != AF_UNIX || len <= before || len > sizeof(*un) || !un->sun_path[0])
-		return sys_kernel.connect(fd, addr, len);
+		return -EACCES;
 	memcpy(path, un->sun_path, len - before);
 	got = ask_connect(path, fcntl(fd, F_GETFL) & O_NONBLOCK ? SOCK_NONBLOCK : 0);
 	if (got < 0)
@@ -56,6 +142,130 @@ static int worker_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return rc < 0 ? rc : 0;
 }
 
+/* ---- looking ---- */
+
+/* What is the monitor's is this process's as well: the monitor opens it for it. */
+static int as_ours(int rc, struct stat *st)
+{
+	if (!rc && st->st_uid == monitor)
+		st->st_uid = geteuid();
+	return rc;
+}
+
+static int worker_fstat(int fd, struct stat *st)
+{
+	return as_ours(sys_kernel.fstat(fd, st), st);
+}
+
+static int look(enum channel_type type, const char *path, struct stat *st)
+{
+	struct channel_message m = { .value = 0 };
+	struct channel_found found;
+	int rc = (int)ask_of(type, path, NULL, &m, &found, NULL);
+
+	if (!rc)
+		*st = found.st;
+	return as_ours(rc, st);
+}
+
+static int worker_stat(const char *path, struct stat *st)
+{
+	return look(CHANNEL_STAT, path, st);
+}
+
+static int worker_lstat(const char *path, struct stat *st)
+{
+	return look(CHANNEL_LSTAT, path, st);
+}
+
+static int worker_readlink(const char *path, char *out, size_t len)
+{
+	struct channel_message m = { .value = 0 };
+	struct channel_found found;
+	int rc = (int)ask_of(CHANNEL_READLINK, path, NULL, &m, &found, NULL);
+
+	if (rc)
+		return rc;
+	if (found.len > len)
+		return -ENAMETOOLONG;
+	memcpy(out, found.text, found.len);
+	return 0;
+}
+
+static int worker_list(const char *dir, char **ret)
+{
+	struct channel_message m = { .value = 0 };
+	struct channel_found found;
+	int fd = -1, rc = (int)ask_of(CHANNEL_LIST, dir, NULL, &m, &found, &fd);
+
+	if (rc)
+		return rc;
+	*ret = malloc(found.len);
+	if (!*ret)
+		rc = -ENOMEM;
+	else if (fd < 0)
+		memcpy(*ret, found.text, found.len);
+	else if (sys_kernel.pread(fd, *ret, found.len, 0) != (ssize_t)found.len)
+		rc = -EIO;
+	if (fd >= 0)
+		sys_kernel.close(fd);
+	if (rc)
+		free(*ret);
+	return rc;
+}
+
+static int worker_access(const char *path, int mode)
+{
+	struct channel_message m = { .value = 0 };
+
+	m.path.flags = mode;
+	return (int)ask_of(CHANNEL_ACCESS, path, NULL, &m, NULL, NULL);
+}
+
+static int worker_lock_holder(const char *file, off_t byte, char *out, size_t len)
+{
+	struct channel_message m = { .value = byte };
+	struct channel_found found;
+	int rc = (int)ask_of(CHANNEL_HOLDER, file, NULL, &m, &found, NULL);
+
+	if (!rc && found.len > len)
+		rc = -ENAMETOOLONG;
+	if (!rc)
+		memcpy(out, found.text, found.len);
+	return rc;
+}
+
+/* ---- names of files ---- */
+
+static int worker_unlink(const char *path)
+{
+	struct channel_message m = { .value = 0 };
+
+	return (int)ask_of(CHANNEL_UNLINK, path, NULL, &m, NULL, NULL);
+}
+
+static int worker_mkdir(const char *path, mode_t mode)
+{
+	struct channel_message m = { .value = 0 };
+
+	(void)mode; /* the monitor makes it for its user alone */
+	return (int)ask_of(CHANNEL_MKDIR, path, NULL, &m, NULL, NULL);
+}
+
+static int worker_rename(const char *from, const char *to)
+{
+	struct channel_message m = { .value = 0 };
+
+	return (int)ask_of(CHANNEL_RENAME, from, to, &m, NULL, NULL);
+}
+
+static int worker_link(const char *from, const char *to)
+{
+	struct channel_message m = { .value = 0 };
+
+	return (int)ask_of(CHANNEL_LINK, from, to, &m, NULL, NULL);
+}
+
 const struct sys_ops *seam_of_worker(void)
 {
 	static struct sys_ops ops;
@@ -63,7 +273,21 @@ const struct sys_ops *seam_of_worker(void)
 	if (!ops.size) {
 		ops = sys_kernel;
 		ops.open = worker_open;
+		ops.perf_open = worker_perf_open;
+		ops.socket = worker_socket;
+		ops.bind = worker_bind;
 		ops.connect = worker_connect;
+		ops.fstat = worker_fstat;
+		ops.stat = worker_stat;
+		ops.lstat = worker_lstat;
+		ops.readlink = worker_readlink;
+		ops.list = worker_list;
+		ops.access = worker_access;
+		ops.lock_holder = worker_lock_holder;
+		ops.unlink = worker_unlink;
+		ops.mkdir = worker_mkdir;
+		ops.rename = worker_rename;
+		ops.link = worker_link;
 	}
 	return &ops;
 }

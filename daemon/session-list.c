@@ -27,3 +27,15 @@ int session_list_file(const struct session *first, const struct session *who)
 	}
 	return fd_steal(&fd);
 }
+
+void session_list_learn(struct session *s, const struct rpc_session_info *info)
+{
+	char principal[sizeof(s->info.principal)], peer[sizeof(s->info.peer)];
+
+	memcpy(principal, s->info.principal, sizeof(principal));
+	memcpy(peer, s->info.peer, sizeof(peer));
+	s->info = *info;
+	s->info.id = s->id;
+	memcpy(s->info.principal, principal, sizeof(principal));
+	memcpy(s->info.peer, peer, sizeof(peer));
+}

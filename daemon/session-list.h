@@ -12,5 +12,7 @@
 bool session_list_shows(const struct session *who, const struct session *s);
 /* Of those that `who` may know of: a descriptor, or a negative errno. */
 int session_list_file(const struct session *first, const struct session *who);
+/* What the worker tells of its own session; who it is and since when is the monitor's to say. */
+void session_list_learn(struct session *s, const struct rpc_session_info *info);
 
 #endif

@@ -21,12 +21,15 @@
 #include "base/clock.h"
 #include "daemon/admit.h"
 #include "daemon/channel.h"
-#include "daemon/gate.h"
 #include "daemon/log.h"
+#include "daemon/sandbox-start.h"
+#include "daemon/session-end.h"
 #include "daemon/session-list.h"
+#include "daemon/session-open.h"
 #include "daemon/spawn.h"
 #include "wire/ops.h"
 
+#define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
@@ -35,9 +38,11 @@ int sessions_init(struct sessions *all, int poll)
 {
 	memset(all, 0, sizeof(*all));
 	all->answer_at = INT64_MAX;
+	metrics_process_init(&all->metrics_process);
 	all->poll = poll;
 	all->plugins = -1;
 	all->environment = spawn_environment();
+	sandbox_probe();
 	gethostname(all->host, sizeof(all->host) - 1);
 	all->worker = spawn_open_program();
 	return all->worker < 0 ? all->worker : all->environment ? 0 : -ENOMEM;
@@ -47,11 +52,14 @@ static void session_free(struct session *s)
 {
 	if (s->channel >= 0)
 		sys_close(s->channel);
+	counted_done(&s->counted);
+	policy_rule_done(&s->rule);
 	free(s);
 }
 
 void sessions_done(struct sessions *all)
 {
+	metrics_process_done(&all->metrics_process);
 	while (all->first) {
 		struct session *s = all->first;
 
@@ -63,25 +71,7 @@ void sessions_done(struct sessions *all)
 	if (all->plugins >= 0)
 		sys_close(all->plugins);
 	spawn_free_environment(all->environment);
-}
-
-/* A file that all workers may read and none can change. */
-static int file_with(const char *text)
-{
-	const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-	CLEANUP_CLOSE int fd = sys_memfd("opaed-plugins", MFD_ALLOW_SEALING);
-	size_t len = strlen(text);
-
-	if (fd < 0)
-		return fd;
-	if (sys_pwrite(fd, text, len, 0) != (ssize_t)len)
-		return -ENOSPC;
-	return fcntl(fd, F_ADD_SEALS, seals) ? -errno : fd_steal(&fd);
-}
-
-int sessions_prepare(const struct daemon_config *config)
-{
-	return file_with(config->plugins);
+	scout_done(&all->scout);
 }
 
 void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared)
@@ -111,6 +101,7 @@ static void end_because(struct session *s, const char *why)
 static void kill_worker(struct session *s, const char *why)
 {
 	end_because(s, why);
+	s->counted.killed = true;
 	kill(s->pid, SIGKILL);
 }
 
@@ -154,7 +145,10 @@ static void close_channel(struct session *s)
 void sessions_stop(struct sessions *all, int64_t kill_at)
 {
 	for (struct session *s = all->first; s; s = s->next)
-		stop(s, "opaed ends", kill_at);
+		if (s->refused || s->stranger) /* it has nothing but its peer to wait for */
+			kill_worker(s, "opaed ends");
+		else
+			stop(s, "opaed ends", s->scout ? 0 : kill_at); /* a scout has nothing to lose */
 }
 
 /* ---- changes ---- */
@@ -170,6 +164,7 @@ static void push_look(struct session *s)
 
 static void tell_others(struct sessions *all, const struct session *source)
 {
+	scout_look_again(&all->scout);
 	for (struct session *s = all->first; s; s = s->next)
 		if (s != source) {
 			s->look = true;
@@ -178,19 +173,6 @@ static void tell_others(struct sessions *all, const struct session *source)
 }
 
 /* ---- which sessions there are ---- */
-
-/* What the worker tells of its own; who it is and since when is the monitor's to say. */
-static void learn(struct session *s, const struct rpc_session_info *info)
-{
-	char principal[sizeof(s->info.principal)], peer[sizeof(s->info.peer)];
-
-	memcpy(principal, s->info.principal, sizeof(principal));
-	memcpy(peer, s->info.peer, sizeof(peer));
-	s->info = *info;
-	s->info.id = s->id;
-	memcpy(s->info.principal, principal, sizeof(principal));
-	memcpy(s->info.peer, peer, sizeof(peer));
-}
 
 static void answer_questions(struct sessions *all)
 {
@@ -228,6 +210,8 @@ static void ask_all(struct sessions *all, struct session *who, uint32_t question
 
 /* ---- what workers say ---- */
 
+static void begin_scout(struct sessions *all);
+
 static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
 {
 	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? find(all, (uint32_t)m->value) : NULL;
@@ -237,22 +221,20 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 	send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
 	if (!may)
 		return;
-	log_line("session %u: ended for session %u (%s)", s->id, who->id, who->info.principal);
+	log_about(who->info.principal, "session %u: ended for session %u (%s)", s->id, who->id,
+		  who->info.principal);
 	stop(s, "it was kicked", clock_deadline(STOP_NS));
 }
 
-static void open_for(struct sessions *all, struct session *s, const struct channel_message *m)
+static void answer(struct sessions *all, struct session *s, const struct channel_message *m)
 {
-	const struct channel_path *p = &m->path;
 	CLEANUP_CLOSE int fd = -1;
+	struct channel_message found;
 
-	if (m->type == CHANNEL_OPEN)
-		fd = gate_open(p->path, p->flags, p->mode);
-	else
-		fd = gate_connect(p->path, p->flags, (const char *const *)all->config->paths);
-	if (fd == -EACCES)
-		log_line("session %u: its worker may not have %s", s->id, p->path);
-	send_word(s, CHANNEL_ANSWER, m->id, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
+	session_answer(all, s, m, &found, &fd);
+	if (found.value == -EINPROGRESS && scout_wanted(&all->scout))
+		begin_scout(all);
+	send_to(s, &found, found.value ? -1 : fd);
 }
 
 /* A stranger who stays one: his worker only waits for him to read why. */
@@ -260,20 +242,24 @@ static void dismiss(struct session *s)
 {
 	s->stranger = false;
 	s->refused = true;
-	log_line("session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
+	log_about("strangers", "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
 }
 
 /* What becomes of a session whose peer is known. */
-static void settle(struct session *s, const struct policy_rule *rule, const char *refuse)
+static void settle(struct sessions *all, struct session *s, const struct policy_rule *rule,
+		   const char *refuse)
 {
+	session_judged(all, s->kind, rule, refuse);
 	s->refused = *refuse;
-	s->allow = rule && !*refuse ? rule->allow : 0;
+	if (rule && !*refuse && !policy_rule_copy(rule, &s->rule))
+		kill_worker(s, "there is no memory for its rule");
+	s->allow = s->rule.allow;
 	s->sees_all = rule && policy_rule_shows_all(rule);
 	if (*refuse)
-		log_line("session %u: %s (%s) is refused: %s", s->id, s->info.principal, s->info.peer,
-			 refuse);
+		log_about(s->info.principal, "session %u: %s (%s) is refused: %s", s->id,
+			  s->info.principal, s->info.peer, refuse);
 	else
-		log_line("session %u: %s (%s)", s->id, s->info.principal, s->info.peer);
+		log_about(s->info.principal, "session %u: %s (%s)", s->id, s->info.principal, s->info.peer);
 }
 
 /* A stranger's worker says who he is: his certificate was good. */
@@ -295,7 +281,7 @@ static void introduce(struct sessions *all, struct session *s, const char *princ
 	s->stranger = false;
 	s->admit_by = INT64_MAX;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
-	settle(s, rule, refuse);
+	settle(all, s, rule, refuse);
 	admit_start(all, s, rule, refuse, &start);
 	send_to(s, &start, -1);
 }
@@ -304,7 +290,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 {
 	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && session_serves(s);
 
-	if (s->stranger && m->type != CHANNEL_PEER && m->type != CHANNEL_END) {
+	if (s->stranger && m->type != CHANNEL_PEER && m->type != CHANNEL_END && m->type != CHANNEL_MISSING) {
 		kill_worker(s, "its worker asked for something before its peer was known");
 		return;
 	}
@@ -312,10 +298,6 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 	case CHANNEL_PEER:
 		if (s->stranger)
 			introduce(all, s, m->peer.principal);
-		break;
-	case CHANNEL_OPEN:
-	case CHANNEL_CONNECT:
-		open_for(all, s, m);
 		break;
 	case CHANNEL_SESSIONS:
 		if (admin && m->id && !s->question)
@@ -332,23 +314,32 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 	case CHANNEL_CHANGED:
 		tell_others(all, s);
 		break;
+	case CHANNEL_SCOUTED:
+		if (s->scout)
+			scout_hear(&all->scout, &m->scouted);
+		break;
 	case CHANNEL_LOOKED:
 		s->looking = false;
 		push_look(s);
 		break;
 	case CHANNEL_INFO:
-		learn(s, &m->info);
+		session_list_learn(s, &m->info);
 		s->asked = false;
 		answer_when_all_are_heard(all);
 		break;
 	case CHANNEL_END:
-		learn(s, &m->end.info);
+		session_list_learn(s, &m->end.info);
 		end_because(s, m->end.why);
+		s->counted.end = m->end.rc;
 		s->said_end = true;
 		if (s->stranger)
 			dismiss(s);
 		break;
+	case CHANNEL_MISSING:
+		sandbox_told(s->id, m->value, m->id);
+		break;
 	default:
+		answer(all, s, m);
 		break;
 	}
 }
@@ -381,10 +372,12 @@ static int launch(struct sessions *all, struct session *s, int fd, const struct 
 				     .tls = credentials ? credentials->fd : NULL };
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = s->id };
 	CLEANUP_CLOSE int theirs = -1;
+	CLEANUP_CLOSE int counts =
+		counted_new(&s->counted, start->start.max_pinned, start->start.max_handles);
 	int rc = channel_pair(&s->channel, &theirs);
 
-	if (!rc)
-		rc = channel_send(s->channel, start, -1);
+	if (!rc) /* without memory to count in it serves all the same */
+		rc = channel_send(s->channel, start, counts);
 	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, s->channel, &e))
 		rc = -errno;
 	if (rc)
@@ -412,6 +405,7 @@ static struct session *session_new(struct sessions *all, const struct peer *peer
 	s->kill_at = s->admit_by = INT64_MAX;
 	s->id = new_id(all);
 	s->info.id = s->id;
+	s->kind = peer->kind;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
 	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
 	return s;
@@ -424,14 +418,34 @@ static bool begin(struct sessions *all, struct session *s, int fd, const struct 
 	int rc = launch(all, s, fd, start, credentials);
 
 	if (rc) {
-		log_line("session %u: %s (%s): no worker could be started: %s", s->id, s->info.principal,
-			 s->info.peer, strerror(-rc));
+		all->metrics.refused[METRICS_NOT_STARTED]++;
+		log_warning_about(s->info.principal, "session %u: %s (%s): no worker could be started: %s",
+				  s->id, s->info.principal, s->info.peer, strerror(-rc));
 		session_free(s);
 		return false;
 	}
 	s->next = all->first;
 	all->first = s;
 	return true;
+}
+
+/* A worker without a peer, whom nobody can talk into anything. */
+static void begin_scout(struct sessions *all)
+{
+	const struct peer nobody = { .text = "opaed itself" };
+	CLEANUP_CLOSE int null = sys_open("/dev/null", O_RDWR, 0);
+	struct session *s = null < 0 ? NULL : session_new(all, &nobody, "");
+	struct channel_message start;
+
+	scout_started(&all->scout);
+	if (s) {
+		s->refused = s->scout = true;
+		s->kill_at = clock_deadline(SCOUT_NS);
+		admit_start(all, s, NULL, "", &start);
+		start.start.scout = 1;
+	}
+	if (!s || !begin(all, s, null, &start, NULL))
+		scout_ended(&all->scout);
 }
 
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
@@ -444,7 +458,9 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
 	if (*refuse && admit_no_more_refusals(all)) {
-		log_line("%s (%s): %s; closed without a word, as many are", principal, peer->text, refuse);
+		session_judged(all, peer->kind, rule, refuse);
+		log_about(principal, "%s (%s): %s; closed without a word, as many are", principal, peer->text,
+			  refuse);
 		return;
 	}
 	s = session_new(all, peer, principal);
@@ -452,7 +468,7 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 		return;
 	admit_start(all, s, rule, refuse, &start);
 	if (begin(all, s, mine, &start, NULL))
-		settle(s, rule, refuse);
+		settle(all, s, rule, refuse);
 }
 
 /* ---- strangers ---- */
@@ -473,15 +489,6 @@ bool sessions_room_for_stranger(struct sessions *all)
 	return true;
 }
 
-int64_t sessions_room_at(const struct sessions *all)
-{
-	int64_t at;
-
-	if (admit_strangers(all) < all->config->limits.preauth_connections)
-		return 0;
-	return admit_oldest_stranger(all, &at) ? at : INT64_MAX;
-}
-
 void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *peer,
 			     struct credentials *credentials)
 {
@@ -494,7 +501,7 @@ void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *pe
 	if (!s)
 		return;
 	if (rc < 0)
-		log_line("\"tls\": %s; the files stay those that were good", why);
+		log_warning("\"tls\": %s; the files stay those that were good", why);
 	else if (rc)
 		log_line("\"tls\": %s and what belongs to it are read again", credentials->files->cert);
 	s->stranger = true;
@@ -510,6 +517,8 @@ int64_t sessions_deadline(const struct sessions *all)
 {
 	int64_t next = all->answer_at;
 
+	if (all->metrics_process.start_at < next)
+		next = all->metrics_process.start_at;
 	for (const struct session *s = all->first; s; s = s->next) {
 		next = s->kill_at < next ? s->kill_at : next;
 		next = s->admit_by < next ? s->admit_by : next;
@@ -527,13 +536,14 @@ void sessions_tick(struct sessions *all)
 			kill_worker(s, "its worker took too long to find out who its peer is");
 		}
 		if (s->kill_at <= now) {
-			log_line("session %u: its worker did not end in time and is killed", s->id);
+			log_warning("session %u: its worker did not end in time and is killed", s->id);
 			kill_worker(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}
 	}
 	if (all->answer_at <= now)
 		answer_questions(all);
+	metrics_process_tick(&all->metrics_process, all->poll, all->environment);
 }
 
 /* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
@@ -542,28 +552,8 @@ static void drain(struct sessions *all, struct session *s)
 	struct channel_message m;
 
 	while (s->channel >= 0 && channel_receive(s->channel, &m, NULL) == 1)
-		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED)
+		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED)
 			hear(all, s, &m);
-}
-
-static void tell_of_end(const struct session *s, int status)
-{
-	const struct rpc_session_info *i = &s->info;
-	char how[64] = "", program[sizeof(i->program) + 16] = "";
-
-	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "its worker died of signal %d", WTERMSIG(status));
-	else if (WEXITSTATUS(status))
-		snprintf(how, sizeof(how), "its worker ended with code %d", WEXITSTATUS(status));
-	else if (!*s->ended)
-		snprintf(how, sizeof(how), "its worker gave no reason");
-	if (*i->program)
-		snprintf(program, sizeof(program), "; program %s", i->program);
-	if (s->refused && !WIFSIGNALED(status) && !WEXITSTATUS(status))
-		return; /* that was told */
-	log_line("session %u: ended: %s%s%s%s, %llu s, %llu frames", s->id, s->ended,
-		 *s->ended && *how ? "; " : "", how, program, (unsigned long long)i->seconds,
-		 (unsigned long long)i->frames);
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)
@@ -574,8 +564,10 @@ static void bury(struct sessions *all, pid_t pid, int status)
 		if (s->pid != pid)
 			continue;
 		drain(all, s);
-		tell_of_end(s, status);
+		session_ended(all, s, status);
 		*at = s->next;
+		if (s->scout)
+			scout_ended(&all->scout);
 		if (!s->said_end && session_serves(s)) /* what it held is free, and it told nobody */
 			tell_others(all, s);
 		session_free(s);
@@ -589,6 +581,7 @@ void sessions_reap(struct sessions *all)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		bury(all, pid, status);
+		if (!metrics_process_died(&all->metrics_process, pid, status))
+			bury(all, pid, status);
 	answer_when_all_are_heard(all);
 }

@@ -18,6 +18,9 @@
 
 #include "daemon/config.h"
 #include "daemon/credentials.h"
+#include "daemon/metrics-process.h"
+#include "daemon/metrics.h"
+#include "daemon/scout.h"
 #include "rpc/server/server.h"
 #include "transport/listen.h"
 
@@ -33,12 +36,18 @@ struct session {
 	bool look, looking; /* LOOK is to be sent; is sent, and not answered */
 	int64_t kill_at; /* INT64_MAX: not told to stop */
 	uint32_t allow;	 /* bits of enum wire_right */
+	/* Its own: what its worker may have opened does not change with the policy. */
+	struct policy_rule rule;
+	bool scout;	  /* has no peer, and looks around for the monitor */
+	bool told_denied; /* that something was not for it is told once: a worker tries what there is */
 	bool sees_all;	 /* its rule shows everything: it may know of the sessions of others, and end them */
 	char ended[256]; /* why, as the worker said or we know; "" */
 	/* SESSIONS of this one waits for the others' INFO: its question's id. */
 	uint32_t question;
 	bool asked; /* ASK is sent, and INFO has not come */
 	struct rpc_session_info info;
+	enum address_kind kind;
+	struct counted counted;
 };
 
 struct sessions {
@@ -51,7 +60,10 @@ struct sessions {
 	char host[256];
 	/* Of the configuration in force; the monitor replaces them. */
 	const struct daemon_config *config;
+	struct scout scout; /* which GUIDs there are, for rules that show by them */
 	int plugins; /* a file with its "plugins" */
+	struct metrics metrics;
+	struct metrics_process metrics_process;
 };
 
 static inline bool session_serves(const struct session *s)

@@ -15,8 +15,12 @@
 #include <unistd.h>
 
 #include "base/beside.h"
+#include "base/emu-dir.h"
+#include "base/inventory-dir.h"
 #include "base/sys.h"
 #include "daemon/log.h"
+#include "daemon/sandbox-start.h"
+#include "daemon/worker-log.h"
 
 #define NAME "opaed-worker"
 #define NUM_FILES (WORKER_FDS - WORKER_CHANNEL)
@@ -35,13 +39,13 @@ int spawn_open_program(void)
 	int fd;
 
 	if (!beside_find(places, sizeof(places) / sizeof(places[0]), NAME, path, sizeof(path))) {
-		log_line("there is no " NAME " beside opaed, nor in " OPAED_WORKER_DIR
+		log_error("there is no " NAME " beside opaed, nor in " OPAED_WORKER_DIR
 			 "; is the installation complete?");
 		return -ENOENT;
 	}
 	fd = sys_open(path, O_PATH, 0);
 	if (fd < 0)
-		log_line("%s: %s", path, strerror(-fd));
+		log_error("%s: %s", path, strerror(-fd));
 	return fd;
 }
 
@@ -104,29 +108,51 @@ static bool place_files(const struct spawn_files *files)
 	return true;
 }
 
+/* As `environment`, and where its monitor's cards are: it may be another user, and those go by users. */
+static char **with_folders(char *const environment[])
+{
+	char emu[EMU_DIR_MAX], inventory[INVENTORY_DIR_MAX];
+	char **env = calloc(NUM_PASSED + 4, sizeof(*env));
+	size_t n = 0;
+
+	if (!env)
+		return NULL;
+	if (emu_dir_path(emu, sizeof(emu)) && asprintf(&env[n++], "OPAEX_EMU_DIR=%s", emu) < 0)
+		return NULL;
+	if (inventory_dir_path(inventory, sizeof(inventory), NULL) &&
+	    asprintf(&env[n++], "OPAEX_INVENTORY_DIR=%s", inventory) < 0)
+		return NULL;
+	while (*environment)
+		env[n++] = *environment++;
+	return env;
+}
+
 static void become_worker(int program, char *const environment[], const struct spawn_files *files)
 {
 	char name[] = NAME;
 	char *const args[] = { name, NULL };
 	int exe = fcntl(program, F_DUPFD_CLOEXEC, WORKER_FDS);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char **env = with_folders(environment);
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid(); /* what a terminal sends to the daemon is not for its workers */
-	if (exe >= 0 && place(null, STDIN_FILENO) && place(STDERR_FILENO, STDOUT_FILENO) &&
+	errno = -sandbox_keep();
+	if (!errno && env && exe >= 0 && place(null, STDIN_FILENO) &&
+	    place(worker_log_end(), STDERR_FILENO) && place(STDERR_FILENO, STDOUT_FILENO) &&
 	    place_files(files) && !close_range(WORKER_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
-		fexecve(exe, args, environment);
-	log_line("a worker could not be started: %s", strerror(errno));
+		fexecve(exe, args, env);
+	log_error("a worker could not be started: %s", strerror(errno));
 	_exit(127);
 }
 
 pid_t spawn_worker(int program, char *const environment[], const struct spawn_files *files)
 {
-	pid_t pid = fork();
+	pid_t pid = sandbox_fork();
 
 	if (!pid)
 		become_worker(program, environment, files);
-	return pid < 0 ? -errno : pid;
+	return pid;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,9 +25,13 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "daemon/ask.h"
+#include "daemon/counts-page.h"
+#include "daemon/denied.h"
 #include "daemon/log.h"
+#include "daemon/lookout.h"
 #include "daemon/policy.h"
 #include "daemon/refuse.h"
+#include "daemon/sandbox.h"
 #include "daemon/seam.h"
 #include "daemon/served.h"
 #include "daemon/spawn.h"
@@ -40,6 +45,7 @@
 _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
 static struct channel_start start; /* constant once it is read */
+static struct rpc_counts *counts; /* what the monitor reads; NULL: it does not */
 
 /* ---- what the session asks ---- */
 
@@ -69,6 +75,12 @@ static fpga_result sessions(void *ctx, void (*each)(void *arg, const struct rpc_
 	return ask_sessions(each, arg);
 }
 
+static void refused(void *ctx, const struct rpc_refusal *r)
+{
+	(void)ctx;
+	denied_tell(start.session, start.principal, r);
+}
+
 static fpga_result kick(void *ctx, uint32_t id)
 {
 	(void)ctx;
@@ -76,6 +88,16 @@ static fpga_result kick(void *ctx, uint32_t id)
 }
 
 /* ---- the session ---- */
+
+/* Of a session's ids; without random numbers it may guess, and is refused all the same. */
+static uint32_t random_id(void)
+{
+	uint32_t id;
+
+	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != sizeof(id))
+		return 0;
+	return id & INT32_MAX; /* so that counting on does not come back to 0 */
+}
 
 static int serve(struct transport *t, struct channel_end *end)
 {
@@ -86,13 +108,18 @@ static int serve(struct transport *t, struct channel_end *end)
 		.max_objects = start.max_objects,
 		.max_calls = start.max_calls,
 		.max_pinned = start.max_pinned,
+		.max_watched = start.max_watched,
+		.max_events = (uint32_t)start.max_events,
 		.host = start.host,
 		.principal = start.principal,
+		.counts = counts,
 		.rights = rights,
 		.rights_here = rights_here,
 		.changed = changed,
 		.sessions = sessions,
 		.kick = kick,
+		.refused = refused,
+		.first_id = random_id(),
 	};
 	struct rpc_session *s;
 	int rc = rpc_session_new(t, daemon_served(), &options, &s);
@@ -101,27 +128,38 @@ static int serve(struct transport *t, struct channel_end *end)
 		return rc;
 	ask_serves(s);
 	rc = rpc_session_run(s);
+	if (counts)
+		atomic_store(&counts->ended, (uint64_t)clock_now_ns());
 	snprintf(end->why, sizeof(end->why), "%s", rpc_session_why(s));
 	rpc_session_info(s, &end->info);
 	ask_serves(NULL);
 	alarm(END_S);
+	denied_done(start.session, start.principal);
 	rpc_session_free(s); /* stops the devices: what takes time is here */
 	return rc;
 }
 
-static void run(struct transport *t)
+/* All that is loaded is loaded here: from the sandbox no file can be read. "": all is well; else why not. */
+static const char *load(void)
+{
+	if (opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) != FPGA_OK ||
+	    fpgaInitialize(PLUGINS_FILE) != FPGA_OK)
+		return opaex_error_detail();
+	if (*opaex_config_problem())
+		log_line("session %u: \"plugins\": %s", start.session, opaex_config_problem());
+	sys_close(WORKER_PLUGINS);
+	return "";
+}
+
+static void run(struct transport *t, const char *why)
 {
 	struct channel_end end = { .rc = 0 };
 
-	if (opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) != FPGA_OK ||
-	    fpgaInitialize(PLUGINS_FILE) != FPGA_OK) {
-		snprintf(end.why, sizeof(end.why), "%s", opaex_error_detail());
+	snprintf(end.why, sizeof(end.why), "%s", why);
+	if (*why) {
 		transport_free(t);
 		end.rc = -ENOMEM;
 	} else {
-		if (*opaex_config_problem())
-			log_line("session %u: \"plugins\": %s", start.session, opaex_config_problem());
-		sys_close(WORKER_PLUGINS);
 		end.rc = serve(t, &end);
 		fpgaFinalize();
 	}
@@ -151,11 +189,48 @@ static int read_start(void)
 	    m.start.num_see > POLICY_SEE_MAX)
 		return -EPROTO;
 	start = m.start;
+	counts = counts_page_map(fd);
 	return 0;
+}
+
+static void missing(enum sandbox_piece piece, int error)
+{
+	struct channel_message m;
+
+	m.type = CHANNEL_MISSING;
+	m.id = (uint32_t)error;
+	m.value = piece;
+	channel_send(WORKER_CHANNEL, &m, -1);
+}
+
+static void enter_sandbox(void)
+{
+	const struct sandbox s = {
+		.uid = start.uid, .gid = start.gid, .memory = start.max_pinned, .missing = missing
+	};
+
+	seam_prepare();
+	sandbox_enter(&s);
+}
+
+/* Its own alarm must end it; the first process of a pid namespace is spared by what ends others. */
+static void on_alarm(int sig)
+{
+	_exit(128 + sig);
+}
+
+static int be_scout(const char *why)
+{
+	if (*why || ask_start(WORKER_CHANNEL))
+		return EXIT_FAILURE;
+	lookout();
+	ask_done();
+	return EXIT_SUCCESS;
 }
 
 int main(void)
 {
+	const char *why = "";
 	struct transport *t;
 	int rc;
 
@@ -165,10 +240,17 @@ int main(void)
 	}
 	prctl(PR_SET_NAME, "opaed-worker"); /* started by a descriptor it would be named after that */
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGALRM, SIG_DFL); /* who started the monitor may have ignored it */
+	signal(SIGALRM, on_alarm);
 	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
 	if (read_start())
 		return EXIT_FAILURE;
+	if (start.scout)
+		lookout_prepare();
+	if (!*start.refuse)
+		why = load();
+	enter_sandbox();
+	if (start.scout)
+		return be_scout(why);
 	rc = stream_new(WORKER_PEER, start.peer, &t);
 	if (rc)
 		return EXIT_FAILURE;
@@ -180,7 +262,7 @@ int main(void)
 	}
 	if (ask_start(WORKER_CHANNEL))
 		return EXIT_FAILURE;
-	run(t);
+	run(t, why);
 	ask_done();
 	return EXIT_SUCCESS;
 }

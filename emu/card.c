@@ -252,6 +252,15 @@ static const struct vu_server_ops server_ops = {
 
 /* ---- faults that wait for a signal ---- */
 
+/* Word by word, for clients and accelerators may be at them. */
+static void all_ones(struct card_bar *bar)
+{
+	uint64_t *words = (void *)bar->at;
+
+	for (uint64_t i = 0; bar->at && i < bar->size / sizeof(*words); i++)
+		__atomic_store_n(&words[i], UINT64_MAX, __ATOMIC_RELAXED);
+}
+
 void card_raise(struct card *c)
 {
 	lock(c);
@@ -265,8 +274,7 @@ void card_raise(struct card *c)
 		atomic_store(&c->gone, true);
 		c->room.attached = false; /* nobody looks at these registers any more */
 		for (unsigned int i = 0; i < BOARD_BARS; i++)
-			if (c->bars[i].at)
-				memset(c->bars[i].at, 0xff, c->bars[i].size);
+			all_ones(&c->bars[i]);
 	}
 	unlock(c);
 }

@@ -70,20 +70,42 @@ static int why_gone(struct rpc_link *l)
 	return n < 0 && n != -EAGAIN ? (int)n : -EPIPE;
 }
 
+/* Each frame's head begins with its size, and lies in one piece. */
+static void measure(const struct iovec *iov, int iovs, uint64_t *frames, uint64_t *bytes)
+{
+	size_t head = 0; /* where the next one is, from the beginning of this piece */
+
+	for (int i = 0; i < iovs; i++) {
+		while (head + sizeof(uint32_t) <= iov[i].iov_len) {
+			head += bytes_get32((const unsigned char *)iov[i].iov_base + head);
+			++*frames;
+		}
+		head = head > iov[i].iov_len ? head - iov[i].iov_len : 0;
+		*bytes += iov[i].iov_len;
+	}
+}
+
 int rpc_link_send_iov(struct rpc_link *l, struct iovec *iov, int iovs, int64_t deadline)
 {
+	uint64_t frames = 0, bytes = 0;
 	int rc;
 	SCOPED_LOCK(&l->send_lock);
 
 	rc = atomic_load_explicit(&l->broken, memory_order_relaxed);
 	if (rc)
 		return rc;
+	if (l->counts)
+		measure(iov, iovs, &frames, &bytes);
 	rc = transport_send_all_or(l->t, iov, iovs, deadline, l->stuck, l->stuck_ctx);
 	if (rc == -EPIPE)
 		rc = why_gone(l);
 	if (rc) /* half a frame may be on its way */
 		rpc_link_break(l, rc);
-	return rc;
+	if (rc || !l->counts)
+		return rc;
+	counts_add(l->counts, RPC_FRAMES_OUT, frames);
+	counts_add(l->counts, RPC_BYTES_OUT, bytes);
+	return 0;
 }
 
 int rpc_link_send(struct rpc_link *l, struct wire_head *head, const void *body, size_t body_len,
@@ -237,6 +259,10 @@ static void finish(struct rpc_link *l, struct rpc_frame *f)
 	l->start += buffered(l);
 	l->have_head = false;
 	l->place = NULL;
+	if (!l->counts)
+		return;
+	counts_add(l->counts, RPC_FRAMES_IN, 1);
+	counts_add(l->counts, RPC_BYTES_IN, l->head.size);
 }
 
 int rpc_link_read(struct rpc_link *l, struct rpc_frame *f)
@@ -293,8 +319,13 @@ static void note_wait(struct rpc_link *l, bool slept, int64_t from, int64_t spin
 int rpc_link_next_or_wake(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline,
 			  int wake_fd)
 {
+	return rpc_link_next_from(l, f, spin_ns, deadline, wake_fd, clock_now_ns());
+}
+
+int rpc_link_next_from(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline,
+		       int wake_fd, int64_t from)
+{
 	bool spinning = spin_ns > 0 && l->long_waits < LONG_WAITS, slept = false;
-	int64_t from = clock_now_ns();
 
 	for (unsigned int i = 1;; i++) {
 		int rc = rpc_link_read(l, f);

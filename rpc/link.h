@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "rpc/counts.h"
 #include "transport/transport.h"
 #include "wire/frame.h"
 
@@ -39,6 +40,7 @@ struct rpc_link {
 	/* Called by a send that finds no room while there is something to read; may be NULL. */
 	void (*stuck)(void *ctx);
 	void *stuck_ctx;
+	struct rpc_counts *counts; /* frames and bytes; NULL: nobody counts them */
 
 	/* The reader's. */
 	unsigned char *in; /* WIRE_FRAME_MAX bytes, and what came from start to end */
@@ -87,5 +89,8 @@ int rpc_link_next(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int6
 /* The same; and -EINTR when wake_fd has something to read and there is no frame; not seen while it spins. */
 int rpc_link_next_or_wake(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline,
 			  int wake_fd);
+/* The same, for who knows that it is `now`. */
+int rpc_link_next_from(struct rpc_link *l, struct rpc_frame *f, int64_t spin_ns, int64_t deadline,
+		       int wake_fd, int64_t now);
 
 #endif

@@ -28,7 +28,9 @@ need_packages() {
 	rm -f "$log"
 }
 
-BUILD_PACKAGES=(gcc g++ libc6-dev pkg-config meson ninja-build libjson-c-dev uuid-dev libssl-dev)
-TEST_PACKAGES=(libcmocka-dev python3 python3-pytest cmake universal-ctags git binutils openssl)
+BUILD_PACKAGES=(gcc g++ libc6-dev pkg-config meson ninja-build libjson-c-dev uuid-dev libssl-dev
+	libmicrohttpd-dev)
+TEST_PACKAGES=(libcmocka-dev python3 python3-pytest cmake universal-ctags git binutils openssl systemd
+	iproute2)
 VM_PACKAGES=(make xz-utils libelf1)
 KERNEL_PACKAGES=(make flex bison bc libelf-dev libssl-dev xz-utils)

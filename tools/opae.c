@@ -68,6 +68,12 @@ static const struct command commands[] = {
 	  cmd_sessions },
 	{ "kick", "ID [--to DAEMON]", "ends the session with this ID; its program's calls then fail",
 	  cmd_kick },
+	{ "policy", "check --principal PRINCIPAL [--config FILE] [--json] [ADDRESS | guid:GUID]",
+	  "what opaed's policy lets a principal do, and why: the rule that decides, what it allows, and\n"
+	  "        which of this machine's accelerators it shows. FILE: /etc/opae/opaed.cfg where that is,\n"
+	  "        unless told otherwise. Exit code 0: allowed; 1: refused", cmd_policy },
+	{ "policy", "list [--config FILE] [--json]", "its rules, in the order in which they are tried",
+	  cmd_policy },
 	{ "cert", "init [--dir DIR] [--name SITE] [--days N]",
 	  "makes a certificate authority for TLS: a folder, /etc/opae/pki as root and otherwise\n"
 	  "        ~/.config/opae/pki, unless told otherwise. It is good for 3650 days", cmd_cert },

@@ -86,6 +86,7 @@ int cmd_gbs(int argc, char *argv[]);
 int cmd_load(int argc, char *argv[]);
 int cmd_sessions(int argc, char *argv[]);
 int cmd_kick(int argc, char *argv[]);
+int cmd_policy(int argc, char *argv[]);
 int cmd_cert(int argc, char *argv[]);
 
 #endif

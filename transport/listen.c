@@ -15,12 +15,13 @@
 #define BACKLOG 1024 /* the kernel cuts it to what the machine allows */
 
 /*
- * An idle connection whose peer has vanished ends after KEEP_IDLE + KEEP_COUNT * KEEP_INTERVAL seconds: 9.
- * One that has data under way is looked at by the stream's `alive`.
+ * An idle connection whose peer has vanished ends after KEEP_IDLE + KEEP_COUNT * KEEP_INTERVAL seconds: 7.
+ * One that has data under way is looked at by the stream's `alive`, which gives up one to which data was sent
+ * in the last moment of these within 3 more.
  */
 #define KEEP_IDLE 3
-#define KEEP_INTERVAL 2
-#define KEEP_COUNT 3
+#define KEEP_INTERVAL 1
+#define KEEP_COUNT 4
 
 #ifndef TCP_RTO_MAX_MS /* of Linux 6.15 */
 #define TCP_RTO_MAX_MS 44

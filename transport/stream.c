@@ -23,6 +23,11 @@
 #include "base/sys.h"
 
 #define SILENT_NS (6 * NS_PER_S)   /* no answer for so long: gone */
+/*
+ * The kernel asks an idle peer all the time (see listen.c): silence from before there was data counts up to
+ * this. Else data that is sent shortly before keepalive gives up would make the wait begin anew.
+ */
+#define ASKED_NS (5 * NS_PER_S)
 #define LOOKS_APART (4 * NS_PER_S) /* of looks that are further apart the earlier says nothing */
 
 struct stream {
@@ -94,7 +99,7 @@ static int stream_alive(struct transport *t)
 	since = atomic_load(&s->since);
 	heard = now - (int64_t)info.tcpi_last_ack_recv * NS_PER_MS;
 	if (!since || now - atomic_load(&s->looked) > LOOKS_APART)
-		since = now;
+		since = now - ASKED_NS;
 	if (heard > since)
 		since = heard;
 	atomic_store(&s->since, since);

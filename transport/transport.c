@@ -10,7 +10,7 @@
 
 /* Between two looks at whether the peer's machine is still there: while data is under way to it, and else. */
 #define LOOK_NS NS_PER_S
-#define LOOK_IDLE_NS (2 * NS_PER_S)
+#define LOOK_IDLE_NS (1500 * NS_PER_MS)
 
 static void skip(struct iovec **iov, int *iovs, size_t n)
 {

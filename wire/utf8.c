@@ -66,6 +66,19 @@ void utf8_clean(char *out, const char *s, size_t len)
 	}
 }
 
+/*
+ * Characters that are no text but steer it: U+0080 to U+009f, ends of lines and paragraphs, and what turns
+ * the direction in which the rest is read.
+ */
+static bool steers(const unsigned char *s, size_t n)
+{
+	uint32_t c = n == 2 ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu) :
+		     n == 3 ? (s[0] & 0xfu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu) : 0;
+
+	return (c >= 0x80 && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 /* Bytes of the character at s that may be printed as they are; 0: none. */
 static size_t printable(const char *s)
 {
@@ -75,10 +88,7 @@ static size_t printable(const char *s)
 		return *s >= ' ' && *s != 0x7f && *s != '\\';
 	while (n < 4 && ((unsigned char)s[n] & 0xc0) == 0x80)
 		n++;
-	/* U+0080 to U+009f steer terminals as well */
-	if (!utf8_valid(s, n) || ((unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0))
-		return 0;
-	return n;
+	return utf8_valid(s, n) && !steers((const unsigned char *)s, n) ? n : 0;
 }
 
 void utf8_escape(const char *text, char *out, size_t len)

@@ -42,7 +42,7 @@ _Static_assert(sizeof(struct inventory_record) % 8 == 0, "the sum goes by words"
 
 static bool make_trusted(const char *dir)
 {
-	mkdir(dir, 0700);
+	sys_mkdir(dir, 0700);
 	return emu_dir_trusted(dir);
 }
 
@@ -63,7 +63,7 @@ bool inventory_identify(const char *path, struct inventory_identity *ret)
 		*ret = (struct inventory_identity){ .dev = binding[0], .ino = binding[1] };
 		return true;
 	}
-	if (stat(path, &st))
+	if (sys_stat(path, &st))
 		return false;
 	*ret = (struct inventory_identity){ st.st_dev, st.st_ino, st.st_ctim.tv_sec,
 					    st.st_ctim.tv_nsec };
@@ -152,7 +152,7 @@ void inventory_file_read(const char *dir, struct inventory_version *version,
 	size_t n;
 
 	snprintf(path, sizeof(path), "%s/inventory", dir);
-	if (stat(path, &st))
+	if (sys_stat(path, &st))
 		return;
 	v = version_of(&st);
 	if (!memcmp(&v, version, sizeof(v)))
@@ -207,15 +207,15 @@ int inventory_file_write(const char *dir, const struct inventory_record *const *
 
 	snprintf(path, sizeof(path), "%s/inventory", dir);
 	snprintf(temp, sizeof(temp), "%s.%d", path, getpid());
-	unlink(temp); /* of a process of that number that died */
+	sys_unlink(temp); /* of a process of that number that died */
 	fd = sys_open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return fd;
 	rc = fill(fd, records, n);
-	if (!rc && rename(temp, path))
-		rc = -errno;
+	if (!rc)
+		rc = sys_rename(temp, path);
 	if (rc)
-		unlink(temp);
+		sys_unlink(temp);
 	else if (!sys_fstat(fd, &st))
 		*version = version_of(&st);
 	return rc;

@@ -310,13 +310,13 @@ bool inventory_locked(struct inventory *inv, const char *path, enum inventory_lo
 
 bool inventory_holder(struct inventory *inv, const char *path, char name[PROCESS_NAME_MAX])
 {
-	CLEANUP_CLOSE int fd = -1;
+	char file[INVENTORY_DIR_MAX + 16] = "";
 
 	pthread_mutex_lock(&inv->lock);
 	if (holders(inv) >= 0)
-		fd = fcntl(inv->holders, F_DUPFD_CLOEXEC, 3); /* the search takes its time */
-	pthread_mutex_unlock(&inv->lock);
-	return fd >= 0 && process_with_lock(fd, byte_of(path, INVENTORY_HOLD), name);
+		snprintf(file, sizeof(file), "%s/holders", inv->dir);
+	pthread_mutex_unlock(&inv->lock); /* the search takes its time */
+	return *file && !sys_lock_holder(file, byte_of(path, INVENTORY_HOLD), name, PROCESS_NAME_MAX);
 }
 
 /* ---- the file ---- */

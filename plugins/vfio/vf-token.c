@@ -67,10 +67,10 @@ static int make_token(const char *path)
 		return fd;
 	n = sys_pwrite(fd, random, TOKEN_LEN, 0);
 	rc = n == TOKEN_LEN ? 0 : n < 0 ? (int)n : -EIO;
-	if (!rc && link(temp, path) && errno != EEXIST)
-		rc = -errno;
-	unlink(temp);
-	return rc;
+	if (!rc)
+		rc = sys_link(temp, path);
+	sys_unlink(temp);
+	return rc == -EEXIST ? 0 : rc;
 }
 
 /* The user's token, and where it lies. */
@@ -85,7 +85,7 @@ static int users_token(uint8_t token[TOKEN_LEN], char path[TOKEN_PATH_MAX])
 		return -ENOENT;
 	rc = read_token(path, token);
 	if (rc == -ESTALE) /* one that was cut off, or is somebody else's: the directory is ours alone */
-		unlink(path);
+		sys_unlink(path);
 	if (rc != -ENOENT && rc != -ESTALE)
 		return rc;
 	rc = make_token(path);

@@ -24,7 +24,7 @@ struct session_buffer {
 	uint64_t wsid;	 /* on the wire: generation and place in the list */
 	uint64_t far;	 /* the table's */
 	uint64_t ioaddr;
-	uint64_t counted; /* bytes of the session's limit */
+	uint64_t counted, watched; /* bytes of the session's limits */
 	struct twin t;	 /* twin NULL: the client is told nothing by itself */
 	bool tracked;	 /* the client says what it holds; of others it holds all */
 	struct held held; /* of one that is tracked and has a twin */

@@ -52,8 +52,10 @@ static int list_add(struct session_buffers *b, struct session_buffer *buf)
 	}
 	buf->wsid = (uint64_t)++b->generation << 32 | (i + 1);
 	b->list[i] = buf;
-	if (buf->t.twin && !buf->tracked)
+	if (buf->t.twin && !buf->tracked) {
 		atomic_fetch_add(&b->watched, 1);
+		counts_move(session_counts(b->s), RPC_WATCHED_BYTES, (int64_t)buf->t.len);
+	}
 	return 0;
 }
 
@@ -96,6 +98,14 @@ static int add(struct session_buffers *b, struct session_buffer *buf)
 	return rc;
 }
 
+/* It is looked at no more. */
+static void stop_counting(struct rpc_session *s, const struct session_buffer *buf)
+{
+	size_t watched = buf->tracked ? buf->held.num * HELD_PAGE : buf->t.twin ? buf->t.len : 0;
+
+	counts_move(session_counts(s), RPC_WATCHED_BYTES, -(int64_t)watched);
+}
+
 static void take_out(struct session_buffers *b, struct session_buffer *buf)
 {
 	buffers_ask(b);
@@ -106,6 +116,7 @@ static void take_out(struct session_buffers *b, struct session_buffer *buf)
 	if (buf->t.twin && !buf->tracked)
 		atomic_fetch_sub(&b->watched, 1);
 	buffers_unhold(b, buf, 0, buf->held.pages);
+	stop_counting(b->s, buf);
 	claims_drop(&b->claims, buf->wsid, 0, SIZE_MAX);
 	asides_drop(&b->asides, &buf->t);
 	b->placing = NULL; /* nothing comes in while the dispatch thread is here */
@@ -123,6 +134,7 @@ struct session_buffers *buffers_new(struct rpc_session *s, struct session_handle
 		return NULL;
 	b->s = s;
 	b->h = h;
+	b->generation = session_options(s)->first_id;
 	atomic_init(&b->refs, 1);
 	pthread_mutex_init(&b->tell_lock, NULL);
 	pthread_mutex_init(&b->lock, NULL);
@@ -150,6 +162,8 @@ static void give_up(struct rpc_session *s, struct session_buffer *buf)
 	if (buf->t.twin)
 		sys_munmap(buf->t.twin, buf->t.len);
 	atomic_fetch_sub(session_pinned(s), buf->counted);
+	atomic_fetch_sub(session_watched(s), buf->watched);
+	counts_move(session_counts(s), RPC_PINNED_BYTES, -(int64_t)buf->counted);
 	held_done(&buf->held);
 	free(buf);
 }
@@ -176,6 +190,7 @@ void buffers_empty(struct session_buffers *b)
 			continue;
 		memset(list[i]->t.memory, 0, list[i]->t.len);
 		t->fpgaReleaseBuffer(b->h->handle, list[i]->far);
+		stop_counting(b->s, list[i]);
 		give_up(b->s, list[i]);
 	}
 	free(list);
@@ -206,6 +221,23 @@ static bool has_twin(uint32_t flags)
 	return !(flags & (PREPARE_READ_ONLY | PREPARE_EXPLICIT));
 }
 
+/* Whoever has a twin is looked at again and again: how much of that there may be is bounded by itself. */
+static fpga_result account_watched(struct rpc_session *s, struct request *q, struct session_buffer *buf,
+				   uint64_t bytes)
+{
+	uint64_t max = session_options(s)->max_watched, used = atomic_load(session_watched(s));
+
+	if (bytes > (used < max ? max - used : 0))
+		return request_fail(q, FPGA_NO_MEMORY,
+				    "%llu bytes of buffers that are kept equal at both ends are more than "
+				    "this server looks at for a session: %llu of %llu are in use; explicit "
+				    "ones are not looked at", (unsigned long long)buf->t.len,
+				    (unsigned long long)used, (unsigned long long)max);
+	buf->watched = bytes;
+	atomic_fetch_add(session_watched(s), bytes);
+	return FPGA_OK;
+}
+
 /* Memory is had in pages, and the twin is as long as the buffer. */
 static fpga_result account(struct rpc_session *s, struct request *q, struct session_buffer *buf, bool twin)
 {
@@ -220,7 +252,8 @@ static fpga_result account(struct rpc_session *s, struct request *q, struct sess
 				    (unsigned long long)used, (unsigned long long)max);
 	buf->counted = pages * PAGE * (twin ? 2 : 1);
 	atomic_fetch_add(session_pinned(s), buf->counted);
-	return FPGA_OK;
+	counts_move(session_counts(s), RPC_PINNED_BYTES, (int64_t)buf->counted);
+	return twin ? account_watched(s, q, buf, pages * PAGE) : FPGA_OK;
 }
 
 /* Pages come with the first touch, which must not fail: so whether there are enough is asked before. */
@@ -314,6 +347,7 @@ fpga_result serve_PREPARE(struct rpc_session *s, struct request *q)
 
 fpga_result buffers_none(struct request *q, uint64_t wsid)
 {
+	request_names(q, "buffer", wsid);
 	return request_fail(q, FPGA_NOT_FOUND, "0x%llx is no buffer of this handle, or was released",
 			    (unsigned long long)wsid);
 }

@@ -40,5 +40,6 @@ void *buffers_place(struct session_buffers *b, bool one_way, uint64_t wsid, uint
 uint64_t buffers_pinned(const struct rpc_session *s); /* bytes of the session's, with twins */
 
 atomic_uint_fast64_t *session_pinned(struct rpc_session *s); /* the same: of session.c, kept by buffers.c */
+atomic_uint_fast64_t *session_watched(struct rpc_session *s); /* of those that have twins */
 
 #endif

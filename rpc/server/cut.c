@@ -65,6 +65,7 @@ static void put_stale(struct session_buffers *b, struct session_buffer *buf, siz
 		bytes_put64(body + 16, HELD_PAGE);
 	}
 	c->stales++;
+	counts_add_shared(session_counts(b->s), RPC_PAGES_STALE, 1);
 	b->stale = b->cuts + 1;
 	buffers_unhold(b, buf, page, page + 1);
 }
@@ -140,6 +141,7 @@ int cut_end(struct session_buffers *b, struct cut *c)
 	if (!c->runs && !c->stales)
 		return 0;
 	pthread_mutex_lock(&b->lock);
+	counts_add_shared(session_counts(b->s), RPC_CUTS, 1);
 	b->cuts++; /* before it is sent: who has read it may say so at once */
 	bytes_put64(append(b, c, WIRE_CUT, CUT_BODY), b->cuts);
 	pthread_mutex_unlock(&b->lock);

@@ -46,7 +46,9 @@ void request_init(struct rpc_session *s, struct request *q, const struct wire_he
 	q->data = NULL;
 	q->data_len = 0;
 	q->replied = false;
+	q->begun = 0;
 	q->error = 0;
+	memset(&q->refusal, 0, sizeof(q->refusal));
 	q->why[0] = '\0';
 }
 
@@ -63,6 +65,25 @@ fpga_result request_fail(struct request *q, fpga_result r, const char *fmt, ...)
 	vsnprintf(q->why, sizeof(q->why), fmt, ap);
 	va_end(ap);
 	return r;
+}
+
+void request_names(struct request *q, const char *what, uint64_t id)
+{
+	q->refusal = (struct rpc_refusal){ .what = what, .id = id };
+}
+
+void request_lacks(struct request *q, uint32_t right)
+{
+	q->refusal = (struct rpc_refusal){ .right = right };
+}
+
+/* Whoever serves wants to know of that. */
+static void tell_refusal(struct rpc_session *s, struct request *q)
+{
+	if (!s->options.refused || (!q->refusal.what && !q->refusal.right))
+		return;
+	q->refusal.op = wire_op_info(q->head.op)->name;
+	s->options.refused(s->options.ctx, &q->refusal);
 }
 
 fpga_result request_bad(struct request *q)
@@ -92,7 +113,8 @@ static int send_reply(struct rpc_session *s, const struct request *q, fpga_resul
 	bool ok = r == FPGA_OK;
 
 	return rpc_link_send(&s->link, &head, q->out.at, q->out.len, ok ? q->data : NULL,
-			     ok ? q->data_len : 0, clock_deadline(SEND_NS));
+			     ok ? q->data_len : 0,
+			     q->begun ? q->begun + SEND_NS : clock_deadline(SEND_NS));
 }
 
 int request_more(struct rpc_session *s, struct request *q)
@@ -119,8 +141,11 @@ int request_reply(struct rpc_session *s, struct request *q, fpga_result r)
 	if (r == FPGA_OK && (q->out.bad || q->out.len + q->data_len > s->link.peer_max - WIRE_HEAD))
 		r = request_fail(q, FPGA_INVALID_PARAM, "%s: the answer is longer than the peer takes",
 				 wire_op_info(q->head.op)->name);
-	if (r != FPGA_OK)
+	if (r != FPGA_OK) {
+		counts_add_shared(s->counts, RPC_FAILED, 1);
 		write_reason(s, q);
+		tell_refusal(s, q);
+	}
 	return send_reply(s, q, r, 0);
 }
 
@@ -145,6 +170,8 @@ static int lawful(struct rpc_session *s, const struct wire_head *h, const struct
 static fpga_result find_token(struct rpc_session *s, struct request *q)
 {
 	q->token = session_token(s, q->head.object);
+	if (!q->token)
+		request_names(q, "object", q->head.object);
 	return q->token ? FPGA_OK
 			: request_fail(q, FPGA_NOT_FOUND, "there is no object 0x%llx here",
 				       (unsigned long long)q->head.object);
@@ -163,16 +190,20 @@ static fpga_result find(struct rpc_session *s, struct request *q, const struct w
 		return r;
 	case WIRE_ON_HANDLE:
 		q->handle = session_handle(s, q->head.object);
-		if (!q->handle)
+		if (!q->handle) {
+			request_names(q, "handle", q->head.object);
 			return request_fail(q, FPGA_INVALID_PARAM, "there is no open handle 0x%llx",
 					    (unsigned long long)q->head.object);
+		}
 		*rights = q->handle->rights;
 		return FPGA_OK;
 	case WIRE_ON_OBJECT:
 		q->object = objects_find(s, q->head.object);
-		if (!q->object)
+		if (!q->object) {
+			request_names(q, "sysobject", q->head.object);
 			return request_fail(q, FPGA_INVALID_PARAM, "there is no sysobject 0x%llx",
 					    (unsigned long long)q->head.object);
+		}
 		*rights = objects_rights(q->object);
 		return FPGA_OK;
 	default:
@@ -187,10 +218,12 @@ static fpga_result admit(struct rpc_session *s, struct request *q, const struct 
 	uint32_t rights = 0;
 	fpga_result r = find(s, q, op, &rights);
 
-	if (r == FPGA_OK && op->right & ~rights)
-		return request_fail(q, FPGA_NO_ACCESS, "%s needs \"%s\", which the policy does not allow",
-				    op->name, wire_right_name(op->right));
-	return r;
+	if (r != FPGA_OK || !(op->right & ~rights))
+		return r;
+	counts_add_shared(s->counts, RPC_DENIED, 1);
+	request_lacks(q, op->right);
+	return request_fail(q, FPGA_NO_ACCESS, "%s needs \"%s\", which the policy does not allow",
+			    op->name, wire_right_name(op->right));
 }
 
 /* ---- carrying out ---- */
@@ -201,6 +234,7 @@ static void keep_posted(struct rpc_session *s, struct request *q, fpga_result r)
 	struct session_handle *h = q->handle;
 	const char *detail;
 
+	counts_add_shared(s->counts, RPC_FAILED, 1);
 	if (!h || h->posted)
 		return;
 	detail = q->why[0] || !s->served->detail ? q->why : s->served->detail();
@@ -296,11 +330,38 @@ static fpga_result look_first(struct rpc_session *s, struct request *q, bool *la
 	return r;
 }
 
+static enum rpc_class class_of(const struct wire_op_info *op)
+{
+	if (op->kind == WIRE_KIND_LONG)
+		return RPC_CLASS_MANAGE;
+	if ((op->number >= WIRE_READ64 && op->number <= WIRE_READ_BLOCK) || op->number == WIRE_RESET)
+		return RPC_CLASS_MMIO;
+	if (op->number >= WIRE_PREPARE && op->number <= WIRE_WRITEBACK)
+		return RPC_CLASS_BUFFER;
+	return RPC_CLASS_OTHER;
+}
+
+/* The clock is read once: who waits for the next frame begins with this. */
+static void note_served(struct rpc_session *s, const struct wire_op_info *op, int64_t begun)
+{
+	s->left = clock_now_ns();
+	counts_time(s->counts, class_of(op), s->left - begun);
+}
+
+/* A buffer that was just released may be named in good faith. */
+static void end_posted(struct rpc_session *s, struct request *q, fpga_result r)
+{
+	if (!q->handle || q->refusal.right)
+		tell_refusal(s, q);
+	keep_posted(s, q, r);
+}
+
 static int serve(struct rpc_session *s, struct request *q, const struct wire_op_info *op, bool looked)
 {
 	bool one_way = q->head.flags & WIRE_ONE_WAY, later = false;
 	bool look = op->on == WIRE_ON_TOKEN && !looked && !session_token(s, q->head.object);
 	fpga_result r = look ? look_first(s, q, &later) : FPGA_OK;
+	int rc = 0;
 
 	if (r == FPGA_OK && !later)
 		r = admit(s, q, op);
@@ -309,10 +370,11 @@ static int serve(struct rpc_session *s, struct request *q, const struct wire_op_
 	if (r == FPGA_OK && later)
 		return 0;
 	if (!one_way)
-		return q->replied ? 0 : request_reply(s, q, r);
-	if (r != FPGA_OK)
-		keep_posted(s, q, r);
-	return 0;
+		rc = q->replied ? 0 : request_reply(s, q, r);
+	else if (r != FPGA_OK)
+		end_posted(s, q, r);
+	note_served(s, op, q->begun);
+	return rc;
 }
 
 int session_request(struct rpc_session *s, const struct rpc_frame *f, bool looked)
@@ -323,6 +385,8 @@ int session_request(struct rpc_session *s, const struct rpc_frame *f, bool looke
 	request_init(s, &q, &f->head, f->body, f->body_len, s->out, WIRE_FRAME_MAX - WIRE_HEAD);
 	q.placed = f->placed;
 	q.placed_len = f->placed_len;
+	q.begun = s->came ? s->came : clock_now_ns();
+	s->came = 0;
 	if (op)
 		return serve(s, &q, op, looked);
 	if (f->head.flags & WIRE_ONE_WAY)

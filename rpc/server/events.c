@@ -18,8 +18,6 @@
 #include "rpc/server/session.h"
 #include "wire/bytes.h"
 
-#define EVENTS_MAX 256u /* registrations of a session */
-
 struct registration {
 	struct session_handle *h;
 	fpga_event_type type;
@@ -237,7 +235,7 @@ fpga_result serve_EVENT_REGISTER(struct rpc_session *s, struct request *q)
 	if (known(e, number))
 		return request_fail(q, FPGA_INVALID_PARAM, "the event number %llu is in use",
 				    (unsigned long long)number);
-	if (e->num == EVENTS_MAX)
+	if (e->num >= s->options.max_events)
 		return request_fail(q, FPGA_NO_MEMORY, "%u events are registered, and there are no more in a "
 				    "session", e->num);
 	r = calloc(1, sizeof(*r));
@@ -267,6 +265,8 @@ fpga_result serve_EVENT_UNREGISTER(struct rpc_session *s, struct request *q)
 	if (q->in.bad)
 		return request_bad(q);
 	r = take(session_events(s), q->handle, &type, number);
+	if (!r)
+		request_names(q, "event", number);
 	if (!r)
 		return request_fail(q, FPGA_INVALID_PARAM, "the event is not registered with this handle");
 	changed(session_events(s));

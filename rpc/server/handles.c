@@ -130,6 +130,7 @@ fpga_result serve_OPEN(struct rpc_session *s, struct request *q)
 	if (r != FPGA_OK)
 		return r;
 	atomic_fetch_add_explicit(&s->open_handles, 1, memory_order_relaxed);
+	counts_move(s->counts, RPC_OPEN_HANDLES, 1);
 	put_opened(s, q, h);
 	return FPGA_OK;
 }
@@ -184,6 +185,7 @@ static fpga_result close_handle(struct rpc_session *s, struct session_handle *h)
 {
 	buffers_empty(h->buffers);
 	atomic_fetch_sub_explicit(&s->open_handles, 1, memory_order_relaxed);
+	counts_move(s->counts, RPC_OPEN_HANDLES, -1);
 	return s->table->fpgaClose(h->handle);
 }
 

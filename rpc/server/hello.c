@@ -140,5 +140,7 @@ fpga_result serve_KICK(struct rpc_session *s, struct request *q)
 	if (!s->options.kick)
 		return request_fail(q, FPGA_NOT_SUPPORTED, "this server knows of no other sessions");
 	r = s->options.kick(s->options.ctx, id);
+	if (r == FPGA_NOT_FOUND)
+		request_names(q, "session", id);
 	return r == FPGA_NOT_FOUND ? request_fail(q, r, "there is no session %u", id) : r;
 }

@@ -18,20 +18,27 @@
 #define GAP 256u   /* bytes that did not change between two frames that are better one */
 #define DATA_HEAD (WIRE_HEAD + NEWS_FIXED)
 
+static void note_held(struct session_buffers *b, size_t had, size_t has)
+{
+	counts_move(session_counts(b->s), RPC_WATCHED_BYTES, ((int64_t)has - (int64_t)had) * HELD_PAGE);
+}
+
 void buffers_hold(struct session_buffers *b, struct session_buffer *buf, size_t from, size_t end)
 {
-	bool any = buf->held.num;
+	size_t any = buf->held.num;
 
 	held_set(&buf->held, from, end);
+	note_held(b, any, buf->held.num);
 	if (!any && buf->held.num)
 		atomic_fetch_add(&b->watched, 1);
 }
 
 void buffers_unhold(struct session_buffers *b, struct session_buffer *buf, size_t from, size_t end)
 {
-	bool any = buf->held.num;
+	size_t any = buf->held.num;
 
 	held_clear(&buf->held, from, end);
+	note_held(b, any, buf->held.num);
 	if (any && !buf->held.num)
 		atomic_fetch_sub(&b->watched, 1);
 }
@@ -118,6 +125,7 @@ static fpga_result drop(struct session_buffers *b, struct request *q, const stru
 		return request_fail(q, FPGA_INVALID_PARAM, "%zu pages from page %zu on are not all held",
 				    p->num, p->from);
 	buffers_unhold(b, p->buf, p->from, p->from + p->num);
+	counts_add_shared(session_counts(b->s), RPC_PAGES_DROPPED, p->num);
 	return FPGA_OK;
 }
 
@@ -222,6 +230,7 @@ static fpga_result take_back(struct session_buffers *b, struct request *q, const
 	r = see(b, q, back->seen);
 	if (r != FPGA_OK)
 		return r;
+	counts_add_shared(session_counts(b->s), RPC_WRITEBACK_BYTES, back->len);
 	take_pages(b, buf, (size_t)back->offset, back->data, back->len);
 	if (!back->more)
 		asides_settle(&b->asides);
@@ -360,6 +369,8 @@ static void answer(struct session_buffers *b, const struct request *q, struct ho
 	pthread_mutex_lock(&b->lock);
 	buffers_hold(b, h->buf, h->page, h->page + h->given);
 	pthread_mutex_unlock(&b->lock);
+	counts_add_shared(session_counts(b->s), RPC_PAGES_ASKED, h->num);
+	counts_add_shared(session_counts(b->s), RPC_PAGES_GIVEN, h->given);
 	add_news(&a, h);
 	add_reply(&a, q, h->given);
 	send_frames(&a);

@@ -70,7 +70,9 @@ struct request {
 	const void *data;
 	size_t data_len;
 	bool replied; /* by the handler itself, which had to do that under a lock of its own */
+	int64_t begun; /* its service; 0: nobody looked at the clock */
 	int error; /* errno of the reply, where there is one */
+	struct rpc_refusal refusal; /* what was wrong is the peer's doing: request_names(), request_lacks() */
 	char why[WIRE_REASON_MAX]; /* set by request_fail(); else the table's detail is told */
 };
 
@@ -79,6 +81,9 @@ fpga_result request_too_many(struct rpc_session *s, struct request *q);
 /* Names the reason: `return request_fail(q, FPGA_INVALID_PARAM, "...")`. */
 fpga_result request_fail(struct request *q, fpga_result r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The request, which fails, named something that the peer does not have; or it has not the right. */
+void request_names(struct request *q, const char *what, uint64_t id);
+void request_lacks(struct request *q, uint32_t right);
 /* A reply in several frames: sends what `out` has as one of them, and empties it. 0 or a negative errno. */
 int request_more(struct rpc_session *s, struct request *q);
 
@@ -103,6 +108,7 @@ void **session_objects(struct rpc_session *s);
 const struct rpc_served *session_served(const struct rpc_session *s);
 const struct rpc_session_options *session_options(const struct rpc_session *s);
 struct rpc_link *session_link(struct rpc_session *s);
+struct rpc_counts *session_counts(struct rpc_session *s);
 /*
  * Sends a one-way frame of a PUSH row. Waits SEND_NS at most, after which the link is broken (a peer that
  * does not read). 0 or a negative errno.

@@ -201,6 +201,7 @@ struct work *work_new(struct rpc_session *s, const struct request *q)
 	if (!w)
 		return NULL;
 	w->s = s;
+	w->begun = q->begun ? q->begun : clock_now_ns();
 	w->d = request_defer(q);
 	if (w->d)
 		return w;

@@ -45,6 +45,10 @@ static fpga_result accelerator_of(struct rpc_session *s, struct request *q, uint
 		return r;
 	t = session_token(s, id);
 	if (!t)
+		request_names(q, "object", id);
+	else if (!(t->rights & WIRE_RIGHT_RECONFIGURE))
+		request_lacks(q, WIRE_RIGHT_RECONFIGURE);
+	if (!t)
 		return request_fail(q, FPGA_NOT_FOUND, "there is no accelerator %#" PRIx64 " (any more)", id);
 	if (!(t->rights & WIRE_RIGHT_RECONFIGURE))
 		return request_fail(q, FPGA_NO_ACCESS, "the policy does not allow \"%s\" on the accelerator",

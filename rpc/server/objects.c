@@ -134,7 +134,7 @@ static fpga_result reply_object(struct rpc_session *s, struct request *q, fpga_o
 	o->object = object;
 	o->handle = from;
 	o->rights = rights;
-	o->id = (uint64_t)o->generation << 32 | (o->number + 1);
+	o->id = (uint64_t)(session_options(s)->first_id + o->generation) << 32 | (o->number + 1);
 	wire_put_u64(&q->out, o->id);
 	wire_put_u32(&q->out, (uint32_t)type);
 	return FPGA_OK;

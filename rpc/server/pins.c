@@ -112,6 +112,8 @@ static fpga_result shared(struct rpc_session *s, struct request *q, struct sessi
 	if (q->in.bad)
 		return request_bad(q);
 	h = session_handle(s, handle);
+	if (!h)
+		request_names(q, "handle", handle);
 	if (!h || h == q->handle || h->closing)
 		return request_fail(q, FPGA_INVALID_PARAM, "0x%llx is no other open handle of the peer's",
 				    (unsigned long long)handle);

@@ -10,6 +10,7 @@
 
 #include <opae/plugin.h>
 
+#include "rpc/counts.h"
 #include "transport/transport.h"
 
 /* What is served. Its functions are called from several threads. */
@@ -32,14 +33,25 @@ struct rpc_session_info {
 	uint64_t seconds, frames, pinned; /* since hello; received; bytes as max_pinned has them */
 };
 
+/* A request that was refused, for a log. */
+struct rpc_refusal {
+	const char *op;	  /* the message's name */
+	uint32_t right;	  /* bits of enum wire_right that the peer does not have; 0: it named this: */
+	const char *what; /* "handle", "buffer", ... */
+	uint64_t id;
+};
+
 struct rpc_session_options {
 	int64_t spin_ns;    /* of a wait before it sleeps */
 	int64_t hello_ns;   /* a peer that has not said HELLO by then is left */
 	uint32_t max_handles, max_objects, max_calls;
 	uint64_t max_pinned; /* bytes of buffers and their twins, in whole pages */
+	uint32_t max_events; /* registrations, at most 256 */
+	uint64_t max_watched; /* bytes of buffers that have twins, in whole pages; 0: max_pinned is enough */
 	bool no_watch;	     /* for tests: nobody looks for what a device did who is not asked */
 	const char *host;      /* name of this machine, for HELLO */
 	const char *principal; /* who the peer is */
+	struct rpc_counts *counts; /* all 0 at first; must stay. NULL: nobody reads them */
 	void *ctx;	       /* of what follows */
 	/*
 	 * What the peer may do with an object of these properties: bits of enum wire_right, WIRE_RIGHT_SEE
@@ -58,6 +70,13 @@ struct rpc_session_options {
 	fpga_result (*sessions)(void *ctx, void (*each)(void *arg, const struct rpc_session_info *info),
 				void *arg);
 	fpga_result (*kick)(void *ctx, uint32_t id);
+	/* The peer named what it does not have, or wanted what it may not. May be NULL. Any thread. */
+	void (*refused)(void *ctx, const struct rpc_refusal *r);
+	/*
+	 * Ids of handles, buffers and sysobjects are counted from there on in their upper half: where each
+	 * session has another one, nobody's id is by chance another's as well.
+	 */
+	uint32_t first_id;
 };
 
 struct rpc_session;

@@ -52,9 +52,19 @@ void **session_objects(struct rpc_session *s)
 	return &s->objects;
 }
 
+struct rpc_counts *session_counts(struct rpc_session *s)
+{
+	return s->counts;
+}
+
 atomic_uint_fast64_t *session_pinned(struct rpc_session *s)
 {
 	return &s->pinned;
+}
+
+atomic_uint_fast64_t *session_watched(struct rpc_session *s)
+{
+	return &s->watched;
 }
 
 void session_cond_init(pthread_cond_t *cond)
@@ -121,6 +131,9 @@ static void reap(struct rpc_session *s, struct work *w)
 	struct session_handle *h = w->h;
 
 	s->under_way--;
+	if (w->is_long || !(h || w->again))
+		counts_time(s->counts, w->is_long ? RPC_CLASS_MANAGE : RPC_CLASS_OTHER,
+			    clock_now_ns() - w->begun);
 	if (w->is_long) {
 		long_reap(s, w);
 	} else if (h) {
@@ -193,6 +206,8 @@ static void fill_defaults(struct rpc_session_options *o)
 	o->max_objects = o->max_objects ? o->max_objects : OBJECTS_MAX;
 	o->max_calls = o->max_calls && o->max_calls < WIRE_CALLS_MAX ? o->max_calls : WIRE_CALLS_MAX;
 	o->max_pinned = o->max_pinned ? o->max_pinned : PINNED_MAX;
+	o->max_watched = o->max_watched ? o->max_watched : o->max_pinned;
+	o->max_events = o->max_events && o->max_events < EVENTS_MAX ? o->max_events : EVENTS_MAX;
 }
 
 static int build(struct rpc_session *s, struct transport *t)
@@ -201,11 +216,13 @@ static int build(struct rpc_session *s, struct transport *t)
 
 	if (rc)
 		return rc;
+	s->link.counts = s->counts;
 	s->link.sink = place;
 	s->link.sink_ctx = s;
 	s->wake = sys_eventfd(0, EFD_NONBLOCK);
 	if (s->wake < 0)
 		return s->wake;
+	s->next_generation = s->options.first_id;
 	s->handles = calloc(s->options.max_handles, sizeof(struct session_handle *));
 	s->out = malloc(WIRE_FRAME_MAX);
 	if (!s->handles || !s->out)
@@ -227,6 +244,7 @@ int rpc_session_new(struct transport *t, const struct rpc_served *served,
 	s->served = served;
 	s->table = served->table;
 	s->options = *options;
+	s->counts = options->counts ? options->counts : &s->own_counts;
 	s->wake = -1;
 	fill_defaults(&s->options);
 	pthread_mutex_init(&s->finished_lock, NULL);
@@ -290,9 +308,11 @@ int rpc_session_run(struct rpc_session *s)
 
 	s->threads = true;
 	for (;;) {
-		int rc = rpc_link_next_or_wake(&s->link, &f, s->options.spin_ns,
-					       s->greeted ? INT64_MAX : hello_by, s->wake);
+		int64_t now = s->left ? s->left : clock_now_ns();
+		int rc = rpc_link_next_from(&s->link, &f, s->options.spin_ns,
+					    s->greeted ? INT64_MAX : hello_by, s->wake, now);
 
+		s->came = s->left = 0;
 		if (rc == -EINTR) {
 			session_chores(s);
 			continue;
@@ -300,8 +320,10 @@ int rpc_session_run(struct rpc_session *s)
 		if (rc == -ETIMEDOUT && !s->greeted)
 			return session_break(s, rc, "the peer said no HELLO within %lld ms",
 					     (long long)(s->options.hello_ns / NS_PER_MS));
-		if (!rc)
+		if (!rc) {
+			s->came = clock_now_ns();
 			rc = session_dispatch(s, &f);
+		}
 		if (rc)
 			return ended(s, rc);
 	}

@@ -22,6 +22,7 @@
  */
 #define SEND_NS (60 * NS_PER_S)
 #define TOKENS_MAX 1024u	/* objects of one enumeration */
+#define EVENTS_MAX 256u		/* registrations of a session */
 #define REGIONS_MAX 8u		/* MMIO regions of an accelerator */
 
 /* A request that outlives its frame. */
@@ -43,6 +44,7 @@ struct work {
 	pthread_t thread;
 	struct session_token *token; /* an OPEN's; not swept meanwhile */
 	fpga_result result;	     /* of a LONG call */
+	int64_t begun;
 };
 
 /* What an enumeration found of one object, against what was known. */
@@ -101,6 +103,8 @@ struct rpc_session {
 	uint64_t features; /* those that were agreed on */
 	uint32_t max_calls, under_way;
 	uint32_t num_long; /* LONG calls under way */
+	/* When the frame came that is being dispatched, and when the last was done with; 0: not known. */
+	int64_t came, left;
 	uint32_t num_handles, next_generation;
 	struct session_handle **handles; /* options.max_handles places */
 	unsigned char *out;		 /* replies of the dispatch thread: WIRE_FRAME_MAX bytes */
@@ -110,12 +114,15 @@ struct rpc_session {
 	struct session_polls polls;
 	struct session_events *events;
 	atomic_uint_fast64_t pinned; /* bytes of buffers and their twins, in whole pages */
+	atomic_uint_fast64_t watched; /* bytes of those that have twins */
 	void *objects;
 
 	atomic_bool stopped, chores; /* chores: there is something for the dispatch thread to do */
 	pthread_mutex_t finished_lock;
 	struct work *finished; /* guarded by finished_lock */
 	int wake;	       /* eventfd: chores */
+
+	struct rpc_counts *counts, own_counts; /* the options', or its own */
 
 	/* For rpc_session_info(). */
 	atomic_uint_fast64_t frames;

@@ -101,6 +101,7 @@ fpga_result serve_PUSH(struct rpc_session *s, struct request *q)
 	r = buffers_check(q, buf, wsid, offset, len);
 	if (r != FPGA_OK)
 		return r;
+	counts_add_shared(session_counts(s), RPC_PUSH_BYTES, len);
 	if (buf->tracked && buf->t.twin && !(q->head.flags & WIRE_ONE_WAY))
 		put_told(s, q, buf, offset, data, len);
 	else
@@ -142,6 +143,7 @@ fpga_result serve_PULL(struct rpc_session *s, struct request *q)
 	if (len > WIRE_BULK || len > news_bulk(session_link(s)->peer_max))
 		return request_fail(q, FPGA_INVALID_PARAM, "PULL of %u bytes: at most %zu in one", len,
 				    news_bulk(session_link(s)->peer_max));
+	counts_add_shared(session_counts(s), RPC_PULL_BYTES, len);
 	wire_put_bytes_len(&q->out, len);
 	q->data = buf->t.memory + offset;
 	q->data_len = len;

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from opaed import Daemon
 
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("OPAE_BUILD", SOURCE / "build")).resolve()
@@ -123,6 +124,21 @@ def here(installed, folder):
     m = Machine(installed, folder, None)
     yield m
     m.run("opae", "emu", "stop", "--all")
+
+
+@pytest.fixture
+def opaed(here):
+    """Starts daemons of this user; each must end well."""
+    started = []
+
+    def start(machine=here, **config):
+        started.append(Daemon(machine, f"opaed{len(started)}", **config))
+        return started[-1]
+
+    yield start
+    for d in started:
+        if d.process:
+            assert d.stop() in (0, -signal.SIGKILL), d.log
 
 
 @pytest.fixture

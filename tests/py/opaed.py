@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -13,6 +14,9 @@ import time
 OK, INVALID_PARAM, BUSY, NOT_FOUND, NO_ACCESS = 0, 1, 2, 4, 9
 HELLO, PING, SESSIONS, ENUMERATE, CHANGED, OPEN, CLOSE = 1, 2, 3, 10, 12, 20, 21
 READ64, WRITE, PREPARE = 30, 32, 40
+NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
+HELLO_AFU = "850adcc26ceb4b229722d43375b61c66"
+CTL, STATUS0 = 0x138, 0x160  # registers of NLB0
 MAGIC = 0x4541504F
 HEAD = struct.Struct("<IHHIIQII")  # size, head, op, flags, id, object, budget or result, error
 REPLY, ONE_WAY, MORE = 1, 2, 4
@@ -35,13 +39,17 @@ def texts(body, at=0):
 
 
 class Peer:
-    """One connection. `address` is a path, or (host, port)."""
+    """One connection. `address` is a path, or (host, port), or a socket that is connected."""
 
     def __init__(self, address, timeout=20, family=None):
-        family = family or (socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX)
-        self.sock = socket.socket(family)
+        if isinstance(address, socket.socket):
+            self.sock = address
+        else:
+            self.sock = socket.socket(family or (socket.AF_INET if isinstance(address, tuple)
+                                                 else socket.AF_UNIX))
         self.sock.settimeout(timeout)
-        self.sock.connect(address)
+        if self.sock is not address:
+            self.sock.connect(address)
         self.last, self.pushed = 0, []
 
     def __enter__(self):
@@ -133,6 +141,29 @@ class Peer:
             return True
 
 
+def opened(peer, token):
+    """The handle, or None."""
+    result, body = peer.try_open(token)
+    return struct.unpack_from("<Q", body)[0] if result == OK else None
+
+
+def open_and_close(peer, token):
+    handle = opened(peer, token)
+    if handle:
+        peer.good(CLOSE, b"", handle)
+    return handle
+
+
+def copy_for_ever(peer, handle):
+    """The loopback accelerator copies one buffer to another until it is stopped."""
+    dsm, src, dst = (peer.prepare(handle, n) for n in (4096, 1 << 20, 1 << 20))
+    for offset, value, width in ((CTL, 0, 4), (CTL, 1, 4), (0x110, dsm, 8), (0x120, src // 64, 8),
+                                 (0x128, dst // 64, 8), (0x130, 1 << 14, 4), (0x140, 0x42002, 4),
+                                 (CTL, 3, 4)):
+        peer.write(handle, offset, value, width)
+    soon(lambda: peer.read(handle, STATUS0))
+
+
 def soon(what, seconds=10):
     """Waits until what() is true; its value."""
     end = time.monotonic() + seconds
@@ -148,10 +179,13 @@ EVERYBODY = [{"principal": "*", "see": ["*"], "allow": ["*"]}]
 
 
 class Daemon:
-    """An opaed that listens on a unix socket and, unless told otherwise, on the loopback of tcp."""
+    """An opaed that listens on a unix socket and, unless told otherwise, on the loopback of tcp.
 
-    def __init__(self, machine, name="opaed", start=True, **config):
+    `command`: what is started, when it is not the installed opaed as it is."""
+
+    def __init__(self, machine, name="opaed", start=True, command=None, env=None, **config):
         self.machine = machine
+        self.command, self.env = command or [machine.bin / "opaed"], {**machine.env, **(env or {})}
         self.file = machine.folder / f"{name}.cfg"
         self.path = str(machine.folder / f"{name}.sock")
         self.log, self.process, self.ports = [], None, []
@@ -168,8 +202,7 @@ class Daemon:
     def start(self, *args, listeners=None, env=None):
         who = self.machine.user
         self.process = subprocess.Popen(
-            [self.machine.bin / "opaed", *args], stderr=subprocess.PIPE, text=True,
-            env={**self.machine.env, **(env or {})},
+            [*self.command, *args], stderr=subprocess.PIPE, text=True, env={**self.env, **(env or {})},
             **({"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if who else {}))
         self.log = []
         self.reader = threading.Thread(target=self.read, args=(self.process,))
@@ -177,7 +210,8 @@ class Daemon:
         count = listeners or len(json.loads(self.file.read_text())["listen"])
         soon(lambda: len(self.lines("opaed: listening on ")) >= count or self.process.poll() is not None, 30)
         assert self.process.poll() is None, self.log
-        self.ports = [int(line.rsplit(":", 1)[1]) for line in self.lines("listening on 127.0.0.1:")]
+        found = [re.search(r"listening on [0-9.]+:(\d+)$", line) for line in self.log]
+        self.ports = [int(m[1]) for m in found if m]
         return self
 
     def read(self, process):

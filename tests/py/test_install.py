@@ -235,7 +235,7 @@ def test_programs_find_the_library_by_themselves(installed):
         assert "usage" in done.stdout.lower() and done.returncode == HELP_ENDS_WITH.get(program, 0), program
 
 
-@pytest.mark.parametrize("name,rules", [("70-opae-dfl", 4), ("70-opae-userfaultfd", 1)])
+@pytest.mark.parametrize("name,rules", [("70-opae-dfl", 4), ("70-opae-userfaultfd", 1), ("70-opae-vfio", 5)])
 def test_the_udev_rules_are_there_to_be_copied(installed, name, rules):
     text = (installed / f"share/opae/{name}.rules").read_text()
     lines = [line for line in text.replace("\\\n", "").splitlines() if line and line[0] != "#"]

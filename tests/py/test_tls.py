@@ -103,6 +103,17 @@ def test_by_address_and_by_another_name(tls):
     assert "localhost" in t.list()[1] and "NLB0" not in t.list()[0]
 
 
+def test_policy_is_by_the_name_in_the_certificate(tls):
+    t = tls(policy=[{"principal": who, "see": ["*"], "allow": ["*"]}
+                    for who in ("tls:opae:alice", "unix:77")])
+    t.site.good("issue", "--client", "bob")
+    assert t.works()
+    shown, said = t.list(tls=files(t.site, "bob"))
+    assert "NLB0" not in shown and "has no rule for tls:opae:bob" in said
+    assert "tls:opae:bob" in t.daemon.says("is refused")
+    sessions = t.machine.run("opae", "sessions", "--to", str(t.daemon.path))
+    assert sessions.returncode == 1 and "no rule for unix" in sessions.stderr
+
 def test_the_protocol_is_the_same_behind_it(tls):
     t = tls()
     with t.peer().hello() as p:

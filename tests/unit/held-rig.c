@@ -7,6 +7,7 @@
 
 struct rig r;
 uint64_t h, wsid, io;
+struct rpc_counts counts;
 
 static int begin(bool watch)
 {
@@ -14,6 +15,8 @@ static int begin(bool watch)
 	rig_new(&r);
 	r.features = WIRE_FEATURE_TRACKED;
 	r.options.no_watch = !watch;
+	memset(&counts, 0, sizeof(counts));
+	r.options.counts = &counts;
 	rig_start(&r);
 	rig_hello(&r);
 	h = rig_open(&r, fake_accelerator_id(0), 0);

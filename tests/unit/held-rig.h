@@ -15,6 +15,7 @@
 
 extern struct rig r;
 extern uint64_t h, wsid, io;
+extern struct rpc_counts counts; /* the session's; they stay behind it */
 
 /* Setup and teardown: HELLO was said, and an accelerator is open. The first is without the watch. */
 int up(void **state);

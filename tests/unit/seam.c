@@ -58,6 +58,10 @@ FAILING(getsockname, int, (int fd, struct sockaddr *a, socklen_t *l), (fd, a, l)
 FAILING(fchmod, int, (int fd, mode_t m), (fd, m))
 FAILING(unlink, int, (const char *p), (p))
 FAILING(madvise, int, (void *at, size_t l, int a), (at, l, a))
+FAILING(stat, int, (const char *p, struct stat *st), (p, st))
+FAILING(mkdir, int, (const char *p, mode_t m), (p, m))
+FAILING(rename, int, (const char *f, const char *t), (f, t))
+FAILING(link, int, (const char *f, const char *t), (f, t))
 FAILING(mremap_to, int, (void *from, size_t l, void *to), (from, l, to))
 
 void seam_over(const struct sys_ops *ops)
@@ -102,6 +106,10 @@ const struct sys_ops *seam_table(void)
 	ops.fchmod = failing_fchmod;
 	ops.unlink = failing_unlink;
 	ops.madvise = failing_madvise;
+	ops.stat = failing_stat;
+	ops.mkdir = failing_mkdir;
+	ops.rename = failing_rename;
+	ops.link = failing_link;
 	return &ops;
 }
 

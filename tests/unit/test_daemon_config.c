@@ -62,7 +62,7 @@ static void everything(void **state)
 		"  \"libv-opae.so\", \"enabled\": true, \"configuration\":"
 		"  {\"sockets\": [\"/a.sock\", {\"path\": \"/b.sock\"}]}}}},"
 		"\"limits\": {\"connections\": 8, \"hello_ms\": 1000, \"spin_us\": 0, \"handles\": 3,"
-		"  \"objects\": 4, \"calls\": 5, \"buffer_bytes\": 1099511627776}}");
+		"  \"objects\": 4, \"calls\": 5, \"events\": 6, \"buffer_bytes\": 1099511627776}}");
 
 	(void)state;
 	assert_int_equal(c.num_listen, 5);
@@ -83,7 +83,9 @@ static void everything(void **state)
 	assert_int_equal(c.limits.hello_ms, 1000);
 	assert_int_equal(c.limits.spin_us, 0);
 	assert_int_equal(c.limits.calls, 5);
+	assert_int_equal(c.limits.events, 6);
 	assert_true(c.limits.buffer_bytes == UINT64_C(1) << 40);
+	assert_true(c.limits.watch_bytes == UINT64_C(1) << 39); /* as much as can have twins */
 	assert_non_null(strstr(c.plugins, "/a.sock"));
 	assert_string_equal(c.paths[0], "/a.sock");
 	assert_string_equal(c.paths[1], "/b.sock");
@@ -166,6 +168,7 @@ static void listeners(void **state)
 	bad("{\"listen\": [{\"unix\": \"/x\", \"mode\": \"660\"}]}", 1, "\"660\"", "as \"0660\"");
 	bad("{\"listen\": [{\"vsock\": 1, \"mode\": \"0600\"}], " ALL_MAY "}", 1, "\"mode\"", "remove");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"*\"}]}", 1, "principal", "one principal");
+	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"tls:x\"}]}", 1, "principal", "certificate");
 	bad("{\"listen\": [{\"unix\": \"/x\"}, {\"unix\": \"/x\"}]}", 1, "listen[1]", "listen[0]");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"clear\": 1}]}", 1, "\"clear\"", "true or false");
 }
@@ -209,7 +212,27 @@ static void limits(void **state)
 	bad("{" UNIX_ALONE ", \"limits\": {\"connections\": 0}}", 1, "\"connections\"", "from 1 to 4096");
 	bad("{" UNIX_ALONE ", \"limits\": {\"connections\": \"8\"}}", 1, "\"connections\"", "whole number");
 	bad("{" UNIX_ALONE ", \"limits\": {\"buffer_bytes\": -1}}", 1, "\"buffer_bytes\"", "from 0");
+	bad("{" UNIX_ALONE ", \"limits\": {\"watch_bytes\": \"all\"}}", 1, "\"watch_bytes\"", "whole number");
+	bad("{" UNIX_ALONE ", \"limits\": {\"events\": 257}}", 1, "\"events\"", "from 1 to 256");
 	bad("{" UNIX_ALONE ", \"limits\": 4}", 1, "limits", "{...}");
+}
+
+/* Whom workers become must be there, and be nobody. */
+static void worker_user(void **state)
+{
+	struct daemon_config c;
+	char *problems = NULL;
+
+	(void)state;
+	bad("{" UNIX_ALONE ", \"worker_user\": \"nobody-here\"}", 1, "\"nobody-here\"", "name one");
+	bad("{" UNIX_ALONE ", \"worker_user\": \"root\"}", 1, "\"root\"", "leave it away");
+	bad("{" UNIX_ALONE ", \"worker_user\": 7}", 1, "\"worker_user\"", "");
+	assert_int_equal(config_default(&c), 0);
+	assert_true(c.worker_uid && c.worker_gid);
+	config_done(&c);
+	assert_int_equal(config_parse_text("{" UNIX_ALONE "}", strlen("{" UNIX_ALONE "}"), &c, &problems), 0);
+	assert_true(c.worker_uid && c.worker_gid);
+	config_done(&c);
 }
 
 static void plugins(void **state)
@@ -263,6 +286,51 @@ static void files(void **state)
 	free(problems);
 }
 
+static void metrics(void **state)
+{
+	struct daemon_config c = good("{" UNIX_ALONE ", \"metrics\": {\"tcp\": \"[::1]:9447\"}}");
+
+	(void)state;
+	assert_true(c.has_metrics);
+	assert_int_equal(c.metrics.address.port, 9447);
+	config_done(&c);
+	c = good("{" UNIX_ALONE ", \"metrics\": {\"unix\": \"/m.sock\", \"mode\": \"0660\"}}");
+	assert_int_equal(c.metrics.address.kind, ADDRESS_UNIX);
+	assert_int_equal(c.metrics.mode, 0660);
+	config_done(&c);
+	c = good("{" UNIX_ALONE "}");
+	assert_false(c.has_metrics);
+	config_done(&c);
+	bad("{" UNIX_ALONE ", \"metrics\": {\"tcp\": \"10.0.0.1:9447\"}}", 1, "10.0.0.1:9447", "127.0.0.1");
+	bad("{" UNIX_ALONE ", \"metrics\": {\"tcp\": \"localhost:9447\"}}", 1, "localhost", "127.0.0.1:9447");
+	bad("{" UNIX_ALONE ", \"metrics\": {}}", 1, "metrics", "\"unix\": PATH");
+	bad("{" UNIX_ALONE ", \"metrics\": {\"unix\": \"/run/x.sock\"}}", 1, "listen[0]", "give another");
+}
+
+/* The addresses of cards are those that the plugin gives them. */
+static void cards(void **state)
+{
+	static const char text[] =
+		"{" UNIX_ALONE ", \"plugins\": {\"plugins\": [\"v\"], \"configurations\": {\"v\": {"
+		"\"plugin\": \"libv-opae.so\", \"enabled\": true,"
+		" \"configuration\": {\"sockets\": [\"/a.sock\","
+		" {\"path\": \"/b.sock\", \"address\": \"b1:00.1\"}, {\"path\": \"/c.sock\"}, 7,"
+		" \"d.sock\", {\"path\": \"/e.sock\", \"address\": \"nowhere\"}]}}}}}";
+	struct daemon_config c;
+	char *problems;
+
+	(void)state;
+	assert_int_equal(config_parse_text(text, strlen(text), &c, &problems), 0);
+	assert_int_equal(c.num_cards, 3);
+	assert_string_equal(c.cards[0].path, "/a.sock");
+	assert_int_equal(c.cards[0].address.segment, 0x8000);
+	assert_string_equal(c.cards[1].path, "/b.sock");
+	assert_int_equal(c.cards[1].address.bus, 0xb1);
+	assert_int_equal(c.cards[1].address.function, 1);
+	assert_int_equal(c.cards[2].address.segment, 0x8002);
+	config_done(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +338,9 @@ int main(void)
 		cmocka_unit_test(no_json),    cmocka_unit_test(keys),	 cmocka_unit_test(listeners),
 		cmocka_unit_test(nobody_may), cmocka_unit_test(rules),	 cmocka_unit_test(limits),
 		cmocka_unit_test(plugins),    cmocka_unit_test(many_mistakes), cmocka_unit_test(files),
+		cmocka_unit_test(metrics),
+		cmocka_unit_test(cards),
+		cmocka_unit_test(worker_user),
 	};
 
 	return RUN(tests);

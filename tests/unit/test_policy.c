@@ -13,10 +13,14 @@ static void principals_that_are_wrong(void **state)
 {
 	static const char *const good[] = { "*",	   "unix:0",	"unix:1000",   "vsock:3",
 					    "tcp:10.0.0.7", "tcp:::1",	"tcp:10.0.0.*", "unix:*",
-					    "tcp:*",	   "vsock:4294967295" };
+					    "tcp:*",	   "vsock:4294967295", "tls:opae:alice",
+					    "tls:alice@site.org", "tls:host.site.org", "tls:opae:*",
+					    "tls:*",	   "tls:10.0.0.7" };
 	static const char *const bad[] = { "",	      "unix:",	   "unix:root", "unix:-1", "unix:1 ",
 					   "tcp:host",	"tcp:1.2.3.4:80", "tcp:[::1]", "nobody", "un*x:1",
-					   "unix:4294967296", "vsock:", "tcp:\n", "tcp:::ffff:10.0.0.7" };
+					   "unix:4294967296", "vsock:", "tcp:\n", "tcp:::ffff:10.0.0.7",
+					   "tls:", "tls:a b", "tls:a*b", "TLS:alice", "tls", "t*", "un*",
+					   "tls*", "alice*" };
 	char longer[POLICY_PRINCIPAL_MAX + 1], out[POLICY_PRINCIPAL_MAX];
 
 	(void)state;
@@ -39,6 +43,8 @@ static void principals_have_one_form(void **state)
 					      { "tcp:2001:DB8:0:0::1", "tcp:2001:db8::1" },
 					      { "tcp:0:0:0:0:0:0:0:1", "tcp:::1" },
 					      { "tcp:2001:DB8*", "tcp:2001:DB8*" },
+					      { "tls:opae:Alice", "tls:opae:Alice" },
+					      { "tls:opae:*", "tls:opae:*" },
 					      { "*", "*" } };
 	char out[POLICY_PRINCIPAL_MAX];
 
@@ -65,6 +71,23 @@ static void first_rule_decides(void **state)
 	assert_null(policy_find(&p, "vsock:3"));
 }
 
+/* Whoever has an address, or a certificate that names one, is not what the other is. */
+static void an_address_is_no_certificate(void **state)
+{
+	struct policy_rule rules[] = { { .principal = "tcp:10.0.0.7" }, { .principal = "tcp:*" },
+				       { .principal = "tls:10.0.0.7" }, { .principal = "tls:opae:*" } };
+	const struct policy p = { rules, 4 }, addresses = { rules, 2 }, names = { rules + 2, 2 };
+
+	(void)state;
+	assert_ptr_equal(policy_find(&p, "tcp:10.0.0.7"), &rules[0]);
+	assert_ptr_equal(policy_find(&p, "tls:10.0.0.7"), &rules[2]);
+	assert_ptr_equal(policy_find(&p, "tls:opae:alice"), &rules[3]);
+	assert_null(policy_find(&p, "tls:opae"));
+	assert_null(policy_find(&p, "tls:alice@site.org"));
+	assert_null(policy_find(&addresses, "tls:10.0.0.7"));
+	assert_null(policy_find(&names, "tcp:10.0.0.7"));
+}
+
 /* Who is no virtual machine is let in where he is named, or everybody is. */
 static void this_machine_and_its_host(void **state)
 {
@@ -86,6 +109,8 @@ static void rules_for_a_kind(void **state)
 		const char *principal, *kind;
 		bool is;
 	} all[] = { { "*", "tcp", true },	  { "tcp:*", "tcp", true },   { "tcp:1.2.3.4", "tcp", true },
+		    { "tls:opae:alice", "tls", true }, { "tls:*", "tls", true }, { "tls:*", "tcp", false },
+		    { "tcp:*", "tls", false }, { "tls:x", "tcp", false },
 		    { "t*", "tcp", true },	  { "unix:*", "tcp", false }, { "unix:0", "tcp", false },
 		    { "tcp:1.2.3.4", "unix", false }, { "u*", "tcp", false },	{ "tcp*", "tcp", true } };
 
@@ -134,6 +159,24 @@ static void by_address(void **state)
 	assert_int_equal(rights_by("*", WIRE_RIGHTS_ALL, &p), WIRE_RIGHT_SEE | WIRE_RIGHTS_ALL);
 }
 
+static void patterns_have_one_form(void **state)
+{
+	static const char *const all[][2] = { { "*", "*" },
+					      { "b1:00.7", "0000:b1:00.7" },
+					      { "8001:B1:1f.*", "8001:b1:1f.*" },
+					      { "guid:D8424DC4-a4a3-c413-f89e-433683f9040b",
+						"guid:d8424dc4-a4a3-c413-f89e-433683f9040b" } };
+	char text[POLICY_PATTERN_MAX];
+	struct policy_see see;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_true(policy_see_parse(all[i][0], &see));
+		policy_see_text(&see, text);
+		assert_string_equal(text, all[i][1]);
+	}
+}
+
 static void by_guid(void **state)
 {
 	static const uint8_t guid[16] = { 0xd8, 0x42, 0x4d, 0xc4, 0xa4, 0xa3, 0xc4, 0x13,
@@ -163,10 +206,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(principals_that_are_wrong),
 		cmocka_unit_test(principals_have_one_form), cmocka_unit_test(first_rule_decides),
-		cmocka_unit_test(this_machine_and_its_host),
+		cmocka_unit_test(an_address_is_no_certificate), cmocka_unit_test(this_machine_and_its_host),
 		cmocka_unit_test(rules_for_a_kind),	     cmocka_unit_test(patterns_that_are_wrong),
 		cmocka_unit_test(by_address),		     cmocka_unit_test(by_guid),
-		cmocka_unit_test(nothing_shown),
+		cmocka_unit_test(nothing_shown),	     cmocka_unit_test(patterns_have_one_form),
 	};
 
 	return RUN(tests);

@@ -11,16 +11,29 @@
 static struct rig r;
 static uint64_t h, wsid, io;
 
-static int up(void **state)
+static int up_with(uint64_t max_watched, uint32_t max_events)
 {
-	(void)state;
 	fake_up();
 	rig_new(&r);
 	r.options.max_pinned = 6 * FAKE_PAGE;
+	r.options.max_watched = max_watched;
+	r.options.max_events = max_events;
 	rig_start(&r);
 	rig_hello(&r);
 	h = rig_open(&r, fake_accelerator_id(0), 0);
 	return 0;
+}
+
+static int up(void **state)
+{
+	(void)state;
+	return up_with(0, 0);
+}
+
+static int up_little(void **state)
+{
+	(void)state;
+	return up_with(2 * FAKE_PAGE, 2);
 }
 
 static int down(void **state)
@@ -116,6 +129,26 @@ static void limits_and_flags(void **state)
 	assert_int_equal(rig_call(&r, WIRE_PULL, h), FPGA_INVALID_PARAM);
 	assert_int_equal(rig_call(&r, WIRE_PUSH, h), FPGA_INVALID_PARAM);
 	assert_int_equal(rig_call(&r, WIRE_PIN, h), FPGA_INVALID_PARAM);
+}
+
+/* What is kept equal at both ends has a limit of its own; what is not has none but that of memory. */
+static void a_limit_of_what_is_watched(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	assert_int_equal(prepare(2 * FAKE_PAGE + 1, 0), FPGA_NO_MEMORY);
+	assert_non_null(strstr(r.reply.why, "kept equal"));
+	assert_int_equal(buffers_pinned(r.session), 0);
+	assert_int_equal(prepare(FAKE_PAGE + 1, 0), FPGA_OK);
+	first = wsid;
+	assert_int_equal(prepare(1, 0), FPGA_NO_MEMORY);
+	assert_int_equal(prepare(2 * FAKE_PAGE, 2), FPGA_OK); /* explicit */
+	assert_int_equal(release(first), FPGA_OK);
+	assert_int_equal(prepare(2 * FAKE_PAGE, 0), FPGA_OK);
+	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
+	h = rig_open(&r, fake_accelerator_id(0), 0);
+	assert_int_equal(prepare(2 * FAKE_PAGE, 0), FPGA_OK);
 }
 
 static void parts_that_are_not(void **state)
@@ -331,6 +364,17 @@ static void the_last_shared_handle_stops_the_device(void **state)
 	assert_string_equal(fake.log, "open open release close quiesce release close ");
 }
 
+static void a_limit_of_events(void **state)
+{
+	(void)state;
+	assert_int_equal(event(WIRE_EVENT_REGISTER, FPGA_EVENT_INTERRUPT, 0, 1), FPGA_OK);
+	assert_int_equal(event(WIRE_EVENT_REGISTER, FPGA_EVENT_ERROR, 0, 2), FPGA_OK);
+	assert_int_equal(event(WIRE_EVENT_REGISTER, FPGA_EVENT_ERROR, 0, 3), FPGA_NO_MEMORY);
+	assert_non_null(strstr(r.reply.why, "2 events"));
+	assert_int_equal(event(WIRE_EVENT_UNREGISTER, FPGA_EVENT_ERROR, 0, 2), FPGA_OK);
+	assert_int_equal(event(WIRE_EVENT_REGISTER, FPGA_EVENT_ERROR, 0, 3), FPGA_OK);
+}
+
 /* Whoever just goes leaves zeros, after his device was quieted. */
 static void memory_is_cleaned_when_the_peer_goes(void **state)
 {
@@ -360,6 +404,8 @@ int main(void)
 		RIGGED(an_owner_that_closes),
 		RIGGED(the_last_shared_handle_stops_the_device),
 		RIGGED(memory_is_cleaned_when_the_peer_goes),
+		cmocka_unit_test_setup_teardown(a_limit_of_what_is_watched, up_little, down),
+		cmocka_unit_test_setup_teardown(a_limit_of_events, up_little, down),
 	};
 
 	return RUN(tests);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/gate-look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/netlink.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/emu-dir.h"
+#include "base/inventory-dir.h"
+#include "base/process.h"
+#include "base/sys.h"
+#include "daemon/gate-places.h"
+#include "daemon/gate.h"
+#include "daemon/log.h"
+
+#define UEVENT_GROUP 1
+#define PMUS "/sys/bus/event_source/devices"
+#define HOLDER_NS (NS_PER_S / 20) /* between two searches through all processes, which take milliseconds */
+
+static bool begins(const char *path, const char *with)
+{
+	return !strncmp(path, with, strlen(with));
+}
+
+/* ---- where it is ---- */
+
+/* With all links resolved; or all but the last. */
+static int resolve(const char *path, bool follow, char real[PATH_MAX])
+{
+	char parent[PATH_MAX];
+	const char *name = strrchr(path, '/') + 1;
+	size_t n;
+
+	if (follow)
+		return realpath(path, real) ? 0 : -errno;
+	if (snprintf(parent, sizeof(parent), "%.*s", (int)(name - path), path) >= (int)sizeof(parent))
+		return -ENAMETOOLONG;
+	if (!realpath(parent, real))
+		return -errno;
+	n = strlen(real);
+	return snprintf(real + n, PATH_MAX - n, "/%s", name) < (int)(PATH_MAX - n) ? 0 : -ENAMETOOLONG;
+}
+
+/* The folder itself, its parent as DIR/.., or, with `inside`, what is in it. */
+static bool is_at(const char *path, const char *dir, bool inside)
+{
+	size_t len = strlen(dir);
+
+	if (strncmp(path, dir, len) != 0)
+		return false;
+	path += len;
+	return !*path || !strcmp(path, "/..") ||
+	       (inside && *path == '/' && path[1] && !strchr(path + 1, '/') && strcmp(path, "/.") != 0);
+}
+
+static bool is_ours(const char *path)
+{
+	char inventory[INVENTORY_DIR_MAX], emu[EMU_DIR_MAX];
+
+	return (inventory_dir_path(inventory, sizeof(inventory), NULL) &&
+		is_at(path, inventory, emu_dir_trusted(inventory))) ||
+	       (emu_dir_path(emu, sizeof(emu)) && is_at(path, emu, emu_dir_trusted(emu)));
+}
+
+static bool is_named(const char *path, const char *const *named)
+{
+	for (; named && *named; named++)
+		if (!strcmp(path, *named))
+			return true;
+	return false;
+}
+
+/* Where a look leads; -EACCES: it is none of a worker's. */
+static int judge(const char *path, bool follow, const char *const *named, char real[PATH_MAX])
+{
+	char at[CHANNEL_PATH_MAX];
+	size_t len = strlen(path);
+	int rc;
+
+	if (is_ours(path) || is_named(path, named)) {
+		memcpy(real, path, len + 1);
+		return 0;
+	}
+	memcpy(at, path, len + 1);
+	if (len > 1 && at[len - 1] == '/') { /* a folder, or a link to one */
+		at[len - 1] = 0;
+		follow = true;
+	}
+	if (!gate_is_plain(at) || (!begins(at, "/sys/") && !begins(at, "/dev/")))
+		return -EACCES;
+	rc = resolve(at, follow, real);
+	if (rc)
+		return rc;
+	return gate_is_readable(real) || gate_is_device(real) ? 0 : -EACCES;
+}
+
+/* ---- what is there ---- */
+
+/* A list that is too long for a message is a file. */
+static int list_to(const char *real, struct channel_found *found, int *fd)
+{
+	CLEANUP_FREE char *names = NULL;
+	int rc = sys_list(real, &names);
+	size_t len = 1;
+
+	if (rc)
+		return rc;
+	for (const char *at = names; *at; at += strlen(at) + 1)
+		len += strlen(at) + 1;
+	found->len = (uint32_t)len;
+	if (len <= sizeof(found->text)) {
+		memcpy(found->text, names, len);
+		return 0;
+	}
+	*fd = sys_memfd("opaed-list", 0);
+	if (*fd < 0)
+		return *fd;
+	return sys_pwrite(*fd, names, len, 0) == (ssize_t)len ? 0 : -ENOSPC;
+}
+
+/* What is ours is no link: it would lead to what is not. */
+static int stat_to(const char *real, const char *const *named, struct channel_found *found)
+{
+	int rc = is_named(real, named) ? sys_stat(real, &found->st) : sys_lstat(real, &found->st);
+
+	return rc || !S_ISLNK(found->st.st_mode) ? rc : -EACCES;
+}
+
+static int find(uint32_t type, const char *path, const char *const *named, struct channel_found *found,
+		int *fd)
+{
+	bool follow = type == CHANNEL_STAT || type == CHANNEL_LIST;
+	char real[PATH_MAX];
+	int rc = judge(path, follow, named, real);
+
+	if (rc)
+		return rc;
+	switch (type) {
+	case CHANNEL_STAT:
+		return stat_to(real, named, found);
+	case CHANNEL_LSTAT:
+		return sys_lstat(real, &found->st);
+	case CHANNEL_LIST:
+		return list_to(real, found, fd);
+	default:
+		rc = sys_readlink(real, found->text, sizeof(found->text));
+		found->len = rc ? 0 : (uint32_t)strlen(found->text) + 1;
+		return rc;
+	}
+}
+
+/* One search at a time, and not one after the other: all other workers wait for this thread. */
+static int find_holder(const struct channel_message *m, struct channel_found *found)
+{
+	static int64_t last;
+	char dir[INVENTORY_DIR_MAX];
+	const char *name = gate_in_inventory(m->path.path, dir, sizeof(dir));
+
+	if (!name || strcmp(name, "holders") != 0 || m->value < 0)
+		return -EACCES;
+	if (last && clock_now_ns() - last < HOLDER_NS)
+		return -EAGAIN;
+	found->len = PROCESS_NAME_MAX;
+	if (!process_with_lock(m->path.path, m->value, found->text, sizeof(found->text)))
+		found->len = 0;
+	last = clock_now_ns();
+	return found->len ? 0 : -ENOENT;
+}
+
+/* ---- names in the inventory's folder ---- */
+
+static const char *second(const struct channel_path *p)
+{
+	size_t at = strlen(p->path) + 1;
+
+	return at < sizeof(p->path) ? p->path + at : "";
+}
+
+static int change(const struct channel_message *m)
+{
+	const char *path = m->path.path, *to = second(&m->path);
+	char dir[INVENTORY_DIR_MAX];
+
+	if (m->type == CHANNEL_MKDIR) {
+		if (!inventory_dir_path(dir, sizeof(dir), NULL) || strcmp(path, dir) != 0)
+			return -EACCES;
+		return sys_mkdir(path, 0700);
+	}
+	if (!gate_is_plain(path) || !gate_in_inventory(path, dir, sizeof(dir)))
+		return -EACCES;
+	if (m->type == CHANNEL_UNLINK)
+		return sys_unlink(path);
+	if (!gate_is_plain(to) || !gate_in_inventory(to, dir, sizeof(dir)))
+		return -EACCES;
+	return m->type == CHANNEL_RENAME ? sys_rename(path, to) : sys_link(path, to);
+}
+
+static int may_use(const struct channel_path *p, const char *const *named)
+{
+	char real[PATH_MAX];
+	int rc = p->flags & ~(R_OK | W_OK | X_OK) ? -EINVAL : judge(p->path, true, named, real);
+
+	return rc ? rc : sys_access(real, p->flags);
+}
+
+/* ---- descriptors that no path leads to ---- */
+
+static int open_uevents(void)
+{
+	const struct sockaddr_nl all = { .nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP };
+	CLEANUP_CLOSE int fd = sys_socket(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT);
+	int rc = fd < 0 ? fd : sys_bind(fd, (const struct sockaddr *)&all, sizeof(all));
+
+	return rc ? rc : fd_steal(&fd);
+}
+
+/* Is it the number of an FPGA's counters? Those of the processor tell of other programs. */
+static bool is_fpga_pmu(uint32_t type)
+{
+	CLEANUP_FREE char *names = NULL;
+	bool found = false;
+
+	if (sys_list(PMUS, &names))
+		return false;
+	for (const char *at = names; *at && !found; at += strlen(at) + 1) {
+		char path[PATH_MAX], text[32] = "";
+		CLEANUP_CLOSE int fd = -1;
+
+		if (!begins(at, "dfl_fme"))
+			continue;
+		snprintf(path, sizeof(path), PMUS "/%s/type", at);
+		fd = sys_open(path, O_RDONLY, 0);
+		found = fd >= 0 && sys_pread(fd, text, sizeof(text) - 1, 0) > 0 &&
+			strtoul(text, NULL, 10) == type;
+	}
+	return found;
+}
+
+static int open_perf(const struct channel_perf *p)
+{
+	struct perf_event_attr plain = { .size = sizeof(plain),
+					 .type = p->attr.type,
+					 .config = p->attr.config,
+					 .config1 = p->attr.config1,
+					 .config2 = p->attr.config2 };
+
+	if (memcmp(&plain, &p->attr, sizeof(plain)) != 0 || p->pid != -1 || p->group != -1 || p->cpu < 0 ||
+	    p->flags != PERF_FLAG_FD_CLOEXEC || !is_fpga_pmu(p->attr.type))
+		return -EACCES;
+	return sys_perf_open(&plain, -1, p->cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* ---- answering ---- */
+
+static int open_for(const struct gate_who *who, const struct channel_message *m, const char *const *named,
+		    char *why)
+{
+	switch (m->type) {
+	case CHANNEL_OPEN:
+		return gate_open(who, m->path.path, m->path.flags, m->path.mode, why);
+	case CHANNEL_CONNECT:
+		return gate_connect(who, m->path.path, m->path.flags, named, why);
+	case CHANNEL_UEVENTS:
+		return open_uevents();
+	default:
+		return open_perf(&m->perf);
+	}
+}
+
+static void look_for(const struct channel_message *m, const char *const *named,
+		     struct channel_message *answer, int *fd)
+{
+	switch (m->type) {
+	case CHANNEL_ACCESS:
+		answer->value = may_use(&m->path, named);
+		return;
+	case CHANNEL_UNLINK:
+	case CHANNEL_MKDIR:
+	case CHANNEL_RENAME:
+	case CHANNEL_LINK:
+		answer->value = change(m);
+		return;
+	default:
+		answer->type = CHANNEL_FOUND;
+		memset(&answer->found, 0, sizeof(answer->found));
+		answer->value = m->type == CHANNEL_HOLDER ?
+					find_holder(m, &answer->found) :
+					find(m->type, m->path.path, named, &answer->found, fd);
+		return;
+	}
+}
+
+void gate_answer(const struct gate_who *who, const struct channel_message *m, const char *const *named,
+		 struct channel_message *answer, int *fd, char *why)
+{
+	*fd = -1;
+	answer->type = CHANNEL_ANSWER;
+	answer->id = m->id;
+	switch (m->type) {
+	case CHANNEL_OPEN:
+	case CHANNEL_CONNECT:
+	case CHANNEL_UEVENTS:
+	case CHANNEL_PERF:
+		*fd = open_for(who, m, named, why);
+		answer->value = *fd < 0 ? *fd : 0;
+		break;
+	default:
+		look_for(m, named, answer, fd);
+		break;
+	}
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The places of gate.h, for those who judge what is done there besides opening. */
+#ifndef DAEMON_GATE_PLACES_H
+#define DAEMON_GATE_PLACES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Absolute, and no part of it is empty, "." or "..". */
+bool gate_is_plain(const char *path);
+/* Of a path without links: the node of a device; a file or folder of /sys that a worker may read. */
+bool gate_is_device(const char *real);
+bool gate_is_readable(const char *real);
+/* The name of a file in the inventory's folder, which is `dir`; NULL: the path is no such one. */
+const char *gate_in_inventory(const char *path, char *dir, size_t room);
+
+#endif

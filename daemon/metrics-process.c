@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/metrics-process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/beside.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/sys.h"
+#include "daemon/channel.h"
+#include "daemon/log.h"
+#include "daemon/metrics-text.h"
+#include "daemon/session.h"
+
+#define NAME "opaed-metrics"
+#define AGE_NS (50 * NS_PER_MS)	  /* of an answer that is good enough: what making one costs has a limit */
+#define PAUSE_MIN (100 * NS_PER_MS) /* before a start, doubled each time up to: */
+#define PAUSE_MAX (30 * NS_PER_S)
+#define WELL_NS (60 * NS_PER_S)	  /* having lived so long, it is started soon again */
+
+void metrics_process_init(struct metrics_process *p)
+{
+	*p = (struct metrics_process){
+		.at = { .poll = -1, .says = "metrics at" },
+		.program = -1,
+		.channel = -1,
+		.fd = -1,
+		.start_at = INT64_MAX,
+		.pause = PAUSE_MIN,
+	};
+}
+
+static void close_channel(struct metrics_process *p)
+{
+	if (p->channel >= 0)
+		sys_close(p->channel); /* and epoll forgets it */
+	p->channel = -1;
+}
+
+static void end(struct metrics_process *p)
+{
+	close_channel(p);
+	if (p->pid > 0) {
+		kill(p->pid, SIGKILL);
+		waitpid(p->pid, NULL, 0); /* it holds the socket, which may be wanted again at once */
+	}
+	p->pid = 0;
+	p->start_at = INT64_MAX;
+}
+
+void metrics_process_done(struct metrics_process *p)
+{
+	end(p);
+	listeners_close(&p->at);
+	if (p->program >= 0)
+		sys_close(p->program);
+	p->program = -1;
+}
+
+static int find(struct metrics_process *p)
+{
+	static const char *const places[] = { ".", "../libexec/opae", OPAED_WORKER_DIR };
+	char path[PATH_MAX];
+
+	if (p->program >= 0)
+		return 0;
+	if (!beside_find(places, sizeof(places) / sizeof(places[0]), NAME, path, sizeof(path))) {
+		log_line("\"metrics\": there is no " NAME " beside opaed, nor in " OPAED_WORKER_DIR
+			 "; it is built where libmicrohttpd-dev is installed. Build and install anew, or "
+			 "remove \"metrics\"");
+		return -ENOENT;
+	}
+	p->program = sys_open(path, O_PATH, 0);
+	if (p->program >= 0)
+		return 0;
+	log_line("%s: %s", path, strerror(-p->program));
+	return p->program;
+}
+
+static struct daemon_config where(const struct daemon_config *config, struct config_listen *listen)
+{
+	*listen = config->metrics;
+	return (struct daemon_config){ .listen = listen, .num_listen = config->has_metrics };
+}
+
+int metrics_process_prepare(struct metrics_process *p, const struct daemon_config *config)
+{
+	struct config_listen listen;
+	struct daemon_config of = where(config, &listen);
+	int rc = config->has_metrics ? find(p) : 0;
+
+	return rc ? rc : listeners_prepare(&p->at, &of, &p->next);
+}
+
+/* It accepts from this socket from now on; -1: it is to end. */
+static void use(struct metrics_process *p, int fd)
+{
+	if (fd == p->fd)
+		return;
+	end(p);
+	p->fd = fd;
+	p->pause = PAUSE_MIN;
+	if (fd >= 0)
+		p->start_at = 0;
+}
+
+void metrics_process_settle(struct metrics_process *p, const struct daemon_config *config, bool in_force)
+{
+	struct config_listen listen;
+	struct daemon_config of = where(config, &listen);
+
+	if (in_force)
+		listeners_commit(&p->at, &of, p->next);
+	else
+		listeners_abandon(&p->at, &of, p->next);
+	p->next = NULL;
+	if (in_force)
+		use(p, p->at.num ? p->at.all[0].fd : -1);
+}
+
+/* ---- its questions ---- */
+
+static bool answer(struct metrics_process *p, const void *text, size_t len)
+{
+	struct iovec iov = { .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	memcpy(&iov.iov_base, &text, sizeof(text)); /* sendmsg does not write there */
+	return sys_sendmsg(p->channel, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+static bool tell(struct metrics_process *p, struct sessions *all)
+{
+	const char unchanged = METRICS_UNCHANGED;
+	int64_t now = clock_now_ns();
+	CLEANUP_FREE char *text = NULL;
+	size_t len = 0;
+
+	if (p->answered && now - p->answered < AGE_NS)
+		return answer(p, &unchanged, 1);
+	p->answered = now;
+	text = metrics_text(all, &len);
+	return text && len <= METRICS_TEXT_MAX && answer(p, text, len);
+}
+
+/* One byte, which says nothing; anything else is not its to say. */
+void metrics_process_serve(struct sessions *all)
+{
+	struct metrics_process *p = &all->metrics_process;
+	char asked[2];
+	struct iovec iov = { asked, sizeof(asked) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = p->channel < 0 ? -EAGAIN : sys_recvmsg(p->channel, &msg, MSG_DONTWAIT);
+
+	if (n == -EAGAIN || n == -EWOULDBLOCK || n == -EINTR)
+		return;
+	if (n == 1 && tell(p, all))
+		return;
+	if (n && p->pid > 0)
+		kill(p->pid, SIGKILL);
+	close_channel(p); /* where nothing is to be read of it, it ends or has ended */
+}
+
+/* ---- its life ---- */
+
+bool metrics_process_died(struct metrics_process *p, pid_t pid, int status)
+{
+	if (!p->pid || pid != p->pid)
+		return false;
+	close_channel(p);
+	p->pid = 0;
+	if (clock_now_ns() - p->started > WELL_NS)
+		p->pause = PAUSE_MIN;
+	p->start_at = clock_deadline(p->pause);
+	log_line(NAME " %s %d; it is started again in %lld ms", WIFSIGNALED(status) ? "died of signal" :
+		 "ended with code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+		 (long long)(p->pause / NS_PER_MS));
+	p->pause = p->pause * 2 < PAUSE_MAX ? p->pause * 2 : PAUSE_MAX;
+	return true;
+}
+
+/* In the child: its two descriptors, and nothing else of the monitor's. */
+static void become(const struct metrics_process *p, int channel, char *const environment[])
+{
+	char name[] = NAME;
+	char *const args[] = { name, NULL };
+	int away[2] = { fcntl(channel, F_DUPFD_CLOEXEC, METRICS_FDS),
+			fcntl(p->fd, F_DUPFD_CLOEXEC, METRICS_FDS) };
+	int exe = fcntl(p->program, F_DUPFD_CLOEXEC, METRICS_FDS);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	if (exe >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
+	    dup2(away[0], METRICS_CHANNEL) >= 0 && dup2(away[1], METRICS_LISTEN) >= 0 &&
+	    !close_range(METRICS_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
+		fexecve(exe, args, environment);
+	log_line(NAME " could not be started: %s", strerror(errno));
+	_exit(127);
+}
+
+static int start(struct metrics_process *p, int poll, char *const environment[])
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = METRICS_TAG };
+	CLEANUP_CLOSE int theirs = -1;
+	int rc = channel_pair(&p->channel, &theirs);
+
+	if (!rc && epoll_ctl(poll, EPOLL_CTL_ADD, p->channel, &e))
+		rc = -errno;
+	if (rc)
+		return rc;
+	p->answered = 0; /* it has no answer before */
+	p->pid = fork();
+	if (!p->pid)
+		become(p, theirs, environment);
+	return p->pid < 0 ? -errno : 0;
+}
+
+void metrics_process_tick(struct metrics_process *p, int poll, char *const environment[])
+{
+	int64_t now = clock_now_ns();
+	int rc;
+
+	if (p->start_at > now)
+		return;
+	p->start_at = INT64_MAX;
+	p->started = now;
+	rc = start(p, poll, environment);
+	if (!rc) {
+		p->starts++;
+		return;
+	}
+	log_line(NAME " could not be started: %s", strerror(-rc));
+	close_channel(p);
+	p->pid = 0;
+	p->start_at = clock_deadline(p->pause);
+	p->pause = p->pause * 2 < PAUSE_MAX ? p->pause * 2 : PAUSE_MAX;
+}

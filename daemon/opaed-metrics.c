@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Answers GET /metrics. What it tells the monitor gives it, through a channel on which it asks with one byte.
+ * It opens nothing, and gives up what rights it has before it reads anything that a stranger sent. One
+ * thread; what a connection may take of memory and of time is limited, and so is the number of them.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "daemon/metrics-process.h"
+#include "daemon/metrics-text.h"
+
+#define NOBODY 65534
+#define CONNECTIONS 64u
+#define CROWD 16u			  /* of them, beyond which each has but little time */
+#define LIFE_NS (5 * NS_PER_S)		  /* of a connection, whatever it does */
+#define CROWDED_NS (NS_PER_S / 2)
+#define MEMORY ((size_t)8192)		  /* of a connection, for its request */
+#define ANSWER_NS (2 * NS_PER_S)	  /* for the monitor */
+#define FDS (CONNECTIONS + 32)
+
+static struct {
+	int fd; /* -1: none */
+	int64_t since;
+} connections[CONNECTIONS];
+
+static char text[METRICS_TEXT_MAX];
+static size_t text_len;
+static bool gone; /* the monitor is */
+static bool room; /* a connection went: MHD takes the next one when it runs again, and only then */
+
+/* ---- the monitor ---- */
+
+/* Takes one message of its; true: there is an answer. */
+static bool hear(void)
+{
+	static char come[METRICS_TEXT_MAX];
+	struct iovec iov = { come, sizeof(come) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = sys_recvmsg(METRICS_CHANNEL, &msg, MSG_DONTWAIT);
+
+	if (n == -EAGAIN || n == -EWOULDBLOCK || n == -EINTR)
+		return false;
+	gone = n <= 0;
+	if (n > 1) {
+		memcpy(text, come, (size_t)n);
+		text_len = (size_t)n;
+	}
+	return n > 0;
+}
+
+/* True: `text` is what there is now. */
+static bool ask(void)
+{
+	int64_t until = clock_deadline(ANSWER_NS);
+	struct pollfd p = { .fd = METRICS_CHANNEL, .events = POLLIN };
+	char byte = '?';
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	while (!gone && hear()) /* an answer that came too late */
+		;
+	if (gone || sys_sendmsg(METRICS_CHANNEL, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		return false;
+	while (!gone && clock_left_ms(until)) {
+		sys_poll(&p, 1, clock_left_ms(until));
+		if (hear())
+			return text_len;
+	}
+	return false;
+}
+
+/* ---- who asks ---- */
+
+static enum MHD_Result reply(struct MHD_Connection *c, unsigned int status, const void *body, size_t len,
+			     const char *type)
+{
+	uintptr_t at = (uintptr_t)body; /* it is copied */
+	struct MHD_Response *r = MHD_create_response_from_buffer(len, (void *)at, MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result sent;
+
+	if (!r)
+		return MHD_NO;
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	sent = MHD_queue_response(c, status, r);
+	MHD_destroy_response(r);
+	return sent;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *c, unsigned int status, const char *why)
+{
+	return reply(c, status, why, strlen(why), "text/plain; charset=utf-8");
+}
+
+static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
+			      const char *version, const char *upload, size_t *upload_len, void **state)
+{
+	(void)ctx;
+	(void)version;
+	(void)upload;
+	(void)upload_len;
+	(void)state;
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		return refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "the metrics can be read, by GET\n");
+	if (strcmp(url, "/metrics") != 0)
+		return refuse(c, MHD_HTTP_NOT_FOUND, "the metrics are at /metrics\n");
+	if (!ask())
+		return refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "opaed does not answer\n");
+	return reply(c, MHD_HTTP_OK, text, text_len, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+static void note(void *ctx, struct MHD_Connection *c, void **socket_state,
+		 enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int fd = info ? info->connect_fd : -1, want = code == MHD_CONNECTION_NOTIFY_STARTED ? -1 : fd;
+
+	(void)ctx;
+	(void)socket_state;
+	room |= code == MHD_CONNECTION_NOTIFY_CLOSED;
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		if (connections[i].fd == want) {
+			connections[i].fd = want < 0 ? fd : -1;
+			connections[i].since = clock_now_ns();
+			return;
+		}
+}
+
+/* Those whose time is over are cut. When the next one's is. */
+static int64_t cut_old(void)
+{
+	int64_t now = clock_now_ns(), next = INT64_MAX, life = LIFE_NS;
+	size_t num = 0;
+
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		num += connections[i].fd >= 0;
+	life = num > CROWD ? CROWDED_NS : LIFE_NS;
+	for (size_t i = 0; i < CONNECTIONS; i++) {
+		if (connections[i].fd < 0)
+			continue;
+		if (now - connections[i].since >= life)
+			shutdown(connections[i].fd, SHUT_RDWR); /* and is told of as gone */
+		else if (connections[i].since + life < next)
+			next = connections[i].since + life;
+	}
+	return next;
+}
+
+static void serve(struct MHD_Daemon *d)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD);
+	struct pollfd p[2] = { { .fd = METRICS_CHANNEL, .events = POLLIN } };
+
+	if (!info)
+		return;
+	p[1] = (struct pollfd){ .fd = info->epoll_fd, .events = POLLIN };
+	while (!gone) {
+		int64_t next = cut_old();
+		int ms = next == INT64_MAX ? -1 : clock_left_ms(next);
+		MHD_UNSIGNED_LONG_LONG its;
+
+		if (MHD_get_timeout(d, &its) == MHD_YES && (ms < 0 || its < (unsigned int)ms))
+			ms = (int)its;
+		if (room)
+			ms = 0;
+		room = false;
+		sys_poll(p, 2, ms);
+		hear();
+		MHD_run(d);
+	}
+}
+
+/* ---- the process ---- */
+
+static bool limit(int which, rlim_t most)
+{
+	struct rlimit r = { most, most };
+
+	return !setrlimit(which, &r);
+}
+
+/* From root to nobody; and nobody gets anything back. */
+static bool give_up_rights(void)
+{
+	if (!geteuid() && (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+			   setresuid(NOBODY, NOBODY, NOBODY)))
+		return false;
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) &&
+	       limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NPROC, 0) &&
+	       limit(RLIMIT_NOFILE, FDS);
+}
+
+static bool is_channel(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_SEQPACKET;
+}
+
+static struct MHD_Daemon *listen_there(void)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, NULL,
+				MHD_OPTION_LISTEN_SOCKET, METRICS_LISTEN,
+				MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)(LIFE_NS / NS_PER_S),
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY,
+				MHD_OPTION_NOTIFY_CONNECTION, note, NULL, MHD_OPTION_END);
+}
+
+int main(void)
+{
+	struct MHD_Daemon *d;
+
+	if (!is_channel(METRICS_CHANNEL)) {
+		fprintf(stderr, "opaed-metrics: opaed starts this, with \"metrics\" in its configuration\n");
+		return 2;
+	}
+	prctl(PR_SET_NAME, "opaed-metrics");
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* no words any more, where stderr is a file */
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		connections[i].fd = -1;
+	if (!give_up_rights()) {
+		fprintf(stderr, "opaed: opaed-metrics: it cannot give up its rights: %s\n", strerror(errno));
+		_exit(EXIT_FAILURE);
+	}
+	d = listen_there();
+	if (!d) {
+		fprintf(stderr, "opaed: opaed-metrics: it cannot use its socket\n");
+		_exit(EXIT_FAILURE);
+	}
+	serve(d);
+	_exit(EXIT_SUCCESS); /* the monitor has gone; the kernel closes all */
+}

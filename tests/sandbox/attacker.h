@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A worker that has gone over to its peer. */
+#ifndef TESTS_SANDBOX_ATTACKER_H
+#define TESTS_SANDBOX_ATTACKER_H
+
+#include <stddef.h>
+
+/*
+ * Each does what its name says. Returns what it got, which is not negative, or a negative errno. `arg` is the
+ * rest of the peer's line: a process's number, a path.
+ */
+struct attack {
+	const char *name;
+	long (*run)(const char *arg);
+};
+
+extern const struct attack attacks[], attacks_on_files[]; /* each ends with a NULL name */
+
+/* Asks the monitor: "TYPE FLAGS PATH [PATH2]". */
+long ask_as_told(const char *arg);
+/* Asks so often, and reads no answer. */
+long ask_flood(const char *arg);
+
+#endif
