@@ -103,7 +103,8 @@ static void kill_worker(struct session *s, const char *why)
 {
 	end_because(s, why);
 	s->counted.killed = true;
-	kill(s->pid, SIGKILL);
+	if (s->pid > 0) /* else it has been waited for, and the number may be another's by now */
+		kill(s->pid, SIGKILL);
 }
 
 static void send_to(struct session *s, const struct channel_message *m, int fd)
@@ -297,8 +298,8 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 {
 	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && session_serves(s);
 
-	if (s->stranger && m->type != CHANNEL_PEER && m->type != CHANNEL_END && m->type != CHANNEL_MISSING) {
-		kill_worker(s, "its worker asked for something before its peer was known");
+	if (!session_may_say(s, m->type)) {
+		kill_worker(s, "its worker asked for something, and nobody is served by it");
 		return;
 	}
 	switch (m->type) {
@@ -570,6 +571,7 @@ static void bury(struct sessions *all, pid_t pid, int status)
 
 		if (s->pid != pid)
 			continue;
+		s->pid = 0;
 		drain(all, s);
 		session_ended(all, s, status);
 		*at = s->next;
