@@ -18,6 +18,12 @@ static const char *what(const struct channel_message *m)
 	}
 }
 
+bool session_may_say(const struct session *s, uint32_t type)
+{
+	return type == CHANNEL_PEER || type == CHANNEL_END || type == CHANNEL_MISSING || s->scout ||
+	       session_serves(s);
+}
+
 void session_answer(struct sessions *all, struct session *s, const struct channel_message *m,
 		    struct channel_message *answer, int *fd)
 {

@@ -6,6 +6,8 @@
 #include "daemon/channel.h"
 #include "daemon/session.h"
 
+/* Before it is known who the peer is, and when he is refused, a worker has nothing to ask for. */
+bool session_may_say(const struct session *s, uint32_t type);
 /* As gate_answer(); an answer of -EINPROGRESS: a scout may be needed to tell. Logs what is refused. */
 void session_answer(struct sessions *all, struct session *s, const struct channel_message *m,
 		    struct channel_message *answer, int *fd);

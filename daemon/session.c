@@ -32,6 +32,7 @@
 #define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
+#define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
 
 int sessions_init(struct sessions *all, int poll)
@@ -102,7 +103,8 @@ static void kill_worker(struct session *s, const char *why)
 {
 	end_because(s, why);
 	s->counted.killed = true;
-	kill(s->pid, SIGKILL);
+	if (s->pid > 0) /* else it has been waited for, and the number may be another's by now */
+		kill(s->pid, SIGKILL);
 }
 
 static void send_to(struct session *s, const struct channel_message *m, int fd)
@@ -255,6 +257,8 @@ static void settle(struct sessions *all, struct session *s, const struct policy_
 		kill_worker(s, "there is no memory for its rule");
 	s->allow = s->rule.allow;
 	s->sees_all = rule && policy_rule_shows_all(rule);
+	if (*refuse) /* its worker has no longer than it takes to say so */
+		s->kill_at = clock_deadline((int64_t)all->config->limits.hello_ms * NS_PER_MS + REFUSE_NS);
 	if (*refuse)
 		log_about(s->info.principal, "session %u: %s (%s) is refused: %s", s->id,
 			  s->info.principal, s->info.peer, refuse);
@@ -268,7 +272,7 @@ static void introduce(struct sessions *all, struct session *s, const char *princ
 	const struct policy_rule *rule;
 	struct channel_message start;
 	char refuse[CHANNEL_WHY_MAX];
-	bool good = !strncmp(principal, "tls:", 4);
+	bool good = !strncmp(principal, "tls:", 4), many = admit_no_more_refusals(all);
 
 	for (const char *c = principal; *c && good; c++)
 		good = *c > ' ' && *c < 0x7f && *c != '*';
@@ -282,6 +286,10 @@ static void introduce(struct sessions *all, struct session *s, const char *princ
 	s->admit_by = INT64_MAX;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
 	settle(all, s, rule, refuse);
+	if (*refuse && many) {
+		kill_worker(s, "others are being told why they are refused");
+		return;
+	}
 	admit_start(all, s, rule, refuse, &start);
 	send_to(s, &start, -1);
 }
@@ -290,8 +298,8 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 {
 	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && session_serves(s);
 
-	if (s->stranger && m->type != CHANNEL_PEER && m->type != CHANNEL_END && m->type != CHANNEL_MISSING) {
-		kill_worker(s, "its worker asked for something before its peer was known");
+	if (!session_may_say(s, m->type)) {
+		kill_worker(s, "its worker asked for something, and nobody is served by it");
 		return;
 	}
 	switch (m->type) {
@@ -563,6 +571,7 @@ static void bury(struct sessions *all, pid_t pid, int status)
 
 		if (s->pid != pid)
 			continue;
+		s->pid = 0;
 		drain(all, s);
 		session_ended(all, s, status);
 		*at = s->next;

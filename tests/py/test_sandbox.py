@@ -339,6 +339,19 @@ def test_a_flood_ends_it_and_nobody_waits(opaed):
     flood.close()
 
 
+@pytest.mark.parametrize("what", ["ask stat 0 /sys/devices/system", "ask uevents", "ask open 0 /dev/null",
+                                  "ask list 0 FOLDER", "ask unlink 0 FOLDER/x"])
+def test_whom_nobody_serves_is_told_nothing(place, what):
+    """The peer is refused: his worker has nothing to ask for."""
+    d = Daemon(place, policy=[{"principal": who, "see": ["*"], "allow": ["*"]}
+                              for who in ("unix:77", "tcp:*")])
+    a = Attacker(d)
+    assert a.does("innocent").startswith("done"), d.log
+    assert a.does(what.replace("FOLDER", str(place.folder / "inventory"))) == "killed", d.log
+    a.close()
+    assert d.stop() == 0, d.log
+
+
 def test_what_it_says_is_missing_is_told_once(attacker, opaed):
     """It cannot fill the log so."""
     for piece in [*range(-3, 40), 1 << 30] * 3:

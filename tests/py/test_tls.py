@@ -372,6 +372,21 @@ def test_sessions_show_no_strangers(tls):
     soon(t.daemon.is_idle)
 
 
+def test_who_is_refused_cannot_fill_the_machine(tls):
+    """A certificate is good, and no rule is for it: who then says nothing costs a worker until hello_ms."""
+    t = tls(policy=[{"principal": who, "see": ["*"], "allow": ["*"]}
+                    for who in ("tls:opae:alice", "unix:77")],
+            limits={"hello_ms": 30000})
+    t.site.good("issue", "--client", "bob")
+    refused = [t.context("bob").wrap_socket(t.connect(), server_hostname="localhost") for _ in range(24)]
+    soon(lambda: t.daemon.lines("has no rule for tls:opae:bob"))
+    soon(lambda: len(t.daemon.workers()) <= 8)
+    assert t.works()
+    for s in refused:
+        s.close()
+    soon(t.daemon.is_idle, 30)
+
+
 # ---- configuration ----
 
 @pytest.mark.parametrize("change,says", [
