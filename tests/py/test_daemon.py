@@ -159,6 +159,7 @@ def test_policy(opaed, here):
         q.good(WRITE, struct.pack("<IIQQ", 0, 8, 0x100, 1), handle)
         done = here.run("opae", "sessions", "--to", d.path)
         assert done.returncode == 1 and "admin" in done.stderr
+    assert not d.lines("no-inventory")  # of who looks which GUIDs there are: nobody need worry
 
 
 def test_nobody_is_served_without_a_rule(opaed):
