@@ -60,7 +60,7 @@ static int learn(struct device *d, uint32_t index, struct region **ret)
 int kernel_region(struct vdev *v, uint32_t index, struct vdev_region *out)
 {
 	struct device *d = of(v);
-	struct region *r;
+	struct region *r = NULL;
 	int rc;
 	SCOPED_LOCK(&d->lock);
 
@@ -98,7 +98,7 @@ static bool is_register(uint64_t offset, uint32_t len)
 static int find_region(struct device *d, uint32_t index, uint64_t offset, uint32_t len,
 		       struct region *ret)
 {
-	struct region *r;
+	struct region *r = NULL;
 	int rc;
 	SCOPED_LOCK(&d->lock);
 

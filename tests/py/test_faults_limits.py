@@ -140,8 +140,15 @@ def test_fault_19_flood_without_descriptors(opaed, here):
     assert d.process.poll() is None and len(d.log) < 1000
 
 
+def is_closed(sock):
+    """By the other end, which has sent nothing."""
+    with contextlib.suppress(BlockingIOError):
+        return sock.recv(1, socket.MSG_DONTWAIT) == b""
+    return False
+
+
 def test_fault_19_strangers_over_tls(here):
-    """Of whom nobody knows who they are: they take the descriptors there are, and give them back in time."""
+    """Of whom nobody knows who they are: they take a part of the descriptors, and the rest is for others."""
     with_tls(here)
     here.start()
     t = Tls(here, limits={"preauth_ms": 2000})
@@ -152,7 +159,7 @@ def test_fault_19_strangers_over_tls(here):
         limit_descriptors(d, 64)
         flood = Flood(("127.0.0.1", t.port), FLOOD // 10)
         crowd = [flood.connect(0) for _ in range(80)]
-        d.says("cannot be taken now")
+        soon(lambda: sum(is_closed(s) for s in crowd) >= 80 - 64 // 4)
         assert "unix:" in here.good("opae", "sessions", "--to", d.path)
         flood.start()
         while flood.is_alive():
