@@ -314,7 +314,7 @@ static bool uses(const struct listeners *l, int fd)
 	return false;
 }
 
-bool listeners_know_given(const struct listeners *l)
+bool listeners_know_given(const struct listeners *l, const struct listeners *also)
 {
 	bool all = true;
 	char text[ADDRESS_TEXT_MAX];
@@ -322,12 +322,13 @@ bool listeners_know_given(const struct listeners *l)
 	for (size_t i = 0; l->given && i < l->given->num; i++) {
 		const struct activation_socket *s = &l->given->all[i];
 
-		if (uses(l, s->fd))
+		if (uses(l, s->fd) || uses(also, s->fd))
 			continue;
 		all = false;
 		address_text(&s->address, text, sizeof(text));
 		log_error("systemd passed a socket that listens on %s (\"%s\"), and no entry of "
-			  "\"listen\" is for it; add one, or take it out of the unit", text, s->name);
+			  "\"listen\" is for it, nor \"metrics\"; add one, or take it out of the unit",
+			  text, s->name);
 	}
 	return all;
 }

@@ -34,7 +34,7 @@ struct listeners {
  */
 int listeners_apply(struct listeners *l, const struct daemon_config *config);
 /* Is each socket that systemd gave one that the configuration names? Which is not is logged. */
-bool listeners_know_given(const struct listeners *l);
+bool listeners_know_given(const struct listeners *l, const struct listeners *also);
 /* All of it that can fail; then one of the two that follow is to be called. */
 int listeners_prepare(struct listeners *l, const struct daemon_config *config, struct listener **ret);
 void listeners_commit(struct listeners *l, const struct daemon_config *config, struct listener *prepared);

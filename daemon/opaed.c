@@ -272,11 +272,12 @@ static int start(struct monitor *m)
 		unload(c);
 		return rc;
 	}
+	m->sessions.metrics_process.at.given = &m->given;
 	rc = apply(m, c);
 	if (rc)
 		return rc;
 	metrics_reloaded(&m->sessions.metrics, true, true);
-	return listeners_know_given(&m->listeners) ? 0 : -EINVAL;
+	return listeners_know_given(&m->listeners, &m->sessions.metrics_process.at) ? 0 : -EINVAL;
 }
 
 static void end(struct monitor *m)

@@ -29,12 +29,13 @@ static int make_context(const struct channel_start *start, struct tls_context **
 
 	for (int i = 0; i < CREDENTIALS; i++)
 		seam_file(i, start->tls[i], WORKER_TLS + i);
+	tls_wipe_freed();
 	sys_set(seam_of_worker());
 	rc = tls_context_new(&config, TLS_SERVER, ret, why);
 	sys_set(NULL);
 	for (int i = 0; i < CREDENTIALS; i++)
 		if (*start->tls[i])
-			sys_close(WORKER_TLS + i); /* the key is in nobody else's reach now */
+			sys_close(WORKER_TLS + i);
 	return rc;
 }
 
@@ -71,6 +72,7 @@ static int shake_hands(const struct channel_start *start, struct transport **t, 
 		return rc;
 	}
 	rc = tls_over(context, *t, until, t, why);
+	tls_context_forget_key(context); /* before a byte of the protocol is read */
 	tls_context_unref(context);
 	return rc;
 }

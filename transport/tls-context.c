@@ -217,8 +217,9 @@ static int load_key(struct tls_context *c, const char *path, const char *cert, c
 	} else if (!X509_check_private_key(SSL_CTX_get0_certificate(c->ssl), key)) {
 		snprintf(why, TLS_WHY_MAX, "%s: the key is not that of the certificate in %s", path, cert);
 		rc = -EINVAL;
-	} else if (!SSL_CTX_use_PrivateKey(c->ssl, key)) {
-		rc = refuse(why, -EINVAL, path, "OpenSSL does not take this key");
+	} else {
+		c->key = key;
+		return 0;
 	}
 	EVP_PKEY_free(key);
 	ERR_clear_error();
@@ -338,6 +339,12 @@ int tls_context_new(const struct tls_config *config, enum tls_side side, struct 
 	return 0;
 }
 
+void tls_context_forget_key(struct tls_context *c)
+{
+	EVP_PKEY_free(c->key); /* which wipes it */
+	c->key = NULL;
+}
+
 struct tls_context *tls_context_ref(struct tls_context *c)
 {
 	atomic_fetch_add(&c->refs, 1);
@@ -349,6 +356,7 @@ void tls_context_unref(struct tls_context *c)
 	if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
 		return;
 	SSL_CTX_free(c->ssl);
+	EVP_PKEY_free(c->key);
 	BIO_meth_free(c->bio);
 	free(c->ca);
 	free(c->crl);

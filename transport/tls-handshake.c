@@ -83,6 +83,7 @@ static int fail(struct tls_handshake *h, int rc)
 
 static int done(struct tls_handshake *h, struct transport **ret)
 {
+	SSL_certs_clear(h->s->ssl); /* it is not shown again */
 	atomic_store(&h->s->more, true); /* data may have come behind the handshake */
 	*ret = &h->s->t;
 	h->s = NULL;

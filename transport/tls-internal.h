@@ -15,7 +15,8 @@
 struct tls_context {
 	atomic_uint refs;
 	enum tls_side side;
-	SSL_CTX *ssl;
+	SSL_CTX *ssl;  /* without the key, which each SSL gets, and loses when it has shaken hands */
+	EVP_PKEY *key; /* NULL: forgotten */
 	BIO_METHOD *bio;
 	char *ca, *crl, *name; /* for messages; name is also what is checked */
 };

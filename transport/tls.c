@@ -436,6 +436,10 @@ static int make_ssl(struct tls *s)
 	bio = s->ssl ? BIO_new(s->ctx->bio) : NULL;
 	if (!bio)
 		return -ENOMEM;
+	if (!s->ctx->key || !SSL_use_PrivateKey(s->ssl, s->ctx->key)) {
+		BIO_free(bio);
+		return -ENOKEY;
+	}
 	BIO_set_data(bio, s);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(s->ssl, bio, bio);

@@ -35,6 +35,10 @@ int tls_context_new(const struct tls_config *config, enum tls_side side, struct 
 		    char *why);
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c); /* NULL is fine */
+/* Wipes the private key: nothing is begun with it any more; what has shaken hands goes on. */
+void tls_context_forget_key(struct tls_context *c);
+/* Of a process that is to forget keys: OpenSSL wipes what it frees. Before anything else of it is called. */
+void tls_wipe_freed(void);
 
 /* Begins over `inner`, which is taken over, also on failure. 0, or -ENOMEM. */
 int tls_handshake_start(struct tls_context *c, struct transport *inner, struct tls_handshake **ret);

@@ -245,6 +245,26 @@ def test_they_stay_at_a_reload(service, here):
     assert os.path.exists(path) and not os.path.exists(own["unix"])
 
 
+def test_a_socket_for_the_metrics(service, here):
+    """The service has no network and no folder of its own that others reach: it must be handed over, too."""
+    if not (here.prefix / "libexec/opae/opaed-metrics").exists():
+        pytest.skip("built without libmicrohttpd")
+    unix, path = listening(here.folder)
+    metrics, scraped = listening(here.folder, "metrics.sock")
+    d = service(listen=[{"unix": path}], metrics={"unix": scraped})
+    d.launch(metrics, unix)
+    d.told("READY=1")
+    d.says(f"metrics at unix:{scraped}")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(scraped)
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert s.recv(100).startswith(b"HTTP/1.1 200")
+    Peer(path).hello().good(PING)
+    assert d.stop() == 0
+    assert os.path.exists(scraped)
+
+
 def test_addresses_in_another_form(service, here):
     """A path by a link to its folder, and an IPv6 address with zeros."""
     unix, path = listening(here.folder)
@@ -263,7 +283,7 @@ def test_a_socket_that_no_entry_names(service, here):
     unix, path = listening(here.folder)
     d = service().launch(unix, LISTEN_FDNAMES="mine\x1b[31m")
     assert d.process.wait(20) == 1
-    line = d.says("no entry of \"listen\" is for it")
+    line = d.says("no entry of \"listen\" is for it, nor \"metrics\"")
     assert f"unix:{path}" in line and r"mine\x1b[31m" in line
     assert os.path.exists(path)
 

@@ -3,11 +3,13 @@
 of it, and the reason is with the side that may know it. The hostile peer is Python's own TLS."""
 import json
 import os
+import re
 import socket
 import ssl
 import time
 
 import pytest
+from conftest import TREE
 from opaed import EVERYBODY, PING, Daemon, Peer, soon
 from test_cert import Site, openssl
 
@@ -360,6 +362,36 @@ def test_many_who_begin_and_stop_do_not_keep_others_out(tls):
     for s in begun:
         s.close()
     soon(t.daemon.is_idle, 30)
+
+
+def has(pid, *wanted):
+    """Which of these there are in the memory of the process."""
+    found = set()
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            begin, end = (int(x, 16) for x in line.split()[0].split("-"))
+            if "rw" not in line or end - begin > 1 << 28:
+                continue
+            memory.seek(begin)
+            data = memory.read(end - begin)
+            found |= {w for w in wanted if w in data}
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look at a worker's memory")
+@pytest.mark.skipif(TREE in ("asan", "tsan"), reason="the memory of a sanitizer has no end")
+def test_a_worker_forgets_the_key(tls):
+    """Whoever takes it over once it has shaken hands cannot pass for this opaed."""
+    t = tls()
+    pem = t.site.issued("localhost", "key")
+    shown = openssl("pkey", "-in", pem, "-noout", "-text").stdout
+    number = re.search(r"priv:\s+([0-9a-f:\s]+?)\s+pub:", shown)[1]
+    key = bytes.fromhex(re.sub(r"[:\s]", "", number))[-32:]
+    with t.peer().hello() as p:
+        p.objects()
+        worker, = t.daemon.workers()
+        assert has(worker, key, key[::-1], pem.read_bytes().split(b"\n")[1], b"tls:opae:alice") == {
+            b"tls:opae:alice"}
 
 
 def test_sessions_show_no_strangers(tls):
