@@ -75,6 +75,7 @@ static SSL *shake_hands(int fd, int server)
 	SSL_CTX_set_read_ahead(c, 1);
 	SSL_CTX_set_default_read_buffer_len(c, ROOM);
 	s = SSL_new(c);
+	SSL_CTX_free(c);
 	if (!s || !SSL_set_fd(s, fd) || (server ? SSL_accept(s) : SSL_connect(s)) != 1)
 		return NULL;
 	return ioctl(fd, FIONBIO, &on) ? NULL : s;
@@ -113,8 +114,8 @@ int main(int argc, char *argv[])
 	double *us = count > 0 ? calloc((size_t)count, sizeof(*us)) : NULL, begin;
 	char *there = calloc(1, out), *here = calloc(1, back), line[8];
 	cpu_set_t set;
-	int fd[2];
 	SSL *s;
+	int fd[2];
 
 	if (!us || tcp_pair(fd))
 		return fprintf(stderr, "usage: exchange-tls tls OUT BACK COUNT CPU\n"), 1;
@@ -141,5 +142,5 @@ int main(int argc, char *argv[])
 		printf("%.3f %.3f\n", us[count / 2], us[count * 99 / 100]);
 		fflush(stdout);
 	}
-	return 0;
+	return SSL_free(s), free(us), free(there), free(here), 0;
 }
