@@ -72,8 +72,7 @@ static SSL *shake_hands(int fd, int server)
 	if (!c || !SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) || !SSL_CTX_set_num_tickets(c, 0) ||
 	    !SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256") || (server && !certify(c)))
 		return NULL;
-	SSL_CTX_set_read_ahead(c, 1);
-	SSL_CTX_set_default_read_buffer_len(c, ROOM);
+	SSL_CTX_set_read_ahead(c, 1), SSL_CTX_set_default_read_buffer_len(c, ROOM);
 	s = SSL_new(c);
 	SSL_CTX_free(c);
 	if (!s || !SSL_set_fd(s, fd) || (server ? SSL_accept(s) : SSL_connect(s)) != 1)
