@@ -7,7 +7,6 @@ import errno
 import json
 import os
 import shutil
-import signal
 import socket
 import struct
 import sys
@@ -15,7 +14,7 @@ import sys
 import pytest
 
 from conftest import BUILD, SOURCE
-from opaed import Daemon, INVALID_PARAM, NO_ACCESS, NOT_FOUND, OK, ONE_WAY, PING, Peer, SESSIONS, soon
+from opaed import INVALID_PARAM, NO_ACCESS, NOT_FOUND, OK, ONE_WAY, PING, Peer, SESSIONS, soon
 
 sys.path.insert(0, str(SOURCE / "tests/raw"))
 from frames import MESSAGES, encode  # noqa: E402
@@ -26,21 +25,6 @@ GUID = "guid:d8424dc4-a4a3-c413-f89e-433683f9040b"
 ME = f"unix:{os.geteuid()}"
 CARD0, CARD1 = "8000:00:00.0", "8001:00:00.0"
 ALL = ["mmio-read", "mmio-write", "dma", "event", "error", "reconfigure", "admin"]
-
-
-@pytest.fixture
-def opaed(here):
-    """Starts daemons of this user; each must end well."""
-    started = []
-
-    def start(machine=here, **config):
-        started.append(Daemon(machine, f"opaed{len(started)}", **config))
-        return started[-1]
-
-    yield start
-    for d in started:
-        if d.process:
-            assert d.stop() in (0, -signal.SIGKILL), d.log
 
 
 def say(peer, name, values=(), obj=0):
