@@ -375,7 +375,8 @@ const struct sys_ops sys_kernel = {
 	.lock_holder = kernel_lock_holder,
 };
 
-static const struct sys_ops *in_force = &sys_kernel;
+/* A thread of an earlier life of a plugin may be reading it while it is set. */
+static const struct sys_ops *_Atomic in_force = &sys_kernel;
 
 void sys_set(const struct sys_ops *ops)
 {

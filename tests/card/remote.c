@@ -132,7 +132,8 @@ void remote_configure(FILE *f)
 	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, "
 		"\"tracker\": \"%s\", \"timeout_ms\": 20000, \"hosts\": [", tracker());
 	if (by("tls")) {
-		fprintf(f, "{\"host\": \"localhost\", \"port\": %u, ", port);
+		/* No name is looked up, for that takes a thread, and a child of fork must not need one. */
+		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u, ", port);
 		write_tls(f, "alice");
 		fputs("}", f);
 	} else if (by("tcp")) {
