@@ -11,15 +11,11 @@
 
 #include "base/cleanup.h"
 #include "base/emu-dir.h"
+#include "daemon/gate-places.h"
 #include "daemon/scout.h"
 #include "dev/dfl.h"
 #include "dev/sysfs.h"
 #include "wire/ops.h"
-
-static bool begins(const char *text, const char *with)
-{
-	return !strncmp(text, with, strlen(with));
-}
 
 static bool sees_all(const struct gate_who *who)
 {
@@ -130,7 +126,7 @@ static int judge_vfio(const struct gate_who *who, const char *name, char *why)
 		return 0;
 	if (is_number(name))
 		return judge_group(who, name, why);
-	if (!begins(name, "devices/vfio") || !is_number(name + strlen("devices/vfio")) ||
+	if (!gate_begins(name, "devices/vfio") || !is_number(name + strlen("devices/vfio")) ||
 	    sysfs_link(address, sizeof(address), "/sys/class/vfio-dev/%s/device", name + strlen("devices/")))
 		return not_shown(why, name);
 	return judge_address(who, address, why);
@@ -149,7 +145,7 @@ static bool read_guid(const struct dfl_device *d, uint8_t ret[16])
 		for (const char *at = names; *at && rc; at += strlen(at) + 1) {
 			CLEANUP_FREE char *regions = NULL;
 
-			if (!begins(at, "dfl-fme-region.") ||
+			if (!gate_begins(at, "dfl-fme-region.") ||
 			    sysfs_list(&regions, "%s/%s/fpga_region", d->dir, at) || !*regions)
 				continue;
 			rc = sysfs_text(text, sizeof(text), "%s/%s/fpga_region/%s/compat_id", d->dir, at,
@@ -214,7 +210,7 @@ static int judge_path(const struct gate_who *who, const char *path, char *why)
 		if (len < sizeof(part)) {
 			memcpy(part, path, len);
 			part[len] = 0;
-			if (begins(part, "dfl-port.") || begins(part, "dfl-fme."))
+			if (gate_begins(part, "dfl-port.") || gate_begins(part, "dfl-fme."))
 				memcpy(dfl, part, len + 1);
 			else if (len == PCI_ADDRESS_LEN - 1 && pci_parse(part, &a))
 				memcpy(address, part, len + 1);
@@ -244,17 +240,17 @@ int gate_judge_node(const struct gate_who *who, const char *real, char *why)
 {
 	const char *name = strrchr(real, '/') + 1;
 
-	if (sees_all(who) && !begins(real, "/dev/dfl-fme."))
+	if (sees_all(who) && !gate_begins(real, "/dev/dfl-fme."))
 		return 0;
 	if (!strcmp(real, "/dev/null") || !strcmp(real, "/dev/iommu"))
 		return 0;
-	if (begins(real, "/dev/vfio/"))
+	if (gate_begins(real, "/dev/vfio/"))
 		return judge_vfio(who, real + strlen("/dev/vfio/"), why);
-	if (begins(real, "/dev/dfl-fme."))
+	if (gate_begins(real, "/dev/dfl-fme."))
 		return judge_engine(who, name, why);
-	if (begins(real, "/dev/dfl-port."))
+	if (gate_begins(real, "/dev/dfl-port."))
 		return judge_dfl(who, name, why);
-	if (begins(real, "/dev/uio"))
+	if (gate_begins(real, "/dev/uio"))
 		return judge_uio(who, name, why);
 	return not_shown(why, name);
 }

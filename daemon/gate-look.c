@@ -25,11 +25,6 @@
 #define PMUS "/sys/bus/event_source/devices"
 #define HOLDER_NS (NS_PER_S / 20) /* between two searches through all processes, which take milliseconds */
 
-static bool begins(const char *path, const char *with)
-{
-	return !strncmp(path, with, strlen(with));
-}
-
 /* ---- where it is ---- */
 
 /* With all links resolved; or all but the last. */
@@ -94,7 +89,7 @@ static int judge(const char *path, bool follow, const char *const *named, char r
 		at[len - 1] = 0;
 		follow = true;
 	}
-	if (!gate_is_plain(at) || (!begins(at, "/sys/") && !begins(at, "/dev/")))
+	if (!gate_is_plain(at) || (!gate_begins(at, "/sys/") && !gate_begins(at, "/dev/")))
 		return -EACCES;
 	rc = resolve(at, follow, real);
 	if (rc)
@@ -234,7 +229,7 @@ static bool is_fpga_pmu(uint32_t type)
 		char path[PATH_MAX], text[32] = "";
 		CLEANUP_CLOSE int fd = -1;
 
-		if (!begins(at, "dfl_fme"))
+		if (!gate_begins(at, "dfl_fme"))
 			continue;
 		snprintf(path, sizeof(path), PMUS "/%s/type", at);
 		fd = sys_open(path, O_RDONLY, 0);

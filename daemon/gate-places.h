@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The places of gate.h, for those who judge what is done there besides opening. */
+/* The places of gate.h, for all who judge what is done there. */
 #ifndef DAEMON_GATE_PLACES_H
 #define DAEMON_GATE_PLACES_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+
+static inline bool gate_begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
 
 /* Absolute, and no part of it is empty, "." or "..". */
 bool gate_is_plain(const char *path);

@@ -22,13 +22,8 @@
 
 #define ACCESS_FLAGS (O_ACCMODE | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_EXCL)
 
-static bool begins(const char *path, const char *with)
-{
-	return !strncmp(path, with, strlen(with));
-}
-
 /* Absolute, and no part of it is empty, "." or "..": as it stands it says where it leads. */
-static bool plain(const char *path)
+bool gate_is_plain(const char *path)
 {
 	if (*path != '/')
 		return false;
@@ -44,10 +39,10 @@ static bool plain(const char *path)
 
 /* ---- the places ---- */
 
-static bool is_device(const char *real)
+bool gate_is_device(const char *real)
 {
-	return begins(real, "/dev/vfio/") || !strcmp(real, "/dev/iommu") || begins(real, "/dev/dfl-") ||
-	       begins(real, "/dev/uio") || !strcmp(real, "/dev/null");
+	return gate_begins(real, "/dev/vfio/") || !strcmp(real, "/dev/iommu") ||
+	       gate_begins(real, "/dev/dfl-") || gate_begins(real, "/dev/uio") || !strcmp(real, "/dev/null");
 }
 
 /* Files of any PCI device that can be mapped: its registers, and its ROM. They are nothing to read. */
@@ -56,24 +51,24 @@ static bool is_memory(const char *real)
 	const char *name = strrchr(real, '/') + 1;
 
 	return !strcmp(name, "rom") ||
-	       (begins(name, "resource") && name[8] >= '0' && name[8] <= '9');
+	       (gate_begins(name, "resource") && name[8] >= '0' && name[8] <= '9');
 }
 
 /* Attributes of the kernel's FPGA driver: clearing errors, setting a clock, power limits. */
 static bool is_fpga_attribute(const char *real)
 {
-	return begins(real, "/sys/devices/") && strstr(real, "/fpga_region/");
+	return gate_begins(real, "/sys/devices/") && strstr(real, "/fpga_region/");
 }
 
 /* What a worker reads of a machine: devices and drivers, and nothing else that root may read. */
-static bool is_readable(const char *real)
+bool gate_is_readable(const char *real)
 {
-	return begins(real, "/sys/devices/") || begins(real, "/sys/bus/") || begins(real, "/sys/class/") ||
-	       begins(real, "/sys/kernel/iommu_groups/");
+	return gate_begins(real, "/sys/devices/") || gate_begins(real, "/sys/bus/") ||
+	       gate_begins(real, "/sys/class/") || gate_begins(real, "/sys/kernel/iommu_groups/");
 }
 
 /* The name of a file in the inventory's folder, which is `dir`; NULL: the path is no such one. */
-static const char *in_inventory(const char *path, char *dir, size_t room)
+const char *gate_in_inventory(const char *path, char *dir, size_t room)
 {
 	size_t len;
 
@@ -129,25 +124,25 @@ int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mo
 	const char *name;
 	int rc;
 
-	if (!plain(path))
+	if (!gate_is_plain(path))
 		return -EACCES;
-	name = in_inventory(path, dir, sizeof(dir));
+	name = gate_in_inventory(path, dir, sizeof(dir));
 	if (name)
 		return open_inventory(dir, name, flags, mode);
 	if (flags & ~ACCESS_FLAGS)
 		return -EACCES;
-	if (!begins(path, "/dev/") && !begins(path, "/sys/"))
+	if (!gate_begins(path, "/dev/") && !gate_begins(path, "/sys/"))
 		return -EACCES;
 	real = realpath(path, NULL);
 	if (!real)
 		return -errno;
-	if (is_device(real)) {
+	if (gate_is_device(real)) {
 		rc = gate_judge_node(who, real, why);
 		return rc ? rc : open_real(real, flags, S_IFCHR, 0);
 	}
 	if (is_memory(real))
 		return -EACCES;
-	if (reading && is_readable(real))
+	if (reading && gate_is_readable(real))
 		return open_real(real, flags, S_IFREG, 0);
 	if (!is_fpga_attribute(real))
 		return -EACCES;
@@ -165,7 +160,7 @@ static bool may_connect(const char *path, const char *const *named)
 	for (; named && *named; named++)
 		if (!strcmp(path, *named))
 			return true;
-	if (!plain(path) || !emu_dir_path(dir, sizeof(dir)) || !emu_dir_trusted(dir))
+	if (!gate_is_plain(path) || !emu_dir_path(dir, sizeof(dir)) || !emu_dir_trusted(dir))
 		return false;
 	len = strlen(dir);
 	return !strncmp(path, dir, len) && path[len] == '/' && !strchr(path + len + 1, '/');
@@ -191,26 +186,4 @@ int gate_connect(const struct gate_who *who, const char *path, int flags, const 
 	if (!rc && !(flags & SOCK_NONBLOCK) && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK))
 		rc = -errno;
 	return rc ? rc : fd_steal(&fd);
-}
-
-/* ---- for others who judge ---- */
-
-bool gate_is_plain(const char *path)
-{
-	return plain(path);
-}
-
-bool gate_is_device(const char *real)
-{
-	return is_device(real);
-}
-
-bool gate_is_readable(const char *real)
-{
-	return is_readable(real);
-}
-
-const char *gate_in_inventory(const char *path, char *dir, size_t room)
-{
-	return in_inventory(path, dir, room);
 }
