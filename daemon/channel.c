@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/sys.h"
 
 #define HEAD offsetof(struct channel_message, start)
@@ -170,4 +171,21 @@ int channel_receive(int channel, struct channel_message *m, int *fd)
 	if (fd)
 		*fd = got;
 	return 1;
+}
+
+int channel_await_start(int channel, int64_t wait_ns, struct channel_start *ret, int *fd)
+{
+	struct pollfd p = { .fd = channel, .events = POLLIN };
+	struct channel_message m;
+
+	*fd = -1;
+	if (sys_poll(&p, 1, (int)(wait_ns / NS_PER_MS)) != 1 || channel_receive(channel, &m, fd) != 1)
+		return -EPROTO;
+	if (m.type == CHANNEL_START && m.start.num_see <= POLICY_SEE_MAX) {
+		*ret = m.start;
+		return 0;
+	}
+	if (*fd >= 0)
+		sys_close(*fd);
+	return -EPROTO;
 }

@@ -179,7 +179,7 @@ static void tick(struct monitor *m)
 	intake_tick(&m->intake);
 	log_tick();
 	for (const struct session *s = m->sessions.first; s; s = s->next)
-		num += !s->refused;
+		num += session_serves(s);
 	notify_sessions(num);
 	notify_tick();
 }

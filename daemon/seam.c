@@ -79,11 +79,10 @@ static int worker_open(const char *path, int flags, mode_t mode)
 	return ask_open(path, flags, mode);
 }
 
-static int ask_word(enum channel_type type)
+static int ask_descriptor(struct channel_message *m)
 {
-	struct channel_message m = { .type = type };
 	int fd = -1;
-	int64_t value = ask_monitor(&m, NULL, &fd);
+	int64_t value = ask_monitor(m, NULL, &fd);
 
 	return value ? (int)value : fd < 0 ? -EIO : fd;
 }
@@ -91,14 +90,11 @@ static int ask_word(enum channel_type type)
 static int worker_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned long flags)
 {
 	struct channel_message m = { .type = CHANNEL_PERF };
-	int fd = -1;
-	int64_t value;
 
 	m.perf = (struct channel_perf){
 		.attr = *attr, .pid = pid, .cpu = cpu, .group = group, .flags = flags
 	};
-	value = ask_monitor(&m, NULL, &fd);
-	return value ? (int)value : fd < 0 ? -EIO : fd;
+	return ask_descriptor(&m);
 }
 
 /* ---- sockets ---- */
@@ -109,8 +105,10 @@ static int worker_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu, in
  */
 static int worker_socket(int domain, int type, int protocol)
 {
+	struct channel_message uevents = { .type = CHANNEL_UEVENTS };
+
 	if (domain == AF_NETLINK && protocol == NETLINK_KOBJECT_UEVENT)
-		return ask_word(CHANNEL_UEVENTS);
+		return ask_descriptor(&uevents);
 	if (domain != AF_UNIX)
 		return -EAFNOSUPPORT;
 	return sys_kernel.eventfd(0, type & SOCK_NONBLOCK ? EFD_NONBLOCK : 0);

@@ -80,20 +80,16 @@ static int shake_hands(const struct channel_start *start, struct transport **t, 
 /* The monitor's answer is a START like that of a peer who was known from the beginning. */
 static int introduce(const char *principal, struct channel_start *start)
 {
-	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLIN };
 	struct channel_message m = { .type = CHANNEL_PEER };
-	int fd = -1, rc;
+	int fd, rc;
 
 	snprintf(m.peer.principal, sizeof(m.peer.principal), "%s", principal);
 	rc = channel_send(WORKER_CHANNEL, &m, -1);
-	if (rc)
-		return rc;
-	if (sys_poll(&p, 1, (int)(ANSWER_NS / NS_PER_MS)) != 1 ||
-	    channel_receive(WORKER_CHANNEL, &m, &fd) != 1 || m.type != CHANNEL_START ||
-	    m.start.num_see > POLICY_SEE_MAX)
-		return -EPROTO;
-	*start = m.start;
-	return 0;
+	if (!rc)
+		rc = channel_await_start(WORKER_CHANNEL, ANSWER_NS, start, &fd);
+	if (!rc && fd >= 0) /* what it counts on came with the first one */
+		sys_close(fd);
+	return rc;
 }
 
 int worker_tls(struct channel_start *start, struct transport **t)
@@ -105,6 +101,7 @@ int worker_tls(struct channel_start *start, struct transport **t)
 	if (rc) {
 		give_up(rc, why);
 		let_it_read(kept);
+		close(kept);
 		return rc;
 	}
 	close(kept);

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,15 +179,10 @@ static bool is_channel(int fd)
 
 static int read_start(void)
 {
-	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLIN };
-	struct channel_message m;
-	int fd = -1;
+	int fd, rc = channel_await_start(WORKER_CHANNEL, START_NS, &start, &fd);
 
-	if (sys_poll(&p, 1, (int)(START_NS / NS_PER_MS)) != 1 ||
-	    channel_receive(WORKER_CHANNEL, &m, &fd) != 1 || m.type != CHANNEL_START ||
-	    m.start.num_see > POLICY_SEE_MAX)
-		return -EPROTO;
-	start = m.start;
+	if (rc)
+		return rc;
 	counts = counts_page_map(fd);
 	return 0;
 }
