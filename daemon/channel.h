@@ -137,7 +137,7 @@ int channel_send(int fd, const struct channel_message *m, int pass);
  * is a descriptor that came with it, or -1.
  */
 int channel_receive(int channel, struct channel_message *m, int *fd);
-/* A worker: waits for START, at most so long. 0; -EPROTO: that did not come, or something else. *fd: above. */
+/* A worker: waits for START, at most so long. 0; -EPROTO: that did not come. *fd: as above. */
 int channel_await_start(int channel, int64_t wait_ns, struct channel_start *ret, int *fd);
 
 #endif
