@@ -55,6 +55,20 @@ void config_done(struct daemon_config *c)
 	memset(c, 0, sizeof(*c));
 }
 
+struct daemon_config *config_hold(struct daemon_config *c)
+{
+	c->held++;
+	return c;
+}
+
+void config_let_go(struct daemon_config *c)
+{
+	if (!c || c->held--)
+		return;
+	config_done(c);
+	free(c);
+}
+
 /* ---- policy ---- */
 
 static void read_see(struct problems *p, const char *where, struct json_object *o, struct policy_rule *rule)

@@ -42,6 +42,7 @@ struct config_limits {
 };
 
 struct daemon_config {
+	unsigned int held; /* by sessions, beside who has it in force */
 	struct config_listen *listen;
 	size_t num_listen;
 	struct policy policy;
@@ -69,5 +70,8 @@ int config_read_file(const char *path, struct daemon_config *ret, char **problem
 /* Without a file: the unix socket of opaed_socket_path(), for this user alone. 0, -ENOMEM, -ENAMETOOLONG. */
 int config_default(struct daemon_config *ret);
 void config_done(struct daemon_config *c);
+/* One of its own, from malloc(), stays until all who hold it have let it go, and one more has. */
+struct daemon_config *config_hold(struct daemon_config *c);
+void config_let_go(struct daemon_config *c);
 
 #endif

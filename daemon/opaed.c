@@ -76,13 +76,6 @@ static struct daemon_config *load(const char *file)
 	return NULL;
 }
 
-static void unload(struct daemon_config *c)
-{
-	if (c)
-		config_done(c);
-	free(c);
-}
-
 /* Takes the configuration over; also on failure, when the one before stays in force. */
 static int apply(struct monitor *m, struct daemon_config *c)
 {
@@ -98,11 +91,11 @@ static int apply(struct monitor *m, struct daemon_config *c)
 	if (rc) {
 		if (prepared >= 0)
 			sys_close(prepared);
-		unload(c);
+		config_let_go(c);
 		return rc;
 	}
 	sessions_configure(&m->sessions, c, prepared);
-	unload(m->config);
+	config_let_go(m->config);
 	m->config = c;
 	return 0;
 }
@@ -269,7 +262,7 @@ static int start(struct monitor *m)
 	if (!rc)
 		rc = sessions_init(&m->sessions, m->poll);
 	if (rc) {
-		unload(c);
+		config_let_go(c);
 		return rc;
 	}
 	m->sessions.metrics_process.at.given = &m->given;
@@ -287,7 +280,7 @@ static void end(struct monitor *m)
 	sessions_done(&m->sessions);
 	worker_log_close();
 	activation_done(&m->given);
-	unload(m->config);
+	config_let_go(m->config);
 	if (m->signals >= 0)
 		sys_close(m->signals);
 	if (m->poll >= 0)
@@ -333,7 +326,7 @@ static int check(const char *file)
 		       c->listen[i].principal);
 	if (c->has_metrics)
 		printf("metrics at %s\n", c->metrics.text);
-	unload(c);
+	config_let_go(c);
 	return EXIT_DONE;
 }
 

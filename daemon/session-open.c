@@ -2,6 +2,7 @@
 #include "daemon/session-open.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/gate-look.h"
 #include "daemon/log.h"
@@ -27,8 +28,11 @@ bool session_may_say(const struct session *s, uint32_t type)
 void session_answer(struct sessions *all, struct session *s, const struct channel_message *m,
 		    struct channel_message *answer, int *fd)
 {
-	const struct daemon_config *c = all->config;
-	const struct gate_who who = { s->scout ? NULL : &s->rule, c->cards, c->num_cards, &all->scout };
+	const struct daemon_config *c = s->config;
+	/* A scout goes by the "plugins" in force, where an address may be another card's. */
+	bool same = !strcmp(c->plugins, all->config->plugins);
+	const struct gate_who who = { s->scout ? NULL : &s->rule, c->cards, c->num_cards,
+				      same ? &all->scout : NULL };
 	char why[GATE_WHY_MAX] = "what it asked for";
 
 	gate_answer(&who, m, (const char *const *)c->paths, answer, fd, why);

@@ -29,6 +29,7 @@
 #include "daemon/spawn.h"
 #include "wire/ops.h"
 
+#define SCOUT_ID UINT32_MAX
 #define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
@@ -55,6 +56,7 @@ static void session_free(struct session *s)
 		sys_close(s->channel);
 	counted_done(&s->counted);
 	policy_rule_done(&s->rule);
+	config_let_go(s->config);
 	free(s);
 }
 
@@ -75,7 +77,7 @@ void sessions_done(struct sessions *all)
 	scout_done(&all->scout);
 }
 
-void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared)
+void sessions_configure(struct sessions *all, struct daemon_config *config, int prepared)
 {
 	if (all->plugins >= 0)
 		sys_close(all->plugins);
@@ -399,7 +401,7 @@ static uint32_t new_id(struct sessions *all)
 {
 	do
 		all->next_id++;
-	while (!all->next_id || find(all, all->next_id));
+	while (!all->next_id || all->next_id == SCOUT_ID || find(all, all->next_id));
 	return all->next_id;
 }
 
@@ -411,8 +413,11 @@ static struct session *session_new(struct sessions *all, const struct peer *peer
 		return NULL;
 	s->channel = -1;
 	s->kill_at = s->admit_by = INT64_MAX;
-	s->id = new_id(all);
+	s->id = peer ? new_id(all) : SCOUT_ID;
+	s->config = config_hold(all->config);
 	s->info.id = s->id;
+	if (!peer)
+		return s;
 	s->kind = peer->kind;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
 	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
@@ -440,9 +445,8 @@ static bool begin(struct sessions *all, struct session *s, int fd, const struct 
 /* A worker without a peer, whom nobody can talk into anything. */
 static void begin_scout(struct sessions *all)
 {
-	const struct peer nobody = { .text = "opaed itself" };
 	CLEANUP_CLOSE int null = sys_open("/dev/null", O_RDWR, 0);
-	struct session *s = null < 0 ? NULL : session_new(all, &nobody, "");
+	struct session *s = null < 0 ? NULL : session_new(all, NULL, "");
 	struct channel_message start;
 
 	scout_started(&all->scout);

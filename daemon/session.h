@@ -38,6 +38,7 @@ struct session {
 	uint32_t allow;	 /* bits of enum wire_right */
 	/* Its own: what its worker may have opened does not change with the policy. */
 	struct policy_rule rule;
+	struct daemon_config *config; /* that it began with, whose "plugins" its worker has */
 	bool scout;	  /* has no peer, and looks around for the monitor */
 	bool told_denied; /* that something was not for it is told once: a worker tries what there is */
 	bool sees_all;	 /* its rule shows everything: it may know of the sessions of others, and end them */
@@ -59,7 +60,7 @@ struct sessions {
 	char **environment;
 	char host[256];
 	/* Of the configuration in force; the monitor replaces them. */
-	const struct daemon_config *config;
+	struct daemon_config *config;
 	struct scout scout; /* which GUIDs there are, for rules that show by them */
 	int plugins; /* a file with its "plugins" */
 	struct metrics metrics;
@@ -77,7 +78,7 @@ void sessions_done(struct sessions *all);
 /* All of it that can fail: a descriptor for sessions_configure(), or a negative errno. */
 int sessions_prepare(const struct daemon_config *config);
 /* Takes a configuration for the sessions to come, which must stay until the next, and its prepared part. */
-void sessions_configure(struct sessions *all, const struct daemon_config *config, int prepared);
+void sessions_configure(struct sessions *all, struct daemon_config *config, int prepared);
 
 /* A connection came; takes fd over. */
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);
