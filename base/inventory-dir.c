@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/emu-dir.h"
+#include "base/sys.h"
 
 /* Made by whoever installs this for root. */
 #define SYSTEM_DIR "/run/opae"
@@ -32,4 +33,12 @@ bool inventory_dir_path(char *out, size_t len, const char **why)
 	if (why)
 		*why = reason;
 	return n > 0 && (size_t)n < len;
+}
+
+bool inventory_dir_make(char *out, size_t len)
+{
+	if (!inventory_dir_path(out, len, NULL))
+		return false;
+	sys_mkdir(out, 0700);
+	return emu_dir_trusted(out);
 }

@@ -14,5 +14,7 @@
  * longer than len.
  */
 bool inventory_dir_path(char *out, size_t len, const char **why);
+/* The same, and makes it if need be. False as well: what is there is not to be trusted. */
+bool inventory_dir_make(char *out, size_t len);
 
 #endif

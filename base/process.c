@@ -36,7 +36,7 @@ void process_name(const char *pid, char out[PROCESS_NAME_MAX])
 	snprintf(out, PROCESS_NAME_MAX, "process %.12s (%s)", pid, *name ? name : "?");
 }
 
-/* In the words of fdinfo: "lock:	1: OFDLCK  ADVISORY  WRITE -1 08:01:1234 7 7". */
+/* In the words of fdinfo: "lock:	1: OFDLCK  ADVISORY  WRITE -1 08:01:1234 7 7"; READ: it was lent. */
 static bool has_lock(const char *pid, const char *fd, off_t byte)
 {
 	char path[64], text[INFO_MAX];
@@ -45,7 +45,7 @@ static bool has_lock(const char *pid, const char *fd, off_t byte)
 	snprintf(path, sizeof(path), "/proc/%.12s/fdinfo/%.12s", pid, fd);
 	read_text(path, text, sizeof(text));
 	for (const char *at = text; (at = strstr(at, "OFDLCK")); at++)
-		if (sscanf(at, "OFDLCK %*s WRITE %*s %*s %" SCNd64 " %" SCNd64, &from, &to) == 2 &&
+		if (sscanf(at, "OFDLCK %*s %*s %*s %*s %" SCNd64 " %" SCNd64, &from, &to) == 2 &&
 		    from <= byte && byte <= to)
 			return true;
 	return false;

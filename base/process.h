@@ -13,10 +13,10 @@
 void process_name(const char *pid, char out[PROCESS_NAME_MAX]);
 
 /*
- * Who has locked the byte of a file, by an OFD lock for writing, but this process: as process_name() has it.
+ * Who has locked the byte of a file, by an OFD lock, but this process: as process_name() has it.
  * `out` has PROCESS_NAME_MAX bytes at least. False: nobody who can be seen from here. It looks at every
  * descriptor of every process that this user may look at, which takes milliseconds. What may run in a sandbox
- * asks sys_lock_holder().
+ * asks sys_device_holder().
  */
 bool process_with_lock(const char *file, off_t byte, char *out, size_t len);
 

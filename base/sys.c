@@ -19,7 +19,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/process.h"
+#include "base/inventory-lock.h"
 
 #define RESULT(call)                                                                               \
 	do {                                                                                       \
@@ -326,11 +326,6 @@ static int kernel_link(const char *from, const char *to)
 	RESULT(link(from, to));
 }
 
-static int kernel_lock_holder(const char *file, off_t byte, char *out, size_t len)
-{
-	return process_with_lock(file, byte, out, len) ? 0 : -ENOENT;
-}
-
 const struct sys_ops sys_kernel = {
 	.size = sizeof(struct sys_ops),
 	.open = kernel_open,
@@ -372,7 +367,7 @@ const struct sys_ops sys_kernel = {
 	.mkdir = kernel_mkdir,
 	.rename = kernel_rename,
 	.link = kernel_link,
-	.lock_holder = kernel_lock_holder,
+	.device_holder = inventory_lock_holder,
 };
 
 /* A thread of an earlier life of a plugin may be reading it while it is set. */
@@ -578,7 +573,17 @@ int sys_link(const char *from, const char *to)
 	return in_force->link(from, to);
 }
 
-int sys_lock_holder(const char *file, off_t byte, char *out, size_t len)
+int sys_device_holder(const char *dir, const char *device, char *out, size_t len)
 {
-	return in_force->lock_holder(file, byte, out, len);
+	return in_force->device_holder(dir, device, out, len);
+}
+
+bool sys_is_guest(void)
+{
+	return in_force->lock_device;
+}
+
+int sys_lock_device(const char *device, int which)
+{
+	return in_force->lock_device(device, which);
 }

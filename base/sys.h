@@ -11,6 +11,7 @@
 #define BASE_SYS_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -69,8 +70,14 @@ struct sys_ops {
 	int (*mkdir)(const char *path, mode_t mode);
 	int (*rename)(const char *from, const char *to);
 	int (*link)(const char *from, const char *to);
-	/* Another process that has locked the byte of this file: see process_with_lock(). -ENOENT: none. */
-	int (*lock_holder)(const char *file, off_t byte, char *out, size_t len);
+	/* The process that holds a device, by the inventory in `dir`: as of inventory_lock_holder(). */
+	int (*device_holder)(const char *dir, const char *device, char *out, size_t len);
+	/*
+	 * Of a guest of the inventory, who neither writes nor locks there: has a lock of a device (enum
+	 * inventory_lock) taken for it. A descriptor that keeps it; -EBUSY: another has it; -ENOLCK: there
+	 * are no locks. NULL: this process does all that itself.
+	 */
+	int (*lock_device)(const char *device, int which);
 };
 
 /* The kernel itself. */
@@ -118,6 +125,8 @@ int sys_stat(const char *path, struct stat *st);
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rename(const char *from, const char *to);
 int sys_link(const char *from, const char *to);
-int sys_lock_holder(const char *file, off_t byte, char *out, size_t len);
+int sys_device_holder(const char *dir, const char *device, char *out, size_t len);
+bool sys_is_guest(void);
+int sys_lock_device(const char *device, int which);
 
 #endif

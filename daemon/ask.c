@@ -122,38 +122,53 @@ int64_t ask_monitor(struct channel_message *m, struct channel_found *found, int 
 	return value;
 }
 
-static int ask_path(enum channel_type type, const char *path, int flags, mode_t mode)
+int64_t ask_patiently(struct channel_message *m, struct channel_found *found, int *fd)
 {
 	int64_t end = clock_deadline(SCOUT_NS), value;
-	struct channel_message m;
+
+	for (;;) {
+		value = ask_monitor(m, found, fd);
+		if (value != -EINPROGRESS || clock_now_ns() >= end)
+			return value;
+		clock_sleep_ns(SCOUT_AGAIN_NS);
+	}
+}
+
+static int ask_path(struct channel_message *m, const char *path)
+{
 	size_t len = strlen(path);
+	int64_t value;
 	int fd = -1;
 
-	if (len >= sizeof(m.path.path))
+	if (len >= sizeof(m->path.path))
 		return -ENAMETOOLONG;
-	memset(&m.path, 0, sizeof(m.path));
-	m.type = type;
-	m.value = 0;
-	m.path.flags = flags;
-	m.path.mode = mode;
-	memcpy(m.path.path, path, len + 1);
-	for (;;) {
-		value = ask_monitor(&m, NULL, &fd);
-		if (value != -EINPROGRESS || clock_now_ns() >= end)
-			break;
-		clock_sleep_ns(SCOUT_AGAIN_NS); /* the monitor is finding out whether the rule shows it */
-	}
-	return value == -EINPROGRESS ? -EPERM : value ? (int)value : fd < 0 ? -EIO : fd;
+	memcpy(m->path.path, path, len + 1);
+	value = ask_patiently(m, NULL, &fd);
+	return value ? (int)value : fd < 0 ? -EIO : fd;
 }
 
 int ask_open(const char *path, int flags, mode_t mode)
 {
-	return ask_path(CHANNEL_OPEN, path, flags, mode);
+	struct channel_message m = { .type = CHANNEL_OPEN, .path = { .flags = flags, .mode = mode } };
+	int fd = ask_path(&m, path);
+
+	return fd == -EINPROGRESS ? -EPERM : fd; /* whether the rule shows it could not be found out */
 }
 
 int ask_connect(const char *path, int flags)
 {
-	return ask_path(CHANNEL_CONNECT, path, flags, 0);
+	struct channel_message m = { .type = CHANNEL_CONNECT, .path = { .flags = flags } };
+	int fd = ask_path(&m, path);
+
+	return fd == -EINPROGRESS ? -EPERM : fd;
+}
+
+int ask_lock(const char *device, int which)
+{
+	struct channel_message m = { .type = CHANNEL_LOCK, .value = which };
+	int fd = ask_path(&m, device);
+
+	return fd == -EINPROGRESS ? -EBUSY : fd; /* it is still being looked at */
 }
 
 void ask_scouted(const struct scout_report *r)

@@ -28,10 +28,14 @@ void ask_done(void);
  * what FOUND brings, *fd a descriptor or -1; either may be NULL. Any thread.
  */
 int64_t ask_monitor(struct channel_message *m, struct channel_found *found, int *fd);
+/* The same, as long as the monitor is still finding out what a device is; -EINPROGRESS: for too long. */
+int64_t ask_patiently(struct channel_message *m, struct channel_found *found, int *fd);
 /* A descriptor that the monitor has opened, or a negative errno. Any thread. */
 int ask_open(const char *path, int flags, mode_t mode);
 /* A unix socket that it has connected; flags: SOCK_NONBLOCK or 0. */
 int ask_connect(const char *path, int flags);
+/* A lock of the inventory: as of sys_lock_device(). */
+int ask_lock(const char *device, int which);
 /* Of a scout: an object that it found. */
 void ask_scouted(const struct scout_report *r);
 /* An accelerator was opened, closed or reconfigured here. */

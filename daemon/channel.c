@@ -36,6 +36,7 @@ static size_t size_of(uint32_t type, bool from_monitor)
 	case CHANNEL_RENAME:
 	case CHANNEL_LINK:
 	case CHANNEL_HOLDER:
+	case CHANNEL_LOCK:
 		return from_monitor ? 0 : HEAD + sizeof(struct channel_path);
 	case CHANNEL_PERF:
 		return from_monitor ? 0 : HEAD + sizeof(struct channel_perf);

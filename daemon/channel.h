@@ -25,7 +25,7 @@
 enum channel_type {
 	/* monitor to worker */
 	CHANNEL_START = 1, /* the first: struct channel_start */
-	CHANNEL_ANSWER,	   /* of OPEN, CONNECT, SESSIONS, KICK; maybe with a descriptor */
+	CHANNEL_ANSWER,	   /* of OPEN, CONNECT, LOCK, SESSIONS, KICK; maybe with a descriptor */
 	CHANNEL_LOOK,	   /* another worker changed something; LOOKED answers */
 	CHANNEL_ASK,	   /* INFO answers */
 	CHANNEL_STOP,	   /* end the session */
@@ -40,7 +40,7 @@ enum channel_type {
 	CHANNEL_END,  /* the last: struct channel_end */
 	CHANNEL_SCOUTED, /* of a scout: struct scout_report, one for each object that it found */
 	CHANNEL_PEER, /* of a stranger's worker: struct channel_peer; another START answers */
-	/* What is at a path: struct channel_path. */
+	/* What is at a path: struct channel_path. From UNLINK to LINK of a scout alone. */
 	CHANNEL_STAT,
 	CHANNEL_LSTAT,
 	CHANNEL_READLINK,
@@ -50,7 +50,8 @@ enum channel_type {
 	CHANNEL_MKDIR,
 	CHANNEL_RENAME, /* path and, behind its NUL, the new one */
 	CHANNEL_LINK,	/* the same */
-	CHANNEL_HOLDER, /* who has locked the byte `value` of the file */
+	CHANNEL_HOLDER, /* which process holds the device at the path; FOUND answers */
+	CHANNEL_LOCK,	/* the inventory's lock `value` (enum inventory_lock) of the device at the path */
 	/* Descriptors that no path leads to. */
 	CHANNEL_UEVENTS, /* what the kernel says of devices that come and go */
 	CHANNEL_PERF,	 /* struct channel_perf */

@@ -14,6 +14,7 @@
 #include "daemon/gate-places.h"
 #include "daemon/scout.h"
 #include "dev/dfl.h"
+#include "dev/perf.h"
 #include "dev/sysfs.h"
 #include "wire/ops.h"
 
@@ -183,6 +184,24 @@ static int judge_dfl(const struct gate_who *who, const char *name, char *why)
 	return not_shown(why, name);
 }
 
+int gate_judge_function(const struct gate_who *who, const struct pci_address *a, char *why)
+{
+	CLEANUP_FREE struct dfl_device *list = NULL;
+	char address[PCI_ADDRESS_LEN];
+	uint8_t guid[16];
+	size_t n = 0;
+
+	pci_format(a, address);
+	if (shows_address(who, a))
+		return 0;
+	if (!policy_rule_shows_guids(who->rule) || dfl_list(&list, &n))
+		return not_shown(why, address);
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(list[i].address, address) && read_guid(&list[i], guid) && shows_guid(who, guid))
+			return 0;
+	return judge_function(who, a, address, why);
+}
+
 static bool allows(const struct gate_who *who, uint32_t rights)
 {
 	return !who->rule || (who->rule->allow & rights);
@@ -196,6 +215,32 @@ static int judge_engine(const struct gate_who *who, const char *name, char *why)
 	if (!rc && !allows(who, WIRE_RIGHT_RECONFIGURE | WIRE_RIGHT_ERROR | WIRE_RIGHT_ADMIN))
 		return refuse(why, name, "its \"allow\" has none of \"reconfigure\", \"error\", \"admin\"");
 	return rc;
+}
+
+int gate_judge_engine_of(const struct gate_who *who, const char *number, char *why)
+{
+	char engine[64];
+
+	snprintf(engine, sizeof(engine), "dfl-fme.%.*s", (int)strcspn(number, "/"), number);
+	return judge_dfl(who, engine, why);
+}
+
+/* Those of the processor tell of other programs. The kernel's name for dfl-fme.N's is dfl_fmeN. */
+int gate_judge_counters(const struct gate_who *who, uint32_t type, char *why)
+{
+	static const char prefix[] = "dfl_fme";
+	CLEANUP_FREE char *names = NULL;
+	uint64_t number;
+
+	if (sysfs_list(&names, PERF_PMUS))
+		return -EACCES;
+	for (const char *at = names; *at; at += strlen(at) + 1) {
+		if (!gate_begins(at, prefix) || sysfs_number(&number, PERF_PMUS "/%s/type", at) ||
+		    number != type)
+			continue;
+		return gate_judge_engine_of(who, at + strlen(prefix), why);
+	}
+	return -EACCES;
 }
 
 /* A path below devices/ has what a thing is part of in front of it: the nearest port, engine or function. */
@@ -293,17 +338,66 @@ static bool emulated(const char *path, struct pci_address *ret)
 	return false;
 }
 
+/* With "sockets" the plugin gives those of the directory no address. */
+static bool address_of_socket(const struct gate_who *who, const char *path, struct pci_address *ret)
+{
+	for (size_t i = 0; i < who->num_cards; i++)
+		if (!strcmp(who->cards[i].path, path)) {
+			*ret = who->cards[i].address;
+			return true;
+		}
+	return !who->num_cards && emulated(path, ret);
+}
+
 int gate_judge_socket(const struct gate_who *who, const char *path, char *why)
 {
 	struct pci_address a;
 
 	if (sees_all(who))
 		return 0;
-	for (size_t i = 0; i < who->num_cards; i++)
-		if (!strcmp(who->cards[i].path, path))
-			return judge_function(who, &who->cards[i].address, path, why);
-	/* With "sockets" the plugin gives those of the directory no address. */
-	if (who->num_cards || !emulated(path, &a))
-		return not_shown(why, path);
-	return judge_function(who, &a, path, why);
+	return address_of_socket(who, path, &a) ? judge_function(who, &a, path, why) : not_shown(why, path);
+}
+
+/* ---- what the inventory has ---- */
+
+int gate_judge_device(const struct gate_who *who, const char *device, char *why)
+{
+	return *device == '/' ? gate_judge_socket(who, device, why) : judge_address(who, device, why);
+}
+
+int gate_scouted(const struct gate_who *who, const char *device)
+{
+	struct scout_guids found;
+	struct pci_address a;
+
+	if (!who->scout ||
+	    !(*device == '/' ? address_of_socket(who, device, &a) : pci_parse(device, &a)))
+		return 0;
+	return scout_ask(who->scout, &a, device, &found) == -EINPROGRESS ? -EINPROGRESS : 0;
+}
+
+static bool has_token(const char *address)
+{
+	char physfn[PCI_ADDRESS_LEN];
+	uint64_t vfs;
+
+	return (!sysfs_number(&vfs, "/sys/bus/pci/devices/%s/sriov_totalvfs", address) && vfs) ||
+	       !sysfs_link(physfn, sizeof(physfn), "/sys/bus/pci/devices/%s/physfn", address);
+}
+
+int gate_judge_token(const struct gate_who *who, char *why)
+{
+	CLEANUP_FREE char(*list)[PCI_ADDRESS_LEN] = NULL;
+	int rc = not_shown(why, "the token of virtual functions");
+	size_t n = 0;
+
+	if (pci_list_bound("vfio-pci", &list, &n))
+		return rc;
+	for (size_t i = 0; i < n && rc; i++) {
+		int one = has_token(list[i]) ? judge_address(who, list[i], why) : -EPERM;
+
+		if (one != -EPERM)
+			rc = one;
+	}
+	return rc;
 }

@@ -9,6 +9,7 @@
  *	/dev/vfio/vfio, /dev/iommu	none: address spaces, in which there is nothing yet
  *	/dev/dfl-port.N, /dev/uioN	the function, or the port's accelerator
  *	/dev/dfl-fme.N			the function, or the engine's own GUID; to who may do what it is for
+ *	counters of dfl_fmeN		the same, and no more: they only tell
  *	a card's socket			its address in "plugins", or that in the emulator directory
  *
  * A rule of GUIDs shows a function that has one. A port's GUID is in sysfs; of other functions scout.h knows.
@@ -42,7 +43,21 @@ struct gate_who {
 int gate_judge_node(const struct gate_who *who, const char *real, char *why);
 /* A file below a card that the kernel's FPGA driver has, as realpath() has it, for writing. */
 int gate_judge_attribute(const struct gate_who *who, const char *real, char *why);
+/* What is to be read below /sys, as realpath() has it. -EACCES: it is none of a worker's. */
+int gate_judge_sysfs(const struct gate_who *who, const char *real, char *why);
+/* What describes a function, or something in it: who is shown any of it is told of it all. */
+int gate_judge_function(const struct gate_who *who, const struct pci_address *a, char *why);
+/* The same of an engine, whose number the text begins with. */
+int gate_judge_engine_of(const struct gate_who *who, const char *number, char *why);
+/* The counters of an engine, by the number that the kernel has for them. -EACCES: they are of no engine. */
+int gate_judge_counters(const struct gate_who *who, uint32_t type, char *why);
 /* The socket of a card. */
 int gate_judge_socket(const struct gate_who *who, const char *path, char *why);
+/* The token of virtual functions: for whom a function is shown that may need it. */
+int gate_judge_token(const struct gate_who *who, char *why);
+/* What the inventory tells apart: a socket, or a PCI address. */
+int gate_judge_device(const struct gate_who *who, const char *device, char *why);
+/* Has a scout looked at it, and told the inventory? 0: yes, or it will not; -EINPROGRESS. */
+int gate_scouted(const struct gate_who *who, const char *device);
 
 #endif

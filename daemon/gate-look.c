@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/emu-dir.h"
 #include "base/inventory-dir.h"
+#include "base/inventory-lock.h"
 #include "base/process.h"
 #include "base/sys.h"
 #include "daemon/gate-places.h"
@@ -22,7 +23,6 @@
 #include "daemon/log.h"
 
 #define UEVENT_GROUP 1
-#define PMUS "/sys/bus/event_source/devices"
 #define HOLDER_NS (NS_PER_S / 20) /* between two searches through all processes, which take milliseconds */
 
 /* ---- where it is ---- */
@@ -74,8 +74,10 @@ static bool is_named(const char *path, const char *const *named)
 }
 
 /* Where a look leads; -EACCES: it is none of a worker's. */
-static int judge(const char *path, bool follow, const char *const *named, char real[PATH_MAX])
+static int judge(const struct gate_who *who, const char *path, bool follow, const char *const *named,
+		 char real[PATH_MAX])
 {
+	char why[GATE_WHY_MAX];
 	char at[CHANNEL_PATH_MAX];
 	size_t len = strlen(path);
 	int rc;
@@ -94,7 +96,7 @@ static int judge(const char *path, bool follow, const char *const *named, char r
 	rc = resolve(at, follow, real);
 	if (rc)
 		return rc;
-	return gate_is_readable(real) || gate_is_device(real) ? 0 : -EACCES;
+	return gate_is_device(real) ? 0 : gate_judge_sysfs(who, real, why);
 }
 
 /* ---- what is there ---- */
@@ -129,12 +131,13 @@ static int stat_to(const char *real, const char *const *named, struct channel_fo
 	return rc || !S_ISLNK(found->st.st_mode) ? rc : -EACCES;
 }
 
-static int find(uint32_t type, const char *path, const char *const *named, struct channel_found *found,
-		int *fd)
+static int find(const struct gate_who *who, const struct channel_message *m, const char *const *named,
+		struct channel_found *found, int *fd)
 {
+	uint32_t type = m->type;
 	bool follow = type == CHANNEL_STAT || type == CHANNEL_LIST;
 	char real[PATH_MAX];
-	int rc = judge(path, follow, named, real);
+	int rc = judge(who, m->path.path, follow, named, real);
 
 	if (rc)
 		return rc;
@@ -152,22 +155,59 @@ static int find(uint32_t type, const char *path, const char *const *named, struc
 	}
 }
 
+/* ---- who has a device ---- */
+
+static int judge_device(const struct gate_who *who, const char *device, const char *const *named, char *why)
+{
+	struct pci_address a;
+
+	if (*device == '/' ? !gate_is_socket(device, named) : !pci_parse(device, &a))
+		return -EACCES;
+	return gate_judge_device(who, device, why);
+}
+
 /* One search at a time, and not one after the other: all other workers wait for this thread. */
-static int find_holder(const struct channel_message *m, struct channel_found *found)
+static int find_holder(const struct gate_who *who, const char *device, const char *const *named,
+		       struct channel_found *found)
 {
 	static int64_t last;
-	char dir[INVENTORY_DIR_MAX];
-	const char *name = gate_in_inventory(m->path.path, dir, sizeof(dir));
+	char dir[INVENTORY_DIR_MAX], why[GATE_WHY_MAX];
+	int rc = judge_device(who, device, named, why);
 
-	if (!name || strcmp(name, "holders") != 0 || m->value < 0)
-		return -EACCES;
+	if (rc)
+		return rc;
 	if (last && clock_now_ns() - last < HOLDER_NS)
 		return -EAGAIN;
 	found->len = PROCESS_NAME_MAX;
-	if (!process_with_lock(m->path.path, m->value, found->text, sizeof(found->text)))
-		found->len = 0;
+	rc = inventory_dir_path(dir, sizeof(dir), NULL) ?
+		     sys_device_holder(dir, device, found->text, sizeof(found->text)) :
+		     -ENOENT;
 	last = clock_now_ns();
-	return found->len ? 0 : -ENOENT;
+	return rc;
+}
+
+/*
+ * Who is about to look at a device finds in the inventory what the scout has seen: he could not tell others
+ * himself.
+ */
+static int lock(const struct gate_who *who, const struct channel_message *m, const char *const *named,
+		char *why)
+{
+	const char *device = m->path.path;
+	char dir[INVENTORY_DIR_MAX];
+	int rc;
+
+	if (m->value != INVENTORY_HOLD && m->value != INVENTORY_LOOK)
+		return -EACCES;
+	rc = judge_device(who, device, named, why);
+	if (!rc && m->value == INVENTORY_LOOK)
+		rc = gate_scouted(who, device);
+	if (rc)
+		return rc;
+	if (!inventory_dir_make(dir, sizeof(dir)))
+		return -ENOLCK;
+	rc = inventory_lock_lend(dir, device, (enum inventory_lock)m->value);
+	return rc < 0 && rc != -EBUSY ? -ENOLCK : rc;
 }
 
 /* ---- names in the inventory's folder ---- */
@@ -179,11 +219,14 @@ static const char *second(const struct channel_path *p)
 	return at < sizeof(p->path) ? p->path + at : "";
 }
 
-static int change(const struct channel_message *m)
+/* Only a scout's: who has a peer could tell others what he likes. */
+static int change(const struct gate_who *who, const struct channel_message *m)
 {
 	const char *path = m->path.path, *to = second(&m->path);
 	char dir[INVENTORY_DIR_MAX];
 
+	if (who->rule)
+		return -EACCES;
 	if (m->type == CHANNEL_MKDIR) {
 		if (!inventory_dir_path(dir, sizeof(dir), NULL) || strcmp(path, dir) != 0)
 			return -EACCES;
@@ -198,10 +241,10 @@ static int change(const struct channel_message *m)
 	return m->type == CHANNEL_RENAME ? sys_rename(path, to) : sys_link(path, to);
 }
 
-static int may_use(const struct channel_path *p, const char *const *named)
+static int may_use(const struct gate_who *who, const struct channel_path *p, const char *const *named)
 {
 	char real[PATH_MAX];
-	int rc = p->flags & ~(R_OK | W_OK | X_OK) ? -EINVAL : judge(p->path, true, named, real);
+	int rc = p->flags & ~(R_OK | W_OK | X_OK) ? -EINVAL : judge(who, p->path, true, named, real);
 
 	return rc ? rc : sys_access(real, p->flags);
 }
@@ -217,40 +260,20 @@ static int open_uevents(void)
 	return rc ? rc : fd_steal(&fd);
 }
 
-/* Is it the number of an FPGA's counters? Those of the processor tell of other programs. */
-static bool is_fpga_pmu(uint32_t type)
-{
-	CLEANUP_FREE char *names = NULL;
-	bool found = false;
-
-	if (sys_list(PMUS, &names))
-		return false;
-	for (const char *at = names; *at && !found; at += strlen(at) + 1) {
-		char path[PATH_MAX], text[32] = "";
-		CLEANUP_CLOSE int fd = -1;
-
-		if (!gate_begins(at, "dfl_fme"))
-			continue;
-		snprintf(path, sizeof(path), PMUS "/%s/type", at);
-		fd = sys_open(path, O_RDONLY, 0);
-		found = fd >= 0 && sys_pread(fd, text, sizeof(text) - 1, 0) > 0 &&
-			strtoul(text, NULL, 10) == type;
-	}
-	return found;
-}
-
-static int open_perf(const struct channel_perf *p)
+static int open_perf(const struct gate_who *who, const struct channel_perf *p, char *why)
 {
 	struct perf_event_attr plain = { .size = sizeof(plain),
 					 .type = p->attr.type,
 					 .config = p->attr.config,
 					 .config1 = p->attr.config1,
 					 .config2 = p->attr.config2 };
+	int rc;
 
 	if (memcmp(&plain, &p->attr, sizeof(plain)) != 0 || p->pid != -1 || p->group != -1 || p->cpu < 0 ||
-	    p->flags != PERF_FLAG_FD_CLOEXEC || !is_fpga_pmu(p->attr.type))
+	    p->flags != PERF_FLAG_FD_CLOEXEC)
 		return -EACCES;
-	return sys_perf_open(&plain, -1, p->cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	rc = gate_judge_counters(who, p->attr.type, why);
+	return rc ? rc : sys_perf_open(&plain, -1, p->cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 /* ---- answering ---- */
@@ -263,32 +286,34 @@ static int open_for(const struct gate_who *who, const struct channel_message *m,
 		return gate_open(who, m->path.path, m->path.flags, m->path.mode, why);
 	case CHANNEL_CONNECT:
 		return gate_connect(who, m->path.path, m->path.flags, named, why);
+	case CHANNEL_LOCK:
+		return lock(who, m, named, why);
 	case CHANNEL_UEVENTS:
 		return open_uevents();
 	default:
-		return open_perf(&m->perf);
+		return open_perf(who, &m->perf, why);
 	}
 }
 
-static void look_for(const struct channel_message *m, const char *const *named,
+static void look_for(const struct gate_who *who, const struct channel_message *m, const char *const *named,
 		     struct channel_message *answer, int *fd)
 {
 	switch (m->type) {
 	case CHANNEL_ACCESS:
-		answer->value = may_use(&m->path, named);
+		answer->value = may_use(who, &m->path, named);
 		return;
 	case CHANNEL_UNLINK:
 	case CHANNEL_MKDIR:
 	case CHANNEL_RENAME:
 	case CHANNEL_LINK:
-		answer->value = change(m);
+		answer->value = change(who, m);
 		return;
 	default:
 		answer->type = CHANNEL_FOUND;
 		memset(&answer->found, 0, sizeof(answer->found));
 		answer->value = m->type == CHANNEL_HOLDER ?
-					find_holder(m, &answer->found) :
-					find(m->type, m->path.path, named, &answer->found, fd);
+					find_holder(who, m->path.path, named, &answer->found) :
+					find(who, m, named, &answer->found, fd);
 		return;
 	}
 }
@@ -302,13 +327,14 @@ void gate_answer(const struct gate_who *who, const struct channel_message *m, co
 	switch (m->type) {
 	case CHANNEL_OPEN:
 	case CHANNEL_CONNECT:
+	case CHANNEL_LOCK:
 	case CHANNEL_UEVENTS:
 	case CHANNEL_PERF:
 		*fd = open_for(who, m, named, why);
 		answer->value = *fd < 0 ? *fd : 0;
 		break;
 	default:
-		look_for(m, named, answer, fd);
+		look_for(who, m, named, answer, fd);
 		break;
 	}
 }

@@ -17,6 +17,8 @@ bool gate_is_plain(const char *path);
 /* Of a path without links: the node of a device; a file or folder of /sys that a worker may read. */
 bool gate_is_device(const char *real);
 bool gate_is_readable(const char *real);
+/* A card's socket: in the emulator directory, or named in the configuration (NULL ends). */
+bool gate_is_socket(const char *path, const char *const *named);
 /* The name of a file in the inventory's folder, which is `dir`; NULL: the path is no such one. */
 const char *gate_in_inventory(const char *path, char *dir, size_t room);
 

@@ -17,8 +17,9 @@
 
 #include "base/cleanup.h"
 #include "base/emu-dir.h"
-#include "base/inventory-dir.h"
+#include "base/inventory-lock.h"
 #include "daemon/gate-places.h"
+#include "dev/vf-token.h"
 
 #define ACCESS_FLAGS (O_ACCMODE | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_EXCL)
 
@@ -90,7 +91,8 @@ static bool is_still(int fd, const char *real)
 	return !sys_readlink(link, at, sizeof(at)) && !strcmp(at, real);
 }
 
-static int open_real(const char *real, int flags, mode_t type, mode_t mode)
+/* It must have these bits of the mode. */
+static int open_real(const char *real, int flags, mode_t must, mode_t mode)
 {
 	CLEANUP_CLOSE int fd = sys_open(real, flags | O_NOFOLLOW | O_NOCTTY, mode);
 	struct stat st;
@@ -101,19 +103,47 @@ static int open_real(const char *real, int flags, mode_t type, mode_t mode)
 	rc = sys_fstat(fd, &st);
 	if (rc)
 		return rc;
-	return (st.st_mode & S_IFMT) == type && is_still(fd, real) ? fd_steal(&fd) : -EACCES;
+	if ((st.st_mode & S_IFMT) != (must & S_IFMT) || (must & ~st.st_mode) || !is_still(fd, real))
+		return -EACCES;
+	return fd_steal(&fd);
+}
+
+/*
+ * Who has a peer reads what others wrote, sees who has locked what, and gets the token that what he is shown
+ * needs; it is made here if need be.
+ */
+static int judge_inventory(const struct gate_who *who, const char *path, const char *name, int *flags,
+			   char *why)
+{
+	uint8_t token[VF_TOKEN_LEN];
+	int rc = -EACCES;
+
+	if (!who->rule)
+		return 0;
+	if ((*flags & O_ACCMODE) != O_RDONLY || (*flags & O_CREAT))
+		return -EACCES;
+	if (!strcmp(name, INVENTORY_HOLDERS))
+		*flags |= O_CREAT;
+	if (!strcmp(name, INVENTORY_HOLDERS) || !strcmp(name, "inventory"))
+		return 0;
+	if (!strcmp(name, VF_TOKEN_FILE))
+		rc = gate_judge_token(who, why);
+	return rc ? rc : vf_token_get(path, token);
 }
 
 /* Files that v-opae makes there. A pipe in their place must not keep the monitor waiting. */
-static int open_inventory(const char *dir, const char *name, int flags, mode_t mode)
+static int open_inventory(const struct gate_who *who, const char *path, int flags, mode_t mode, char *why)
 {
-	CLEANUP_FREE char *folder = realpath(dir, NULL);
-	char real[PATH_MAX];
+	const char *name = strrchr(path, '/') + 1;
+	char folder[PATH_MAX] = "", real[PATH_MAX];
+	int rc;
 
-	if ((flags & ~(ACCESS_FLAGS | O_CREAT)) || (mode & ~(mode_t)0600) || !folder ||
-	    snprintf(real, sizeof(real), "%s/%s", folder, name) >= (int)sizeof(real))
+	snprintf(folder, sizeof(folder), "%.*s", (int)(name - 1 - path), path);
+	if ((flags & ~(ACCESS_FLAGS | O_CREAT)) || (mode & ~(mode_t)0600) || !realpath(folder, real) ||
+	    snprintf(folder, sizeof(folder), "%s/%s", real, name) >= (int)sizeof(folder))
 		return -EACCES;
-	return open_real(real, flags | O_NONBLOCK, S_IFREG, mode);
+	rc = judge_inventory(who, path, name, &flags, why);
+	return rc ? rc : open_real(folder, flags | O_NONBLOCK, S_IFREG, who->rule ? 0600 : mode);
 }
 
 int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mode, char *why)
@@ -121,14 +151,12 @@ int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mo
 	CLEANUP_FREE char *real = NULL;
 	bool reading = (flags & O_ACCMODE) == O_RDONLY;
 	char dir[INVENTORY_DIR_MAX];
-	const char *name;
 	int rc;
 
 	if (!gate_is_plain(path))
 		return -EACCES;
-	name = gate_in_inventory(path, dir, sizeof(dir));
-	if (name)
-		return open_inventory(dir, name, flags, mode);
+	if (gate_in_inventory(path, dir, sizeof(dir)))
+		return open_inventory(who, path, flags, mode, why);
 	if (flags & ~ACCESS_FLAGS)
 		return -EACCES;
 	if (!gate_begins(path, "/dev/") && !gate_begins(path, "/sys/"))
@@ -142,8 +170,10 @@ int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mo
 	}
 	if (is_memory(real))
 		return -EACCES;
-	if (reading && gate_is_readable(real))
-		return open_real(real, flags, S_IFREG, 0);
+	if (reading) { /* as root a monitor can read more than who asks could */
+		rc = gate_judge_sysfs(who, real, why);
+		return rc ? rc : open_real(real, flags, S_IFREG | (who->rule ? S_IROTH : 0), 0);
+	}
 	if (!is_fpga_attribute(real))
 		return -EACCES;
 	rc = gate_judge_attribute(who, real, why);
@@ -152,7 +182,7 @@ int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mo
 
 /* ---- sockets ---- */
 
-static bool may_connect(const char *path, const char *const *named)
+bool gate_is_socket(const char *path, const char *const *named)
 {
 	char dir[EMU_DIR_MAX];
 	size_t len;
@@ -173,7 +203,7 @@ int gate_connect(const struct gate_who *who, const char *path, int flags, const 
 	CLEANUP_CLOSE int fd = -1;
 	int rc;
 
-	if (strlen(path) >= sizeof(addr.sun_path) || !may_connect(path, named))
+	if (strlen(path) >= sizeof(addr.sun_path) || !gate_is_socket(path, named))
 		return -EACCES;
 	rc = gate_judge_socket(who, path, why);
 	if (rc)

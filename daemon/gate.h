@@ -5,7 +5,7 @@
  *
  *	/dev/vfio/, /dev/iommu, /dev/dfl-*, /dev/uio*: devices
  *	/sys: devices and drivers, for reading; for writing, below a card that the kernel's FPGA driver has
- *	the inventory's folder: v-opae's files of this user
+ *	the inventory's folder: v-opae's files of this user; for reading, unless it is a scout who asks
  *
  * and a socket is in the emulator directory or named in "plugins".
  */

@@ -12,7 +12,6 @@
 #include "daemon/ask.h"
 
 #define OBJECTS_MAX 4096u
-#define NOWHERE "/proc/self/no-inventory" /* cannot be made */
 
 /* An object without an address or a GUID is nothing that a rule could show by its GUID. */
 static void tell(fpga_token token)
@@ -45,12 +44,6 @@ static void look_around(void)
 		tell(tokens[i]);
 		fpgaDestroyToken(&tokens[i]);
 	}
-}
-
-void lookout_prepare(void)
-{
-	/* It believes devices and no inventory, and waits for no lock: who has one may be waiting for it. */
-	setenv("OPAEX_INVENTORY_DIR", NOWHERE, 1);
 }
 
 void lookout(void)

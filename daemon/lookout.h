@@ -3,9 +3,7 @@
 #ifndef DAEMON_LOOKOUT_H
 #define DAEMON_LOOKOUT_H
 
-/* Before the library is initialized. */
-void lookout_prepare(void);
-/* After that, and after ask_start(). */
+/* After the library is initialized, and ask_start(). */
 void lookout(void);
 
 #endif

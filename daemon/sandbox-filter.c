@@ -156,11 +156,11 @@ static void put_prlimit(struct program *p)
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-static void put_conditions(struct program *p)
+static void put_conditions(struct program *p, bool locks)
 {
 	static const uint32_t fcntls[] = { F_DUPFD,	F_DUPFD_CLOEXEC, F_GETFD,	F_SETFD,
 					   F_GETFL,	F_SETFL,	 F_ADD_SEALS,	F_GET_SEALS,
-					   F_OFD_SETLK, F_OFD_SETLKW,	 F_OFD_GETLK };
+					   F_OFD_GETLK, F_OFD_SETLK };
 	static const uint32_t prctls[] = { PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */ };
 	const uint32_t me[] = { (uint32_t)getpid() };
 
@@ -169,13 +169,12 @@ static void put_conditions(struct program *p)
 	put_masked(p, SYS_sendmsg, 2, MSG_FASTOPEN, 0, ANSWER(EPERM));
 	put_masked(p, SYS_mmap, 2, PROT_EXEC, 0, ANSWER(EPERM));
 	put_masked(p, SYS_mprotect, 2, PROT_EXEC, 0, ANSWER(EPERM));
-	put_one_of(p, SYS_fcntl, 1, fcntls, COUNT(fcntls), ANSWER(EPERM));
+	put_one_of(p, SYS_fcntl, 1, fcntls, COUNT(fcntls) - !locks, ANSWER(EPERM)); /* the last one */
 	put_one_of(p, SYS_prctl, 0, prctls, COUNT(prctls), ANSWER(EPERM));
 	put_one_of(p, SYS_process_vm_readv, 0, me, 1, SECCOMP_RET_KILL_PROCESS);
 	put_one_of(p, SYS_process_vm_writev, 0, me, 1, SECCOMP_RET_KILL_PROCESS);
 	put_one_of(p, SYS_tgkill, 0, me, 1, ANSWER(EPERM));
 	put_masked(p, SYS_clone, 0, CLONE_THREAD | NAMESPACES, CLONE_THREAD, ANSWER(EPERM));
-	put_masked(p, SYS_newfstatat, 3, ~0u, AT_EMPTY_PATH, ANSWER(ENOENT));
 	put_prlimit(p);
 }
 
@@ -205,9 +204,8 @@ static const uint32_t allowed[] = {
 
 /* There is no such file: what a program finds that looks for one. */
 static const uint32_t nowhere[] = {
-	SYS_openat, SYS_openat2, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_statx, SYS_statfs,
-	SYS_chdir,
-	SYS_getcwd,
+	SYS_openat, SYS_openat2, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_newfstatat, SYS_statx,
+	SYS_statfs, SYS_chdir, SYS_getcwd,
 #ifdef __x86_64__
 	SYS_open, SYS_access, SYS_readlink, SYS_stat, SYS_lstat,
 #endif
@@ -251,7 +249,7 @@ static const uint32_t sanitizers[] = {
 static const uint32_t sanitizers[] = { SYS_getpid };
 #endif
 
-static void write_program(struct program *p)
+static void write_program(struct program *p, bool locks)
 {
 	put_load(p, offsetof(struct seccomp_data, arch));
 	put(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ARCH);
@@ -260,7 +258,7 @@ static void write_program(struct program *p)
 	put(p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32);
 	put_return(p, SECCOMP_RET_KILL_PROCESS);
 	put_rules(p, sanitizers, COUNT(sanitizers), SECCOMP_RET_ALLOW);
-	put_conditions(p);
+	put_conditions(p, locks);
 	put_rules(p, allowed, COUNT(allowed), SECCOMP_RET_ALLOW);
 	put_rules(p, nowhere, COUNT(nowhere), ANSWER(ENOENT));
 	put_rules(p, too_new, COUNT(too_new), ANSWER(ENOSYS));
@@ -278,13 +276,13 @@ static bool wants_log(void)
 	return level && strtol(level, NULL, 10) >= 2;
 }
 
-int sandbox_filter(void)
+int sandbox_filter(bool locks)
 {
 	struct program p = { .len = 0 };
 	struct sock_fprog whole = { .filter = p.code };
 	unsigned int flags = SECCOMP_FILTER_FLAG_TSYNC | (wants_log() ? SECCOMP_FILTER_FLAG_LOG : 0);
 
-	write_program(&p);
+	write_program(&p, locks);
 	whole.len = p.len;
 	if (p.len == PROGRAM_MAX)
 		return -E2BIG;
@@ -294,8 +292,9 @@ int sandbox_filter(void)
 	return 0;
 }
 #else
-int sandbox_filter(void)
+int sandbox_filter(bool locks)
 {
+	(void)locks;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : -ENOSYS; /* its numbers are not known here */
 }
 #endif

@@ -16,5 +16,7 @@ void seam_prepare(void);
 void seam_file(int i, const char *path, int fd);
 /* In force for plugins by opaex_set_seam(). Constant from the first call on. It asks after ask_start(). */
 const struct sys_ops *seam_of_worker(void);
+/* The same of one that has a peer, and is a guest of the inventory. */
+const struct sys_ops *seam_of_guest(void);
 
 #endif

@@ -119,9 +119,11 @@ static char **with_folders(char *const environment[])
 		return NULL;
 	if (emu_dir_path(emu, sizeof(emu)) && asprintf(&env[n++], "OPAEX_EMU_DIR=%s", emu) < 0)
 		return NULL;
-	if (inventory_dir_path(inventory, sizeof(inventory), NULL) &&
-	    asprintf(&env[n++], "OPAEX_INVENTORY_DIR=%s", inventory) < 0)
-		return NULL;
+	if (inventory_dir_path(inventory, sizeof(inventory), NULL)) {
+		sys_mkdir(inventory, 0700); /* which a worker cannot */
+		if (asprintf(&env[n++], "OPAEX_INVENTORY_DIR=%s", inventory) < 0)
+			return NULL;
+	}
 	while (*environment)
 		env[n++] = *environment++;
 	return env;

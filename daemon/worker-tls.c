@@ -30,7 +30,7 @@ static int make_context(const struct channel_start *start, struct tls_context **
 	for (int i = 0; i < CREDENTIALS; i++)
 		seam_file(i, start->tls[i], WORKER_TLS + i);
 	tls_wipe_freed();
-	sys_set(seam_of_worker());
+	sys_set(seam_of_guest());
 	rc = tls_context_new(&config, TLS_SERVER, ret, why);
 	sys_set(NULL);
 	for (int i = 0; i < CREDENTIALS; i++)

@@ -141,7 +141,7 @@ static int serve(struct transport *t, struct channel_end *end)
 /* All that is loaded is loaded here: from the sandbox no file can be read. "": all is well; else why not. */
 static const char *load(void)
 {
-	if (opaex_set_seam(seam_of_worker(), SYS_OPS_VERSION) != FPGA_OK ||
+	if (opaex_set_seam(start.scout ? seam_of_worker() : seam_of_guest(), SYS_OPS_VERSION) != FPGA_OK ||
 	    fpgaInitialize(PLUGINS_FILE) != FPGA_OK)
 		return opaex_error_detail();
 	if (*opaex_config_problem())
@@ -200,7 +200,8 @@ static void missing(enum sandbox_piece piece, int error)
 static void enter_sandbox(void)
 {
 	const struct sandbox s = {
-		.uid = start.uid, .gid = start.gid, .memory = start.max_pinned, .missing = missing
+		.uid = start.uid, .gid = start.gid, .memory = start.max_pinned, .locks = start.scout,
+		.missing = missing
 	};
 
 	seam_prepare();
@@ -238,8 +239,6 @@ int main(void)
 	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
 	if (read_start())
 		return EXIT_FAILURE;
-	if (start.scout)
-		lookout_prepare();
 	if (!*start.refuse)
 		why = load();
 	enter_sandbox();

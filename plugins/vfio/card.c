@@ -266,8 +266,11 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 
 	if (rc)
 		return say(FPGA_EXCEPTION, "fpgaOpen: SIGBUS cannot be handled: %s", strerror(-rc));
-	if (inventory_lock(c->inst->inventory, c->place.path, INVENTORY_HOLD))
+	rc = inventory_lock(c->inst->inventory, c->place.path, INVENTORY_HOLD);
+	if (rc == -EBUSY)
 		return say_held(c);
+	if (rc)
+		return say(err_to_result(rc), "fpgaOpen: %s: %s", c->place.path, strerror(-rc));
 	c->holds = true;
 	rc = look_open(c->inst, &c->place, &opt, PATIENCE_NS, why, sizeof(why), ret);
 	if (rc == -EBUSY) { /* by somebody who has no lock: enumeration is to know */

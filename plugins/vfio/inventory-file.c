@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/emu-dir.h"
 #include "base/inventory-dir.h"
+#include "base/inventory-lock.h"
 #include "dev/pci.h"
 
 #define MAGIC UINT64_C(0x32766e4945415041) /* "APAEInv2" */
@@ -40,18 +40,6 @@ _Static_assert(sizeof(struct inventory_record) % 8 == 0, "the sum goes by words"
 
 /* ---- where ---- */
 
-static bool make_trusted(const char *dir)
-{
-	sys_mkdir(dir, 0700);
-	return emu_dir_trusted(dir);
-}
-
-void inventory_dir(char *out, size_t len)
-{
-	if (!inventory_dir_path(out, len, NULL) || !make_trusted(out))
-		*out = 0;
-}
-
 bool inventory_identify(const char *path, struct inventory_identity *ret)
 {
 	struct stat st;
@@ -75,8 +63,8 @@ int inventory_open_holders(const char *dir)
 	char path[INVENTORY_DIR_MAX + 16];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/holders", dir);
-	fd = sys_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	snprintf(path, sizeof(path), "%s/" INVENTORY_HOLDERS, dir);
+	fd = sys_open(path, O_NOFOLLOW | (sys_is_guest() ? O_RDONLY : O_RDWR | O_CREAT), 0600);
 	return fd < 0 ? -1 : fd;
 }
 

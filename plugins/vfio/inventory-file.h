@@ -31,10 +31,8 @@ struct inventory_version {
 	int64_t changed_s, changed_ns;
 };
 
-/* The directory, made if need be; "" when there is none that can be trusted. */
-void inventory_dir(char *out, size_t len);
 bool inventory_identify(const char *path, struct inventory_identity *ret);
-int inventory_open_holders(const char *dir); /* a descriptor, or -1 */
+int inventory_open_holders(const char *dir); /* a descriptor, of a guest to look at; or -1 */
 
 /* Calls take for each record when the file is not the version that was read last. */
 void inventory_file_read(const char *dir, struct inventory_version *version,

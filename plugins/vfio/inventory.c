@@ -33,8 +33,12 @@ struct inventory {
 	bool looked_for_dir;
 	struct listeners listeners; /* as of the last refresh */
 	struct inventory_version version; /* of the file as last read */
-	uint64_t *looking; /* hashes of what this process has INVENTORY_LOOK on: threads exclude each other */
-	size_t num_looking, room_looking;
+	/* What this process looks at, as its threads exclude each other; and all that a guest has. */
+	struct taken {
+		off_t byte;
+		int fd; /* that keeps the lock; -1: `holders` does */
+	} *taken;
+	size_t num_taken, room_taken;
 	int holders;			  /* descriptor that has the locks; -1: none */
 	pid_t holders_pid;		  /* a child of fork needs its own */
 };
@@ -63,7 +67,10 @@ void inventory_free(struct inventory *inv)
 		facts_unref(inv->entries[i].facts);
 	free(inv->entries);
 	listeners_done(&inv->listeners);
-	free(inv->looking);
+	for (size_t i = 0; i < inv->num_taken; i++)
+		if (inv->taken[i].fd >= 0)
+			sys_close(inv->taken[i].fd);
+	free(inv->taken);
 	if (inv->holders >= 0)
 		sys_close(inv->holders);
 	pthread_mutex_destroy(&inv->lock);
@@ -104,8 +111,8 @@ static struct entry *find_or_add(struct inventory *inv, const char *path)
 
 static const char *directory(struct inventory *inv)
 {
-	if (!inv->looked_for_dir)
-		inventory_dir(inv->dir, sizeof(inv->dir));
+	if (!inv->looked_for_dir && !inventory_dir_make(inv->dir, sizeof(inv->dir)))
+		*inv->dir = 0;
 	inv->looked_for_dir = true;
 	return *inv->dir ? inv->dir : NULL;
 }
@@ -183,7 +190,7 @@ void inventory_put(struct inventory *inv, const char *path, struct shared_facts 
 	e->r.known = 1;
 	e->r.listed = listed;
 	e->r.foreign = 0;
-	e->dirty = true;
+	e->dirty = !sys_is_guest();
 }
 
 void inventory_mark_foreign(struct inventory *inv, const char *path)
@@ -195,7 +202,7 @@ void inventory_mark_foreign(struct inventory *inv, const char *path)
 	if (!e || e->r.foreign)
 		return;
 	e->r.foreign = 1;
-	e->dirty = true;
+	e->dirty = !sys_is_guest();
 }
 
 bool inventory_is_foreign(struct inventory *inv, const char *path)
@@ -229,65 +236,91 @@ static int range_lock(int fd, int command, short type, off_t at, struct flock *r
 	return fcntl(fd, command, ret) ? -errno : 0;
 }
 
-static off_t byte_of(const char *path, enum inventory_lock which)
+/* Lock held. Index + 1 among what this process has; 0: it is not there. */
+static size_t find_taken(const struct inventory *inv, off_t byte)
 {
-	return (off_t)(hash_of(path) >> 3 << 1) + (which == INVENTORY_LOOK);
-}
-
-/* Lock held. Index + 1 of the hash among what this process looks at; 0: it is not there. */
-static size_t find_looking(const struct inventory *inv, uint64_t hash)
-{
-	for (size_t i = 0; i < inv->num_looking; i++)
-		if (inv->looking[i] == hash)
+	for (size_t i = 0; i < inv->num_taken; i++)
+		if (inv->taken[i].byte == byte)
 			return i + 1;
 	return 0;
 }
 
-static int add_looking(struct inventory *inv, uint64_t hash)
+static int add_taken(struct inventory *inv, off_t byte, int fd)
 {
-	if (inv->num_looking == inv->room_looking) {
-		size_t room = inv->room_looking * 2 + 16;
-		uint64_t *grown = reallocarray(inv->looking, room, sizeof(*grown));
+	if (inv->num_taken == inv->room_taken) {
+		size_t room = inv->room_taken * 2 + 16;
+		struct taken *grown = reallocarray(inv->taken, room, sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;
-		inv->looking = grown;
-		inv->room_looking = room;
+		inv->taken = grown;
+		inv->room_taken = room;
 	}
-	inv->looking[inv->num_looking++] = hash;
+	inv->taken[inv->num_taken++] = (struct taken){ byte, fd };
 	return 0;
+}
+
+/* Not with the lock: whoever is asked may have to find something out first. */
+static int borrow(struct inventory *inv, const char *path, enum inventory_lock which)
+{
+	off_t byte = inventory_lock_byte(path, which);
+	CLEANUP_CLOSE int fd = -1;
+	size_t mine;
+	int rc;
+
+	pthread_mutex_lock(&inv->lock);
+	mine = find_taken(inv, byte);
+	pthread_mutex_unlock(&inv->lock);
+	if (mine)
+		return which == INVENTORY_LOOK ? -EBUSY : 0;
+	fd = sys_lock_device(path, (int)which);
+	if (fd < 0)
+		return fd == -ENOLCK ? 0 : fd;
+	SCOPED_LOCK(&inv->lock);
+	rc = add_taken(inv, byte, fd);
+	if (!rc)
+		fd_steal(&fd);
+	return rc;
 }
 
 int inventory_lock(struct inventory *inv, const char *path, enum inventory_lock which)
 {
+	off_t byte = inventory_lock_byte(path, which);
 	struct flock l;
 	int fd, rc;
-	SCOPED_LOCK(&inv->lock);
 
-	if (which == INVENTORY_LOOK && find_looking(inv, hash_of(path)))
+	if (sys_is_guest())
+		return borrow(inv, path, which);
+	SCOPED_LOCK(&inv->lock);
+	if (which == INVENTORY_LOOK && find_taken(inv, byte))
 		return -EBUSY;
 	fd = holders(inv);
-	rc = fd < 0 ? 0 : range_lock(fd, F_OFD_SETLK, F_WRLCK, byte_of(path, which), &l);
+	rc = fd < 0 ? 0 : range_lock(fd, F_OFD_SETLK, F_WRLCK, byte, &l);
 	if (rc == -EAGAIN || rc == -EACCES)
 		return -EBUSY;
 	if (which == INVENTORY_LOOK)
-		add_looking(inv, hash_of(path)); /* without memory threads may meet, and wait a little */
+		add_taken(inv, byte, -1); /* without memory threads may meet, and wait a little */
 	return 0;
 }
 
 void inventory_unlock(struct inventory *inv, const char *path, enum inventory_lock which)
 {
+	off_t byte = inventory_lock_byte(path, which);
 	struct flock l;
 	size_t at;
-	int fd;
+	int fd = -1;
 	SCOPED_LOCK(&inv->lock);
 
-	at = which == INVENTORY_LOOK ? find_looking(inv, hash_of(path)) : 0;
-	if (at)
-		inv->looking[at - 1] = inv->looking[--inv->num_looking];
-	fd = holders(inv);
+	at = find_taken(inv, byte);
+	if (at) {
+		fd = inv->taken[at - 1].fd;
+		inv->taken[at - 1] = inv->taken[--inv->num_taken];
+	}
 	if (fd >= 0)
-		range_lock(fd, F_OFD_SETLK, F_UNLCK, byte_of(path, which), &l);
+		sys_close(fd);
+	fd = sys_is_guest() ? -1 : holders(inv);
+	if (fd >= 0)
+		range_lock(fd, F_OFD_SETLK, F_UNLCK, byte, &l);
 }
 
 bool inventory_has_locks(struct inventory *inv)
@@ -299,24 +332,24 @@ bool inventory_has_locks(struct inventory *inv)
 
 bool inventory_locked(struct inventory *inv, const char *path, enum inventory_lock which)
 {
+	off_t byte = inventory_lock_byte(path, which);
 	struct flock l;
 	int fd;
 	SCOPED_LOCK(&inv->lock);
 
-	fd = holders(inv);
-	return fd >= 0 && !range_lock(fd, F_OFD_GETLK, F_WRLCK, byte_of(path, which), &l) &&
-	       l.l_type != F_UNLCK;
+	fd = find_taken(inv, byte) ? -1 : holders(inv);
+	return fd >= 0 && !range_lock(fd, F_OFD_GETLK, F_WRLCK, byte, &l) && l.l_type != F_UNLCK;
 }
 
 bool inventory_holder(struct inventory *inv, const char *path, char name[PROCESS_NAME_MAX])
 {
-	char file[INVENTORY_DIR_MAX + 16] = "";
+	char dir[INVENTORY_DIR_MAX] = "";
 
 	pthread_mutex_lock(&inv->lock);
 	if (holders(inv) >= 0)
-		snprintf(file, sizeof(file), "%s/holders", inv->dir);
+		memcpy(dir, inv->dir, sizeof(dir));
 	pthread_mutex_unlock(&inv->lock); /* the search takes its time */
-	return *file && !sys_lock_holder(file, byte_of(path, INVENTORY_HOLD), name, PROCESS_NAME_MAX);
+	return *dir && !sys_device_holder(dir, path, name, PROCESS_NAME_MAX);
 }
 
 /* ---- the file ---- */
@@ -372,7 +405,7 @@ void inventory_save(struct inventory *inv)
 	SCOPED_LOCK(&inv->lock);
 
 	fd = holders(inv);
-	if (fd < 0 || !any_dirty(inv) || !become_writer(fd))
+	if (fd < 0 || !any_dirty(inv) || !become_writer(fd)) /* nothing of a guest's is dirty */
 		return;
 	inventory_file_read(inv->dir, &inv->version, take_record, inv);
 	write_all(inv);

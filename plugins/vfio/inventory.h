@@ -9,12 +9,16 @@
  *              looks at one has a lock on the byte after it. The kernel takes them back when a
  *              process dies.
  *
+ * A guest (sys_is_guest()) reads the file and changes nothing: what it learns it keeps to itself, and its
+ * locks are taken for it.
+ *
  * A device is told from the file as long as its socket is the same file as then. Without a directory
  * that can be trusted the inventory is this process's alone, and nobody's locks are seen.
  */
 #ifndef PLUGINS_VFIO_INVENTORY_H
 #define PLUGINS_VFIO_INVENTORY_H
 
+#include "base/inventory-lock.h"
 #include "base/process.h"
 #include "plugins/vfio/vfio.h"
 
@@ -35,8 +39,7 @@ void inventory_mark_foreign(struct inventory *inv, const char *path);
 bool inventory_is_foreign(struct inventory *inv, const char *path);
 void inventory_save(struct inventory *inv);
 
-enum inventory_lock { INVENTORY_HOLD, INVENTORY_LOOK };
-/* 0; -EBUSY: another process has it. Without a directory 0 as well. */
+/* 0; -EBUSY: another process has it; of a guest -EPERM: it is not for it. Without a directory 0 as well. */
 int inventory_lock(struct inventory *inv, const char *path, enum inventory_lock which);
 void inventory_unlock(struct inventory *inv, const char *path, enum inventory_lock which);
 /* Are there locks at all? */

@@ -6,90 +6,26 @@
  * of them can have a function each.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/inventory-dir.h"
 #include "dev/sysfs.h"
-#include "plugins/vfio/inventory-file.h"
+#include "dev/vf-token.h"
 #include "plugins/vfio/vfio.h"
 
-#define TOKEN_LEN 16
-#define TOKEN_PATH_MAX (INVENTORY_DIR_MAX + 16)
 #define PATIENCE_NS (20 * NS_PER_MS)
 #define PAUSE_NS (2 * NS_PER_MS)
 
-/* What somebody else could read or write is no secret. */
-static bool is_ours(int fd)
-{
-	struct stat st;
-
-	return !sys_fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	       !(st.st_mode & 077) && st.st_size == TOKEN_LEN;
-}
-
-/* -ESTALE: it is there, and no token. */
-static int read_token(const char *path, uint8_t token[TOKEN_LEN])
-{
-	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	ssize_t n;
-
-	if (fd < 0)
-		return fd == -ELOOP ? -ESTALE : fd;
-	if (!is_ours(fd))
-		return -ESTALE;
-	n = sys_pread(fd, token, TOKEN_LEN, 0);
-	return n == TOKEN_LEN ? 0 : n < 0 ? (int)n : -ESTALE;
-}
-
-/* Whole or not at all: it gets its name by a link, which fails when another process was first. */
-static int make_token(const char *path)
-{
-	uint8_t random[TOKEN_LEN + sizeof(uint64_t)];
-	char temp[INVENTORY_DIR_MAX + 48];
-	CLEANUP_CLOSE int fd = -1;
-	uint64_t name;
-	ssize_t n;
-	int rc;
-
-	if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-		return -EIO;
-	memcpy(&name, random + TOKEN_LEN, sizeof(name));
-	snprintf(temp, sizeof(temp), "%s.%016llx", path, (unsigned long long)name);
-	fd = sys_open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return fd;
-	n = sys_pwrite(fd, random, TOKEN_LEN, 0);
-	rc = n == TOKEN_LEN ? 0 : n < 0 ? (int)n : -EIO;
-	if (!rc)
-		rc = sys_link(temp, path);
-	sys_unlink(temp);
-	return rc == -EEXIST ? 0 : rc;
-}
-
 /* The user's token, and where it lies. */
-static int users_token(uint8_t token[TOKEN_LEN], char path[TOKEN_PATH_MAX])
+static int users_token(uint8_t token[VF_TOKEN_LEN], char path[VF_TOKEN_PATH_MAX])
 {
 	char dir[INVENTORY_DIR_MAX];
-	int rc;
+	bool there = inventory_dir_make(dir, sizeof(dir));
 
-	inventory_dir(dir, sizeof(dir));
-	snprintf(path, TOKEN_PATH_MAX, "%s/vf-token", *dir ? dir : "(no directory)");
-	if (!*dir)
-		return -ENOENT;
-	rc = read_token(path, token);
-	if (rc == -ESTALE) /* one that was cut off, or is somebody else's: the directory is ours alone */
-		sys_unlink(path);
-	if (rc != -ENOENT && rc != -ESTALE)
-		return rc;
-	rc = make_token(path);
-	return rc ? rc : read_token(path, token);
+	snprintf(path, VF_TOKEN_PATH_MAX, "%s/" VF_TOKEN_FILE, there ? dir : "(no directory)");
+	return there ? vf_token_get(path, token) : -ENOENT;
 }
 
 /* Opening the physical function with a token sets it, as long as nobody uses one of its virtual ones. */
@@ -160,8 +96,8 @@ static int rejected(const char *address, const char *path, char *why, size_t why
 static int open_physical(const struct place *p, struct vdev_options *opt, char *why, size_t why_len,
 			 struct vdev **ret)
 {
-	uint8_t token[TOKEN_LEN];
-	char path[TOKEN_PATH_MAX];
+	uint8_t token[VF_TOKEN_LEN];
+	char path[VF_TOKEN_PATH_MAX];
 	int rc;
 
 	opt->vf_token = users_token(token, path) ? NULL : token; /* it can do without */
@@ -173,8 +109,8 @@ static int open_physical(const struct place *p, struct vdev_options *opt, char *
 static int open_virtual(const struct place *p, struct vdev_options *opt, const char *physfn, char *why,
 			size_t why_len, struct vdev **ret)
 {
-	uint8_t token[TOKEN_LEN];
-	char path[TOKEN_PATH_MAX];
+	uint8_t token[VF_TOKEN_LEN];
+	char path[VF_TOKEN_PATH_MAX];
 	int rc = users_token(token, path);
 
 	if (rc) {

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a hostile worker asks its monitor. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/channel.h"
@@ -20,6 +24,7 @@ static const struct {
 	{ "access", CHANNEL_ACCESS }, { "unlink", CHANNEL_UNLINK },	{ "mkdir", CHANNEL_MKDIR },
 	{ "rename", CHANNEL_RENAME }, { "link", CHANNEL_LINK },		{ "holder", CHANNEL_HOLDER },
 	{ "perf", CHANNEL_PERF },     { "uevents", CHANNEL_UEVENTS },	{ "missing", CHANNEL_MISSING },
+	{ "lock", CHANNEL_LOCK },
 };
 
 static enum channel_type type_of(const char *name)
@@ -29,6 +34,16 @@ static enum channel_type type_of(const char *name)
 			return types[i].type;
 	fprintf(stderr, "there is no question \"%s\"\n", name);
 	_exit(2);
+}
+
+static int kept = -1; /* the last descriptor that came */
+
+static void keep(int fd)
+{
+	if (fd >= 0 && kept >= 0)
+		close(kept);
+	if (fd >= 0)
+		kept = fd;
 }
 
 static long await(uint32_t id)
@@ -41,8 +56,7 @@ static long await(uint32_t id)
 
 		if (rc != 1)
 			return rc ? rc : -EPIPE;
-		if (fd >= 0)
-			close(fd);
+		keep(fd);
 		if (m.id == id && (m.type == CHANNEL_ANSWER || m.type == CHANNEL_FOUND))
 			return m.value;
 	}
@@ -84,6 +98,7 @@ long ask_as_told(const char *arg)
 		m.perf.pid = m.perf.group = -1;
 		m.perf.flags = PERF_FLAG_FD_CLOEXEC;
 	} else {
+		m.value = m.type == CHANNEL_LOCK ? flags : 0;
 		m.path.flags = flags;
 		m.path.mode = 0600;
 		fill_path(&m.path, path);
@@ -92,9 +107,37 @@ long ask_as_told(const char *arg)
 	return rc ? rc : await(m.id);
 }
 
+/* What can be done with a descriptor of the inventory's. */
+long abuse(const char *how)
+{
+	struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 4711, .l_len = 1 };
+	long rc = -1;
+
+	errno = ENOENT;
+	if (!strcmp(how, "lock"))
+		rc = syscall(SYS_fcntl, kept, F_OFD_SETLK, &l);
+	if (!strcmp(how, "lock-by-waiting"))
+		rc = syscall(SYS_fcntl, kept, F_OFD_SETLKW, &l);
+	if (!strcmp(how, "lock-of-process"))
+		rc = syscall(SYS_fcntl, kept, F_SETLK, &l);
+	if (!strcmp(how, "lease"))
+		rc = syscall(SYS_fcntl, kept, F_SETLEASE, F_RDLCK);
+	if (!strcmp(how, "flock"))
+		rc = syscall(SYS_flock, kept, LOCK_SH);
+	if (!strcmp(how, "write"))
+		rc = pwrite(kept, "x", 1, 0);
+	if (!strcmp(how, "truncate"))
+		rc = ftruncate(kept, 4096);
+	if (!strcmp(how, "allocate"))
+		rc = fallocate(kept, 0, 0, 4096);
+	if (!strcmp(how, "map"))
+		rc = mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, kept, 0) == MAP_FAILED ? -1 : 0;
+	return rc < 0 ? -errno : rc;
+}
+
 long ask_flood(const char *arg)
 {
-	struct channel_message m = { .type = CHANNEL_STAT, .id = 1, .path.path = "/sys/devices/system" };
+	struct channel_message m = { .type = CHANNEL_STAT, .id = 1, .path.path = "/dev/null" };
 	long n = strtol(arg, NULL, 10);
 
 	while (n) {

@@ -18,6 +18,8 @@ extern const struct attack attacks[], attacks_on_files[]; /* each ends with a NU
 
 /* Asks the monitor: "TYPE FLAGS PATH [PATH2]". */
 long ask_as_told(const char *arg);
+/* With the descriptor that came last. */
+long abuse(const char *how);
 /* Asks so often, and reads no answer. */
 long ask_flood(const char *arg);
 

@@ -331,12 +331,141 @@ static void sockets_by_guid(void **state)
 	assert_int_equal(socket_of("none.sock"), -EPERM);
 }
 
+static void counters_of(const char *name, const char *type)
+{
+	char folder[64];
+
+	snprintf(folder, sizeof(folder), "/sys/bus/event_source/devices/%s", name);
+	fake_tree_folder(folder);
+	fake_tree_file(folder, "type", type);
+}
+
+/* They tell of the engine, and need no class. */
+static void counters(void **state)
+{
+	(void)state;
+	counters_of("cpu", "4\n");
+	counters_of("dfl_fme0", "17\n");
+	counters_of("dfl_fme1", "18\n");
+	counters_of("dfl_fme2", "19\n");
+	rule_is(0, "0000:b1:00.0", NULL);
+	assert_int_equal(gate_judge_counters(&who, 17, why), 0);
+	assert_int_equal(gate_judge_counters(&who, 18, why), -EPERM);
+	assert_non_null(strstr(why, "dfl-fme.1"));
+	assert_int_equal(gate_judge_counters(&who, 19, why), -EPERM); /* no such engine */
+	assert_int_equal(gate_judge_counters(&who, 4, why), -EACCES);
+	assert_int_equal(gate_judge_counters(&who, 20, why), -EACCES);
+	rule_is(0, "guid:" MINE, NULL);
+	assert_int_equal(gate_judge_counters(&who, 17, why), -EPERM);
+	rule_is(0, "guid:" ENGINE, NULL);
+	assert_int_equal(gate_judge_counters(&who, 17, why), 0);
+	rule_is(0, "*", NULL);
+	assert_int_equal(gate_judge_counters(&who, 18, why), 0);
+	assert_int_equal(gate_judge_counters(&who, 4, why), -EACCES);
+}
+
+static int reads(const char *path)
+{
+	return gate_judge_sysfs(&who, path, why);
+}
+
+#define BELOW "/sys/devices/pci0000:b0/0000:b0:01.0/"
+
+static void what_describes_devices(void **state)
+{
+	(void)state;
+	rule_is(0, "0000:b1:00.0", NULL);
+	assert_int_equal(reads(CARD "/dfl-port.0/afu_id"), 0);
+	assert_int_equal(reads(CARD "/dfl-port.0"), 0);
+	assert_int_equal(reads(CARD), 0);
+	assert_int_equal(reads(OTHER), -EPERM);
+	assert_int_equal(reads(OTHER "/dfl-port.1/afu_id"), -EPERM);
+	assert_int_equal(reads("/sys/devices/pci0000:b0/0000:b2:00.0/vendor"), 0);
+	assert_int_equal(reads("/sys/devices/pci0000:b0/0000:b2:00.0/config"), -EPERM);
+	assert_int_equal(reads("/sys/devices/pci0000:b0/0000:b2:00.0/net/vendor"), -EPERM);
+	assert_int_equal(reads(BELOW "0000:b1:00.0/config"), 0);
+	assert_int_equal(reads(BELOW "config"), -EPERM); /* the bridge before it */
+	assert_int_equal(reads("/sys/devices/dfl_fme0/events"), 0);
+	assert_int_equal(reads("/sys/devices/dfl_fme1/events"), -EPERM);
+	assert_int_equal(reads("/sys/devices/dfl_fme"), -EPERM);
+	assert_int_equal(reads("/sys/bus/event_source/devices"), 0);
+	assert_int_equal(reads("/sys/bus/pci/drivers/vfio-pci"), 0);
+	assert_int_equal(reads("/sys/bus/pci/drivers_probe"), -EACCES);
+	assert_int_equal(reads("/sys/bus/usb/devices"), -EACCES);
+	assert_int_equal(reads("/sys/devices/virtual/net/lo/address"), -EACCES);
+	assert_int_equal(reads("/sys/devices/pci0000:b0"), -EACCES);
+	rule_is(0, "*", NULL);
+	assert_int_equal(reads(OTHER), 0);
+	assert_int_equal(reads("/sys/devices/virtual/net/lo/address"), -EACCES);
+	who.rule = NULL; /* a scout */
+	assert_int_equal(reads("/sys/devices/virtual/net/lo/address"), 0);
+	assert_int_equal(reads("/sys/kernel/debug"), -EACCES);
+}
+
+/* Whoever is shown a part is told of the card that it is in. */
+static void what_describes_them_by_guid(void **state)
+{
+	static const char vfio[] = "/sys/devices/pci0000:00/0000:04:00.0/vfio-dev";
+	struct scout_report r = { .bus = 4 };
+
+	(void)state;
+	rule_is(0, "guid:" MINE, NULL);
+	assert_int_equal(reads(CARD "/dfl-port.0/afu_id"), 0);
+	assert_int_equal(reads(CARD "/dfl-fme.0"), 0);
+	assert_int_equal(reads(OTHER "/dfl-port.1/afu_id"), -EPERM);
+	assert_int_equal(reads(vfio), -EINPROGRESS);
+	scout_started(&scout);
+	uuid_parse(MINE, r.guid);
+	scout_hear(&scout, &r);
+	scout_ended(&scout);
+	assert_int_equal(reads(vfio), 0);
+}
+
+static void the_token(void **state)
+{
+	(void)state;
+	rule_is(0, "*", NULL);
+	assert_int_equal(gate_judge_token(&who, why), -EPERM); /* nothing here needs it */
+	fake_tree_file("/sys/bus/pci/devices/0000:04:00.0", "sriov_totalvfs", "4\n");
+	fake_tree_file("/sys/bus/pci/devices/0000:03:00.0", "sriov_totalvfs", "0\n");
+	fake_tree_link("/sys/bus/pci/devices/0000:05:00.0", "physfn", "../0000:04:00.0"); /* not vfio's */
+	assert_int_equal(gate_judge_token(&who, why), 0);
+	rule_is(0, "0000:03:00.0", "0000:05:00.0");
+	assert_int_equal(gate_judge_token(&who, why), -EPERM);
+	rule_is(0, "0000:03:00.0", "0000:04:00.0");
+	assert_int_equal(gate_judge_token(&who, why), 0);
+	rule_is(0, "0000:03:00.1", NULL);
+	fake_tree_link("/sys/bus/pci/devices/0000:03:00.1", "physfn", "../0000:03:00.0");
+	assert_int_equal(gate_judge_token(&who, why), 0);
+	rule_is(0, "guid:" MINE, NULL);
+	assert_int_equal(gate_judge_token(&who, why), -EINPROGRESS);
+}
+
+static void a_scout_is_waited_for(void **state)
+{
+	(void)state;
+	make_socket("card1.sock");
+	rule_is(0, "*", NULL);
+	assert_int_equal(gate_scouted(&who, "0000:04:00.0"), -EINPROGRESS);
+	assert_true(scout_wanted(&scout));
+	scout_started(&scout);
+	assert_int_equal(gate_scouted(&who, "0000:04:00.0"), -EINPROGRESS);
+	scout_ended(&scout);
+	assert_int_equal(gate_scouted(&who, "0000:04:00.0"), 0); /* it has looked, and found nothing */
+	assert_int_equal(gate_scouted(&who, "0000:77:00.0"), 0); /* there is none */
+	assert_int_equal(gate_scouted(&who, "/no/card"), 0);
+	who.scout = NULL;
+	assert_int_equal(gate_scouted(&who, "0000:03:00.0"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIGGED(functions_by_address), RIGGED(a_group_is_whole),	 RIGGED(ports_and_engines),
 		RIGGED(ports_by_guid),	      RIGGED(attributes),	 RIGGED(functions_by_guid),
-		RIGGED(sockets),	      RIGGED(sockets_by_guid),
+		RIGGED(sockets),	      RIGGED(sockets_by_guid),	 RIGGED(counters),
+		RIGGED(the_token),	      RIGGED(a_scout_is_waited_for),
+		RIGGED(what_describes_devices), RIGGED(what_describes_them_by_guid),
 	};
 
 	return RUN(tests);
