@@ -12,6 +12,7 @@ LIMITS = {"memlock": 512 << 20}
 PLUGINS = {"dfl": ("plugins/local/libxfpga.so", {}),
            "group": ("plugins/vfio/libv-opae.so", {"kernel": "group"})}
 DRIVERS = {"dfl": "dfl-pci", "group": "vfio-pci"}
+HELLO_AFU = "850adcc2-6ceb-4b22-9722-d43375b61c66"
 CARDS = {"a10": {"board": "a10"}, "hello": {"board": "port", "afu": "hello"}}
 
 
@@ -21,20 +22,20 @@ def far(stage):
         "configuration": {"hosts": [{"unix": f"{stage}/opaed"}], "connect_ms": 20000, "timeout_ms": 20000}}}}
 
 
-def opaed(way, stage):
+def opaed(way, stage, see="*"):
     plugin, configuration = PLUGINS[way]
     cards = {"plugin": plugin.rsplit("/", 1)[1], "enabled": True, "configuration": configuration}
     return {"listen": [{"unix": f"{stage}/opaed"}],
-            "policy": [{"principal": "*", "see": ["*"], "allow": ["*"]}],
+            "policy": [{"principal": "*", "see": [see], "allow": ["*"]}],
             "plugins": {"plugins": ["cards"], "configurations": {"cards": cards}}}
 
 
-def served(m, name, argv, uid):
+def served(m, name, argv, uid, config=None):
     """A command beside an opaed of this user's, which ends with it; what opaed says is behind its output."""
-    stage = f"/tmp/stage{uid}"
+    stage, config = f"/tmp/stage{uid}", config or f"/etc/opaed{uid}.cfg"
     m.sh(name, "\n".join([
         f"rm -rf {stage}; mkdir -m 700 {stage} {stage}/emu {stage}/inventory",
-        f"{BUILD}/daemon/opaed --config /etc/opaed{uid}.cfg 2>{stage}/opaed.log &",
+        f"{BUILD}/daemon/opaed --config {config} 2>{stage}/opaed.log &",
         f"until grep -q 'listening on' {stage}/opaed.log; do sleep 0.05; done",
         "rc=0", f"{' '.join(map(str, argv))} || rc=$?", "kill $!", "wait $! || rc=$?",
         f"cat {stage}/opaed.log", "exit $rc"]),
@@ -61,7 +62,11 @@ def guest(request, vm):
         served(m, f"hello_events-{who}", [EVENTS, m.address("a10")], uid)
         served(m, f"hello_afu-{who}", [AFU, m.address("hello")], uid)
         served(m, f"info-{who}", [TOOL, "info", "--json", m.address("a10")], uid)
-    return m, m.run(deadline_s=400)
+    for how, see in (("address", m.address("hello")), ("guid", f"guid:{HELLO_AFU}")):
+        m.image.text(f"/etc/opaed-{how}.cfg", json.dumps(opaed(way, "/tmp/stage0", see)))
+        for name, argv in (("list", [TOOL, "list", "--json"]), ("hello_afu", [AFU, m.address("hello")])):
+            served(m, f"{name}-{how}", argv, 0, f"/etc/opaed-{how}.cfg")
+    return m, m.run(deadline_s=500)
 
 
 @pytest.mark.parametrize("who", ["root", "user"])
@@ -83,3 +88,13 @@ def test_list(guest, who):
 def test_info(guest, who):
     output = guest[1][f"info-{who}"].good()
     assert "may not" not in output, output
+
+
+@pytest.mark.parametrize("how", ["address", "guid"])
+def test_what_a_rule_shows(guest, how):
+    """That is found and works, though opaed gives its worker of /sys and /dev no more than that."""
+    m, results = guest
+    output = results[f"list-{how}"].good()
+    assert m.address("hello") in output and m.address("a10") not in output.split("opaed: ")[0], output
+    assert HELLO_AFU in output
+    assert "PASSED" in results[f"hello_afu-{how}"].good()
