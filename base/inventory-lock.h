@@ -21,7 +21,7 @@ off_t inventory_lock_byte(const char *device, enum inventory_lock which);
  */
 int inventory_lock_lend(const char *dir, const char *device, enum inventory_lock which);
 
-/* The process that holds a device, in words: process_with_lock(). -ENOENT: none that can be seen from here. */
+/* The process that holds a device, in words: process_with_lock(). -ENOENT: none that can be seen. */
 int inventory_lock_holder(const char *dir, const char *device, char *out, size_t len);
 
 #endif

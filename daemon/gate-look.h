@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a worker may ask of a path but to have it opened: what is there, and, in the inventory's folder, to
- * make and remove names. It is told of devices' nodes, of /sys as far as it may read there, of the
- * inventory's and the emulator's folder, and of sockets that are named in "plugins".
+ * What a worker may ask of a path but to have it opened: what is there, to have a device locked, and, for a
+ * scout, to make and remove names in the inventory's folder. It is told of devices' nodes, of /sys as far as
+ * it may read there, of the inventory's and the emulator's folder, and of sockets that are named in
+ * "plugins".
  */
 #ifndef DAEMON_GATE_LOOK_H
 #define DAEMON_GATE_LOOK_H

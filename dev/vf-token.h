@@ -14,7 +14,7 @@
 #define VF_TOKEN_LEN 16
 #define VF_TOKEN_PATH_MAX (INVENTORY_DIR_MAX + 16)
 
-/* The token in the file, which is made if need be, but by no guest of the inventory. 0 or a negative errno. */
+/* The token in the file, which is made if need be, but by no guest of the inventory. 0, a negative errno. */
 int vf_token_get(const char *path, uint8_t token[VF_TOKEN_LEN]);
 
 #endif
