@@ -15,7 +15,7 @@ import time
 import pytest
 
 from conftest import TREE
-from opaed import Daemon, HEAD, HELLO, MAGIC, OK, PING, PREPARE, Peer, READ64, soon, text
+from opaed import Daemon, HEAD, HELLO, MAGIC, OK, PING, PREPARE, Peer, READ64, left_out, soon, text
 from test_tls import Tls, with_tls
 
 PLAIN = TREE == "plain"
@@ -49,11 +49,6 @@ def status(pid, key):
 
 def limit_descriptors(d, most):
     resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (most, most))
-
-
-def left_out(d):
-    """How many lines the log says it does not have."""
-    return sum(int(n) for n in re.findall(r"^opaed: (?:worker: )?(\d+) more lines", "\n".join(d.log), re.M))
 
 
 # ---- 19: flood, and no descriptors ----
