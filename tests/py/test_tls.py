@@ -309,6 +309,35 @@ def test_files_that_go_bad_change_nothing(tls):
     assert t.daemon.says("are read again")
 
 
+def test_the_name_of_a_listener(tls):
+    """Its certificate must be for it; else clients that look for that name would refuse it."""
+    t = tls()
+
+    def works():
+        with t.peer().hello() as p:
+            p.good(PING)
+
+    def named(name):
+        unix, tcp = t.listen()
+        return [unix, {**tcp, "tls": {**tcp["tls"], "name": name}}]
+
+    assert "is read again" in "\n".join(t.daemon.reload(listen=named("localhost")))
+    works()
+    said = "\n".join(t.daemon.reload(listen=named("fpga2.lab")))
+    assert "stays as it was" in said
+    assert 'localhost.crt: the certificate is not for "fpga2.lab"' in said and "DNS:localhost" in said
+    works()
+    t.site.good("issue", "--server", "other.lab")
+    for kind in ("crt", "key"):  # what is put in its place is judged as well
+        t.site.issued("localhost", kind).write_bytes(t.site.issued("other.lab", kind).read_bytes())
+
+    def judged():
+        works()
+        return t.daemon.lines("the files stay those that were good")
+
+    assert 'is not for "localhost"' in soon(judged, 60)[0]
+
+
 # ---- strangers ----
 
 def test_who_says_nothing_costs_no_process(tls):
@@ -424,7 +453,7 @@ def test_who_is_refused_cannot_fill_the_machine(tls):
 @pytest.mark.parametrize("change,says", [
     ({"ca": None}, '"tls" has no "ca"'),
     ({"key": "relative.key"}, '"key" must be the absolute path'),
-    ({"name": "x"}, 'there is no "name"'),
+    ({"nome": "x"}, 'there is no "nome"'),
     ({"clear": True}, '"clear" and "public"'),
     ({"principal": "unix:1"}, "whom its certificate names"),
 ])
@@ -447,6 +476,7 @@ def test_configurations_that_are_refused(here, change, says):
     (lambda f: os.chmod(f["key"], 0o644), "chmod 600"),
     (lambda f: os.remove(f["cert"]), "there is no such file"),
     (lambda f: os.truncate(f["ca"], 10), "has no certificate of a CA"),
+    (lambda f: f.update(name="fpga2.lab"), 'localhost.crt: the certificate is not for "fpga2.lab"'),
 ])
 def test_files_that_are_refused_at_the_start(here, spoil, says):
     with_tls(here)
