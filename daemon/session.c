@@ -10,10 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +22,7 @@
 #include "daemon/sandbox-start.h"
 #include "daemon/session-end.h"
 #include "daemon/session-list.h"
+#include "daemon/session-new.h"
 #include "daemon/session-open.h"
 #include "daemon/spawn.h"
 #include "wire/ops.h"
@@ -47,15 +45,6 @@ int sessions_init(struct sessions *all, int poll)
 	gethostname(all->host, sizeof(all->host) - 1);
 	all->worker = spawn_open_program();
 	return all->worker < 0 ? all->worker : all->environment ? 0 : -ENOMEM;
-}
-
-static void session_free(struct session *s)
-{
-	if (s->channel >= 0)
-		sys_close(s->channel);
-	counted_done(&s->counted);
-	policy_rule_done(&s->rule);
-	free(s);
 }
 
 void sessions_done(struct sessions *all)
@@ -84,14 +73,6 @@ void sessions_configure(struct sessions *all, const struct daemon_config *config
 }
 
 /* ---- the end ---- */
-
-static struct session *find(struct sessions *all, uint32_t id)
-{
-	for (struct session *s = all->first; s; s = s->next)
-		if (s->id == id)
-			return s;
-	return NULL;
-}
 
 static void end_because(struct session *s, const char *why)
 {
@@ -216,7 +197,7 @@ static void begin_scout(struct sessions *all);
 
 static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
 {
-	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? find(all, (uint32_t)m->value) : NULL;
+	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? session_find(all, (uint32_t)m->value) : NULL;
 
 	bool may = s && session_list_shows(who, s);
 
@@ -354,7 +335,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 
 void sessions_serve(struct sessions *all, uint32_t id)
 {
-	struct session *s = find(all, id);
+	struct session *s = session_find(all, id);
 	struct channel_message m;
 	int rc = s && s->channel >= 0 ? channel_receive(s->channel, &m, NULL) : -EAGAIN;
 
@@ -370,60 +351,21 @@ void sessions_serve(struct sessions *all, uint32_t id)
 	answer_when_all_are_heard(all);
 }
 
+void sessions_read_log(struct sessions *all, uint32_t id)
+{
+	struct session *s = session_find(all, id);
+
+	if (s)
+		worker_log_read(&s->log);
+}
+
 /* ---- the beginning ---- */
-
-/* The worker with its channel; the caller waits for it, whatever becomes of the rest. */
-static int launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
-		  const struct credentials *credentials)
-{
-	struct spawn_files files = { .peer = fd, .plugins = all->plugins,
-				     .tls = credentials ? credentials->fd : NULL };
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = s->id };
-	CLEANUP_CLOSE int theirs = -1;
-	CLEANUP_CLOSE int counts =
-		counted_new(&s->counted, start->start.max_pinned, start->start.max_handles);
-	int rc = channel_pair(&s->channel, &theirs);
-
-	if (!rc) /* without memory to count in it serves all the same */
-		rc = channel_send(s->channel, start, counts);
-	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, s->channel, &e))
-		rc = -errno;
-	if (rc)
-		return rc;
-	files.channel = theirs;
-	s->pid = spawn_worker(all->worker, all->environment, &files);
-	return s->pid < 0 ? s->pid : 0;
-}
-
-static uint32_t new_id(struct sessions *all)
-{
-	do
-		all->next_id++;
-	while (!all->next_id || find(all, all->next_id));
-	return all->next_id;
-}
-
-static struct session *session_new(struct sessions *all, const struct peer *peer, const char *principal)
-{
-	struct session *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->channel = -1;
-	s->kill_at = s->admit_by = INT64_MAX;
-	s->id = new_id(all);
-	s->info.id = s->id;
-	s->kind = peer->kind;
-	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
-	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
-	return s;
-}
 
 /* Takes the session over: into the list, or, when it cannot be, away. */
 static bool begin(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
 		  const struct credentials *credentials)
 {
-	int rc = launch(all, s, fd, start, credentials);
+	int rc = session_launch(all, s, fd, start, credentials);
 
 	if (rc) {
 		all->metrics.refused[METRICS_NOT_STARTED]++;
@@ -573,6 +515,7 @@ static void bury(struct sessions *all, pid_t pid, int status)
 			continue;
 		s->pid = 0;
 		drain(all, s);
+		worker_log_close(&s->log);
 		session_ended(all, s, status);
 		*at = s->next;
 		if (s->scout)

@@ -21,6 +21,7 @@
 #include "daemon/metrics-process.h"
 #include "daemon/metrics.h"
 #include "daemon/scout.h"
+#include "daemon/worker-log.h"
 #include "rpc/server/server.h"
 #include "transport/listen.h"
 
@@ -48,6 +49,7 @@ struct session {
 	struct rpc_session_info info;
 	enum address_kind kind;
 	struct counted counted;
+	struct worker_log log;
 };
 
 struct sessions {
@@ -91,6 +93,8 @@ bool sessions_room_for_stranger(struct sessions *all);
 int64_t sessions_room_at(const struct sessions *all); /* when to ask again; INT64_MAX: after one's end */
 /* The channel of the session with this id has something. */
 void sessions_serve(struct sessions *all, uint32_t id);
+/* The worker of this one has something for the log. */
+void sessions_read_log(struct sessions *all, uint32_t id);
 /* Takes leave of workers that have died. */
 void sessions_reap(struct sessions *all);
 /* Tells all to stop. */

@@ -91,7 +91,7 @@ def test_fault_15_handle_of_another_client(opaed, here):
         assert result == INVALID_PARAM, (name, result, why)
     assert first.is_whole() and second.is_whole()
     line = d.says(f"the handle {first.handle:#x} is not its own")
-    assert "session 2: tcp:127.0.0.1: CLOSE" in line
+    assert "session 2: worker: tcp:127.0.0.1: CLOSE" in line
 
 
 def test_fault_15_handle_of_another_client_one_way(opaed, here):

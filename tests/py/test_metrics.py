@@ -327,7 +327,7 @@ def test_lines_that_the_log_leaves_out(opaed):
         with open(f"/proc/{worker}/fd/2", "wb", buffering=0) as f:
             os.set_blocking(f.fileno(), True)
             f.write(b"a line\n" * 1000)
-        soon(lambda: left_out(d) and left_out(d) + d.log.count("opaed: worker: a line") == 1000)
+        soon(lambda: left_out(d) and left_out(d) + d.log.count("opaed: session 1: worker: a line") == 1000)
         page = when(d, lambda x: x.value("opaed_log_lines_suppressed_total"))
         assert page.value("opaed_log_lines_suppressed_total") == left_out(d)
 
