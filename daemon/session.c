@@ -32,6 +32,8 @@
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 #define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
+#define LOOK_NS (50 * NS_PER_MS)	  /* between two rounds of LOOK at least, */
+#define LOOK_EACH_NS (5 * NS_PER_MS)	  /* and for each worker that is told */
 
 int sessions_init(struct sessions *all, int poll)
 {
@@ -136,23 +138,36 @@ void sessions_stop(struct sessions *all, int64_t kill_at)
 
 /* ---- changes ---- */
 
-static void push_look(struct session *s)
+static bool is_to_look(const struct session *s)
 {
-	if (!s->look || s->looking || s->channel < 0 || !session_serves(s))
-		return;
-	s->look = false;
-	s->looking = true;
-	send_word(s, CHANNEL_LOOK, 0, 0, -1);
+	return s->look && !s->looking && s->channel >= 0 && session_serves(s);
 }
 
-static void tell_others(struct sessions *all, const struct session *source)
+/* All who are to look are told at once; and not again before they can have rested. */
+static void push_looks(struct sessions *all)
+{
+	int64_t now = clock_now_ns(), rest = 0;
+
+	if (now < all->look_at)
+		return;
+	for (struct session *s = all->first; s; s = s->next) {
+		if (!is_to_look(s))
+			continue;
+		s->look = false;
+		s->looking = true;
+		send_word(s, CHANNEL_LOOK, 0, 0, -1);
+		rest += LOOK_EACH_NS;
+	}
+	if (rest)
+		all->look_at = now + (rest < LOOK_NS ? LOOK_NS : rest);
+}
+
+/* They are told in sessions_tick(), once however many tell of something until then. */
+static void let_others_look(struct sessions *all, const struct session *source)
 {
 	scout_look_again(&all->scout);
 	for (struct session *s = all->first; s; s = s->next)
-		if (s != source) {
-			s->look = true;
-			push_look(s);
-		}
+		s->look |= s != source;
 }
 
 /* ---- which sessions there are ---- */
@@ -197,8 +212,8 @@ static void begin_scout(struct sessions *all);
 
 static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
 {
-	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? session_find(all, (uint32_t)m->value) : NULL;
-
+	bool is_id = m->value > 0 && m->value <= UINT32_MAX;
+	struct session *s = is_id ? session_find(all, (uint32_t)m->value) : NULL;
 	bool may = s && session_list_shows(who, s);
 
 	send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
@@ -301,7 +316,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 			send_word(s, CHANNEL_ANSWER, m->id, -EACCES, -1);
 		break;
 	case CHANNEL_CHANGED:
-		tell_others(all, s);
+		let_others_look(all, s);
 		break;
 	case CHANNEL_SCOUTED:
 		if (s->scout)
@@ -309,7 +324,6 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		break;
 	case CHANNEL_LOOKED:
 		s->looking = false;
-		push_look(s);
 		break;
 	case CHANNEL_INFO:
 		session_list_learn(s, &m->info);
@@ -472,6 +486,7 @@ int64_t sessions_deadline(const struct sessions *all)
 	for (const struct session *s = all->first; s; s = s->next) {
 		next = s->kill_at < next ? s->kill_at : next;
 		next = s->admit_by < next ? s->admit_by : next;
+		next = is_to_look(s) && all->look_at < next ? all->look_at : next;
 	}
 	return next;
 }
@@ -491,6 +506,7 @@ void sessions_tick(struct sessions *all)
 			s->kill_at = INT64_MAX - 1;
 		}
 	}
+	push_looks(all);
 	if (all->answer_at <= now)
 		answer_questions(all);
 	metrics_process_tick(&all->metrics_process, all->poll, all->environment);
@@ -521,7 +537,7 @@ static void bury(struct sessions *all, pid_t pid, int status)
 		if (s->scout)
 			scout_ended(&all->scout);
 		if (!s->said_end && session_serves(s)) /* what it held is free, and it told nobody */
-			tell_others(all, s);
+			let_others_look(all, s);
 		session_free(s);
 		return;
 	}

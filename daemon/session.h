@@ -55,6 +55,7 @@ struct session {
 struct sessions {
 	struct session *first;
 	uint32_t next_id;
+	int64_t look_at; /* not before, LOOK is sent again */
 	int64_t answer_at; /* who has not sent INFO by then is told of as last known; INT64_MAX: none asks */
 	int poll; /* an epoll descriptor: a channel is there with its session's id */
 	int worker; /* the worker's program */

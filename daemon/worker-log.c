@@ -29,9 +29,11 @@ int worker_log_open(struct worker_log *l, uint32_t session, int *theirs)
 static void end_line(struct worker_log *l)
 {
 	static const char own[] = "opaed: ";
-	size_t skip = l->have >= sizeof(own) - 1 && !memcmp(l->line, own, sizeof(own) - 1) ? sizeof(own) - 1 : 0;
+	size_t skip = sizeof(own) - 1;
 	char who[32];
 
+	if (l->have < skip || memcmp(l->line, own, skip) != 0)
+		skip = 0;
 	snprintf(who, sizeof(who), "session %u", l->session);
 	if (l->have > skip)
 		log_about(who, "%s: worker: %.*s", who, (int)(l->have - skip), l->line + skip);

@@ -13,7 +13,8 @@
 
 #include "daemon/log.h"
 
-#define WORKER_LOG_TAG (UINT64_C(16) << 32) /* of the pipe in the monitor's epoll, with the session's number */
+/* Of the pipe in the monitor's epoll, with the session's number. */
+#define WORKER_LOG_TAG (UINT64_C(16) << 32)
 
 struct worker_log {
 	int fd; /* -1: there is none */

@@ -85,8 +85,8 @@ static int64_t look_at(const struct session_lister *l, int64_t rested, int64_t d
 }
 
 /*
- * False: it is to stop. *w is the next to serve; or NULL, and a look is due (when it is wanted, but not before
- * `rested`), for which *unknown wait.
+ * False: it is to stop. *w is the next to serve; or NULL, and a look is due (when it is wanted, but not
+ * before `rested`), for which *unknown wait.
  */
 static bool next_work(struct session_lister *l, int64_t rested, int64_t due, struct work **w,
 		      struct work **unknown)
