@@ -32,6 +32,7 @@
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 #define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
+#define STRANGER_NS NS_PER_S		  /* one is left so long to shake hands, whoever waits */
 #define LOOK_NS (50 * NS_PER_MS)	  /* between two rounds of LOOK at least, */
 #define LOOK_EACH_NS (5 * NS_PER_MS)	  /* and for each worker that is told */
 
@@ -437,19 +438,21 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 /* ---- strangers ---- */
 
-bool sessions_room_for_stranger(struct sessions *all)
+bool sessions_room_for_stranger(struct sessions *all, const char *origin)
 {
-	struct session *oldest;
-	int64_t at;
+	struct session *s = admit_in_the_way(all, origin);
+	bool share = sessions_have_share(all, origin);
+	char why[ORIGIN_MAX + 64];
 
-	if (admit_strangers(all) < all->config->limits.preauth_connections)
+	if (!s)
 		return true;
-	oldest = admit_oldest_stranger(all, &at);
-	if (!oldest || at > clock_now_ns())
+	if (s->since + STRANGER_NS > clock_now_ns())
 		return false;
-	kill_worker(oldest, "others waited for their turn to shake hands");
-	oldest->stranger = false; /* it counts no more */
-	oldest->refused = true;
+	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", share ? " from " : "",
+		 share ? origin : "");
+	kill_worker(s, why);
+	s->stranger = false; /* it counts no more */
+	s->refused = true;
 	return true;
 }
 
@@ -469,6 +472,7 @@ void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *pe
 	else if (rc)
 		log_line("\"tls\": %s and what belongs to it are read again", credentials->files->cert);
 	s->stranger = true;
+	origin_of(peer, s->origin);
 	s->since = clock_now_ns();
 	s->admit_by = clock_deadline((int64_t)all->config->limits.preauth_ms * NS_PER_MS + GRACE_NS);
 	admit_start_stranger(all, s, credentials, &start);

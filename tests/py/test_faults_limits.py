@@ -16,7 +16,7 @@ import pytest
 
 from conftest import TREE
 from opaed import Daemon, HEAD, HELLO, MAGIC, OK, PING, PREPARE, Peer, READ64, left_out, soon, text
-from test_tls import Tls, with_tls
+from test_tls import Tls, is_closed, with_tls
 
 PLAIN = TREE == "plain"
 CYCLES = int(os.environ.get("OPAEX_CYCLES", 500 if PLAIN else 60))
@@ -133,13 +133,6 @@ def test_fault_19_flood_without_descriptors(opaed, here):
             p.good(PING)
     first.read(handle, 8)
     assert d.process.poll() is None and len(d.log) < 1000
-
-
-def is_closed(sock):
-    """By the other end, which has sent nothing."""
-    with contextlib.suppress(BlockingIOError):
-        return sock.recv(1, socket.MSG_DONTWAIT) == b""
-    return False
 
 
 def test_fault_19_strangers_over_tls(here):
