@@ -26,12 +26,23 @@ static int poll_fd;
 static bool begun;
 static struct sockaddr_in place = { .sin_family = AF_INET };
 
+/* From two addresses, in turn: opaed has half of its places for each. */
+static bool bind_to_source(int fd)
+{
+	static const char *const sources[] = { "127.0.0.3", "127.0.0.4" };
+	static unsigned int last;
+	struct sockaddr_in source = { .sin_family = AF_INET,
+				      .sin_addr.s_addr = inet_addr(sources[last++ % 2]) };
+
+	return !bind(fd, (const struct sockaddr *)&source, sizeof(source));
+}
+
 static bool come(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP, .data.fd = fd };
 
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&place, sizeof(place)) ||
+	if (fd < 0 || !bind_to_source(fd) || connect(fd, (const struct sockaddr *)&place, sizeof(place)) ||
 	    epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &e))
 		return bench_fail("a stranger does not come to port %u: %s", ntohs(place.sin_port),
 				  strerror(errno));

@@ -8,7 +8,6 @@
 #include "daemon/sandbox-start.h"
 
 #define REFUSED_MAX 8		/* peers at a time that are told why they are not served */
-#define STRANGER_NS NS_PER_S	/* a stranger is left so long to shake hands, whoever waits */
 
 /* "": it is served. */
 void admit_why_not(const struct sessions *all, const char *principal, const struct policy_rule *rule,
@@ -101,33 +100,32 @@ void admit_start_stranger(const struct sessions *all, const struct session *s,
 			put_name(m->start.tls[i], sizeof(m->start.tls[i]), credentials->name[i]);
 }
 
-uint32_t admit_strangers(const struct sessions *all)
+/* How many there are that come from there (NULL: from anywhere), and who is at it longest. */
+static uint32_t strangers(const struct sessions *all, const char *origin, struct session **oldest)
 {
 	uint32_t n = 0;
 
-	for (const struct session *s = all->first; s; s = s->next)
-		n += s->stranger;
+	for (struct session *s = all->first; s; s = s->next) /* the latest is first */
+		if (s->stranger && (!origin || !strcmp(s->origin, origin))) {
+			n++;
+			*oldest = s;
+		}
 	return n;
 }
 
-/* The list has the latest first. */
-struct session *admit_oldest_stranger(const struct sessions *all, int64_t *at)
+struct session *admit_in_the_way(const struct sessions *all, const char *origin)
 {
+	uint32_t most = all->config->limits.preauth_connections;
 	struct session *oldest = NULL;
 
-	for (struct session *s = all->first; s; s = s->next)
-		if (s->stranger)
-			oldest = s;
-	if (oldest)
-		*at = oldest->since + STRANGER_NS;
-	return oldest;
+	if (strangers(all, origin, &oldest) >= origin_share(most))
+		return oldest;
+	return strangers(all, NULL, &oldest) >= most ? oldest : NULL;
 }
 
-int64_t sessions_room_at(const struct sessions *all)
+bool sessions_have_share(const struct sessions *all, const char *origin)
 {
-	int64_t at;
+	struct session *oldest;
 
-	if (admit_strangers(all) < all->config->limits.preauth_connections)
-		return 0;
-	return admit_oldest_stranger(all, &at) ? at : INT64_MAX;
+	return strangers(all, origin, &oldest) >= origin_share(all->config->limits.preauth_connections);
 }

@@ -17,8 +17,7 @@ void admit_start(const struct sessions *all, const struct session *s, const stru
 /* The first one of a stranger's. */
 void admit_start_stranger(const struct sessions *all, const struct session *s,
 			  const struct credentials *credentials, struct channel_message *m);
-/* Whose turn is over when strangers wait: the one at it longest, and long enough; NULL: nobody's. */
-struct session *admit_oldest_stranger(const struct sessions *all, int64_t *at);
-uint32_t admit_strangers(const struct sessions *all);
+/* Who has the place that a stranger from there needs (the oldest); NULL: one is free. */
+struct session *admit_in_the_way(const struct sessions *all, const char *origin);
 
 #endif

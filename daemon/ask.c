@@ -302,7 +302,7 @@ static bool is_done(void)
 /* The session does not end: closing its descriptors is the kernel's then, and stops the devices as well. */
 static void give_up(void)
 {
-	log_line("a worker's session did not end in time");
+	log_line("its session did not end in time");
 	_exit(EXIT_FAILURE);
 }
 

@@ -87,11 +87,10 @@ static void read_tls_member(struct problems *p, const char *where, struct tls_co
 {
 	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
 	const char *must_be;
-	int rc = strcmp(key, "name") ? tls_config_put(tls, key, text, &must_be) : -ENOENT;
+	int rc = tls_config_put(tls, key, text, &must_be);
 
 	if (rc == -ENOENT)
-		problem(p, "%s: \"tls\": there is no \"%.64s\"; the keys are \"ca\", \"cert\", \"key\" and "
-			"\"crl\"", where, key);
+		problem(p, "%s: \"tls\": there is no \"%.64s\"; the keys are " TLS_CONFIG_KEYS, where, key);
 	else if (rc)
 		problem(p, "%s: \"tls\": \"%s\" must be %s", where, key, must_be);
 }

@@ -18,8 +18,6 @@
 #define PIECE 4096u
 #define MODE 0600 /* of a copy: nobody needs to be able to open it */
 
-static const char *const keys[] = { "ca", "cert", "key", "crl" };
-
 struct credentials *credentials_ref(struct credentials *c)
 {
 	if (c)
@@ -140,13 +138,16 @@ static int read_all(struct credentials *c, char *why)
 
 static struct tls_config *copy_config(const struct tls_config *from)
 {
-	const char *const texts[] = { from->ca, from->cert, from->key, from->crl };
+	const struct {
+		const char *key, *text;
+	} members[] = { { "ca", from->ca }, { "cert", from->cert }, { "key", from->key },
+			{ "crl", from->crl }, { "name", from->name } };
 	struct tls_config *to = tls_config_new();
 	const char *must_be;
 
-	for (int i = 0; to && i < CREDENTIALS; i++)
-		if (texts[i])
-			tls_config_put(to, keys[i], texts[i], &must_be);
+	for (size_t i = 0; to && i < sizeof(members) / sizeof(members[0]); i++)
+		if (members[i].text)
+			tls_config_put(to, members[i].key, members[i].text, &must_be);
 	return to;
 }
 

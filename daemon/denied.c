@@ -25,7 +25,7 @@ static void take_untold(char *out, size_t len)
 	at.untold = 0;
 }
 
-void denied_tell(uint32_t session, const char *principal, const struct rpc_refusal *r)
+void denied_tell(const char *principal, const struct rpc_refusal *r)
 {
 	char more[64];
 	SCOPED_LOCK(&at.lock);
@@ -37,19 +37,19 @@ void denied_tell(uint32_t session, const char *principal, const struct rpc_refus
 	at.again = clock_deadline(NS_PER_S);
 	take_untold(more, sizeof(more));
 	if (r->right)
-		log_line("session %u: %s: %s is refused: it needs \"%s\"%s", session, principal, r->op,
-			 wire_right_name(r->right), more);
+		log_line("%s: %s is refused: it needs \"%s\"%s", principal, r->op, wire_right_name(r->right),
+			 more);
 	else
-		log_line("session %u: %s: %s is refused: the %s 0x%" PRIx64 " is not its own%s", session,
-			 principal, r->op, r->what, r->id, more);
+		log_line("%s: %s is refused: the %s 0x%" PRIx64 " is not its own%s", principal, r->op,
+			 r->what, r->id, more);
 }
 
-void denied_done(uint32_t session, const char *principal)
+void denied_done(const char *principal)
 {
 	char more[64];
 	SCOPED_LOCK(&at.lock);
 
 	take_untold(more, sizeof(more));
 	if (*more)
-		log_line("session %u: %s%s", session, principal, more);
+		log_line("%s%s", principal, more);
 }

@@ -10,8 +10,8 @@
 
 #include "rpc/server/server.h"
 
-void denied_tell(uint32_t session, const char *principal, const struct rpc_refusal *r);
+void denied_tell(const char *principal, const struct rpc_refusal *r);
 /* At the end: how many had no line. */
-void denied_done(uint32_t session, const char *principal);
+void denied_done(const char *principal);
 
 #endif

@@ -15,11 +15,11 @@
 #define SHED_MAX 512	       /* of a listener, at once */
 
 /*
- * Descriptors that must be free before a connection is taken. It takes one that stays, two that do not, and
+ * Descriptors that must be free before a connection is taken. It takes two that stay, four that do not, and
  * its worker five more while it is started. The rest is for what sessions ask for.
  */
-#define ROOM 16
-#define ROOM_ADMIN 10
+#define ROOM 18
+#define ROOM_ADMIN 12
 
 /* Are n more to be had? Tried, as it is neither known which numbers are in use nor what the limit is now. */
 static bool has_room(const struct intake *in, int n)

@@ -2,7 +2,9 @@
 /*
  * Where peers wait of whom nobody knows who they are: until the first byte of each is there no process is
  * started for it, and then only so many shake hands at a time. A peer that says nothing costs a descriptor,
- * and that for a limited time; when too many do, the one that has waited longest goes. Nothing is read here.
+ * and that for a limited time; when too many do, the one that has waited longest goes. Those of one origin
+ * (daemon/origin.h) have half of the places at most, here and where hands are shaken: when that is too few
+ * for them, they make room for each other. Nothing is read here.
  */
 #ifndef DAEMON_LOBBY_H
 #define DAEMON_LOBBY_H
@@ -20,6 +22,7 @@ struct lobby {
 	int poll; /* an epoll descriptor: a guest is there as LOBBY_TAG and its number */
 	struct guest *first, *last; /* in the order in which they came */
 	uint32_t num, next;
+	int64_t tell_closed_at, tell_waits_at; /* not before, there is another line of that kind */
 };
 
 /* Takes fd over. */

@@ -44,10 +44,11 @@ static struct log_key *find(struct log_key keys[LOG_RATE_KEYS], const void *kind
 	return room;
 }
 
-static void leave_out(struct log_key *k, const char *line, int64_t now)
+static void leave_out(struct log_rate *r, struct log_key *k, const char *line, int64_t now)
 {
 	size_t len = utf8_fit(line, sizeof(k->example) - 1);
 
+	r->left_out++;
 	if (!k->left_out++) {
 		k->since = now;
 		k->tell_at = now + LOG_RATE_TELL_NS;
@@ -67,11 +68,11 @@ bool log_rate_take(struct log_rate *r, const void *kind, const char *who, const 
 	if (*cut)
 		of_who = find(r->whos, kind, cut, now);
 	if (of_who && !take(of_who, LOG_RATE_WHO_BURST, LOG_RATE_WHO_NS, now)) {
-		leave_out(of_who, line, now);
+		leave_out(r, of_who, line, now);
 		return false;
 	}
 	if (!take(of_kind, LOG_RATE_KIND_BURST, LOG_RATE_KIND_NS, now)) {
-		leave_out(of_kind, line, now);
+		leave_out(r, of_kind, line, now);
 		return false;
 	}
 	return true;

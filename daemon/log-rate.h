@@ -34,6 +34,7 @@ struct log_key {
 
 struct log_rate {
 	struct log_key kinds[LOG_RATE_KEYS], whos[LOG_RATE_KEYS];
+	uint64_t left_out; /* in all */
 };
 
 /* May this line be written? `who` may be "": it is about nobody. A line that may not is counted. */

@@ -90,3 +90,9 @@ void log_done(void)
 {
 	tell_up_to(INT64_MAX - 1);
 }
+
+uint64_t log_left_out(void)
+{
+	SCOPED_LOCK(&lock);
+	return rate.left_out;
+}

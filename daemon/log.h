@@ -33,5 +33,7 @@ void log_at(enum log_level level, const char *who, const char *fmt, ...)
 int64_t log_deadline(void);
 void log_tick(void);
 void log_done(void);
+/* How many lines there would have been more, since the beginning. */
+uint64_t log_left_out(void);
 
 #endif

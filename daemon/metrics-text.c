@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/log.h"
 #include "daemon/metrics-self.h"
 #include "daemon/session.h"
 
@@ -149,6 +150,8 @@ static void about_troubles(FILE *f, const struct metrics *m, const struct sums *
 	    s->total[RPC_FAILED]);
 	one(f, "opaed_worker_counters_rejected_total", "counter",
 	    "Sessions whose counters made no sense and are no longer read.", m->wrong);
+	one(f, "opaed_log_lines_suppressed_total", "counter",
+	    "Lines that are not in the log, because there were too many of their kind.", log_left_out());
 }
 
 static void about_traffic(FILE *f, const struct sums *s)

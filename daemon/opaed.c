@@ -28,7 +28,6 @@
 #include "daemon/worker-log.h"
 
 #define SIGNALS_TAG (UINT64_C(2) << 32)
-#define LOG_TAG (UINT64_C(16) << 32)
 #define EVENTS 32
 #define END_NS (5 * NS_PER_S)		    /* for all sessions to end */
 #define LEAVE_NS (NS_PER_S / 2)		    /* of it, for killed workers to be waited for */
@@ -189,8 +188,8 @@ static void run(struct monitor *m)
 
 			if (tag == SIGNALS_TAG)
 				take_signals(m);
-			else if (tag == LOG_TAG)
-				worker_log_read();
+			else if (tag & WORKER_LOG_TAG)
+				sessions_read_log(&m->sessions, (uint32_t)tag);
 			else if (tag & LISTENERS_TAG)
 				intake_take(&m->intake, tag);
 			else if (tag & LOBBY_TAG)
@@ -222,17 +221,7 @@ static int watch_signals(struct monitor *m)
 	return m->signals < 0 || epoll_ctl(m->poll, EPOLL_CTL_ADD, m->signals, &e) ? -errno : 0;
 }
 
-static int watch_worker_log(struct monitor *m)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = LOG_TAG };
-	int rc = worker_log_open();
-
-	if (!rc && epoll_ctl(m->poll, EPOLL_CTL_ADD, worker_log_fd(), &e))
-		rc = -errno;
-	return rc;
-}
-
-/* Each session takes a descriptor here. */
+/* Each session takes two here. */
 static void raise_descriptors(void)
 {
 	struct rlimit r;
@@ -256,8 +245,6 @@ static int start(struct monitor *m)
 	if (!rc)
 		rc = watch_signals(m);
 	if (!rc)
-		rc = watch_worker_log(m);
-	if (!rc)
 		rc = intake_init(&m->intake, &m->listeners, &m->sessions, &m->lobby);
 	if (!rc)
 		rc = sessions_init(&m->sessions, m->poll);
@@ -278,7 +265,6 @@ static void end(struct monitor *m)
 	intake_done(&m->intake);
 	lobby_close(&m->lobby);
 	sessions_done(&m->sessions);
-	worker_log_close();
 	activation_done(&m->given);
 	config_let_go(m->config);
 	if (m->signals >= 0)

@@ -10,10 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,16 +22,19 @@
 #include "daemon/sandbox-start.h"
 #include "daemon/session-end.h"
 #include "daemon/session-list.h"
+#include "daemon/session-new.h"
 #include "daemon/session-open.h"
 #include "daemon/spawn.h"
 #include "wire/ops.h"
 
-#define SCOUT_ID UINT32_MAX
 #define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 #define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
+#define STRANGER_NS NS_PER_S		  /* one is left so long to shake hands, whoever waits */
+#define LOOK_NS (50 * NS_PER_MS)	  /* between two rounds of LOOK at least, */
+#define LOOK_EACH_NS (5 * NS_PER_MS)	  /* and for each worker that is told */
 
 int sessions_init(struct sessions *all, int poll)
 {
@@ -48,16 +48,6 @@ int sessions_init(struct sessions *all, int poll)
 	gethostname(all->host, sizeof(all->host) - 1);
 	all->worker = spawn_open_program();
 	return all->worker < 0 ? all->worker : all->environment ? 0 : -ENOMEM;
-}
-
-static void session_free(struct session *s)
-{
-	if (s->channel >= 0)
-		sys_close(s->channel);
-	counted_done(&s->counted);
-	policy_rule_done(&s->rule);
-	config_let_go(s->config);
-	free(s);
 }
 
 void sessions_done(struct sessions *all)
@@ -86,14 +76,6 @@ void sessions_configure(struct sessions *all, struct daemon_config *config, int 
 }
 
 /* ---- the end ---- */
-
-static struct session *find(struct sessions *all, uint32_t id)
-{
-	for (struct session *s = all->first; s; s = s->next)
-		if (s->id == id)
-			return s;
-	return NULL;
-}
 
 static void end_because(struct session *s, const char *why)
 {
@@ -157,23 +139,36 @@ void sessions_stop(struct sessions *all, int64_t kill_at)
 
 /* ---- changes ---- */
 
-static void push_look(struct session *s)
+static bool is_to_look(const struct session *s)
 {
-	if (!s->look || s->looking || s->channel < 0 || !session_serves(s))
-		return;
-	s->look = false;
-	s->looking = true;
-	send_word(s, CHANNEL_LOOK, 0, 0, -1);
+	return s->look && !s->looking && s->channel >= 0 && session_serves(s);
 }
 
-static void tell_others(struct sessions *all, const struct session *source)
+/* All who are to look are told at once; and not again before they can have rested. */
+static void push_looks(struct sessions *all)
+{
+	int64_t now = clock_now_ns(), rest = 0;
+
+	if (now < all->look_at)
+		return;
+	for (struct session *s = all->first; s; s = s->next) {
+		if (!is_to_look(s))
+			continue;
+		s->look = false;
+		s->looking = true;
+		send_word(s, CHANNEL_LOOK, 0, 0, -1);
+		rest += LOOK_EACH_NS;
+	}
+	if (rest)
+		all->look_at = now + (rest < LOOK_NS ? LOOK_NS : rest);
+}
+
+/* They are told in sessions_tick(), once however many tell of something until then. */
+static void let_others_look(struct sessions *all, const struct session *source)
 {
 	scout_look_again(&all->scout);
 	for (struct session *s = all->first; s; s = s->next)
-		if (s != source) {
-			s->look = true;
-			push_look(s);
-		}
+		s->look |= s != source;
 }
 
 /* ---- which sessions there are ---- */
@@ -218,8 +213,8 @@ static void begin_scout(struct sessions *all);
 
 static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
 {
-	struct session *s = m->value > 0 && m->value <= UINT32_MAX ? find(all, (uint32_t)m->value) : NULL;
-
+	bool is_id = m->value > 0 && m->value <= UINT32_MAX;
+	struct session *s = is_id ? session_find(all, (uint32_t)m->value) : NULL;
 	bool may = s && session_list_shows(who, s);
 
 	send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
@@ -322,7 +317,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 			send_word(s, CHANNEL_ANSWER, m->id, -EACCES, -1);
 		break;
 	case CHANNEL_CHANGED:
-		tell_others(all, s);
+		let_others_look(all, s);
 		break;
 	case CHANNEL_SCOUTED:
 		if (s->scout)
@@ -330,7 +325,6 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		break;
 	case CHANNEL_LOOKED:
 		s->looking = false;
-		push_look(s);
 		break;
 	case CHANNEL_INFO:
 		session_list_learn(s, &m->info);
@@ -356,7 +350,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 
 void sessions_serve(struct sessions *all, uint32_t id)
 {
-	struct session *s = find(all, id);
+	struct session *s = session_find(all, id);
 	struct channel_message m;
 	int rc = s && s->channel >= 0 ? channel_receive(s->channel, &m, NULL) : -EAGAIN;
 
@@ -372,63 +366,21 @@ void sessions_serve(struct sessions *all, uint32_t id)
 	answer_when_all_are_heard(all);
 }
 
+void sessions_read_log(struct sessions *all, uint32_t id)
+{
+	struct session *s = session_find(all, id);
+
+	if (s)
+		worker_log_read(&s->log);
+}
+
 /* ---- the beginning ---- */
-
-/* The worker with its channel; the caller waits for it, whatever becomes of the rest. */
-static int launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
-		  const struct credentials *credentials)
-{
-	struct spawn_files files = { .peer = fd, .plugins = all->plugins,
-				     .tls = credentials ? credentials->fd : NULL };
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = s->id };
-	CLEANUP_CLOSE int theirs = -1;
-	CLEANUP_CLOSE int counts =
-		counted_new(&s->counted, start->start.max_pinned, start->start.max_handles);
-	int rc = channel_pair(&s->channel, &theirs);
-
-	if (!rc) /* without memory to count in it serves all the same */
-		rc = channel_send(s->channel, start, counts);
-	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, s->channel, &e))
-		rc = -errno;
-	if (rc)
-		return rc;
-	files.channel = theirs;
-	s->pid = spawn_worker(all->worker, all->environment, &files);
-	return s->pid < 0 ? s->pid : 0;
-}
-
-static uint32_t new_id(struct sessions *all)
-{
-	do
-		all->next_id++;
-	while (!all->next_id || all->next_id == SCOUT_ID || find(all, all->next_id));
-	return all->next_id;
-}
-
-static struct session *session_new(struct sessions *all, const struct peer *peer, const char *principal)
-{
-	struct session *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->channel = -1;
-	s->kill_at = s->admit_by = INT64_MAX;
-	s->id = peer ? new_id(all) : SCOUT_ID;
-	s->config = config_hold(all->config);
-	s->info.id = s->id;
-	if (!peer)
-		return s;
-	s->kind = peer->kind;
-	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
-	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
-	return s;
-}
 
 /* Takes the session over: into the list, or, when it cannot be, away. */
 static bool begin(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
 		  const struct credentials *credentials)
 {
-	int rc = launch(all, s, fd, start, credentials);
+	int rc = session_launch(all, s, fd, start, credentials);
 
 	if (rc) {
 		all->metrics.refused[METRICS_NOT_STARTED]++;
@@ -485,19 +437,21 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 /* ---- strangers ---- */
 
-bool sessions_room_for_stranger(struct sessions *all)
+bool sessions_room_for_stranger(struct sessions *all, const char *origin)
 {
-	struct session *oldest;
-	int64_t at;
+	struct session *s = admit_in_the_way(all, origin);
+	bool share = sessions_have_share(all, origin);
+	char why[ORIGIN_MAX + 64];
 
-	if (admit_strangers(all) < all->config->limits.preauth_connections)
+	if (!s)
 		return true;
-	oldest = admit_oldest_stranger(all, &at);
-	if (!oldest || at > clock_now_ns())
+	if (s->since + STRANGER_NS > clock_now_ns())
 		return false;
-	kill_worker(oldest, "others waited for their turn to shake hands");
-	oldest->stranger = false; /* it counts no more */
-	oldest->refused = true;
+	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", share ? " from " : "",
+		 share ? origin : "");
+	kill_worker(s, why);
+	s->stranger = false; /* it counts no more */
+	s->refused = true;
 	return true;
 }
 
@@ -517,6 +471,7 @@ void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *pe
 	else if (rc)
 		log_line("\"tls\": %s and what belongs to it are read again", credentials->files->cert);
 	s->stranger = true;
+	origin_of(peer, s->origin);
 	s->since = clock_now_ns();
 	s->admit_by = clock_deadline((int64_t)all->config->limits.preauth_ms * NS_PER_MS + GRACE_NS);
 	admit_start_stranger(all, s, credentials, &start);
@@ -534,6 +489,7 @@ int64_t sessions_deadline(const struct sessions *all)
 	for (const struct session *s = all->first; s; s = s->next) {
 		next = s->kill_at < next ? s->kill_at : next;
 		next = s->admit_by < next ? s->admit_by : next;
+		next = is_to_look(s) && all->look_at < next ? all->look_at : next;
 	}
 	return next;
 }
@@ -553,6 +509,7 @@ void sessions_tick(struct sessions *all)
 			s->kill_at = INT64_MAX - 1;
 		}
 	}
+	push_looks(all);
 	if (all->answer_at <= now)
 		answer_questions(all);
 	metrics_process_tick(&all->metrics_process, all->poll, all->environment);
@@ -577,12 +534,13 @@ static void bury(struct sessions *all, pid_t pid, int status)
 			continue;
 		s->pid = 0;
 		drain(all, s);
+		worker_log_close(&s->log);
 		session_ended(all, s, status);
 		*at = s->next;
 		if (s->scout)
 			scout_ended(&all->scout);
 		if (!s->said_end && session_serves(s)) /* what it held is free, and it told nobody */
-			tell_others(all, s);
+			let_others_look(all, s);
 		session_free(s);
 		return;
 	}

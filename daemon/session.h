@@ -20,7 +20,9 @@
 #include "daemon/credentials.h"
 #include "daemon/metrics-process.h"
 #include "daemon/metrics.h"
+#include "daemon/origin.h"
 #include "daemon/scout.h"
+#include "daemon/worker-log.h"
 #include "rpc/server/server.h"
 #include "transport/listen.h"
 
@@ -29,6 +31,7 @@ struct session {
 	uint32_t id;
 	pid_t pid;
 	int channel; /* -1: closed */
+	char origin[ORIGIN_MAX]; /* of a stranger */
 	bool stranger; /* its worker finds out who the peer is; until then it has no principal */
 	int64_t since, admit_by; /* of a stranger; admit_by is INT64_MAX for others */
 	bool refused; /* takes a reason to the peer, and counts for no limit */
@@ -49,11 +52,15 @@ struct session {
 	struct rpc_session_info info;
 	enum address_kind kind;
 	struct counted counted;
+	struct worker_log log;
 };
+
+#define SCOUT_ID UINT32_MAX /* of the scout, of which there is one at a time */
 
 struct sessions {
 	struct session *first;
 	uint32_t next_id;
+	int64_t look_at; /* not before, LOOK is sent again */
 	int64_t answer_at; /* who has not sent INFO by then is told of as last known; INT64_MAX: none asks */
 	int poll; /* an epoll descriptor: a channel is there with its session's id */
 	int worker; /* the worker's program */
@@ -84,14 +91,17 @@ void sessions_configure(struct sessions *all, struct daemon_config *config, int 
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);
 /*
  * The same of a peer of whom nobody knows who it is: its worker finds out by TLS, with these. Only when there
- * is room for it; who has shaken hands for too long makes it.
+ * is room for one of its origin (daemon/origin.h); who has shaken hands for too long makes it.
  */
 void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *peer,
 			     struct credentials *credentials);
-bool sessions_room_for_stranger(struct sessions *all);
-int64_t sessions_room_at(const struct sessions *all); /* when to ask again; INT64_MAX: after one's end */
+bool sessions_room_for_stranger(struct sessions *all, const char *origin);
+/* Do as many as may shake hands who come from there? */
+bool sessions_have_share(const struct sessions *all, const char *origin);
 /* The channel of the session with this id has something. */
 void sessions_serve(struct sessions *all, uint32_t id);
+/* The worker of this one has something for the log. */
+void sessions_read_log(struct sessions *all, uint32_t id);
 /* Takes leave of workers that have died. */
 void sessions_reap(struct sessions *all);
 /* Tells all to stop. */

@@ -20,7 +20,6 @@
 #include "base/sys.h"
 #include "daemon/log.h"
 #include "daemon/sandbox-start.h"
-#include "daemon/worker-log.h"
 
 #define NAME "opaed-worker"
 #define NUM_FILES (WORKER_FDS - WORKER_CHANNEL)
@@ -143,7 +142,7 @@ static void become_worker(int program, char *const environment[], const struct s
 	setsid(); /* what a terminal sends to the daemon is not for its workers */
 	errno = -sandbox_keep();
 	if (!errno && env && exe >= 0 && place(null, STDIN_FILENO) &&
-	    place(worker_log_end(), STDERR_FILENO) && place(STDERR_FILENO, STDOUT_FILENO) &&
+	    place(files->log, STDERR_FILENO) && place(STDERR_FILENO, STDOUT_FILENO) &&
 	    place_files(files) && !close_range(WORKER_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
 		fexecve(exe, args, env);
 	log_error("a worker could not be started: %s", strerror(errno));

@@ -13,6 +13,7 @@ enum { WORKER_CHANNEL = 3, WORKER_PEER = 4, WORKER_PLUGINS = 5, WORKER_TLS = 6,
 
 struct spawn_files {
 	int channel, peer, plugins;
+	int log; /* its stderr */
 	const int *tls; /* CREDENTIALS of them, some perhaps -1; NULL: none */
 };
 

@@ -3,66 +3,68 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "daemon/log.h"
+#include "daemon/session.h"
 
 #define PIECE 4096u
-#define CLOSING 64
+#define CLOSING 64 /* pieces: one that is not dead yet could write for ever */
 
-static int ends[2] = { -1, -1 };
-static char line[LOG_LINE_MAX / 2]; /* what has come of one; escaped it may be longer */
-static size_t have;
-
-int worker_log_open(void)
+int worker_log_open(struct worker_log *l, uint32_t session, int *theirs)
 {
-	return pipe2(ends, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	l->session = session;
+	l->have = 0;
+	l->fd = ends[0];
+	*theirs = ends[1];
+	return 0;
 }
 
-static void end_line(void)
+/* A worker's log has the monitor's form, which the line gets anew. */
+static void end_line(struct worker_log *l)
 {
 	static const char own[] = "opaed: ";
-	size_t skip = have >= sizeof(own) - 1 && !memcmp(line, own, sizeof(own) - 1) ? sizeof(own) - 1 : 0;
+	size_t skip = sizeof(own) - 1;
+	char who[32];
 
-	if (have > skip)
-		log_line("worker: %.*s", (int)(have - skip), line + skip);
-	have = 0;
+	if (l->have < skip || memcmp(l->line, own, skip) != 0)
+		skip = 0;
+	snprintf(who, sizeof(who), l->session == SCOUT_ID ? "scout" : "session %u", l->session);
+	if (l->have > skip)
+		log_about(who, "%s: worker: %.*s", who, (int)(l->have - skip), l->line + skip);
+	l->have = 0;
 }
 
-bool worker_log_read(void)
+bool worker_log_read(struct worker_log *l)
 {
 	char piece[PIECE];
-	ssize_t n = ends[0] < 0 ? -EBADF : sys_read(ends[0], piece, sizeof(piece));
+	ssize_t n = l->fd < 0 ? -EBADF : sys_read(l->fd, piece, sizeof(piece));
 
 	for (ssize_t i = 0; i < n; i++) {
-		if (piece[i] == '\n' || have == sizeof(line))
-			end_line();
+		if (piece[i] == '\n' || l->have == sizeof(l->line))
+			end_line(l);
 		if (piece[i] != '\n')
-			line[have++] = piece[i] ? piece[i] : '?';
+			l->line[l->have++] = piece[i] ? piece[i] : '?';
 	}
-	return n == sizeof(piece);
-}
-
-void worker_log_close(void)
-{
-	for (int i = 0; i < CLOSING && worker_log_read(); i++)
-		; /* one that is not dead yet could write for ever */
-	end_line();
-	for (int i = 0; i < 2; i++) {
-		if (ends[i] >= 0)
-			sys_close(ends[i]);
-		ends[i] = -1;
+	if (!n) { /* the worker has closed it */
+		sys_close(l->fd);
+		l->fd = -1;
 	}
+	return n > 0;
 }
 
-int worker_log_fd(void)
+void worker_log_close(struct worker_log *l)
 {
-	return ends[0];
-}
-
-int worker_log_end(void)
-{
-	return ends[1];
+	for (int i = 0; i < CLOSING && worker_log_read(l); i++)
+		;
+	end_line(l);
+	if (l->fd >= 0)
+		sys_close(l->fd);
+	l->fd = -1;
 }

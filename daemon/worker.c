@@ -77,7 +77,7 @@ static fpga_result sessions(void *ctx, void (*each)(void *arg, const struct rpc_
 static void refused(void *ctx, const struct rpc_refusal *r)
 {
 	(void)ctx;
-	denied_tell(start.session, start.principal, r);
+	denied_tell(start.principal, r);
 }
 
 static fpga_result kick(void *ctx, uint32_t id)
@@ -133,7 +133,7 @@ static int serve(struct transport *t, struct channel_end *end)
 	rpc_session_info(s, &end->info);
 	ask_serves(NULL);
 	alarm(END_S);
-	denied_done(start.session, start.principal);
+	denied_done(start.principal);
 	rpc_session_free(s); /* stops the devices: what takes time is here */
 	return rc;
 }
@@ -145,7 +145,7 @@ static const char *load(void)
 	    fpgaInitialize(PLUGINS_FILE) != FPGA_OK)
 		return opaex_error_detail();
 	if (*opaex_config_problem())
-		log_line("session %u: \"plugins\": %s", start.session, opaex_config_problem());
+		log_line("\"plugins\": %s", opaex_config_problem());
 	sys_close(WORKER_PLUGINS);
 	return "";
 }

@@ -226,6 +226,42 @@ static int load_key(struct tls_context *c, const char *path, const char *cert, c
 	return rc;
 }
 
+/* ---- the server's name ---- */
+
+#define NAME_FLAGS (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+
+/* The certificate's alternative names, for people; "no name" when there are none. */
+static void names_text(const X509 *x, char *out, size_t len)
+{
+	int at = X509_get_ext_by_NID(x, NID_subject_alt_name, -1), n = 0;
+	BIO *bio = at < 0 ? NULL : BIO_new(BIO_s_mem());
+
+	if (bio && X509V3_EXT_print(bio, X509_get_ext(x, at), 0, 0))
+		n = BIO_read(bio, out, (int)len - 1);
+	BIO_free(bio);
+	if (n > 0)
+		out[n] = '\0';
+	else
+		snprintf(out, len, "no name");
+}
+
+/* What clients with this name would refuse is refused here, where it can be mended. */
+static int judge_name(const struct tls_context *c, const char *cert, char *why)
+{
+	X509 *x = SSL_CTX_get0_certificate(c->ssl);
+	char names[128];
+
+	if (c->side == TLS_CLIENT || !c->name || X509_check_ip_asc(x, c->name, 0) == 1 ||
+	    X509_check_host(x, c->name, 0, NAME_FLAGS, NULL) == 1)
+		return 0;
+	names_text(x, names, sizeof(names));
+	snprintf(why, TLS_WHY_MAX,
+		 "%s: the certificate is not for \"%.100s\", as \"name\" says; it is for %s. Clients would "
+		 "refuse it: issue one for that name, or correct \"name\"",
+		 cert, c->name, names);
+	return -EINVAL;
+}
+
 /* ---- TLS ---- */
 
 static int set_name(struct tls_context *c, char *why)
@@ -238,8 +274,7 @@ static int set_name(struct tls_context *c, char *why)
 		return refuse(why, -EINVAL, "\"name\"",
 			      "is missing in the configuration of TLS: for whom must the server's "
 			      "certificate be?");
-	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
-						   X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	X509_VERIFY_PARAM_set_hostflags(p, NAME_FLAGS);
 	if (X509_VERIFY_PARAM_set1_ip_asc(p, c->name) || X509_VERIFY_PARAM_set1_host(p, c->name, 0))
 		return 0;
 	return refuse(why, -EINVAL, c->name, "is neither a host name nor an IP address");
@@ -291,7 +326,9 @@ static int fill(struct tls_context *c, const struct tls_config *config, char *wh
 		rc = load_crl(c, why);
 	if (!rc)
 		rc = load_certificate(c, config->cert, why);
-	return rc ? rc : load_key(c, config->key, config->cert, why);
+	if (!rc)
+		rc = load_key(c, config->key, config->cert, why);
+	return rc ? rc : judge_name(c, config->cert, why);
 }
 
 /*

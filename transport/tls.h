@@ -21,7 +21,11 @@ struct tls_config {
 	const char *cert; /* this end's, and behind it those between it and the CA, if there are any */
 	const char *key;
 	const char *crl;  /* what the CAs have revoked; NULL: nobody asks */
-	const char *name; /* client: the host name or IP address that the server's certificate must be for */
+	/*
+	 * The host name or IP address that the server's certificate must be for. A server may have it, or
+	 * NULL: its own certificate is judged then as clients will.
+	 */
+	const char *name;
 };
 
 struct tls_context;

@@ -4,7 +4,8 @@
  * does not know. From the first ENUMERATE on it looks for changes as well, when something is known to have
  * happened and every LOOK_NS, and tells the client of them. So dispatch waits for none of these. However
  * often something changed between two looks, the client hears of it once; and between two there are REST_NS,
- * so that who opens and closes without a pause keeps no session busy.
+ * so that who opens and closes without a pause, or names what is not there, keeps no session busy. One look
+ * is for all that was unknown when it began.
  */
 #include "rpc/server/session.h"
 
@@ -71,11 +72,6 @@ static void serve_listed(struct rpc_session *s, struct work *w)
 	struct request q;
 	fpga_result r;
 
-	if (w->again) {
-		lister_look_now(s);
-		session_finished(s, w);
-		return;
-	}
 	request_init(s, &q, &w->d->head, w->d->body, w->d->len, out, sizeof(out));
 	r = request_carry_out(s, &q);
 	session_finished(s, w);
@@ -85,37 +81,51 @@ static void serve_listed(struct rpc_session *s, struct work *w)
 /* Under the lock: when to look for changes. */
 static int64_t look_at(const struct session_lister *l, int64_t rested, int64_t due)
 {
-	return !l->listed ? INT64_MAX : l->look ? rested : due;
+	return l->look || l->unknown ? rested : l->listed ? due : INT64_MAX;
 }
 
-/* The next to serve; NULL and *stop false: a look is due: when it is wanted, but not before `rested`. */
-static struct work *next_work(struct session_lister *l, int64_t rested, int64_t due, bool *stop)
+/*
+ * False: it is to stop. *w is the next to serve; or NULL, and a look is due (when it is wanted, but not
+ * before `rested`), for which *unknown wait.
+ */
+static bool next_work(struct session_lister *l, int64_t rested, int64_t due, struct work **w,
+		      struct work **unknown)
 {
-	struct work *w;
 	SCOPED_LOCK(&l->lock);
 
 	while (!l->stop && !l->queue && clock_now_ns() < look_at(l, rested, due))
 		session_cond_wait(&l->cond, &l->lock, look_at(l, rested, due));
-	*stop = l->stop;
-	w = l->stop ? NULL : l->queue;
-	if (w)
-		l->queue = w->next;
-	else
+	*w = l->queue;
+	*unknown = NULL;
+	if (l->stop)
+		return false;
+	if (*w) {
+		l->queue = (*w)->next;
+	} else {
+		*unknown = l->unknown;
+		l->unknown = NULL;
 		l->look = false;
-	return w;
+	}
+	return true;
+}
+
+static void hand_back(struct rpc_session *s, struct work *list)
+{
+	struct work *next;
+
+	for (struct work *w = list; w; w = next) {
+		next = w->next;
+		session_finished(s, w);
+	}
 }
 
 static void *run(void *arg)
 {
 	struct rpc_session *s = arg;
 	int64_t rested = 0, due = clock_deadline(LOOK_NS);
-	bool stop = false;
+	struct work *w, *unknown;
 
-	while (!stop) {
-		struct work *w = next_work(&s->lister, rested, due, &stop);
-
-		if (stop)
-			break;
+	while (next_work(&s->lister, rested, due, &w, &unknown)) {
 		if (w) {
 			serve_listed(s, w);
 			continue;
@@ -123,6 +133,7 @@ static void *run(void *arg)
 		lister_look_now(s);
 		rested = clock_deadline(REST_NS);
 		due = clock_deadline(LOOK_NS);
+		hand_back(s, unknown);
 	}
 	return NULL;
 }
@@ -137,7 +148,7 @@ void lister_init(struct rpc_session *s)
 static fpga_result enqueue(struct rpc_session *s, struct work *w)
 {
 	struct session_lister *l = &s->lister;
-	struct work **end = &l->queue;
+	struct work **end = w->again ? &l->unknown : &l->queue;
 
 	if (!l->started && thread_start(&l->thread, NULL, run, s))
 		return FPGA_NO_MEMORY;
@@ -188,6 +199,16 @@ void lister_turn(struct rpc_session *s)
 		lister_look_now(s);
 }
 
+static void free_all(struct work *list)
+{
+	struct work *next;
+
+	for (struct work *w = list; w; w = next) {
+		next = w->next;
+		work_free(w);
+	}
+}
+
 void lister_done(struct rpc_session *s)
 {
 	struct session_lister *l = &s->lister;
@@ -198,12 +219,8 @@ void lister_done(struct rpc_session *s)
 	pthread_mutex_unlock(&l->lock);
 	if (l->started)
 		pthread_join(l->thread, NULL);
-	while (l->queue) {
-		struct work *w = l->queue;
-
-		l->queue = w->next;
-		work_free(w);
-	}
+	free_all(l->queue);
+	free_all(l->unknown);
 	pthread_cond_destroy(&l->cond);
 	pthread_mutex_destroy(&l->lock);
 }

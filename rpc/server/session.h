@@ -76,7 +76,8 @@ struct session_lister {
 	pthread_t thread;
 	bool started, stop, look;
 	bool listed; /* the client has enumerated: it is told of changes */
-	struct work *queue;
+	struct work *queue;   /* ENUMERATEs */
+	struct work *unknown; /* they name what the next look finds, or not */
 };
 
 struct poll_job;

@@ -175,6 +175,11 @@ def soon(what, seconds=10):
         time.sleep(0.005)
 
 
+def left_out(d):
+    """How many lines the log says it does not have."""
+    return sum(int(n) for n in re.findall(r"^opaed: (\d+) more lines", "\n".join(d.log), re.M))
+
+
 EVERYBODY = [{"principal": "*", "see": ["*"], "allow": ["*"]}]
 
 

@@ -15,8 +15,8 @@ import time
 import pytest
 
 from conftest import TREE
-from opaed import Daemon, HEAD, HELLO, MAGIC, OK, PING, PREPARE, Peer, READ64, soon, text
-from test_tls import Tls, with_tls
+from opaed import Daemon, HEAD, HELLO, MAGIC, OK, PING, PREPARE, Peer, READ64, left_out, soon, text
+from test_tls import Tls, is_closed, with_tls
 
 PLAIN = TREE == "plain"
 CYCLES = int(os.environ.get("OPAEX_CYCLES", 500 if PLAIN else 60))
@@ -49,11 +49,6 @@ def status(pid, key):
 
 def limit_descriptors(d, most):
     resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (most, most))
-
-
-def left_out(d):
-    """How many lines the log says it does not have."""
-    return sum(int(n) for n in re.findall(r"^opaed: (?:worker: )?(\d+) more lines", "\n".join(d.log), re.M))
 
 
 # ---- 19: flood, and no descriptors ----
@@ -138,13 +133,6 @@ def test_fault_19_flood_without_descriptors(opaed, here):
             p.good(PING)
     first.read(handle, 8)
     assert d.process.poll() is None and len(d.log) < 1000
-
-
-def is_closed(sock):
-    """By the other end, which has sent nothing."""
-    with contextlib.suppress(BlockingIOError):
-        return sock.recv(1, socket.MSG_DONTWAIT) == b""
-    return False
 
 
 def test_fault_19_strangers_over_tls(here):
@@ -316,24 +304,73 @@ def test_fault_28_refused_connections(opaed):
     d.says("session 1:")
 
 
-def test_fault_28_workers_lines(opaed, here):
+def stderr_of(worker):
+    """Writes there as the worker does, but waits while it is full."""
+    f = open(f"/proc/{worker}/fd/2", "wb", buffering=0)
+    os.set_blocking(f.fileno(), True)
+    return f
+
+
+def two_workers(d):
+    """The stderr of each of the workers of two sessions, and their peers."""
+    first = d.peer()
+    [one] = d.workers()
+    second = d.peer()
+    [two] = set(d.workers()) - {one}
+    return stderr_of(one), stderr_of(two), first, second
+
+
+def test_fault_28_workers_lines(opaed):
     """What a worker writes to its stderr is the monitor's to log: no more than there may be, and escaped."""
     d = opaed()
-    p = d.peer()
-    worker = d.workers()[0]
-    with open(f"/proc/{worker}/fd/2", "wb", buffering=0) as f:
+    one, two, p, _ = two_workers(d)
+    with one as f, two:
         f.write(b"evil \x1b[2J\xff\n" + b"opaed: session 9: ended\n" + b"y" * 5000 + b"\n")
-        assert r"worker: evil \x1b[2J\xff" in d.says("evil")
-        assert d.says("session 9").startswith("opaed: worker: session 9: ended")
+        assert d.says("evil") == r"opaed: session 1: worker: evil \x1b[2J\xff"
+        assert d.says("session 9") == "opaed: session 1: worker: session 9: ended"
+        two.write(b"half a line")
         d.says("y" * 400)
         assert max(map(len, d.log)) < 1100
-        os.set_blocking(f.fileno(), True)
         for i in range(20):
             f.write(b"".join(b"line %d\n" % n for n in range(i * 1000, (i + 1) * 1000)))
+        two.write(b", and the other\n")
     soon(lambda: len(d.lines("worker: line ")) + left_out(d) - len(d.lines("more lines")) >= 20000, 60)
+    assert "about session 1 were left out" in d.lines("more lines")[-1]
+    assert d.says("the other") == "opaed: session 2: worker: half a line, and the other"
     assert len(d.log) < 2000
     p.good(PING)
     d.peer().good(PING)
+
+
+def test_fault_28_one_workers_lines_hide_no_others(opaed):
+    d = opaed()
+    one, two, *_ = two_workers(d)
+    with one, two:
+        flood = threading.Thread(target=lambda: [one.write(b"flood\n" * 10000) for _ in range(10)])
+        flood.start()
+        for i in range(50):
+            two.write(b"of the other, %d\n" % i)
+            soon(lambda: f"opaed: session 2: worker: of the other, {i}" in d.log, 60)
+        flood.join()
+    assert len(d.lines("session 1: worker: flood")) < 1000
+
+
+def test_fault_28_last_words_of_a_worker(opaed):
+    """They come, though it has died before anybody has read them."""
+    d = opaed()
+    one, two, _, other = two_workers(d)
+    worker = d.workers()[0]
+    with one, two:
+        d.process.send_signal(signal.SIGSTOP)
+        two.write(b"the other\n")
+        one.write(b"this is\nthe end")
+        os.kill(worker, signal.SIGKILL)
+    d.process.send_signal(signal.SIGCONT)
+    d.says("session 1: ended")
+    said = [x for x in d.log if x.startswith("opaed: session 1: ")]
+    assert said[-3:-1] == ["opaed: session 1: worker: this is", "opaed: session 1: worker: the end"]
+    d.says("session 2: worker: the other")
+    other.good(PING)
 
 
 # ---- 30: connect and kill ----

@@ -10,6 +10,8 @@ import shutil
 import socket
 import struct
 import sys
+import threading
+import time
 
 import pytest
 
@@ -91,7 +93,7 @@ def test_fault_15_handle_of_another_client(opaed, here):
         assert result == INVALID_PARAM, (name, result, why)
     assert first.is_whole() and second.is_whole()
     line = d.says(f"the handle {first.handle:#x} is not its own")
-    assert "session 2: tcp:127.0.0.1: CLOSE" in line
+    assert "session 2: worker: tcp:127.0.0.1: CLOSE" in line
 
 
 def test_fault_15_handle_of_another_client_one_way(opaed, here):
@@ -282,9 +284,14 @@ def taken_over(here, opaed):
         def start(see, allow=("*",), **more):
             d = opaed(machine, listen=[{"unix": str(here.folder / "bad.sock")}],
                       policy=[rule(ME, see, allow)], **more)
+            return d, another()
+
+        def another():
             made = Captive(str(here.folder / "bad.sock"))
             stack.callback(made.sock.close)
-            return d, made
+            return made
+
+        start.another = another
         yield start
 
 
@@ -316,6 +323,42 @@ def test_fault_15_worker_gone_bad_by_guid(here, taken_over):
     soon(lambda: ask("connect", other) == "")
     assert ask("connect", mine) == "EPERM"
     assert d.process.poll() is None
+
+
+def test_fault_28_worker_gone_bad_lets_others_look(taken_over):
+    """However often it says that devices have changed: they look when they have rested, and miss nothing."""
+    _, bad = taken_over(["*"])
+    other, done = taken_over.another(), threading.Event()
+
+    def flood():
+        while not done.is_set():
+            bad("changed", 1000)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        other("looks", 1)
+        before = time.monotonic()
+        other("looks", 20)
+        assert time.monotonic() - before > 19 * 0.05
+    finally:
+        done.set()
+        thread.join()
+    last = taken_over.another()
+    for _ in range(10):  # each comes behind what was told just now
+        bad("changed", 1)
+        last("looks", 1)
+
+
+def test_fault_28_worker_gone_bad_closes_its_log(taken_over):
+    """Its pipe is not looked at for ever."""
+    d, bad = taken_over(["*"])
+    assert bad("open", "/etc/passwd") == "EACCES"
+    before = d.descriptors()
+    for fd in (1, 2):
+        bad("close", fd)
+    soon(lambda: d.descriptors() == before - 1)
+    assert bad("open", "/etc/passwd") == "EACCES"
 
 
 def test_fault_15_worker_gone_bad_with_named_cards(here, taken_over):

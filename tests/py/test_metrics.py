@@ -14,7 +14,7 @@ import time
 
 import pytest
 from conftest import ORDINARY, SOURCE, TREE
-from opaed import CLOSE, Daemon, NO_ACCESS, PING, Peer, WRITE, soon
+from opaed import CLOSE, Daemon, NO_ACCESS, PING, Peer, WRITE, left_out, soon
 from test_tls import Tls, with_tls
 
 NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
@@ -316,6 +316,20 @@ def test_strangers(here):
         assert page.value("opaed_sessions_ended_total", reason="peer_gone") == 1
     finally:
         assert d.stop() == 0
+
+
+def test_lines_that_the_log_leaves_out(opaed):
+    """As many as it says itself."""
+    d = opaed()
+    assert scrape(d).value("opaed_log_lines_suppressed_total") == 0
+    with d.peer():
+        [worker] = workers(d)
+        with open(f"/proc/{worker}/fd/2", "wb", buffering=0) as f:
+            os.set_blocking(f.fileno(), True)
+            f.write(b"a line\n" * 1000)
+        soon(lambda: left_out(d) and left_out(d) + d.log.count("opaed: session 1: worker: a line") == 1000)
+        page = when(d, lambda x: x.value("opaed_log_lines_suppressed_total"))
+        assert page.value("opaed_log_lines_suppressed_total") == left_out(d)
 
 
 def test_nothing_goes_down(opaed, here):

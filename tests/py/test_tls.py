@@ -4,6 +4,8 @@ of it, and the reason is with the side that may know it. The hostile peer is Pyt
 import json
 import os
 import re
+import resource
+import select
 import socket
 import ssl
 import time
@@ -56,13 +58,13 @@ class Tls:
             c.load_cert_chain(self.site.issued(name), self.site.issued(name, "key"))
         return c
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+    def connect(self, source="127.0.0.1"):
+        return socket.create_connection(("127.0.0.1", self.port), 20, (source, 0))
 
-    def peer(self, name="alice"):
+    def peer(self, name="alice", source="127.0.0.1"):
         """The test's own peer, over TLS."""
         p = Peer.__new__(Peer)
-        p.sock = self.context(name).wrap_socket(self.connect(), server_hostname="localhost")
+        p.sock = self.context(name).wrap_socket(self.connect(source), server_hostname="localhost")
         p.last, p.pushed = 0, []
         return p
 
@@ -309,6 +311,35 @@ def test_files_that_go_bad_change_nothing(tls):
     assert t.daemon.says("are read again")
 
 
+def test_the_name_of_a_listener(tls):
+    """Its certificate must be for it; else clients that look for that name would refuse it."""
+    t = tls()
+
+    def works():
+        with t.peer().hello() as p:
+            p.good(PING)
+
+    def named(name):
+        unix, tcp = t.listen()
+        return [unix, {**tcp, "tls": {**tcp["tls"], "name": name}}]
+
+    assert "is read again" in "\n".join(t.daemon.reload(listen=named("localhost")))
+    works()
+    said = "\n".join(t.daemon.reload(listen=named("fpga2.lab")))
+    assert "stays as it was" in said
+    assert 'localhost.crt: the certificate is not for "fpga2.lab"' in said and "DNS:localhost" in said
+    works()
+    t.site.good("issue", "--server", "other.lab")
+    for kind in ("crt", "key"):  # what is put in its place is judged as well
+        t.site.issued("localhost", kind).write_bytes(t.site.issued("other.lab", kind).read_bytes())
+
+    def judged():
+        works()
+        return t.daemon.lines("the files stay those that were good")
+
+    assert 'is not for "localhost"' in soon(judged, 60)[0]
+
+
 # ---- strangers ----
 
 def test_who_says_nothing_costs_no_process(tls):
@@ -352,7 +383,7 @@ def test_fault_06_a_byte_a_second(tls):
 
 def test_many_who_begin_and_stop_do_not_keep_others_out(tls):
     t = tls(limits={"preauth_connections": 4})
-    begun = [t.connect() for _ in range(40)]
+    begun = [t.connect(f"127.0.0.{1 + i % 2}") for i in range(40)]
     for s in begun:
         s.sendall(b"\x16\x03\x01")
     soon(lambda: len(t.daemon.workers()) == 4)
@@ -362,6 +393,52 @@ def test_many_who_begin_and_stop_do_not_keep_others_out(tls):
     for s in begun:
         s.close()
     soon(t.daemon.is_idle, 30)
+
+
+def test_who_begin_from_one_address_have_half_of_the_places(tls):
+    t = tls(limits={"preauth_connections": 6})
+    begun = [t.connect() for _ in range(40)]
+    for s in begun:
+        s.sendall(b"\x16\x03\x01")
+    assert "127.0.0.1 has half of the places" in t.daemon.says("waits for its turn to shake hands")
+    soon(lambda: len(t.daemon.workers()) == 3)
+    others = [t.connect("127.0.0.2") for _ in range(2)]
+    for s in others:
+        s.sendall(b"\x16\x03\x01")
+    soon(lambda: len(t.daemon.workers()) == 5)
+    with t.peer(source="127.0.0.3").hello() as p:
+        p.good(PING)
+    assert not any(is_closed(s) for s in others)
+    assert "others from 127.0.0.1 waited for their turn" in t.daemon.says("ended: others")
+    for s in begun + others:
+        s.close()
+    soon(t.daemon.is_idle, 30)
+
+
+def test_who_are_silent_from_one_address_have_half_of_the_places(tls):
+    t = tls(limits={"preauth_ms": 60000})
+    resource.prlimit(t.daemon.process.pid, resource.RLIMIT_NOFILE, (400, 400))
+    first = [t.connect("127.0.0.2") for _ in range(10)]
+    crowd = [t.connect() for _ in range(120)]
+    soon(lambda: sum(is_closed(s) for s in crowd) == 120 - 400 // 4 // 2)
+    assert not any(is_closed(s) for s in crowd[-50:])  # those that have waited longest were
+    assert not any(is_closed(s) for s in first)
+    assert "half of the places" in t.daemon.says("127.0.0.1 has 50 connections")
+    with t.peer().hello() as p:  # the address has its share, and goes on
+        p.good(PING)
+    for s in first + crowd:
+        s.close()
+    soon(t.daemon.is_idle)
+
+
+def is_closed(sock):
+    """By the other end, which has sent nothing."""
+    if not select.select([sock], [], [], 0)[0]:  # recv() would wait as long as the socket's timeout
+        return False
+    try:
+        return sock.recv(1) == b""
+    except ConnectionError:
+        return True
 
 
 def has(pid, *wanted):
@@ -424,7 +501,7 @@ def test_who_is_refused_cannot_fill_the_machine(tls):
 @pytest.mark.parametrize("change,says", [
     ({"ca": None}, '"tls" has no "ca"'),
     ({"key": "relative.key"}, '"key" must be the absolute path'),
-    ({"name": "x"}, 'there is no "name"'),
+    ({"nome": "x"}, 'there is no "nome"'),
     ({"clear": True}, '"clear" and "public"'),
     ({"principal": "unix:1"}, "whom its certificate names"),
 ])
@@ -447,6 +524,7 @@ def test_configurations_that_are_refused(here, change, says):
     (lambda f: os.chmod(f["key"], 0o644), "chmod 600"),
     (lambda f: os.remove(f["cert"]), "there is no such file"),
     (lambda f: os.truncate(f["ca"], 10), "has no certificate of a CA"),
+    (lambda f: f.update(name="fpga2.lab"), 'localhost.crt: the certificate is not for "fpga2.lab"'),
 ])
 def test_files_that_are_refused_at_the_start(here, spoil, says):
     with_tls(here)

@@ -2,7 +2,8 @@
 /*
  * In the place of opaed-worker: one that its peer has taken over. The peer says, one line each, what the
  * monitor is asked for ("open PATH", "write PATH", "connect PATH", "kick ID"), and gets the answer as a
- * number: 0, or a negative errno. What comes with the answer is closed.
+ * number: 0, or a negative errno. What comes with the answer is closed. "changed N" says so many times that
+ * devices have changed, "looks N" waits until it was told as often to look, and "close FD" closes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,11 +41,55 @@ static int64_t ask(struct channel_message *m)
 	exit(EXIT_FAILURE);
 }
 
+static void send_word(enum channel_type type)
+{
+	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLOUT };
+	struct channel_message m = { .type = type };
+	int rc;
+
+	while ((rc = channel_send(WORKER_CHANNEL, &m, -1)) == -EAGAIN)
+		sys_poll(&p, 1, WAIT_MS);
+	if (rc)
+		exit(EXIT_FAILURE);
+}
+
+static void look(long times)
+{
+	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLIN };
+	struct channel_message m;
+	int fd;
+
+	while (times) {
+		if (sys_poll(&p, 1, WAIT_MS) != 1 || channel_receive(WORKER_CHANNEL, &m, &fd) != 1)
+			exit(EXIT_FAILURE);
+		if (m.type != CHANNEL_LOOK)
+			continue;
+		send_word(CHANNEL_LOOKED);
+		times--;
+	}
+}
+
+static bool obey_alone(const char *verb, long n)
+{
+	if (!strcmp(verb, "close"))
+		close((int)n);
+	else if (!strcmp(verb, "looks"))
+		look(n);
+	else if (!strcmp(verb, "changed"))
+		for (long i = 0; i < n; i++)
+			send_word(CHANNEL_CHANGED);
+	else
+		return false;
+	return true;
+}
+
 static int64_t obey(const char *verb, const char *what)
 {
 	struct channel_message m;
 	int64_t value;
 
+	if (obey_alone(verb, strtol(what, NULL, 10)))
+		return 0;
 	do {
 		memset(&m, 0, sizeof(m));
 		m.type = !strcmp(verb, "connect") ? CHANNEL_CONNECT :

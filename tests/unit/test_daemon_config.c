@@ -8,6 +8,7 @@
 
 #include "daemon/config.h"
 #include "tests/unit/check.h"
+#include "transport/tls-config.h"
 #include "wire/ops.h"
 
 #define UNIX_ALONE "\"listen\": [{\"unix\": \"/run/x.sock\"}]"
@@ -173,6 +174,21 @@ static void listeners(void **state)
 	bad("{\"listen\": [{\"unix\": \"/x\", \"clear\": 1}]}", 1, "\"clear\"", "true or false");
 }
 
+#define TLS_WITH(more) \
+	"{\"listen\": [{\"unix\": \"/x\", \"tls\": {\"ca\": \"/a\", \"cert\": \"/b\", \"key\": \"/c\", " \
+	more "}}], " ALL_MAY "}"
+
+static void tls_of_a_listener(void **state)
+{
+	struct daemon_config c = good(TLS_WITH("\"name\": \"fpga1.lab\""));
+
+	(void)state;
+	assert_string_equal(c.listen[0].tls->name, "fpga1.lab");
+	config_done(&c);
+	bad(TLS_WITH("\"name\": \"\""), 1, "\"name\" must be", "host name");
+	bad(TLS_WITH("\"nome\": \"x\""), 1, "\"nome\"", "\"crl\" and \"name\"");
+}
+
 /* One that could but refuse everybody. */
 static void nobody_may(void **state)
 {
@@ -336,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything), cmocka_unit_test(little),	 cmocka_unit_test(nothing),
 		cmocka_unit_test(no_json),    cmocka_unit_test(keys),	 cmocka_unit_test(listeners),
+		cmocka_unit_test(tls_of_a_listener),
 		cmocka_unit_test(nobody_may), cmocka_unit_test(rules),	 cmocka_unit_test(limits),
 		cmocka_unit_test(plugins),    cmocka_unit_test(many_mistakes), cmocka_unit_test(files),
 		cmocka_unit_test(metrics),

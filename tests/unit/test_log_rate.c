@@ -95,6 +95,7 @@ static void what_is_left_out_is_told(void **state)
 	log_rate_told(k);
 	assert_null(log_rate_due(&r, now));
 	assert_int_equal(log_rate_deadline(&r), INT64_MAX);
+	assert_int_equal(r.left_out, 42); /* the sum goes on */
 }
 
 static void long_texts_are_cut(void **state)

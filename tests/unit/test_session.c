@@ -144,6 +144,26 @@ static void an_unknown_object_is_looked_for_once(void **state)
 	rig_open(&r, fake_accelerator_id(2), 0);
 }
 
+/* However many are named: what is not there is no way to keep a session busy. */
+static void unknown_objects_share_a_look(void **state)
+{
+	int64_t began = clock_now_ns(), most;
+	uint32_t ids[40];
+
+	(void)state;
+	for (unsigned int i = 0; i < 40; i++)
+		ids[i] = rig_send(&r, WIRE_PROPERTIES, 1000 + i);
+	for (unsigned int i = 0; i < 40; i++)
+		assert_int_equal(rig_await(&r, ids[i]), FPGA_NOT_FOUND);
+	most = 2 + (clock_now_ns() - began) / (100 * NS_PER_MS);
+	assert_in_range(atomic_load(&fake.enumerations), 1, most);
+	for (unsigned int i = 0; i < 40; i++)
+		ids[i] = rig_send(&r, WIRE_PROPERTIES, i % 2 ? ACCELERATOR : 1000 + i);
+	rig_call(&r, WIRE_ENUMERATE, 0); /* does not wait for that */
+	for (unsigned int i = 0; i < 40; i++)
+		assert_int_equal(rig_await(&r, ids[i]), i % 2 ? FPGA_OK : FPGA_NOT_FOUND);
+}
+
 /* ---- handles ---- */
 
 static void open_tells_what_was_opened(void **state)
@@ -514,6 +534,7 @@ int main(void)
 		RIGGED(an_enumeration_that_fails_says_why),
 		RIGGED(properties_come_with_why_some_are_not_set),
 		RIGGED(an_unknown_object_is_looked_for_once),
+		RIGGED(unknown_objects_share_a_look),
 		RIGGED(open_tells_what_was_opened),
 		RIGGED(open_fails_as_the_table_does),
 		RIGGED(a_handle_is_used_and_closed),

@@ -316,6 +316,37 @@ static void a_client_needs_a_name(void **state)
 	bad_config(&c, TLS_CLIENT, -EINVAL, "\"name\"", "is missing");
 }
 
+/* A server may have one, and then its certificate is for it as a client with that name would judge. */
+static void the_name_of_a_server_is_judged(void **state)
+{
+	static const struct {
+		const char *stem, *name, *word; /* NULL: it is good */
+	} cases[] = {
+		{ "server", "card.site", NULL },
+		{ "server", "CARD.SITE", NULL },
+		{ "server", "127.0.0.1", NULL },
+		{ "server", "127.0.0.2", "is not for \"127.0.0.2\"" },
+		{ "server", "fpga2.site", "is not for \"fpga2.site\"" },
+		{ "server", "fpga2.site", "it is for DNS:card.site, IP Address:127.0.0.1" },
+		{ "server", "not a name", "is not for \"not a name\"" },
+		{ "nameless", "nameless", "it is for no name" }, /* its subject's does not count */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *cert = rig_path(cases[i].stem, ".pem");
+		const struct tls_config c = { .ca = rig_path("site", ".pem"),
+					      .cert = cert,
+					      .key = rig_path(cases[i].stem, ".key"),
+					      .name = cases[i].name };
+
+		if (cases[i].word)
+			bad_config(&c, TLS_SERVER, -EINVAL, cert, cases[i].word);
+		else
+			tls_context_unref(context(TLS_SERVER, cases[i].stem, "site", NULL, cases[i].name));
+	}
+}
+
 static void keys_and_dates_are_judged(void **state)
 {
 	struct tls_config c = { .ca = rig_path("site", ".pem"),
@@ -349,6 +380,7 @@ int main(void)
 		RIGGED(who_stops_half_way_is_not_waited_for),
 		RIGGED(bad_files_are_named),
 		RIGGED(a_client_needs_a_name),
+		RIGGED(the_name_of_a_server_is_judged),
 		RIGGED(keys_and_dates_are_judged),
 	};
 

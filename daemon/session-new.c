@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/session-new.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "base/cleanup.h"
+#include "base/sys.h"
+#include "daemon/spawn.h"
+
+struct session *session_find(struct sessions *all, uint32_t id)
+{
+	for (struct session *s = all->first; s; s = s->next)
+		if (s->id == id)
+			return s;
+	return NULL;
+}
+
+static uint32_t new_id(struct sessions *all)
+{
+	do
+		all->next_id++;
+	while (!all->next_id || all->next_id == SCOUT_ID || session_find(all, all->next_id));
+	return all->next_id;
+}
+
+struct session *session_new(struct sessions *all, const struct peer *peer, const char *principal)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->channel = s->log.fd = -1;
+	s->kill_at = s->admit_by = INT64_MAX;
+	s->id = peer ? new_id(all) : SCOUT_ID;
+	s->config = config_hold(all->config);
+	s->info.id = s->id;
+	if (!peer)
+		return s;
+	s->kind = peer->kind;
+	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
+	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
+	return s;
+}
+
+void session_free(struct session *s)
+{
+	if (s->channel >= 0)
+		sys_close(s->channel);
+	worker_log_close(&s->log);
+	counted_done(&s->counted);
+	policy_rule_done(&s->rule);
+	config_let_go(s->config);
+	free(s);
+}
+
+static int watch(const struct sessions *all, int fd, uint64_t tag)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = tag };
+
+	return epoll_ctl(all->poll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+int session_launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
+		   const struct credentials *credentials)
+{
+	struct spawn_files files = { .peer = fd, .plugins = all->plugins,
+				     .tls = credentials ? credentials->fd : NULL };
+	CLEANUP_CLOSE int theirs = -1;
+	CLEANUP_CLOSE int log = -1;
+	CLEANUP_CLOSE int counts =
+		counted_new(&s->counted, start->start.max_pinned, start->start.max_handles);
+	int rc = channel_pair(&s->channel, &theirs);
+
+	if (!rc) /* without memory to count in it serves all the same */
+		rc = channel_send(s->channel, start, counts);
+	if (!rc)
+		rc = worker_log_open(&s->log, s->id, &log);
+	if (!rc)
+		rc = watch(all, s->channel, s->id);
+	if (!rc)
+		rc = watch(all, s->log.fd, WORKER_LOG_TAG | s->id);
+	if (rc)
+		return rc;
+	files.channel = theirs;
+	files.log = log;
+	s->pid = spawn_worker(all->worker, all->environment, &files);
+	return s->pid < 0 ? s->pid : 0;
+}
