@@ -203,7 +203,7 @@ def test_many_that_are_refused(opaed):
         p.sock.close()
     d.says("without a word")
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
     first.good(PING)
 
 
@@ -250,7 +250,7 @@ def test_no_descriptor_for_a_worker(opaed):
     limit_descriptors(d, max(numbers(d)) + 1)
     late = Peer(d.path)
     d.says("Too many open files")
-    soon(lambda: d.descriptors() == before)  # the log comes first
+    soon(lambda: d.descriptors() <= before)  # the log comes first
     for p in crowd:
         p.good(PING)
         p.sock.close()
@@ -370,7 +370,7 @@ def test_a_broken_file_changes_nothing(opaed):
         with d.peer(tcp=True) as p:
             p.good(PING)
         soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
 
 
 def test_the_rule_that_is_proposed_lets_one_in(opaed):
@@ -576,7 +576,7 @@ def test_kill_9_of_a_worker(opaed, here):
         soon(lambda: d.workers() == [spared])
     soon(lambda: len(d.lines("signal 9")) == 5)
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
 
 
 def test_kill_9_of_a_worker_before_hello(opaed):
@@ -591,7 +591,7 @@ def test_kill_9_of_a_worker_before_hello(opaed):
             assert p.is_ended()
         soon(lambda: d.workers() == [spared])
     soon(lambda: len(d.lines("signal 9")) == 10)
-    assert d.descriptors() == before
+    soon(lambda: d.descriptors() <= before)
     assert witness.good(SESSIONS).count(b"unix:") == 1  # its own principal
     d.peer().good(PING)
 
@@ -659,7 +659,7 @@ p.is_ended()
             client.kill()
         soon(lambda: open_and_close(witness, token))
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
 
 
 ROUNDS = int(os.environ.get("OPAE_TEST_ROUNDS", 200 if TREE == "plain" else 12))
@@ -686,7 +686,7 @@ def test_killed_at_any_moment(opaed, here):
             token = p.objects()[NLB0]
             soon(lambda: open_and_close(p, token))
     soon(d.is_idle)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
     assert "Test PASSED" in here.good("hello_fpga", env=config)
 
 
@@ -791,4 +791,4 @@ def test_sessions_that_come_and_go(opaed):
     for t in threads:
         t.join()
     soon(d.is_idle)
-    soon(lambda: d.descriptors() <= before)  # `before` perhaps with one just waited for
+    soon(lambda: d.descriptors() <= before)

@@ -95,7 +95,7 @@ def test_fault_01_each_of_many_clients_that_are_killed(opaed, here, programs):
         client.process.wait(20)
         soon(lambda: open_and_close(witness, token), 30)
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() <= before)  # `before` perhaps with one just passed on
+    soon(lambda: d.descriptors() <= before)
     witness.sock.close()
     soon(d.is_idle)
     assert unmapped(card.stop()) == []

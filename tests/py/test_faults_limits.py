@@ -371,7 +371,7 @@ def test_fault_30_connect_and_kill(opaed):
     grown = status(pid, "RssAnon") - memory
     took = time.monotonic() - began
     print(f"{CYCLES} cycles in {took:.1f} s: {memory} KiB {grown:+d}, {files} descriptors")
-    soon(lambda: d.descriptors() == files)
+    soon(lambda: d.descriptors() <= files)
     assert not PLAIN or grown <= 64, (memory, grown)  # a sanitizer keeps what was freed
     assert not d.workers()
     d.peer().good(PING)

@@ -38,7 +38,7 @@ class Service(Daemon):
         super().__init__(machine, name, start=False)
         self.notify = str(machine.folder / f"{name}.notify")
         self.hears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.hears.settimeout(20)
+        self.hears.settimeout(60)
         self.write(**config)
 
     def launch(self, *sockets, notify=None, **env):
@@ -59,7 +59,7 @@ class Service(Daemon):
 
     def told(self, word):
         """The next message with this word; those before it are passed over."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             text = self.hears.recv(4096).decode()
             if word in text:
@@ -80,7 +80,7 @@ class Service(Daemon):
         except TimeoutError:
             return True
         finally:
-            self.hears.settimeout(20)
+            self.hears.settimeout(60)
 
 
 @pytest.fixture
