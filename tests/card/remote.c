@@ -129,8 +129,8 @@ bool remote_is_eager(void)
 
 void remote_configure(FILE *f)
 {
-	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, "
-		"\"tracker\": \"%s\", \"timeout_ms\": 20000, \"hosts\": [", tracker());
+	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 60000, "
+		"\"tracker\": \"%s\", \"timeout_ms\": 60000, \"hosts\": [", tracker());
 	if (by("tls")) {
 		/* No name is looked up, for that takes a thread, and a child of fork must not need one. */
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u, ", port);

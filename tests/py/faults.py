@@ -136,7 +136,7 @@ def remote(machine, *hosts, name="opae.cfg", **more):
     path = machine.folder / name
     path.write_text(json.dumps({"plugins": ["far"], "configurations": {"far": {
         "plugin": "libtcp-opae.so", "enabled": True,
-        "configuration": {"hosts": list(hosts), "timeout_ms": 3000, "connect_ms": 10000, **more}}}}))
+        "configuration": {"hosts": list(hosts), "timeout_ms": 3000, "connect_ms": 60000, **more}}}}))
     return {"LIBOPAE_CFGFILE": str(path)}
 
 

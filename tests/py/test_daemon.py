@@ -191,17 +191,17 @@ def test_connections(opaed):
 
 def test_many_that_are_refused(opaed):
     """Each is told why, or left; they cost the monitor nothing that stays."""
-    d = opaed(limits={"connections": 1})
+    d = opaed(limits={"connections": 1, "hello_ms": 60000})
     first = d.peer()
     before = d.descriptors()
     crowd = [Peer(d.path) for _ in range(30)]
+    d.says("without a word")  # before the first of those that are to be told has gone
     for p in crowd:
         try:
             assert p.try_hello()[0] == NO_ACCESS
         except (EOFError, ConnectionResetError, BrokenPipeError):
             pass
         p.sock.close()
-    d.says("without a word")
     soon(lambda: len(d.workers()) == 1)
     soon(lambda: d.descriptors() <= before)
     first.good(PING)
@@ -671,7 +671,8 @@ def test_killed_at_any_moment(opaed, here):
     d = opaed()
     chance = random.Random(ROUNDS)
     config = here.config(json.dumps({"plugins": ["tcp"], "configurations": {"tcp": {
-        "plugin": "libtcp-opae.so", "enabled": True, "configuration": {"hosts": [{"unix": d.path}]}}}}))
+        "plugin": "libtcp-opae.so", "enabled": True,
+        "configuration": {"hosts": [{"unix": d.path}], "connect_ms": 60000}}}}))
     before = d.descriptors()
     for _ in range(ROUNDS):
         client = subprocess.Popen([here.bin / "hello_fpga"], env={**here.env, **config}, text=True,

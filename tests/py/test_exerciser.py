@@ -110,7 +110,8 @@ def test_a_card_that_dies(here, opaed, way, args):
     """It ends with the reason, long before the time that a run may take."""
     env = dict(here.env)
     if way == "far":
-        FAR["configurations"]["far"]["configuration"] = {"hosts": [f"127.0.0.1:{opaed.ports[0]}"]}
+        FAR["configurations"]["far"]["configuration"] = {
+            "hosts": [f"127.0.0.1:{opaed.ports[0]}"], "connect_ms": 60000}
         env.update(here.config(json.dumps(FAR)))
     returncode, out, err = amid_a_run(here, env, args)
     assert returncode == 1 and out.endswith("Test FAILED\n") and "exception" in err, out + err

@@ -39,7 +39,8 @@ class Tls:
     def client(self, tls=None, host="localhost", **more):
         host = {"host": host, "port": self.port, "tls": tls or files(self.site, "alice")}
         return self.machine.config(json.dumps({"plugins": ["far"], "configurations": {"far": {
-            "enabled": True, "plugin": "libtcp-opae.so", "configuration": {"hosts": [host], **more}}}}))
+            "enabled": True, "plugin": "libtcp-opae.so",
+            "configuration": {"hosts": [host], "connect_ms": 60000, "timeout_ms": 60000, **more}}}}))
 
     def list(self, **kw):
         """What `opae list` shows and says."""
@@ -356,7 +357,7 @@ def test_many_who_begin_and_stop_do_not_keep_others_out(tls):
     for s in begun:
         s.sendall(b"\x16\x03\x01")
     soon(lambda: len(t.daemon.workers()) == 4)
-    assert t.works(connect_ms=60000)
+    assert t.works()
     assert len(t.daemon.workers()) <= 6
     assert t.daemon.lines("waited for their turn") or t.daemon.says("others waited")
     for s in begun:
@@ -470,5 +471,6 @@ def test_files_that_are_refused_at_the_start(here, spoil, says):
 ])
 def test_hosts_that_are_refused(here, host, says):
     env = here.config(json.dumps({"plugins": ["far"], "configurations": {"far": {
-        "enabled": True, "plugin": "libtcp-opae.so", "configuration": {"hosts": [host]}}}}))
+        "enabled": True, "plugin": "libtcp-opae.so",
+        "configuration": {"hosts": [host], "connect_ms": 60000}}}}))
     assert says in here.run("opae", "plugins", env=env).stdout

@@ -18,7 +18,7 @@ CARDS = {"a10": {"board": "a10"}, "hello": {"board": "port", "afu": "hello"}}
 def far(stage):
     return {"plugins": ["far"], "configurations": {"far": {
         "plugin": "libtcp-opae.so", "enabled": True,
-        "configuration": {"hosts": [{"unix": f"{stage}/opaed"}], "connect_ms": 20000, "timeout_ms": 20000}}}}
+        "configuration": {"hosts": [{"unix": f"{stage}/opaed"}], "connect_ms": 60000, "timeout_ms": 60000}}}}
 
 
 def opaed(way, stage):
@@ -61,7 +61,7 @@ def guest(request, vm):
         served(m, f"hello_events-{who}", [EVENTS, m.address("a10")], uid)
         served(m, f"hello_afu-{who}", [AFU, m.address("hello")], uid)
         served(m, f"info-{who}", [TOOL, "info", "--json", m.address("a10")], uid)
-    return m, m.run(deadline_s=400)
+    return m, m.run(deadline_s=900)
 
 
 @pytest.mark.parametrize("who", ["root", "user"])

@@ -40,7 +40,7 @@ OPAED = {"listen": [{"unix": "/tmp/stage/opaed"}],
 def client(tracker):
     return {"plugins": ["far"], "configurations": {"far": {
         "plugin": "libtcp-opae.so", "enabled": True,
-        "configuration": {"hosts": [{"unix": "/tmp/stage/opaed"}], "connect_ms": 20000, "timeout_ms": 20000,
+        "configuration": {"hosts": [{"unix": "/tmp/stage/opaed"}], "connect_ms": 60000, "timeout_ms": 60000,
                           "tracker": tracker}}}}
 
 
