@@ -20,7 +20,7 @@ import pytest
 
 from conftest import ORDINARY, SOURCE, TREE
 from opaed import (BUSY, CHANGED, CLOSE, CTL, Daemon, HELLO_AFU, NLB0, NO_ACCESS, NOT_FOUND, OK, PING, Peer,
-                   READ64, SESSIONS, STATUS0, WRITE, copy_for_ever, open_and_close, opened, soon)
+                   READ64, SESSIONS, STATUS0, WRITE, copy_for_ever, open_and_close, opened, pause, soon)
 
 
 # ---- arguments and configuration ----
@@ -440,7 +440,7 @@ def test_a_worker_that_hangs_is_told_of_and_kicked(opaed, here):
     d = opaed()
     p = d.peer()
     [worker] = d.workers()
-    os.kill(worker, signal.SIGSTOP)
+    pause(worker)
     rows = json.loads(here.good("opae", "sessions", "--to", d.path, "--json"))["sessions"]
     assert {r["id"] for r in rows} >= {1}
     here.good("opae", "kick", "1", "--to", d.path)
@@ -553,7 +553,7 @@ def test_sigterm(opaed, here):
 def test_sigterm_and_a_worker_that_hangs(opaed):
     d = opaed()
     p = d.peer()
-    os.kill(d.workers()[0], signal.SIGSTOP)
+    pause(d.workers()[0])
     d.process.send_signal(signal.SIGTERM)
     assert p.is_ended()
     assert d.process.wait(10) == 0

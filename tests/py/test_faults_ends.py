@@ -12,7 +12,8 @@ import time
 import pytest
 from conftest import SOURCE
 from faults import EXCEPTION, GUID, Card, Program, remote
-from opaed import CTL, HELLO_AFU, NLB0, OK, PING, PREPARE, copy_for_ever, open_and_close, opened, soon
+from opaed import (CTL, HELLO_AFU, NLB0, OK, PING, PREPARE, copy_for_ever, open_and_close, opened, pause,
+                   soon)
 
 sys.path.insert(0, str(SOURCE / "tests/raw"))
 import peer  # noqa: E402
@@ -110,7 +111,7 @@ def test_fault_02_a_client_that_was_stopped_and_is_no_longer_let_in(opaed, here,
     d = opaed()
     client = programs(Program, remote(here, hosts(d, way)))
     client.copies()
-    client.signal(signal.SIGSTOP)
+    pause(client.pid)
     here.good("opae", "kick", "1", "--to", d.path)
     successor = d.peer()
     token = successor.objects()[NLB0]
@@ -184,7 +185,7 @@ def test_fault_03_a_server_that_answers_nobody(opaed, here, programs):
     client = programs(Program, remote(here, hosts(d, "unix"), timeout_ms=1000))
     client.open()
     [worker] = d.workers()
-    os.kill(worker, signal.SIGSTOP)
+    pause(worker)
     a = client.call("read 0", 30)
     assert a.result == EXCEPTION and a.why and a.ms >= 900, a
     os.kill(worker, signal.SIGKILL)
@@ -240,7 +241,7 @@ def test_fault_22_the_device_is_torn_away(opaed, here, programs, how, doing):
         client.open()
     client.start("work")
     if how != "killed":
-        card.process.send_signal(signal.SIGSTOP)
+        pause(card.process.pid)
     card.stop(signal.SIGKILL)
     a = client.answer(40)
     assert a.result == EXCEPTION and a.why, a

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import SOURCE
-from opaed import Daemon, PING, Peer, soon
+from opaed import Daemon, PING, Peer, pause, soon
 
 # Puts descriptors at 3 and on, says so as systemd does, and becomes the program.
 LAUNCH = """
@@ -187,7 +187,7 @@ def test_the_watchdog_hears_of_a_loop_that_runs(service):
     before = time.monotonic()
     d.told("WATCHDOG=1")
     assert time.monotonic() - before < 10  # it is to be 1 s, on a machine that has time
-    d.process.send_signal(signal.SIGSTOP)
+    pause(d.process.pid)
     assert d.is_silent(2.5)
     d.process.send_signal(signal.SIGCONT)
     d.told("WATCHDOG=1")
