@@ -114,7 +114,7 @@ def has_tls(machine):
 
 
 def remote(bench, *args):
-    out = json.loads(bench.good("opae", "bench", "remote", "--quick", "--json", *args, timeout=300))
+    out = json.loads(bench.good("opae", "bench", "remote", "--quick", "--json", *args, timeout=900))
     assert list(out) == ["schema", "machine", "tracker", "rows"]
     nothing_is_left(bench)
     return out
@@ -224,7 +224,7 @@ def test_an_interrupt_ends_it_in_order(bench, sig):
     await_card(bench, p)
     p.send_signal(sig)
     p.send_signal(sig)
-    out, err = p.communicate(timeout=30)
+    out, err = p.communicate(timeout=120)
     assert p.returncode == -sig and "interrupted" in err and out == ""
     nothing_is_left(bench)
 

@@ -236,9 +236,9 @@ def test_fault_20_shutdown_with_clients(opaed, here):
     workers = d.workers()
     before = time.monotonic()
     d.process.send_signal(signal.SIGTERM)
-    assert d.process.wait(30) == 0
+    assert d.process.wait(60) == 0
     took = time.monotonic() - before
-    assert took <= (5 if PLAIN else 20), took
+    assert took <= (8 if PLAIN else 20), took  # 5 s, and what a loaded machine adds
     for p in crowd:
         assert p.is_ended()
     assert not any(os.path.exists(f"/proc/{w}") for w in workers)

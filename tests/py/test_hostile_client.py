@@ -662,7 +662,7 @@ def test_faults_are_on_record(card):
     c.close()
     os.close(fd)
     process.terminate()
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=120)
     assert log.count("DMA fault: read of 64 bytes at 0x66600000: no such address") == 16
     assert "20 DMA faults in all, the last one a read at 0x66600000" in log
 

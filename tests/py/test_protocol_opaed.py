@@ -53,7 +53,7 @@ class Opaed:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=30) == 0, self.said
+        assert self.process.wait(timeout=120) == 0, self.said
         self.rest.join()
         self.process.stderr.close()
 

@@ -20,7 +20,7 @@ BY_TLS = PROGRAMS if TREE == "plain" else ("card", "life", "handover", "order", 
 RUNS = [(program, way) for way in ("unix-trap", "unix-eager") for program in PROGRAMS] + [
     (program, "tls-trap") for program in BY_TLS] + [
     (program, "tcp-trap") for program in ("card", "order", "polling")] + [("syscalls", "tcp-eager")]
-LIMIT_S = 240
+LIMIT_S = 600
 
 
 class Run:
