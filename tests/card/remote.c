@@ -129,8 +129,8 @@ bool remote_is_eager(void)
 
 void remote_configure(FILE *f)
 {
-	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 20000, "
-		"\"tracker\": \"%s\", \"timeout_ms\": 20000, \"hosts\": [", tracker());
+	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 60000, "
+		"\"tracker\": \"%s\", \"timeout_ms\": 60000, \"hosts\": [", tracker());
 	if (by("tls")) {
 		/* No name is looked up, for that takes a thread, and a child of fork must not need one. */
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u, ", port);
@@ -147,22 +147,28 @@ void remote_configure(FILE *f)
 		by("vsock") ? "vsock" : "tcp");
 }
 
-/* What it said is of interest after a failure. */
-static void tell_log(bool failed)
+/* What it said is of interest after a failure; what a sanitizer says of it or of a worker is one. */
+static bool tell_log(bool failed)
 {
 	FILE *f = fdopen(log_fd, "r");
+	bool found = false;
 	char line[512];
 
 	assert_non_null(f);
-	while (failed && fgets(line, sizeof(line), f))
-		print_message("# %s", line);
+	while (fgets(line, sizeof(line), f)) {
+		found |= strstr(line, "Sanitizer: ") || strstr(line, "runtime error: ");
+		if (failed || found)
+			print_message("# %s", line);
+	}
 	fclose(f);
 	log_fd = -1;
+	return found;
 }
 
 void remote_stop(bool after_failure)
 {
 	int status = 0;
+	bool found;
 
 	if (!opaed)
 		return;
@@ -170,7 +176,9 @@ void remote_stop(bool after_failure)
 	assert_int_equal(waitpid(opaed, &status, 0), opaed);
 	opaed = 0;
 	unlink(config_path);
-	tell_log(after_failure || status);
-	if (!after_failure) /* anything else was found by a sanitizer, or crashed */
+	found = tell_log(after_failure || status);
+	if (!after_failure) { /* anything else was found by a sanitizer, or crashed */
 		assert_int_equal(status, 0);
+		assert_false(found);
+	}
 }

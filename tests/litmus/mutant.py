@@ -52,5 +52,5 @@ def find(tree, way, tracker, *options):
 
 
 def control(tree, way, tracker):
-    """The same programs, where nothing is to be found; all that have a name are among them."""
-    return run(tree, way, tracker, "--seconds", str(CONTROL_S), "--programs", "50")
+    """The same programs, where nothing is to be found; all that have a name are among them, twice."""
+    return run(tree, way, tracker, "--seconds", str(CONTROL_S), "--programs", "50", "--again", "50")

@@ -71,7 +71,7 @@ class Stage:
         more = {"tracker": self.tracker}
         return {"plugins": ["far"], "configurations": {"far": {
             "plugin": "libtcp-opae.so", "enabled": True,
-            "configuration": {"hosts": [host], "connect_ms": 20000, "timeout_ms": 20000, **more}}}}
+            "configuration": {"hosts": [host], "connect_ms": 60000, "timeout_ms": 60000, **more}}}}
 
     def cert(self, *words):
         """The files of the name that is issued."""

@@ -82,7 +82,7 @@ class Machine:
             folder.chmod(0o755)
             os.chown(folder, user.pw_uid, user.pw_gid)
 
-    def run(self, *args, env=None, timeout=60, **kw):
+    def run(self, *args, env=None, timeout=120, **kw):
         """The finished process; output as text."""
         who = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} \
             if self.user else {}
@@ -159,5 +159,5 @@ def card(folder):
     for p in started:
         if p.poll() is None:
             p.send_signal(signal.SIGTERM)
-        _, err = ("", "") if p.stdout.closed else p.communicate(timeout=20)
+        _, err = ("", "") if p.stdout.closed else p.communicate(timeout=120)
         assert p.returncode == 0, f"the card ended with {p.returncode}\n{err}"

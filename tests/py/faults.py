@@ -49,8 +49,8 @@ class Card:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
-        self.process.wait(20)
-        self.reader.join(20)
+        self.process.wait(60)
+        self.reader.join(60)
         self.process.stdout.close()
         assert not [line for line in self.said if "Sanitizer" in line or "runtime error" in line], self.said
         return self.said
@@ -122,7 +122,7 @@ class Program:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         try:
-            code = self.process.wait(30)
+            code = self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -136,7 +136,7 @@ def remote(machine, *hosts, name="opae.cfg", **more):
     path = machine.folder / name
     path.write_text(json.dumps({"plugins": ["far"], "configurations": {"far": {
         "plugin": "libtcp-opae.so", "enabled": True,
-        "configuration": {"hosts": list(hosts), "timeout_ms": 3000, "connect_ms": 10000, **more}}}}))
+        "configuration": {"hosts": list(hosts), "timeout_ms": 3000, "connect_ms": 60000, **more}}}}))
     return {"LIBOPAE_CFGFILE": str(path)}
 
 
@@ -201,7 +201,7 @@ class Network:
         def there():
             with open(f"/run/netns/{self.names['client']}", "rb") as ns:
                 if ctypes.CDLL(None).setns(ns.fileno(), 0x40000000) == 0:  # CLONE_NEWNET, of this thread
-                    made.append(socket.create_connection((self.SERVER, port), timeout=20))
+                    made.append(socket.create_connection((self.SERVER, port), timeout=120))
 
         thread = threading.Thread(target=there)
         thread.start()

@@ -41,7 +41,7 @@ def texts(body, at=0):
 class Peer:
     """One connection. `address` is a path, or (host, port), or a socket that is connected."""
 
-    def __init__(self, address, timeout=20, family=None):
+    def __init__(self, address, timeout=60, family=None):
         if isinstance(address, socket.socket):
             self.sock = address
         else:
@@ -164,8 +164,8 @@ def copy_for_ever(peer, handle):
     soon(lambda: peer.read(handle, STATUS0))
 
 
-def soon(what, seconds=10):
-    """Waits until what() is true; its value."""
+def soon(what, seconds=30):
+    """Waits until what() is true; its value. The time is a loaded machine's."""
     end = time.monotonic() + seconds
     while True:
         value = what()
@@ -178,6 +178,17 @@ def soon(what, seconds=10):
 def left_out(d):
     """How many lines the log says it does not have."""
     return sum(int(n) for n in re.findall(r"^opaed: (\d+) more lines", "\n".join(d.log), re.M))
+
+
+def pause(pid):
+    """Stops a process; it has done its last when this returns."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def stands():
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "T"
+
+    soon(stands)
 
 
 EVERYBODY = [{"principal": "*", "see": ["*"], "allow": ["*"]}]
@@ -213,7 +224,7 @@ class Daemon:
         self.reader = threading.Thread(target=self.read, args=(self.process,))
         self.reader.start()
         count = listeners or len(json.loads(self.file.read_text())["listen"])
-        soon(lambda: len(self.lines("opaed: listening on ")) >= count or self.process.poll() is not None, 30)
+        soon(lambda: len(self.lines("opaed: listening on ")) >= count or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.log
         found = [re.search(r"listening on [0-9.]+:(\d+)$", line) for line in self.log]
         self.ports = [int(m[1]) for m in found if m]
@@ -226,7 +237,7 @@ class Daemon:
     def lines(self, word):
         return [line for line in self.log if word in line]
 
-    def says(self, word, seconds=20):
+    def says(self, word, seconds=60):
         return soon(lambda: self.lines(word), seconds)[-1]
 
     def peer(self, tcp=False):
@@ -237,7 +248,7 @@ class Daemon:
         before = len(self.log)
         self.process.send_signal(signal.SIGHUP)
         soon(lambda: [x for x in self.log[before:]
-                      if "is read again" in x or "stays as it was" in x], 20)
+                      if "is read again" in x or "stays as it was" in x], 60)
         return self.log[before:]
 
     def workers(self):
@@ -246,6 +257,7 @@ class Daemon:
             return [int(p) for p in f.read().split()]
 
     def descriptors(self):
+        """At least those that stay: one that is being passed on may be among them."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def is_idle(self):
@@ -255,7 +267,7 @@ class Daemon:
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(20)
-        self.reader.join(20)
+            self.process.wait(60)
+        self.reader.join(60)
         assert not self.lines("Sanitizer") and not self.lines("runtime error"), self.log
         return self.process.returncode

@@ -20,7 +20,7 @@ import pytest
 
 from conftest import ORDINARY, SOURCE, TREE
 from opaed import (BUSY, CHANGED, CLOSE, CTL, Daemon, HELLO_AFU, NLB0, NO_ACCESS, NOT_FOUND, OK, PING, Peer,
-                   READ64, SESSIONS, STATUS0, WRITE, copy_for_ever, open_and_close, opened, soon)
+                   READ64, SESSIONS, STATUS0, WRITE, copy_for_ever, open_and_close, opened, pause, soon)
 
 
 # ---- arguments and configuration ----
@@ -191,19 +191,19 @@ def test_connections(opaed):
 
 def test_many_that_are_refused(opaed):
     """Each is told why, or left; they cost the monitor nothing that stays."""
-    d = opaed(limits={"connections": 1})
+    d = opaed(limits={"connections": 1, "hello_ms": 60000})
     first = d.peer()
     before = d.descriptors()
     crowd = [Peer(d.path) for _ in range(30)]
+    d.says("without a word")  # before the first of those that are to be told has gone
     for p in crowd:
         try:
             assert p.try_hello()[0] == NO_ACCESS
         except (EOFError, ConnectionResetError, BrokenPipeError):
             pass
         p.sock.close()
-    d.says("without a word")
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
     first.good(PING)
 
 
@@ -250,7 +250,7 @@ def test_no_descriptor_for_a_worker(opaed):
     limit_descriptors(d, max(numbers(d)) + 1)
     late = Peer(d.path)
     d.says("Too many open files")
-    soon(lambda: d.descriptors() == before)  # the log comes first
+    soon(lambda: d.descriptors() <= before)  # the log comes first
     for p in crowd:
         p.good(PING)
         p.sock.close()
@@ -295,7 +295,7 @@ def test_a_log_that_nobody_reads(here):
                 with Peer(path) as p:
                     p.hello("a program with a name that makes the pipe full sooner")
             d.terminate()
-            assert d.wait(20) == 0
+            assert d.wait(60) == 0
         finally:
             d.kill()
     assert len(os.read(readable, 65536)) <= 4096
@@ -370,7 +370,7 @@ def test_a_broken_file_changes_nothing(opaed):
         with d.peer(tcp=True) as p:
             p.good(PING)
         soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
 
 
 def test_the_rule_that_is_proposed_lets_one_in(opaed):
@@ -440,7 +440,7 @@ def test_a_worker_that_hangs_is_told_of_and_kicked(opaed, here):
     d = opaed()
     p = d.peer()
     [worker] = d.workers()
-    os.kill(worker, signal.SIGSTOP)
+    pause(worker)
     rows = json.loads(here.good("opae", "sessions", "--to", d.path, "--json"))["sessions"]
     assert {r["id"] for r in rows} >= {1}
     here.good("opae", "kick", "1", "--to", d.path)
@@ -545,7 +545,7 @@ def test_sigterm(opaed, here):
     p.open(p.objects()[NLB0])
     d.process.send_signal(signal.SIGTERM)
     assert p.is_ended()
-    assert d.process.wait(10) == 0
+    assert d.process.wait(60) == 0
     assert not os.path.exists(d.path)
     assert d.stop() == 0 and d.lines("opaed: ended")  # whose reader has seen the end
 
@@ -553,10 +553,10 @@ def test_sigterm(opaed, here):
 def test_sigterm_and_a_worker_that_hangs(opaed):
     d = opaed()
     p = d.peer()
-    os.kill(d.workers()[0], signal.SIGSTOP)
+    pause(d.workers()[0])
     d.process.send_signal(signal.SIGTERM)
     assert p.is_ended()
-    assert d.process.wait(10) == 0
+    assert d.process.wait(60) == 0
 
 
 def test_kill_9_of_a_worker(opaed, here):
@@ -576,7 +576,7 @@ def test_kill_9_of_a_worker(opaed, here):
         soon(lambda: d.workers() == [spared])
     soon(lambda: len(d.lines("signal 9")) == 5)
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
 
 
 def test_kill_9_of_a_worker_before_hello(opaed):
@@ -591,7 +591,7 @@ def test_kill_9_of_a_worker_before_hello(opaed):
             assert p.is_ended()
         soon(lambda: d.workers() == [spared])
     soon(lambda: len(d.lines("signal 9")) == 10)
-    assert d.descriptors() == before
+    soon(lambda: d.descriptors() <= before)
     assert witness.good(SESSIONS).count(b"unix:") == 1  # its own principal
     d.peer().good(PING)
 
@@ -613,7 +613,7 @@ def test_dma_is_stopped(opaed, here, who):
     else:
         d.process.kill()
         d.process.wait()
-        d.reader.join(20)
+        d.reader.join(60)
         d.start("--config", str(d.file))
     q = d.peer()
     token = q.objects()[NLB0]
@@ -632,7 +632,7 @@ def test_kill_9_of_the_monitor(opaed, here):
     assert p.is_ended()
     soon(lambda: not os.path.exists(f"/proc/{worker}"))
     d.process.wait()
-    d.reader.join(20)
+    d.reader.join(60)
     assert os.path.exists(d.path)  # and in nobody's way
     d.start("--config", str(d.file))
     q = d.peer()
@@ -659,7 +659,7 @@ p.is_ended()
             client.kill()
         soon(lambda: open_and_close(witness, token))
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
 
 
 ROUNDS = int(os.environ.get("OPAE_TEST_ROUNDS", 200 if TREE == "plain" else 12))
@@ -671,7 +671,8 @@ def test_killed_at_any_moment(opaed, here):
     d = opaed()
     chance = random.Random(ROUNDS)
     config = here.config(json.dumps({"plugins": ["tcp"], "configurations": {"tcp": {
-        "plugin": "libtcp-opae.so", "enabled": True, "configuration": {"hosts": [{"unix": d.path}]}}}}))
+        "plugin": "libtcp-opae.so", "enabled": True,
+        "configuration": {"hosts": [{"unix": d.path}], "connect_ms": 60000}}}}))
     before = d.descriptors()
     for _ in range(ROUNDS):
         client = subprocess.Popen([here.bin / "hello_fpga"], env={**here.env, **config}, text=True,
@@ -681,12 +682,12 @@ def test_killed_at_any_moment(opaed, here):
         except subprocess.TimeoutExpired:
             pass
         kill_one(d, client, chance.choice(("client", "worker", "monitor")))
-        client.communicate(timeout=30)
+        client.communicate(timeout=120)
         with d.peer() as p:
             token = p.objects()[NLB0]
             soon(lambda: open_and_close(p, token))
     soon(d.is_idle)
-    soon(lambda: d.descriptors() == before)
+    soon(lambda: d.descriptors() <= before)
     assert "Test PASSED" in here.good("hello_fpga", env=config)
 
 
@@ -700,7 +701,7 @@ def kill_one(d, client, who):
     else:
         d.process.kill()
         d.process.wait()
-        d.reader.join(20)
+        d.reader.join(60)
         d.start("--config", str(d.file))
 
 
@@ -791,4 +792,4 @@ def test_sessions_that_come_and_go(opaed):
     for t in threads:
         t.join()
     soon(d.is_idle)
-    soon(lambda: d.descriptors() <= before)  # `before` perhaps with one just waited for
+    soon(lambda: d.descriptors() <= before)

@@ -34,8 +34,11 @@ def diagnose(machine, *args, env=None, runner=()):
 
 def wrong(machine, name, step, word, mend, *args, env=None):
     """The subject goes wrong at this step, for this reason, with this fix, and the text says so."""
-    code, subjects, text = diagnose(machine, *args, env=env)
-    s = subjects[name]
+    for _ in range(5):  # on a loaded machine a card may be silent for the half second that it has
+        code, subjects, text = diagnose(machine, *args, env=env)
+        s = subjects[name]
+        if word in s.get("wrong", "") or "it says nothing for" not in s.get("wrong", ""):
+            break
     assert code == 1
     assert s["steps"][-1]["step"] == step or s["kind"] == "configuration", s["steps"]
     assert word in s["wrong"] and mend in s["fix"], s
@@ -208,7 +211,7 @@ def test_stale_socket(machine):
     path = str(machine.start())
     pid = json.loads(machine.good("opae", "emu", "list", "--json"))["cards"][0]["pid"]
     os.kill(pid, signal.SIGKILL)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while json.loads(machine.good("opae", "emu", "list", "--json"))["cards"]:
         assert time.monotonic() < end
     wrong(machine, path, "listener", "nobody serves this socket", f"rm {path}")

@@ -37,7 +37,7 @@ def raise_errors(machine):
     """The card does it when it gets the signal."""
     card = json.loads(machine.good("opae", "emu", "list", "--json"))["cards"][0]
     os.kill(card["pid"], signal.SIGUSR1)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         _, by = errors(machine)
         if by["device"][0]["fme_errors"]["value"] and any(r["errors"]["value"] for r in by["accelerator"]):

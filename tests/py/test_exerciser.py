@@ -87,13 +87,13 @@ FAR = {"plugins": ["far"], "configurations": {"far": {"enabled": True, "plugin":
 
 
 def amid_a_run(here, env, args):
-    """The program, after its card was killed. A card is in use also while a program only looks at it: a program that had
-    not opened it yet says so, and is left."""
+    """The program, after its card was killed. A card is in use also while a program only looks at it: one
+    that had not opened it yet says so, and is left."""
     for name in ["card0", "card1", "card2", "card3", "card4"]:
         here.start(name=name, board="he-lb")
         pid = json.loads(here.good("opae", "emu", "list", "--json"))["cards"][0]["pid"]
-        job = subprocess.Popen([here.bin / "host_exerciser", "-t", "3600000", *args, "lpbk"], env=env, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        job = subprocess.Popen([here.bin / "host_exerciser", "-t", "3600000", *args, "lpbk"], env=env,
+                               text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         soon(lambda job=job: job.poll() is not None or "in use" in here.good("opae", "list"), 30)
         os.kill(pid, signal.SIGKILL)
         out, err = job.communicate(timeout=60)
@@ -110,7 +110,8 @@ def test_a_card_that_dies(here, opaed, way, args):
     """It ends with the reason, long before the time that a run may take."""
     env = dict(here.env)
     if way == "far":
-        FAR["configurations"]["far"]["configuration"] = {"hosts": [f"127.0.0.1:{opaed.ports[0]}"]}
+        FAR["configurations"]["far"]["configuration"] = {
+            "hosts": [f"127.0.0.1:{opaed.ports[0]}"], "connect_ms": 60000}
         env.update(here.config(json.dumps(FAR)))
     returncode, out, err = amid_a_run(here, env, args)
     assert returncode == 1 and out.endswith("Test FAILED\n") and "exception" in err, out + err

@@ -12,7 +12,8 @@ import time
 import pytest
 from conftest import SOURCE
 from faults import EXCEPTION, GUID, Card, Program, remote
-from opaed import CTL, HELLO_AFU, NLB0, OK, PING, PREPARE, copy_for_ever, open_and_close, opened, soon
+from opaed import (CTL, HELLO_AFU, NLB0, OK, PING, PREPARE, copy_for_ever, open_and_close, opened, pause,
+                   soon)
 
 sys.path.insert(0, str(SOURCE / "tests/raw"))
 import peer  # noqa: E402
@@ -65,11 +66,11 @@ def test_fault_01_a_client_is_killed_while_the_device_copies(opaed, here, progra
     token = witness.objects()[NLB0]
     client.signal(signal.SIGKILL)
     began = time.monotonic()
-    handle = soon(lambda: opened(witness, token), 30)
+    handle = soon(lambda: opened(witness, token))
     took = time.monotonic() - began
     assert took < (20 if faults else 5), took  # on any machine; else a second
     assert witness.read(handle, CTL) == 0 and witness.read(handle, 0x120) == 0
-    assert client.process.wait(20) == KILLED
+    assert client.process.wait(60) == KILLED
     for size in (4096, 1 << 20, 1 << 20):  # those that the dead one had
         wsid, _ = struct.unpack("<QQ", witness.good(PREPARE, struct.pack("<QI", size, 2), handle))
         body = witness.good(PULL, struct.pack("<QQI", wsid, 0, 4096), handle)
@@ -92,10 +93,10 @@ def test_fault_01_each_of_many_clients_that_are_killed(opaed, here, programs):
         client.copies(16 << 20)
         time.sleep(0.01 * n)  # not a wait, but the moment that is tried
         client.signal(signal.SIGKILL)
-        client.process.wait(20)
-        soon(lambda: open_and_close(witness, token), 30)
+        client.process.wait(60)
+        soon(lambda: open_and_close(witness, token))
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() <= before)  # `before` perhaps with one just passed on
+    soon(lambda: d.descriptors() <= before)
     witness.sock.close()
     soon(d.is_idle)
     assert unmapped(card.stop()) == []
@@ -110,7 +111,7 @@ def test_fault_02_a_client_that_was_stopped_and_is_no_longer_let_in(opaed, here,
     d = opaed()
     client = programs(Program, remote(here, hosts(d, way)))
     client.copies()
-    client.signal(signal.SIGSTOP)
+    pause(client.pid)
     here.good("opae", "kick", "1", "--to", d.path)
     successor = d.peer()
     token = successor.objects()[NLB0]
@@ -133,29 +134,30 @@ def test_fault_02_a_client_that_was_stopped_and_is_no_longer_let_in(opaed, here,
 def test_fault_03_the_server_is_killed(opaed, here, programs, way, who):
     """Calls fail with FPGA_EXCEPTION within their time-out; after a restart the same program opens anew."""
     programs(Card)
-    d = opaed()
-    client = programs(Program, remote(here, hosts(d, way)))
+    address = "127.0.77.1"  # nobody who connects takes its port meanwhile, as of 127.0.0.1
+    d = opaed(listen=[{"unix": str(here.folder / "opaed0.sock")}, {"tcp": f"{address}:0", "clear": True}])
+    tcp = f"{address}:{d.ports[0]}"
+    client = programs(Program, remote(here, {"unix": d.path} if way == "unix" else tcp))
     client.copies()
     client.start("work")
     if who == "opaed":
         d.process.kill()
         d.process.wait()
-        d.reader.join(20)
+        d.reader.join(60)
     else:
         [worker] = d.workers()
         os.kill(worker, signal.SIGKILL)
-    a = client.answer(20)
+    a = client.answer()
     assert a.result == EXCEPTION and a.why, a
     for line in ("read 0", "reset", "buffer 4096", "read 0x160"):
-        a = client.call(line, 20)
+        a = client.call(line)
         assert a.result == EXCEPTION and a.why and a.ms < 5000, (line, a)
     client.good("peek 2 0")  # what it has is there
-    client.call("close", 20)
+    client.call("close")
     if who == "opaed":
-        ports = d.ports
-        d.write(listen=[{"unix": d.path}, {"tcp": f"127.0.0.1:{ports[0]}", "clear": True}])
+        d.write(listen=[{"unix": d.path}, {"tcp": tcp, "clear": True}])
         d.start("--config", str(d.file))
-    soon(lambda: client.call(f"open {GUID}").result == OK, 30)
+    soon(lambda: client.call(f"open {GUID}").result == OK)
     assert can_write(client)
     client.good("close")
 
@@ -174,7 +176,7 @@ def test_fault_03_a_call_is_under_way(opaed, here, programs, who):
     assert a.result == EXCEPTION and a.ms < 30000, a
     if who == "opaed":
         d.process.wait()
-        d.reader.join(20)
+        d.reader.join(60)
 
 
 def test_fault_03_a_server_that_answers_nobody(opaed, here, programs):
@@ -184,7 +186,7 @@ def test_fault_03_a_server_that_answers_nobody(opaed, here, programs):
     client = programs(Program, remote(here, hosts(d, "unix"), timeout_ms=1000))
     client.open()
     [worker] = d.workers()
-    os.kill(worker, signal.SIGSTOP)
+    pause(worker)
     a = client.call("read 0", 30)
     assert a.result == EXCEPTION and a.why and a.ms >= 900, a
     os.kill(worker, signal.SIGKILL)
@@ -240,7 +242,7 @@ def test_fault_22_the_device_is_torn_away(opaed, here, programs, how, doing):
         client.open()
     client.start("work")
     if how != "killed":
-        card.process.send_signal(signal.SIGSTOP)
+        pause(card.process.pid)
     card.stop(signal.SIGKILL)
     a = client.answer(40)
     assert a.result == EXCEPTION and a.why, a
@@ -252,8 +254,8 @@ def test_fault_22_the_device_is_torn_away(opaed, here, programs, how, doing):
     client.call("close", 40)
     (here.folder / "emu/card0.sock").unlink(missing_ok=True)
     programs(Card)
-    soon(lambda: is_usable(other, NLB0), 30)
-    soon(lambda: client.call(f"open {GUID}", 40).result == OK, 30)
+    soon(lambda: is_usable(other, NLB0))
+    soon(lambda: client.call(f"open {GUID}", 40).result == OK)
     assert can_write(client)
     assert len(d.lines("opaed: session")) == len(d.lines("session 1:") + d.lines("session 2:"))
 

@@ -224,9 +224,9 @@ def test_fault_20_shutdown_with_clients(opaed, here):
     workers = d.workers()
     before = time.monotonic()
     d.process.send_signal(signal.SIGTERM)
-    assert d.process.wait(30) == 0
+    assert d.process.wait(60) == 0
     took = time.monotonic() - before
-    assert took <= (5 if PLAIN else 20), took
+    assert took <= (8 if PLAIN else 20), took  # 5 s, and what a loaded machine adds
     for p in crowd:
         assert p.is_ended()
     assert not any(os.path.exists(f"/proc/{w}") for w in workers)
@@ -408,7 +408,7 @@ def test_fault_30_connect_and_kill(opaed):
     grown = status(pid, "RssAnon") - memory
     took = time.monotonic() - began
     print(f"{CYCLES} cycles in {took:.1f} s: {memory} KiB {grown:+d}, {files} descriptors")
-    soon(lambda: d.descriptors() == files)
+    soon(lambda: d.descriptors() <= files)
     assert not PLAIN or grown <= 64, (memory, grown)  # a sanitizer keeps what was freed
     assert not d.workers()
     d.peer().good(PING)

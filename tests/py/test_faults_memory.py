@@ -170,7 +170,7 @@ def test_fault_21_a_monitor_without_memory(allocator, opaed, here):
     with d.peer() as p:
         p.good(PING)
     soon(lambda: len(d.workers()) == 1)
-    soon(lambda: d.descriptors() <= before)  # `before` perhaps with one just passed on
+    soon(lambda: d.descriptors() <= before)
     soon(lambda: open_and_close(witness, token))
 
 

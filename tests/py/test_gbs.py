@@ -220,7 +220,7 @@ def test_load_asks_a_person(device):
             if b"[y/N]" in more:
                 os.write(ours, answer)
         os.close(ours)
-        assert p.wait(timeout=30) == 1 and word in out
+        assert p.wait(timeout=120) == 1 and word in out
         assert (b"[y/N]" in out) == (not args)
 
 

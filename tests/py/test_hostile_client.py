@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A client that may send anything, against the server half inside the emulated card. After each
 attack the card serves the next client as if nothing had been."""
+import contextlib
 import errno
 import os
 import select
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import vu
+from opaed import soon
 from vu import Client, Refused, message
 
 EINVAL, BAR0, MSIX_BAR, CONFIG, MSIX = errno.EINVAL, 0, 4, 7, 2
@@ -31,6 +33,7 @@ def memory_kib(process):
 @pytest.fixture
 def nlb(card):
     process = card()
+    process.idle_sockets = sockets_of(process)
     # What a client costs once (its twin-less inbox, the C library's arenas) is not a leak.
     Client(process.path).close()
     wait_free(process)
@@ -40,30 +43,33 @@ def nlb(card):
     c = serves_again(process)
     c.close()
     wait_free(process)
-    assert fds_of(process) == before, "descriptors were left open"
+    soon(lambda: fds_of(process) <= before)
+
+
+def sockets_of(process):
+    links = []
+    for fd in os.listdir(f"/proc/{process.pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f"/proc/{process.pid}/fd/{fd}"))
+    return sum(link.startswith("socket:") for link in links)
+
+
+def client_of(process):
+    """One that is let in, when the card is free."""
+    def one():
+        with contextlib.suppress(Refused, OSError, EOFError):
+            return Client(process.path)
+    return soon(one)
 
 
 def wait_free(process):
-    end = time.monotonic() + 10
-    while True:
-        try:
-            Client(process.path).close()
-            break
-        except (Refused, OSError, EOFError):
-            assert time.monotonic() < end, "the card stays busy"
-            time.sleep(0.01)
-    time.sleep(0.05)
+    """The card lets a client in, and has closed all connections."""
+    client_of(process).close()
+    soon(lambda: sockets_of(process) == process.idle_sockets)
 
 
 def serves_again(process):
-    end = time.monotonic() + 10
-    while True:
-        try:
-            c = Client(process.path)
-            break
-        except (Refused, OSError, EOFError):
-            assert time.monotonic() < end, "the card serves nobody any more"
-            time.sleep(0.01)
+    c = client_of(process)
     c.write(CONFIG, 4, b"\x06\x00")
     assert c.read(BAR0, 8, 8) == struct.pack("<Q", 0xF89E433683F9040B)
     return c
@@ -77,7 +83,7 @@ def refused(client, command, body=b"", fds=(), error=EINVAL, size=None):
 
 def hangs_up(sock):
     """The server ends the connection; an error reply may come first."""
-    sock.settimeout(10)
+    sock.settimeout(30)
     try:
         while sock.recv(4096):
             pass
@@ -228,7 +234,7 @@ def test_questions_that_want_no_answer(nlb):
     for _ in range(30):
         vu.send_with_fds(c.sock, message(vu.SET_IRQS, b"\0" * 20, 9, vu.NO_REPLY), [e])
     c.read(CONFIG, 0, 4)
-    assert fds_of(nlb) == before
+    soon(lambda: fds_of(nlb) == before)
     os.close(e)
 
 
@@ -251,7 +257,7 @@ def test_descriptors_in_the_middle_of_a_message(nlb):
     c.sock.sendall(data[20:])
     assert vu.recv_message(c.sock)[0][4] == 0
     c.call(vu.SET_IRQS, set_irqs(0x21, 2, 0, 0))
-    assert fds_of(nlb) == before
+    soon(lambda: fds_of(nlb) == before)
     for n in range(5):  # seventeen in all
         vu.send_with_fds(c.sock, data[n:n + 1], e[:4] if n else e[:1])
     c.sock.sendall(data[5:])
@@ -269,7 +275,7 @@ def test_version_with_descriptors(nlb):
         vu.recv_message(c.sock)
     except EOFError:
         pass
-    assert fds_of(nlb) <= before + 1  # the connection, if it was not accepted yet; none of the three
+    soon(lambda: fds_of(nlb) <= before + 1)  # the connection, if it was not accepted yet; none of the three
     os.close(e)
 
 
@@ -497,7 +503,7 @@ def test_descriptors_that_do_not_fit(nlb):
     for command in (vu.GET_INFO, vu.REGION_READ, vu.DMA_UNMAP, vu.RESET, 77):
         with pytest.raises(Refused):
             c.call(command, b"\0" * 32, fds=e[:1])
-    assert fds_of(nlb) == before
+    soon(lambda: fds_of(nlb) == before)
     vu.send_with_fds(c.sock, message(vu.GET_INFO, b"\0" * 16), e * 9)  # 18: over the limit
     hangs_up(c.sock)
     for fd in (r, w, *e):
@@ -549,7 +555,7 @@ def test_maps_that_are_refused(nlb, body):
     fd = memfd(0x4000)
     before = fds_of(nlb)
     refused(c, vu.DMA_MAP, body, fds=[fd])
-    assert fds_of(nlb) == before
+    soon(lambda: fds_of(nlb) == before)
     os.close(fd)
 
 
@@ -566,7 +572,7 @@ def test_maps_of_what_is_no_memory(nlb, folder):
     for fd in (r, w, s.fileno(), d, f, p, os.open("/dev/null", os.O_RDWR)):
         with pytest.raises(Refused):
             c.call(vu.DMA_MAP, dma_map(3, 0, 0x10000, 0x4000), fds=[fd])
-        assert fds_of(nlb) == before
+        soon(lambda: fds_of(nlb) == before)
         s.close() if fd == s.fileno() else os.close(fd)
 
 
@@ -621,7 +627,7 @@ def start_nlb(c, src, dst, lines, dsm):
     c.write(BAR0, 0x138, struct.pack("<I", 3))
 
 
-def wait_word(fd, offset, seconds=5):
+def wait_word(fd, offset, seconds=30):
     end = time.monotonic() + seconds
     while not os.pread(fd, 1, offset)[0] & 1:
         assert time.monotonic() < end, "the status line never came"
@@ -656,7 +662,7 @@ def test_faults_are_on_record(card):
     c.close()
     os.close(fd)
     process.terminate()
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=120)
     assert log.count("DMA fault: read of 64 bytes at 0x66600000: no such address") == 16
     assert "20 DMA faults in all, the last one a read at 0x66600000" in log
 
@@ -704,7 +710,7 @@ def test_message_dma_on_the_twin(nlb):
     c.write(CONFIG, 4, b"\x06\x00")
     c.call(vu.DMA_MAP, dma_map(3, 0, 0x100000, 0x100000))
     start_nlb(c, 0x100000, 0x140000, 0x40000 // 64, 0x1F0000)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not memory[0xF0040] & 1:
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -751,7 +757,7 @@ def test_message_dma_between_replies(nlb):
     c.write(CONFIG, 4, b"\x06\x00")
     c.call(vu.DMA_MAP, dma_map(3, 0, 0x100000, 0x20000))
     start_nlb(c, 0x100000, 0x108000, 64, 0x110000)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not memory[0x10040] & 1:
         c.read(BAR0, 0x168, 8)
         assert time.monotonic() < end
@@ -807,7 +813,7 @@ def test_reset_does_not_wait_for_a_twin_that_is_deaf(nlb):
     memory[:4096] = os.urandom(4096)
     c.write(CONFIG, 4, b"\x06\x00")
     start_nlb(c, 0x100000, 0x108000, 64, 0x110000)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not memory[0x10040] & 1:
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -842,7 +848,7 @@ def test_messages_never_mix_on_a_full_socket(nlb):
     for i in range(30, 60):
         c.sock.sendall(message(vu.REGION_READ, ask, first + i))
     replies, seen = 0, set()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while replies < 60 or not memory[0x30040] & 1:
         assert time.monotonic() < end
         header, body, _ = vu.recv_message(c.sock)

@@ -12,6 +12,7 @@ import pytest
 import vu
 from vu import ERROR, REPLY, Server
 
+SOON = 15  # s, on a machine that is loaded; what waits for a device without a deadline never ends
 
 @pytest.fixture
 def devices(here, folder):
@@ -31,7 +32,7 @@ def devices(here, folder):
 
 def listed(machine, **kw):
     """What `opae list --json` shows; it must end by itself, and cleanly."""
-    done = machine.run("opae", "list", "--json", timeout=30, **kw)
+    done = machine.run("opae", "list", "--json", timeout=120, **kw)
     assert done.returncode in (0, 3), done.stderr
     return json.loads(done.stdout)["devices"]
 
@@ -45,7 +46,9 @@ def test_a_good_one_is_found(here, devices):
 
 
 def silent(server, header, body, fds):
-    time.sleep(3)
+    """Until the other side has had enough."""
+    while server.sock.recv(1):
+        pass
     return False
 
 
@@ -54,7 +57,7 @@ def test_silence_counts_as_held(here, devices):
     begin = time.monotonic()
     (d,) = listed(here)
     assert d["state"] == "in use" and d["guid"] == "-"
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < SOON
 
 
 @pytest.mark.parametrize("command", [vu.GET_INFO, vu.GET_REGION_INFO, vu.REGION_READ])
@@ -63,7 +66,7 @@ def test_silence_a_little_later_counts_as_held(here, devices, command):
     begin = time.monotonic()
     (d,) = listed(here)
     assert d["state"] == "in use"
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < SOON
 
 
 def test_busy_counts_as_held(here, devices):
@@ -219,7 +222,7 @@ def test_dma_commands_in_the_middle(here, devices):
 def test_late_answers_end_by_the_deadline(here, devices):
     def slow(s, h, b, f):
         if struct.unpack_from("<QI", b) == (0x108, 0):
-            time.sleep(2)
+            silent(s, h, b, f)
         return s.answer(h, b)
 
     server = devices({vu.REGION_READ: slow})
@@ -230,7 +233,7 @@ def test_late_answers_end_by_the_deadline(here, devices):
     begin = time.monotonic()
     done = here.run("opae", "mmio", "read", "0x108", env=env)
     assert done.returncode == 1 and "300 ms" in done.stderr and "exception" in done.stderr
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < SOON
 
 
 def test_flood_of_dma_commands_ends_by_the_deadline(here, devices):
@@ -248,9 +251,9 @@ def test_flood_of_dma_commands_ends_by_the_deadline(here, devices):
             "enabled": True, "plugin": "libv-opae.so",
             "configuration": {"sockets": [server.path], "timeout_ms": 300}}}}))
     begin = time.monotonic()
-    done = here.run("opae", "mmio", "read", "0x108", env=env, timeout=20)
+    done = here.run("opae", "mmio", "read", "0x108", env=env, timeout=120)
     assert done.returncode == 1 and "300 ms" in done.stderr
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < SOON
 
 
 def only(offset, then):
@@ -315,9 +318,9 @@ def test_bad_answers_to_one_access(here, devices, what):
     server = devices(only(0x108, answer))
     env = patient(here, server)
     begin = time.monotonic()
-    done = here.run("opae", "mmio", "read", "0x108", env=env, timeout=20)
+    done = here.run("opae", "mmio", "read", "0x108", env=env, timeout=120)
     assert done.returncode == 1 and reason in done.stderr, done.stderr
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < SOON
     server.script = {}
     here.good("opae", "mmio", "read", "0x8", env=env)
 
@@ -371,7 +374,7 @@ def test_dma_and_reset(here, devices, command, how):
         return False
 
     env = patient(here, devices({command: answer}))
-    done = here.run("hello_fpga", env=env, timeout=50)
+    done = here.run("hello_fpga", env=env, timeout=120)
     assert done.returncode > 0, (done.returncode, done.stdout)
     assert done.stderr
 
@@ -405,7 +408,7 @@ def test_twin_socket(here, devices, what):
         return s.send(h)
 
     server = devices({vu.VERSION: twin_reply, vu.RESET: reset})
-    done = here.run("hello_fpga", env=patient(here, server), timeout=50)
+    done = here.run("hello_fpga", env=patient(here, server), timeout=120)
     assert done.returncode > 0 and done.stderr
     server.twin.close()
 

@@ -132,11 +132,11 @@ class Seen:
             "enabled": True, "plugin": "libv-opae.so",
             "configuration": {"timeout_ms": timeout_ms}}}}))
         begin = time.monotonic()
-        done = machine.run("opae", "list", "--json", timeout=40, env={
+        done = machine.run("opae", "list", "--json", timeout=120, env={
             **self.env, "LIBOPAE_LOG": "2", "LIBOPAE_LOGFILE": str(log)})
         self.seconds = time.monotonic() - begin
         assert done.returncode in (0, 3), done.stderr
-        assert self.seconds < 15
+        assert self.seconds < 30
         self.devices = json.loads(done.stdout)["devices"]
         self.log = log.read_text() if log.exists() else ""
 
@@ -151,7 +151,7 @@ class Seen:
         said = ""
         for guid in self.guids():
             done = self.machine.run("opae", "mmio", "read", "-d", guid, "0x8", env=self.env,
-                                    timeout=40)
+                                    timeout=120)
             assert done.returncode == 0 or len(done.stderr) > 20
             said += done.stderr
         return said
@@ -405,7 +405,7 @@ def test_falls_silent_in_the_middle(here, cards):
     (d,) = seen.devices  # as one that somebody else holds
     assert d["state"] == "in use" and d["guid"] == "-"
     assert "did not answer REGION_READ within 1000 ms" in seen.log
-    assert seen.seconds < 5
+    assert seen.seconds < 15
 
 
 def test_drips(here, cards):
@@ -418,8 +418,8 @@ def test_drips(here, cards):
     chain(card, 0x1000, 8, 250)
     seen = Seen(here)
     assert "its feature lists took longer than" in seen.log
-    assert seen.seconds < 12
-    done = here.run("opae", "mmio", "read", "0x8", env=seen.env, timeout=30)
+    assert seen.seconds < 25
+    done = here.run("opae", "mmio", "read", "0x8", env=seen.env, timeout=120)
     assert done.returncode == 1 and "its feature lists took longer than" in done.stderr
 
 

@@ -18,6 +18,7 @@ from conftest import BUILD, SOURCE
 sys.path.insert(0, str(SOURCE / "tests/raw"))
 import peer  # noqa: E402
 from frames import BUSY, INVALID_PARAM, NOT_FOUND, Failed, Frame  # noqa: E402
+from refusals import fails  # noqa: E402
 
 NLB0 = bytes.fromhex("d8424dc4a4a3c413f89e433683f9040b")
 DSM_BASE, SRC, DST, NUM_LINES, CTL, CFG = 0x110, 0x120, 0x128, 0x130, 0x138, 0x140
@@ -52,7 +53,7 @@ class Opaed:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=30) == 0, self.said
+        assert self.process.wait(timeout=120) == 0, self.said
         self.rest.join()
         self.process.stderr.close()
 
@@ -81,14 +82,8 @@ def connect(opaed):
         c.close()
 
 
-def fails(result, call, *args):
-    with pytest.raises(Failed) as e:
-        call(*args)
-    assert e.value.result == result, e.value
-
-
 def open_when_free(c):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
             return c.open()

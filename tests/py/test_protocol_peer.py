@@ -17,6 +17,7 @@ import frames  # noqa: E402
 import peer  # noqa: E402
 from frames import (BUSY, EXCEPTION, INVALID_PARAM, MESSAGES, MORE, NOT_FOUND, NOT_SUPPORTED,  # noqa: E402
                     ONE_WAY, REPLY, TRACK, TRACKED, Failed, Frame, encode)
+from refusals import ended, fails  # noqa: E402
 
 PAGE = (SOURCE / "docs/protocol.md").read_text(encoding="utf-8")
 
@@ -62,24 +63,6 @@ def connect(server):
 @pytest.fixture
 def client(connect):
     return connect()
-
-
-def fails(result, call, *args, **kw):
-    with pytest.raises(Failed) as e:
-        call(*args, **kw)
-    assert e.value.result == result, e.value
-    return e.value.reason
-
-
-def ended(client):
-    """The server ends the connection without another frame."""
-    try:
-        while True:
-            client.take()
-    except (EOFError, ConnectionError):
-        return True
-    except TimeoutError:
-        return False
 
 
 def still_served(connect):
@@ -204,7 +187,7 @@ def test_open_and_close(client, connect):
 
 def open_when_free(c):
     """The end of the session that had it is found at once, but this one may have begun before."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
             return c.open()

@@ -59,7 +59,7 @@ class Client:
 
     def __init__(self, path, greet=True, caps=CAPS):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
+        self.sock.settimeout(30)
         Client.alive.append(self)
         self.sock.connect(path)
         self.next_id = -1  # the first is 0, as a refusal that comes before it is heard says

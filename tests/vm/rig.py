@@ -130,7 +130,7 @@ class Machine:
         for path in paths:
             self.image.add(path)
 
-    def add(self, name, argv, env=None, uid=0, limit_s=60, limits=None, group=None):
+    def add(self, name, argv, env=None, uid=0, limit_s=120, limits=None, group=None):
         """A command; they run in the order of the calls. group: one that the user is in besides his own.
 
         A program that is a Path is one of the host, and comes along with what it links."""
@@ -156,7 +156,7 @@ class Machine:
 
     # ---- running it ----
 
-    def run(self, deadline_s=150, grace_s=20):
+    def run(self, deadline_s=300, grace_s=20):
         """Boots, runs the commands, and gives their results.
 
         The guest is ended when deadline_s have passed, or when a command's result is grace_s later
@@ -230,7 +230,7 @@ class Machine:
             p = subprocess.Popen([*LEASH, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=log, text=True)
         p.name, p.log = name, folder / f"{name}.log"
-        if not select.select([p.stdout], [], [], 10)[0] or "card ready" not in p.stdout.readline():
+        if not select.select([p.stdout], [], [], 60)[0] or "card ready" not in p.stdout.readline():
             p.kill()
             p.wait()
             raise RigError(f"the card {name} did not start: {p.log.read_text()}")
@@ -239,7 +239,7 @@ class Machine:
     def _end_card(self, p):
         p.send_signal(signal.SIGTERM)
         try:
-            rc = p.wait(10)
+            rc = p.wait(60)
         except subprocess.TimeoutExpired:
             raise RigError(f"the card {p.name} did not end") from None
         if rc:

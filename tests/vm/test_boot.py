@@ -43,7 +43,7 @@ def guest(vm):
          "for v in virtfn*; do readlink -f $v/iommu_group; done; echo 0 >sriov_numvfs")
     m.sh("gone", "cd /sys/bus/pci/devices/$CARD; echo 1 >enable; read at rest <resource; "
          "devmem $at 32; /rig/signal gone; until [ $(devmem $at 32) = 0xFFFFFFFF ]; do :; done; echo gone",
-         env={"CARD": m.address("gone")}, limit_s=20)
+         env={"CARD": m.address("gone")}, limit_s=60)
     return m.run()
 
 
@@ -54,7 +54,7 @@ def test_exit_code_and_output(guest):
 
 def test_a_command_ends_at_its_limit(guest):
     hangs = guest["hangs"]
-    assert hangs.late and hangs.output == "before\n" and 0.9 < hangs.seconds < 5
+    assert hangs.late and hangs.output == "before\n" and 0.9 < hangs.seconds < 30
     guest["nothing-left"].good()
 
 
@@ -111,13 +111,13 @@ def test_a_boot_that_takes_too_long_is_ended(vm):
     before = time.monotonic()
     with pytest.raises(RigError, match="did not come up"):
         vm().run(deadline_s=1)
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 60
 
 
 def test_a_panic_is_told(vm):
     m = vm()
     m.sh("panic", "echo c >/proc/sysrq-trigger")
-    results = m.run(deadline_s=60)
+    results = m.run(deadline_s=300)
     assert results["panic"].rc is None and "anic" in results["panic"].output
 
 
@@ -125,7 +125,7 @@ def test_a_setup_that_fails_is_told(vm):
     m = vm(edu=True)
     m.bind("edu", driver="no-such-driver")
     with pytest.raises(RigError, match="not bound to no-such-driver"):
-        m.run(deadline_s=60)
+        m.run(deadline_s=300)
 
 
 def children(pid):
@@ -139,7 +139,7 @@ def test_nothing_outlives_a_rig_that_is_killed(vm, tmp_path):
     p = subprocess.Popen([sys.executable, "-c", script, str(HERE)],
                          env={**os.environ, "TMPDIR": str(tmp_path)})
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while len(children(p.pid)) < 2 or not list(tmp_path.glob("*/results")):
             assert time.monotonic() < end and p.poll() is None
             time.sleep(0.05)
@@ -147,7 +147,7 @@ def test_nothing_outlives_a_rig_that_is_killed(vm, tmp_path):
     finally:
         p.kill()
         p.wait()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while any(alive(pid) for pid in left):
         assert time.monotonic() < end, "QEMU or a card is still there"
         time.sleep(0.05)

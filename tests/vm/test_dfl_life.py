@@ -14,7 +14,7 @@ def run(dfl_vm, what):
     m.add(what, [PROGRAM, what], limit_s=60, env={
         "OPAE_EXPLICIT_INITIALIZE": "1", "CMOCKA_MESSAGE_OUTPUT": "TAP", "OPAEX_PLUGIN_DIR": PLUGIN.parent,
         "OPAE_TEST_CARD": m.address("a10")})
-    return m.run(deadline_s=150)[what]
+    return m.run(deadline_s=400)[what]
 
 
 @pytest.mark.parametrize("what, cases", [("life", 6), ("unbound", 1), ("removed", 1)])

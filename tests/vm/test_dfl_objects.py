@@ -35,7 +35,7 @@ def guest(dfl_vm):
     m.sh("again", RAISE.format("port.*/errors/errors"))
     m.add("clear", [opae, "errors", "--clear"], env=tools)
     m.add("cleared", [opae, "errors"], env=tools)
-    return m.run(deadline_s=240)
+    return m.run(deadline_s=600)
 
 
 def test_errors_and_sysobjects(guest):

@@ -36,7 +36,7 @@ def one(vm):
         program(m, "sigbus", way)
         program(m, "given", way, uid=0)
         program(m, "seam", way, uid=0, limits={"memlock": 256 << 20}, limit_s=120)
-    return m.run(deadline_s=300)
+    return m.run(deadline_s=600)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -36,7 +36,7 @@ BEGIN = """
 "$OPAED" --config /etc/opaed.cfg 2>/tmp/opaed.log & opaed=$!
 trap 'kill $opaed; wait $opaed && echo "opaed ended well"; cat /tmp/opaed.log' EXIT
 until [ -S /tmp/opaed.sock ]; do sleep 0.05; done
-says() { for i in $(seq 400); do grep -q "$1" "$2" && return; sleep 0.05; done; echo "no $1 in $2"; exit 8; }
+says() { for i in $(seq 1200); do grep -q "$1" "$2" && return; sleep 0.05; done; echo "no $1 in $2"; exit 8; }
 """
 
 
@@ -53,8 +53,8 @@ def guest(vm, driver, cards, plugin, *files, owner=0):
             "enabled": True, "plugin": Path(plugin).name, "configuration": {}}}}}))
     m.image.text("/etc/opae.cfg", json.dumps({"plugins": ["far"], "configurations": {"far": {
         "enabled": True, "plugin": "libtcp-opae.so",
-        "configuration": {"hosts": [{"unix": "/tmp/opaed.sock"}], "timeout_ms": 30000,
-                          "connect_ms": 20000}}}}))
+        "configuration": {"hosts": [{"unix": "/tmp/opaed.sock"}], "timeout_ms": 60000,
+                          "connect_ms": 60000}}}}))
     return m
 
 
@@ -129,7 +129,7 @@ def loads(dfl_vm, files):
         printf 'device {NLB0}\\nload {files["nlb0"]} 0\\n' | "$CLIENT"
         printf 'open {NLB0}\\nread 8\\n' | "$CLIENT"
     """)
-    return m.run(deadline_s=400)
+    return m.run(deadline_s=900)
 
 
 def test_fault_17_a_bitstream_for_another_interface(loads):
@@ -183,7 +183,7 @@ def taken(vm):
                 [ -e /sys/bus/pci/devices/{address}/driver ] || echo {address} >/sys/bus/pci/drivers_probe
                 printf 'open {NLB0}\\nread 8\\n' | "$CLIENT"
             """)
-    return m.run(deadline_s=400)
+    return m.run(deadline_s=900)
 
 
 @pytest.mark.parametrize("doing", ["registers", "copies"])
@@ -202,7 +202,7 @@ def poor(vm):
         printf 'open {NLB0}\\nbuffer 4194304\\nbuffer 65536\\nread 8\\n' | "$CLIENT"
         printf 'open {NLB0}\\nbuffer 65536\\n' | "$CLIENT"
     """, uid=USER, limits={"memlock": 1 << 20})
-    return m.run(deadline_s=150)
+    return m.run(deadline_s=400)
 
 
 def test_fault_21_the_limit_of_locked_memory(poor):
@@ -247,9 +247,9 @@ class Host:
 
     def end(self):
         """opaed's exit code."""
-        self.thread.join(200)
+        self.thread.join(400)
         self.opaed.terminate()
-        code = self.opaed.wait(20)
+        code = self.opaed.wait(60)
         self.ear.join(20)
         self.card.kill()
         self.card.wait()
@@ -273,7 +273,7 @@ class Host:
             with peer.Client(peer.address(self.path)) as c:
                 c.hello()
                 soon(lambda: any(row[1] == f"vsock:{CID}" and row[7] > 4 << 20
-                                 for row in c.call("SESSIONS")[0]), 150)
+                                 for row in c.call("SESSIONS")[0]), 300)
                 os.kill(self.qemu(), signal.SIGKILL)
                 handle = soon(lambda: opened(c), 30)
                 self.control = c.read64(handle, 0x138)
@@ -304,12 +304,12 @@ def test_fault_25_a_virtual_machine_is_killed(vsock_vm, host):
     m.include(BUILD / "lib/opae", BUILD / "lib/libopae-c.so.2", *PLUGINS, CLIENT)
     m.image.text("/etc/opae.cfg", json.dumps({"plugins": ["far"], "configurations": {"far": {
         "enabled": True, "plugin": "libvsock-opae.so",
-        "configuration": {"connect_ms": 10000, "hosts": [{"cid": 2, "port": PORT}]}}}}))
+        "configuration": {"connect_ms": 60000, "hosts": [{"cid": 2, "port": PORT}]}}}}))
     m.with_process(host.start)
     m.sh("copies", f"""(printf 'open {NLB0}\\nbuffer 4096\\nbuffer 1048576\\nbuffer 1048576\\ncopy 16384\\n'
-        sleep 100) | "$CLIENT" """, env={"CLIENT": CLIENT, "LIBOPAE_CFGFILE": "/etc/opae.cfg"}, limit_s=110)
+        sleep 300) | "$CLIENT" """, env={"CLIENT": CLIENT, "LIBOPAE_CFGFILE": "/etc/opae.cfg"}, limit_s=310)
     try:
-        results = m.run(deadline_s=200)
+        results = m.run(deadline_s=400)
     finally:
         code = host.end()
     assert host.killed is True, (host.killed, host.said)

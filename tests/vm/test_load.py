@@ -54,7 +54,7 @@ def api(dfl_vm, files):
     m.add("load", [BUILD / "tests/vm/guest/vm-test-load"], uid=USER, limit_s=PATIENT,
           env={**ENV, "OPAE_TEST_GBS": files["nlb0"], "OPAE_TEST_HELLO": files["hello"],
                "OPAE_TEST_OTHER": files["other"]})
-    return m.run(deadline_s=240)
+    return m.run(deadline_s=600)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def tools(dfl_vm, files):
     load("clock", "clock", n6000, uid=0)  # the clock's UIO device is root's
     add("clocks", TOOL, "clock", "--json", n6000, uid=0)
     add("fpgaconf", FPGACONF, "-V", "--skip-usrclk", "-B", f"0x{n6000[5:7]}", files["clock"])
-    return {"results": m.run(deadline_s=300), "a10": a10, "broken": broken, "n6000": n6000}
+    return {"results": m.run(deadline_s=600), "a10": a10, "broken": broken, "n6000": n6000}
 
 
 def test_api(api, record_property):

@@ -19,7 +19,7 @@ CARDS = {"a10": {"board": "a10"}, "hello": {"board": "port", "afu": "hello"}}
 def far(stage):
     return {"plugins": ["far"], "configurations": {"far": {
         "plugin": "libtcp-opae.so", "enabled": True,
-        "configuration": {"hosts": [{"unix": f"{stage}/opaed"}], "connect_ms": 20000, "timeout_ms": 20000}}}}
+        "configuration": {"hosts": [{"unix": f"{stage}/opaed"}], "connect_ms": 60000, "timeout_ms": 60000}}}}
 
 
 def opaed(way, stage, see="*"):
@@ -66,7 +66,7 @@ def guest(request, vm):
         m.image.text(f"/etc/opaed-{how}.cfg", json.dumps(opaed(way, "/tmp/stage0", see)))
         for name, argv in (("list", [TOOL, "list", "--json"]), ("hello_afu", [AFU, m.address("hello")])):
             served(m, f"{name}-{how}", argv, 0, f"/etc/opaed-{how}.cfg")
-    return m, m.run(deadline_s=500)
+    return m, m.run(deadline_s=900)
 
 
 @pytest.mark.parametrize("who", ["root", "user"])

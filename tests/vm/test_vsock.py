@@ -29,7 +29,7 @@ LIBRARY = [BUILD / "lib/opae", BUILD / "lib/libopae-c.so.2", BUILD / "plugins/vs
 def client(cid):
     return json.dumps({"plugins": ["far"], "configurations": {"far": {
         "enabled": True, "plugin": "libvsock-opae.so",
-        "configuration": {"connect_ms": 10000, "hosts": [{"cid": cid, "port": PORT}]}}}})
+        "configuration": {"connect_ms": 60000, "hosts": [{"cid": cid, "port": PORT}]}}}})
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def opaed(folder):
     env = {**os.environ, "OPAEX_EMU_DIR": str(folder / "emu"), "OPAEX_INVENTORY_DIR": str(folder)}
     p = subprocess.Popen([*LEASH, BUILD / "daemon/opaed", "--config", config], env=env, text=True,
                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert select.select([p.stderr], [], [], 10)[0] and "listening" in p.stderr.readline()
+    assert select.select([p.stderr], [], [], 60)[0] and "listening" in p.stderr.readline()
     return p
 
 
@@ -101,9 +101,9 @@ def from_guest(vsock_vm):
     for name, argv in (("list", [BUILD / "tools/opae", "list", "--json"]),
                        ("hello_afu", [BUILD / "samples/hello_afu"]),
                        ("hello_fpga", [BUILD / "samples/hello_fpga"])):
-        m.add(name, argv, uid=USER, env=env, limit_s=60, limits=LIMITS)
+        m.add(name, argv, uid=USER, env=env, limit_s=120, limits=LIMITS)
     try:
-        yield m.run(deadline_s=150)
+        yield m.run(deadline_s=400)
     finally:
         for p in started:
             p.kill()

@@ -135,7 +135,7 @@ def guest(request, vm):
         m.include(BUILD / "lib/opae", BUILD / PLUGINS.get(way, PLUGIN), BUILD / "lib/libopae-c.so.2")
         samples(m, way)
         programs(m, [p for p, (where, _) in PROGRAMS.items() if where == machine], cards, way)
-        return m, m.run(deadline_s=240)
+        return m, m.run(deadline_s=900)
 
     def get(machine, way):
         if way == "dfl":

@@ -25,7 +25,7 @@ def start(folder, cid, leash):
         p = subprocess.Popen([*leash, *unpack.in_place(program(), PROGRAM), "--guest-cid", str(cid),
                               "--socket", folder / "vhu.sock", "--uds-path", folder / "vsock"],
                              stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not (folder / "vhu.sock").exists():  # it says nothing when it listens
         if p.poll() is not None or time.monotonic() > end:
             p.kill()
