@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/sandbox-start.h"
+#include "daemon/sandbox.h"
 
 #define REFUSED_MAX 8		/* peers at a time that are told why they are not served */
 #define STRANGER_NS NS_PER_S	/* a stranger is left so long to shake hands, whoever waits */
@@ -64,6 +65,7 @@ static void begin_start(const struct sessions *all, const struct session *s, str
 		.spin_ns = limits->spin_us * NS_PER_US,
 		.uid = sandbox_uid(all->config->worker_uid),
 		.gid = all->config->worker_gid,
+		.must = all->config->sandbox_required ? SANDBOX_ALL : SANDBOX_ALWAYS,
 		.hello_ns = limits->hello_ms * NS_PER_MS,
 		.preauth_ns = limits->preauth_ms * NS_PER_MS,
 	};

@@ -70,6 +70,7 @@ struct channel_start {
 	uint64_t max_pinned, max_watched;
 	uint64_t max_events;
 	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
+	uint32_t must;	   /* bits of enum sandbox_piece: without these it serves nobody */
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
 	/* Names of the files of "tls", whose content is there as WORKER_TLS and so on; "": there is none. */
 	char tls[CREDENTIALS][CHANNEL_FILE_MAX];

@@ -316,7 +316,7 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 static void read_top(struct problems *p, struct json_object *top, struct daemon_config *c)
 {
 	static const char *const keys[] = { "listen", "policy", "plugins", "limits", "metrics",
-					    "worker_user", NULL };
+					    "worker_user", "sandbox", NULL };
 
 	if (!json_check_keys(p, "the configuration", top, keys))
 		return;

@@ -55,6 +55,7 @@ struct daemon_config {
 	/* Where they are, of those that are cards' sockets. */
 	struct config_card *cards;
 	size_t num_cards;
+	bool sandbox_required; /* or nobody is served */
 	uid_t worker_uid; /* whom a worker becomes, when this is root */
 	gid_t worker_gid;
 };

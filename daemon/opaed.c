@@ -24,6 +24,7 @@
 #include "daemon/lobby.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/sandbox-start.h"
 #include "daemon/session.h"
 #include "daemon/worker-log.h"
 
@@ -90,7 +91,9 @@ static int apply(struct monitor *m, struct daemon_config *c)
 
 	if (prepared < 0)
 		log_error("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
-	rc = prepared < 0 ? prepared : metrics_process_prepare(&m->sessions.metrics_process, c);
+	rc = prepared < 0 ? prepared : sandbox_check(c->sandbox_required);
+	if (!rc)
+		rc = metrics_process_prepare(&m->sessions.metrics_process, c);
 	if (!rc) {
 		rc = listeners_apply(&m->listeners, c);
 		metrics_process_settle(&m->sessions.metrics_process, c, !rc);

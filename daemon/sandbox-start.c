@@ -109,6 +109,11 @@ static void tell_of_locked_memory(void)
 		 "LimitMEMLOCK=)", (unsigned long long)r.rlim_max);
 }
 
+static const char *what_lacks(void)
+{
+	return geteuid() ? "a user namespace" : "a pid namespace";
+}
+
 /* Not before there is a worker that it is true of. */
 static void tell_once(void)
 {
@@ -119,9 +124,8 @@ static void tell_once(void)
 	done = true;
 	tell_of_locked_memory();
 	if (lacking)
-		log_line("workers are in no namespaces of their own: a user namespace cannot be made (%s); "
-			 "see user.max_user_namespaces and \"The sandbox\" in docs/daemon.md",
-			 strerror(-lacking));
+		log_warning("workers are in no namespaces of their own: %s cannot be made (%s); see \"The "
+			    "sandbox\" in docs/daemon.md", what_lacks(), strerror(-lacking));
 }
 
 static pid_t clone_now(void)
@@ -161,40 +165,34 @@ static int try(unsigned long these)
 
 void sandbox_probe(void)
 {
-	int rc = geteuid() ? -EPERM : try(CLONE_NEWPID);
-
-	if (rc)
-		rc = try(CLONE_NEWPID | CLONE_NEWUSER);
-	lacking = rc;
-	if (rc)
+	/* Root has other users to become, which a user namespace of its own would hide. */
+	lacking = try(geteuid() ? CLONE_NEWPID | CLONE_NEWUSER : CLONE_NEWPID);
+	if (lacking)
 		flags = 0;
+}
+
+int sandbox_check(bool required)
+{
+	if (!required || !lacking)
+		return 0;
+	log_error("\"sandbox\" is \"required\" and cannot be had: %s cannot be made (%s); see \"The "
+		  "sandbox\" in docs/daemon.md, or say \"available\"", what_lacks(), strerror(-lacking));
+	return lacking;
 }
 
 uint32_t sandbox_uid(uid_t configured)
 {
-	return geteuid() || (flags & CLONE_NEWUSER) ? UINT32_MAX : configured;
+	return geteuid() ? UINT32_MAX : configured;
 }
 
 /* ---- what workers tell ---- */
 
 void sandbox_told(uint32_t session, int64_t piece, uint32_t error)
 {
-	static const char *const names[] = {
-		[SANDBOX_MOUNT] = "a file system of its own",
-		[SANDBOX_NET] = "a network namespace",
-		[SANDBOX_IPC] = "an ipc namespace",
-		[SANDBOX_UTS] = "a uts namespace",
-		[SANDBOX_CGROUP] = "a cgroup namespace",
-		[SANDBOX_PID] = "a pid namespace",
-		[SANDBOX_USER] = "a user without privileges (\"worker_user\")",
-		[SANDBOX_CAPABILITIES] = "being without capabilities",
-		[SANDBOX_LIMITS] = "resource limits",
-		[SANDBOX_FILTER] = "a filter of system calls",
-	};
-
 	if (piece <= 0 || piece >= SANDBOX_PIECES || (told & (1u << piece)))
 		return;
 	told |= 1u << piece;
-	log_line("session %u: its worker's sandbox lacks %s: %s; so it will be for others, which is not "
-		 "logged again", session, names[piece], strerror((int)(error & 0xfff)));
+	log_warning("session %u: its worker's sandbox lacks %s: %s; so it will be for others, which is not "
+		    "logged again", session, sandbox_name((enum sandbox_piece)piece),
+		    strerror((int)(error & 0xfff)));
 }

@@ -3,11 +3,14 @@
 #ifndef DAEMON_SANDBOX_START_H
 #define DAEMON_SANDBOX_START_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* Tries, once, what this machine and this user's privileges give; the first worker's start tells of it. */
 void sandbox_probe(void);
+/* Does what was found suffice? 0, or a negative errno, which is logged: it is required and is not there. */
+int sandbox_check(bool required);
 /*
  * As fork(), into a pid namespace and, for an ordinary user, into a user namespace, in which the child has
  * the privileges that sandbox_enter() drops. A negative errno: there is no child.

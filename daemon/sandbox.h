@@ -25,6 +25,13 @@ enum sandbox_piece {
 	SANDBOX_PIECES
 };
 
+/* Sets of pieces. The first needs nothing of the machine, so nobody works without it. */
+#define SANDBOX_BIT(piece) (1u << (piece))
+#define SANDBOX_ALWAYS \
+	(SANDBOX_BIT(SANDBOX_USER) | SANDBOX_BIT(SANDBOX_CAPABILITIES) | SANDBOX_BIT(SANDBOX_LIMITS) | \
+	 SANDBOX_BIT(SANDBOX_FILTER))
+#define SANDBOX_ALL (SANDBOX_BIT(SANDBOX_PIECES) - 2)
+
 struct sandbox {
 	uid_t uid; /* whom it becomes; (uid_t)-1: it stays who it is */
 	gid_t gid;
@@ -36,9 +43,11 @@ struct sandbox {
 /*
  * Puts the calling process in, for good. There must be one thread. Whoever started it has put it in a pid
  * namespace of its own (sandbox_clone()), and let it keep what privileges this takes. A piece that cannot be
- * had is told of, and the others are there all the same.
+ * had is told of, and the others are there all the same: whether that will do is the caller's to judge.
  */
 void sandbox_enter(const struct sandbox *s);
+/* For the log: "a network namespace". */
+const char *sandbox_name(enum sandbox_piece piece);
 /* The last step of it, the filter of system calls; 0 or a negative errno. */
 int sandbox_filter(void);
 

@@ -44,6 +44,7 @@
 _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
 static struct channel_start start; /* constant once it is read */
+static char lacks[CHANNEL_WHY_MAX]; /* of the sandbox, and without it nobody is served; "": nothing */
 static struct rpc_counts *counts; /* what the monitor reads; NULL: it does not */
 
 /* ---- what the session asks ---- */
@@ -195,6 +196,9 @@ static void missing(enum sandbox_piece piece, int error)
 	m.id = (uint32_t)error;
 	m.value = piece;
 	channel_send(WORKER_CHANNEL, &m, -1);
+	if (start.must & SANDBOX_BIT(piece) && !*lacks)
+		snprintf(lacks, sizeof(lacks), "its worker's sandbox lacks %s: %s", sandbox_name(piece),
+			 strerror(error));
 }
 
 static void enter_sandbox(void)
@@ -205,6 +209,24 @@ static void enter_sandbox(void)
 
 	seam_prepare();
 	sandbox_enter(&s);
+}
+
+/* It serves nobody, and of its peer it reads no more than it takes to say so. */
+static int refuse_all(void)
+{
+	static const char why[] = "opaed cannot shut in the process that would serve this connection, and "
+				  "serves nobody without that; its log says what is missing";
+	struct channel_message m = { .type = CHANNEL_END };
+	struct transport *t;
+
+	m.end.rc = -EPERM;
+	memcpy(m.end.why, lacks, sizeof(m.end.why));
+	channel_send(WORKER_CHANNEL, &m, -1);
+	if (*start.tls[CREDENTIAL_CERT])
+		worker_tls_refuse();
+	else if (!start.scout && !stream_new(WORKER_PEER, start.peer, &t))
+		refuse_peer(t, start.hello_ns, *start.refuse ? start.refuse : why);
+	return EXIT_SUCCESS;
 }
 
 /* Its own alarm must end it; the first process of a pid namespace is spared by what ends others. */
@@ -243,6 +265,8 @@ int main(void)
 	if (!*start.refuse)
 		why = load();
 	enter_sandbox();
+	if (*lacks)
+		return refuse_all();
 	if (start.scout)
 		return be_scout(why);
 	rc = stream_new(WORKER_PEER, start.peer, &t);

@@ -374,7 +374,7 @@ def test_without_user_namespaces_it_is_said(folder):
     opaed = place.bin / "opaed"
     opaed.rename(place.bin / "opaed-real")
     # A user namespace in which none can be made any more.
-    opaed.write_text(f"#!/bin/sh\nexec unshare --user --map-root-user sh -c '"
+    opaed.write_text(f"#!/bin/sh\nexec unshare --user --map-current-user --keep-caps sh -c '"
                      f"echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set -all "
                      f"--inh-caps -all --no-new-privs {place.bin}/opaed-real \"$@\"' sh \"$@\"\n")
     opaed.chmod(0o755)
