@@ -61,6 +61,8 @@ static void begin_start(const struct sessions *all, const struct session *s, str
 		.max_calls = limits->calls,
 		.max_pinned = limits->buffer_bytes ? limits->buffer_bytes : 1, /* less than a page: none */
 		.max_watched = limits->watch_bytes ? limits->watch_bytes : 1,
+		.data = limits->buffer_bytes + limits->worker_bytes,
+		.locked = sandbox_locked(limits),
 		.max_events = limits->events,
 		.spin_ns = limits->spin_us * NS_PER_US,
 		.uid = sandbox_uid(all->config->worker_uid),

@@ -68,6 +68,7 @@ struct channel_start {
 	uint32_t scout; /* 1: there is no peer, and what is there is to be told (daemon/scout.h) */
 	int64_t spin_ns, hello_ns, preauth_ns;
 	uint64_t max_pinned, max_watched;
+	uint64_t data, locked; /* bytes of its own memory, and of what it may have pinned */
 	uint64_t max_events;
 	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
 	uint32_t must;	   /* bits of enum sandbox_piece: without these it serves nobody */

@@ -38,6 +38,7 @@ struct config_limits {
 	uint32_t handles, objects, calls; /* of a session */
 	uint32_t events;		  /* of a session */
 	uint64_t buffer_bytes;		  /* of a session */
+	uint64_t worker_bytes;		  /* memory of a session's worker, beside them */
 	uint64_t watch_bytes;		  /* of them, those that are kept equal at both ends */
 };
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +20,10 @@
 #include "base/sys.h"
 #include "daemon/log.h"
 #include "daemon/sandbox.h"
+
+#define WORKER_SCORE 500 /* on top of the monitor's own */
+#define SCORE_MAX 1000
+#define IOMMUFD "/dev/iommu"
 
 static unsigned long flags; /* of clone(2): the namespaces that a worker is born in */
 static int lacking;	    /* why there are none; a negative errno */
@@ -68,7 +73,22 @@ static int keep_capabilities(void)
 	return 0;
 }
 
-/* Buffers are pinned, which counts as locked memory; what a session may have is its own limit. */
+/* When memory runs out, a worker is what the kernel ends, and not the monitor of them all. */
+static void go_first(void)
+{
+	static const char path[] = "/proc/self/oom_score_adj";
+	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY, 0);
+	char text[24] = "";
+	long score;
+
+	if (fd < 0 || sys_read(fd, text, sizeof(text) - 1) <= 0)
+		return;
+	score = strtol(text, NULL, 10) + WORKER_SCORE;
+	snprintf(text, sizeof(text), "%ld", score < SCORE_MAX ? score : SCORE_MAX);
+	write_file(path, text); /* who may not is no worse off than before */
+}
+
+/* Buffers are pinned, which counts as locked memory; a worker leaves of it what a session may have. */
 static void keep_locked_memory(void)
 {
 	struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
@@ -87,6 +107,7 @@ int sandbox_keep(void)
 {
 	int rc = 0;
 
+	go_first();
 	keep_locked_memory();
 	if (flags & CLONE_NEWUSER)
 		rc = keep_identity(who, whose);
@@ -183,6 +204,19 @@ int sandbox_check(bool required)
 uint32_t sandbox_uid(uid_t configured)
 {
 	return geteuid() ? UINT32_MAX : configured;
+}
+
+/*
+ * A buffer may be pinned for two accelerators. A container of vfio and the FPGA driver count what a process
+ * has pinned against its limit; an iommufd counts what all processes of the user have.
+ */
+uint64_t sandbox_locked(const struct config_limits *l)
+{
+	uint64_t bytes;
+
+	if (__builtin_mul_overflow(l->buffer_bytes, 2 * (access(IOMMUFD, F_OK) ? 1 : l->connections), &bytes))
+		return UINT64_MAX;
+	return bytes;
 }
 
 /* ---- what workers tell ---- */

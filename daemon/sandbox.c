@@ -97,11 +97,16 @@ static int limit(int which, rlim_t most)
 	return setrlimit(which, &r);
 }
 
-/* Address space is not limited: a device's registers and buffers may take any part of it. */
+/*
+ * Address space is not limited: a device's registers and buffers may take any part of it. What a sanitizer
+ * keeps of memory would count as the worker's own.
+ */
 static int set_limits(const struct sandbox *s)
 {
 	return limit(RLIMIT_CORE, 0) || limit(RLIMIT_NOFILE, FILES_MAX) || limit(RLIMIT_NPROC, THREADS_MAX) ||
-	       limit(RLIMIT_FSIZE, s->memory + FILE_SPARE) || limit(RLIMIT_MSGQUEUE, 0) ||
+	       limit(RLIMIT_FSIZE, s->memory + FILE_SPARE) ||
+	       limit(RLIMIT_DATA, SANITIZED ? RLIM_INFINITY : s->data) ||
+	       limit(RLIMIT_MEMLOCK, s->locked) || limit(RLIMIT_MSGQUEUE, 0) ||
 	       limit(RLIMIT_RTPRIO, 0) || limit(RLIMIT_NICE, 0) || limit(RLIMIT_SIGPENDING, FILES_MAX);
 }
 

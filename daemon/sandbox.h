@@ -36,6 +36,8 @@ struct sandbox {
 	uid_t uid; /* whom it becomes; (uid_t)-1: it stays who it is */
 	gid_t gid;
 	uint64_t memory; /* bytes that its files in memory may have each */
+	uint64_t data;	 /* bytes of memory that nobody shares */
+	uint64_t locked; /* bytes that it may have pinned */
 	/* Called, from sandbox_enter(), for each piece that there is not; error is an errno. */
 	void (*missing)(enum sandbox_piece piece, int error);
 };

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@
 #define START_NS (5 * NS_PER_S) /* for the monitor's first message */
 /* For devices to be stopped and closed. A worker that hangs there dies of SIGALRM; the kernel closes them. */
 #define END_S 30
+#define STACK (1u << 20) /* of a thread, bytes */
 #define PLUGINS_FILE "/proc/self/fd/5"
 _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
@@ -204,7 +206,12 @@ static void missing(enum sandbox_piece piece, int error)
 static void enter_sandbox(void)
 {
 	const struct sandbox s = {
-		.uid = start.uid, .gid = start.gid, .memory = start.max_pinned, .missing = missing
+		.uid = start.uid,
+		.gid = start.gid,
+		.memory = start.max_pinned,
+		.data = start.data,
+		.locked = start.locked,
+		.missing = missing,
 	};
 
 	seam_prepare();
@@ -244,6 +251,17 @@ static int be_scout(const char *why)
 	return EXIT_SUCCESS;
 }
 
+/* They count as its memory whether they are used or not. */
+static void have_small_stacks(void)
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	pthread_setattr_default_np(&attr);
+	pthread_attr_destroy(&attr);
+}
+
 int main(void)
 {
 	const char *why = "";
@@ -258,6 +276,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGALRM, on_alarm);
 	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
+	have_small_stacks();
 	if (read_start())
 		return EXIT_FAILURE;
 	if (start.scout)

@@ -42,6 +42,8 @@ static int enter(void)
 	s.uid = m.start.uid;
 	s.gid = m.start.gid;
 	s.memory = m.start.max_pinned;
+	s.data = m.start.data;
+	s.locked = m.start.locked;
 	sandbox_enter(&s);
 	return 0;
 }
