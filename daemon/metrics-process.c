@@ -18,6 +18,8 @@
 #include "daemon/channel.h"
 #include "daemon/log.h"
 #include "daemon/metrics-text.h"
+#include "daemon/sandbox-start.h"
+#include "daemon/sandbox.h"
 #include "daemon/session.h"
 
 #define NAME "opaed-metrics"
@@ -201,7 +203,8 @@ static void become(const struct metrics_process *p, int channel, char *const env
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	if (exe >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
+	errno = -sandbox_keep();
+	if (!errno && exe >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
 	    dup2(away[0], METRICS_CHANNEL) >= 0 && dup2(away[1], METRICS_LISTEN) >= 0 &&
 	    !close_range(METRICS_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
 		fexecve(exe, args, environment);
@@ -209,25 +212,34 @@ static void become(const struct metrics_process *p, int channel, char *const env
 	_exit(127);
 }
 
-static int start(struct metrics_process *p, int poll, char *const environment[])
+static int start(struct sessions *all)
 {
+	struct metrics_process *p = &all->metrics_process;
+	const struct metrics_start start = {
+		.uid = sandbox_uid(all->config->worker_uid),
+		.gid = all->config->worker_gid,
+		.must = all->config->sandbox_required ? SANDBOX_ALL : SANDBOX_ALWAYS,
+	};
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = METRICS_TAG };
 	CLEANUP_CLOSE int theirs = -1;
 	int rc = channel_pair(&p->channel, &theirs);
 
-	if (!rc && epoll_ctl(poll, EPOLL_CTL_ADD, p->channel, &e))
+	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, p->channel, &e))
 		rc = -errno;
+	if (!rc && !answer(p, &start, sizeof(start)))
+		rc = -EAGAIN;
 	if (rc)
 		return rc;
 	p->answered = 0; /* it has no answer before */
-	p->pid = fork();
+	p->pid = sandbox_fork();
 	if (!p->pid)
-		become(p, theirs, environment);
-	return p->pid < 0 ? -errno : 0;
+		become(p, theirs, all->environment);
+	return p->pid < 0 ? p->pid : 0;
 }
 
-void metrics_process_tick(struct metrics_process *p, int poll, char *const environment[])
+void metrics_process_tick(struct sessions *all)
 {
+	struct metrics_process *p = &all->metrics_process;
 	int64_t now = clock_now_ns();
 	int rc;
 
@@ -235,7 +247,7 @@ void metrics_process_tick(struct metrics_process *p, int poll, char *const envir
 		return;
 	p->start_at = INT64_MAX;
 	p->started = now;
-	rc = start(p, poll, environment);
+	rc = start(all);
 	if (!rc) {
 		p->starts++;
 		return;

@@ -25,6 +25,10 @@ enum sandbox_piece {
 	SANDBOX_PIECES
 };
 
+#define SANDBOX_FILES 4096    /* descriptors of a worker */
+#define SANDBOX_THREADS 16384 /* of one user; of one worker, where that is in a user namespace of its own */
+#define SANDBOX_FILE_SPARE (64u << 20) /* the inventory, and what plugins keep in memory beside buffers */
+
 /* Sets of pieces. The first needs nothing of the machine, so nobody works without it. */
 #define SANDBOX_BIT(piece) (1u << (piece))
 #define SANDBOX_ALWAYS \
@@ -35,9 +39,11 @@ enum sandbox_piece {
 struct sandbox {
 	uid_t uid; /* whom it becomes; (uid_t)-1: it stays who it is */
 	gid_t gid;
-	uint64_t memory; /* bytes that its files in memory may have each */
+	uint64_t files, threads; /* how many; files are descriptors */
+	uint64_t file;		 /* bytes that a file of its own may have */
 	uint64_t data;	 /* bytes of memory that nobody shares */
 	uint64_t locked; /* bytes that it may have pinned */
+	int (*filter)(void);
 	/* Called, from sandbox_enter(), for each piece that there is not; error is an errno. */
 	void (*missing)(enum sandbox_piece piece, int error);
 };
@@ -50,7 +56,8 @@ struct sandbox {
 void sandbox_enter(const struct sandbox *s);
 /* For the log: "a network namespace". */
 const char *sandbox_name(enum sandbox_piece piece);
-/* The last step of it, the filter of system calls; 0 or a negative errno. */
+/* Filters of system calls: a worker's, and that of opaed-metrics. 0 or a negative errno. */
 int sandbox_filter(void);
+int metrics_filter(void);
 
 #endif

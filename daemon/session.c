@@ -551,7 +551,7 @@ void sessions_tick(struct sessions *all)
 	}
 	if (all->answer_at <= now)
 		answer_questions(all);
-	metrics_process_tick(&all->metrics_process, all->poll, all->environment);
+	metrics_process_tick(all);
 }
 
 /* What the channel still has comes first: why the session ended is in there, and what others must hear of. */

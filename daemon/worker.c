@@ -208,9 +208,12 @@ static void enter_sandbox(void)
 	const struct sandbox s = {
 		.uid = start.uid,
 		.gid = start.gid,
-		.memory = start.max_pinned,
+		.files = SANDBOX_FILES,
+		.threads = SANDBOX_THREADS,
+		.file = start.max_pinned + SANDBOX_FILE_SPARE,
 		.data = start.data,
 		.locked = start.locked,
+		.filter = sandbox_filter,
 		.missing = missing,
 	};
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What becomes of a worker whose sandbox lacks something: nobody is served without a user, a filter and limits
-of its own, and where "sandbox" is "required" nobody without the rest."""
+"""What becomes of a worker whose sandbox lacks something: nobody is served without a user, a filter and
+limits of its own, and where "sandbox" is "required" nobody without the rest."""
 import json
 import os
 import socket
