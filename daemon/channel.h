@@ -130,7 +130,7 @@ struct channel_message {
 int channel_pair(int *monitor, int *worker);
 /*
  * Never waits. 0; -EAGAIN: the other end does not read; -EPIPE: it has gone. A descriptor (or -1) is
- * duplicated.
+ * duplicated; when none can be passed on now, an answer goes without and has the value -ETOOMANYREFS.
  */
 int channel_send(int fd, const struct channel_message *m, int pass);
 /*

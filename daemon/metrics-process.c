@@ -26,6 +26,8 @@
 #define AGE_NS (50 * NS_PER_MS)	  /* of an answer that is good enough: what making one costs has a limit */
 #define PAUSE_MIN (100 * NS_PER_MS) /* before a start, doubled each time up to: */
 #define PAUSE_MAX (30 * NS_PER_S)
+#define END_NS NS_PER_S
+#define END_NAP_NS NS_PER_MS
 #define WELL_NS (60 * NS_PER_S)	  /* having lived so long, it is started soon again */
 
 void metrics_process_init(struct metrics_process *p)
@@ -47,12 +49,26 @@ static void close_channel(struct metrics_process *p)
 	p->channel = -1;
 }
 
+/* What the kernel does not let die in time is waited for with the workers. */
+static void await_end(pid_t pid)
+{
+	int64_t until = clock_deadline(END_NS);
+
+	while (!waitpid(pid, NULL, WNOHANG)) {
+		if (clock_now_ns() >= until) {
+			log_warning(NAME " was killed, and is not gone yet");
+			return;
+		}
+		clock_sleep_ns(END_NAP_NS);
+	}
+}
+
 static void end(struct metrics_process *p)
 {
 	close_channel(p);
 	if (p->pid > 0) {
 		kill(p->pid, SIGKILL);
-		waitpid(p->pid, NULL, 0); /* it holds the socket, which may be wanted again at once */
+		await_end(p->pid); /* it holds the socket, which may be wanted again at once */
 	}
 	p->pid = 0;
 	p->start_at = INT64_MAX;
