@@ -107,7 +107,8 @@ static const uint32_t too_new[] = { SYS_clone3 };
 static const uint32_t deadly[] = {
 	SYS_execve, SYS_execveat, SYS_ptrace, SYS_kcmp, SYS_pidfd_open, SYS_pidfd_getfd,
 	SYS_pidfd_send_signal,
-	SYS_process_madvise, SYS_process_vm_readv, SYS_process_vm_writev, SYS_move_pages, SYS_migrate_pages, SYS_mount, SYS_umount2, SYS_pivot_root,
+	SYS_process_vm_readv, SYS_process_vm_writev,
+	SYS_process_madvise, SYS_move_pages, SYS_migrate_pages, SYS_mount, SYS_umount2, SYS_pivot_root,
 	SYS_chroot, SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick,
 	SYS_mount_setattr, SYS_unshare, SYS_setns, SYS_init_module, SYS_finit_module, SYS_delete_module,
 	SYS_kexec_load, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key,

@@ -13,7 +13,8 @@
 static const uint32_t allowed[] = {
 	/* connections, the monitor's among them */
 	SYS_accept4, SYS_recvfrom, SYS_recvmsg, SYS_read, SYS_write, SYS_writev, SYS_shutdown,
-	SYS_close, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_getsockopt, SYS_getsockname, SYS_fstat, SYS_dup3,
+	SYS_close, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_getsockopt, SYS_getsockname, SYS_fstat,
+	SYS_dup3,
 	/* memory, time, its end */
 	SYS_munmap, SYS_mremap, SYS_brk, SYS_madvise, SYS_futex, SYS_getpid, SYS_gettid, SYS_rt_sigprocmask,
 	SYS_rt_sigreturn, SYS_restart_syscall, SYS_exit, SYS_exit_group, SYS_clock_gettime, SYS_gettimeofday,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""opaed with another program in the place of opaed-metrics, in the same sandbox: nothing that it tries may work;
-and the real one in it."""
+"""opaed with another program in the place of opaed-metrics, in the same sandbox: nothing that it tries may
+work; and the real one in it."""
 import os
 import shutil
 import sys
