@@ -132,6 +132,8 @@ static const uint32_t deadly[] = {
 static const uint32_t sanitizers[] = {
 	SYS_ptrace, SYS_wait4, SYS_clone, SYS_clone3, SYS_prctl, SYS_openat, SYS_readlinkat, SYS_getdents64,
 	SYS_newfstatat, SYS_kill, SYS_tkill, SYS_prlimit64, SYS_mprotect, SYS_getcwd, SYS_statx,
+	SYS_sigaltstack, SYS_rt_sigaction, SYS_sched_yield, SYS_nanosleep, SYS_clock_nanosleep,
+	SYS_sched_getaffinity, SYS_getppid,
 #ifdef __x86_64__
 	SYS_open, SYS_readlink, SYS_getdents, SYS_stat, SYS_lstat, SYS_access,
 #endif
