@@ -45,7 +45,8 @@ int sessions_init(struct sessions *all, int poll)
 	all->environment = spawn_environment();
 	sandbox_probe();
 	gethostname(all->host, sizeof(all->host) - 1);
-	all->worker = spawn_open_program();
+	all->worker_tls = -1;
+	all->worker = spawn_open_program(SPAWN_WORKER);
 	return all->worker < 0 ? all->worker : all->environment ? 0 : -ENOMEM;
 }
 
@@ -69,6 +70,8 @@ void sessions_done(struct sessions *all)
 	}
 	if (all->worker >= 0)
 		sys_close(all->worker);
+	if (all->worker_tls >= 0)
+		sys_close(all->worker_tls);
 	if (all->plugins >= 0)
 		sys_close(all->plugins);
 	spawn_free_environment(all->environment);
@@ -391,7 +394,7 @@ static int launch(struct sessions *all, struct session *s, int fd, const struct 
 	if (rc)
 		return rc;
 	files.channel = theirs;
-	s->pid = spawn_worker(all->worker, all->environment, &files);
+	s->pid = spawn_worker(credentials ? all->worker_tls : all->worker, all->environment, &files);
 	return s->pid < 0 ? s->pid : 0;
 }
 
