@@ -68,7 +68,7 @@ def test_a_process_that_does_not_die_is_not_waited_for(opaed, here):
     """Who traces a process has it stay until he has heard of its end."""
     needs_server(here)
     d = opaed( metrics={"unix": str(here.folder / "m.sock")})
-    pid = soon(lambda: d.workers() and the_process(d))
+    pid = the_process(d)
     assert not ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_SEIZE, pid, None, None), ctypes.get_errno()
     assert any("is read again" in line for line in d.reload())
     with d.peer() as p:

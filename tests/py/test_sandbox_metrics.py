@@ -26,8 +26,8 @@ class Scraper(Attacker):
 
 
 def the_process(d):
-    [pid] = [p for p in d.workers() if comm(p) in ("opaed-metrics", "exe")]
-    return pid
+    """Once it has begun."""
+    return soon(lambda: next((p for p in d.workers() if comm(p) == "opaed-metrics"), None))
 
 
 def comm(pid):
