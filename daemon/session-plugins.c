@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
+#include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/spawn.h"
 
@@ -29,7 +30,11 @@ static int find_workers(struct sessions *all, const struct daemon_config *config
 	for (size_t i = 0; i < config->num_listen && all->worker_tls < 0; i++)
 		if (config->listen[i].tls) {
 			all->worker_tls = spawn_open_program(SPAWN_WORKER_TLS);
-			return all->worker_tls < 0 ? all->worker_tls : 0;
+			if (all->worker_tls >= 0)
+				return 0;
+			log_error("\"tls\": " SPAWN_WORKER_TLS " is built where OpenSSL 3.0 is (meson setup "
+				  "-Dtls=enabled)");
+			return all->worker_tls;
 		}
 	return 0;
 }
