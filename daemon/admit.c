@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/sandbox-start.h"
+#include "daemon/sandbox.h"
 
 #define REFUSED_MAX 8		/* peers at a time that are told why they are not served */
 
@@ -59,10 +60,13 @@ static void begin_start(const struct sessions *all, const struct session *s, str
 		.max_calls = limits->calls,
 		.max_pinned = limits->buffer_bytes ? limits->buffer_bytes : 1, /* less than a page: none */
 		.max_watched = limits->watch_bytes ? limits->watch_bytes : 1,
+		.data = limits->buffer_bytes + limits->worker_bytes,
+		.locked = sandbox_locked(limits),
 		.max_events = limits->events,
 		.spin_ns = limits->spin_us * NS_PER_US,
 		.uid = sandbox_uid(all->config->worker_uid),
 		.gid = all->config->worker_gid,
+		.must = all->config->sandbox_required ? SANDBOX_ALL : SANDBOX_ALWAYS,
 		.hello_ns = limits->hello_ms * NS_PER_MS,
 		.preauth_ns = limits->preauth_ms * NS_PER_MS,
 	};

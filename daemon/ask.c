@@ -18,6 +18,7 @@
 #include "daemon/log.h"
 
 #define ANSWER_NS (5 * NS_PER_S)
+#define AGAIN_NS (10 * NS_PER_MS) /* when it can pass on no descriptor */
 #define SCOUT_NS (5 * NS_PER_S) /* for the monitor to find out what a device is */
 #define SCOUT_AGAIN_NS (20 * NS_PER_MS)
 #define STOP_NS (6 * NS_PER_S) /* a little more than the monitor gives */
@@ -103,7 +104,7 @@ static int64_t await(struct question *q, int64_t deadline)
 }
 
 /* What the monitor answers: a value, and maybe a descriptor. */
-int64_t ask_monitor(struct channel_message *m, struct channel_found *found, int *fd)
+static int64_t ask_once(struct channel_message *m, struct channel_found *found, int *fd)
 {
 	int64_t deadline = clock_deadline(ANSWER_NS), value;
 	struct question q = { .fd = -1, .found = found };
@@ -119,6 +120,17 @@ int64_t ask_monitor(struct channel_message *m, struct channel_found *found, int 
 		sys_close(q.fd);
 	else if (fd)
 		*fd = q.fd;
+	return value;
+}
+
+int64_t ask_monitor(struct channel_message *m, struct channel_found *found, int *fd)
+{
+	int64_t until = clock_deadline(ANSWER_NS), value = ask_once(m, found, fd);
+
+	while (value == -ETOOMANYREFS && clock_left_ms(until)) {
+		clock_sleep_ns(AGAIN_NS);
+		value = ask_once(m, found, fd);
+	}
 	return value;
 }
 

@@ -71,6 +71,19 @@ int channel_pair(int *monitor, int *worker)
 	return 0;
 }
 
+/*
+ * The kernel counts the descriptors that a user has on their way, whoever of his programs does not take them.
+ * Who asked for one is told so, and asks again; START brings one that can be done without.
+ */
+static int send_without(int fd, const struct channel_message *m)
+{
+	const struct channel_message later = {
+		.type = CHANNEL_ANSWER, .id = m->id, .value = -ETOOMANYREFS
+	};
+
+	return channel_send(fd, m->type == CHANNEL_START ? m : &later, -1);
+}
+
 int channel_send(int fd, const struct channel_message *m, int pass)
 {
 	union {
@@ -94,6 +107,8 @@ int channel_send(int fd, const struct channel_message *m, int pass)
 		memcpy(CMSG_DATA(c), &pass, sizeof(int));
 	}
 	n = sys_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n == -ETOOMANYREFS && pass >= 0)
+		return send_without(fd, m);
 	if (n == -EWOULDBLOCK || n == -ENOBUFS || n == -EINTR)
 		return -EAGAIN;
 	return n == -ECONNRESET || n == -ENOTCONN ? -EPIPE : n < 0 ? (int)n : 0;

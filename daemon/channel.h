@@ -69,8 +69,10 @@ struct channel_start {
 	uint32_t scout; /* 1: there is no peer, and what is there is to be told (daemon/scout.h) */
 	int64_t spin_ns, hello_ns, preauth_ns;
 	uint64_t max_pinned, max_watched;
+	uint64_t data, locked; /* bytes of its own memory, and of what it may have pinned */
 	uint64_t max_events;
 	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
+	uint32_t must;	   /* bits of enum sandbox_piece: without these it serves nobody */
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
 	/* Names of the files of "tls", whose content is there as WORKER_TLS and so on; "": there is none. */
 	char tls[CREDENTIALS][CHANNEL_FILE_MAX];
@@ -129,7 +131,7 @@ struct channel_message {
 int channel_pair(int *monitor, int *worker);
 /*
  * Never waits. 0; -EAGAIN: the other end does not read; -EPIPE: it has gone. A descriptor (or -1) is
- * duplicated.
+ * duplicated; when none can be passed on now, an answer goes without and has the value -ETOOMANYREFS.
  */
 int channel_send(int fd, const struct channel_message *m, int pass);
 /*

@@ -28,6 +28,8 @@ static const char local_plugins[] =
 	"\"xfpga\": {\"enabled\": true, \"plugin\": \"libxfpga.so\", \"configuration\": {}}, "
 	"\"vfio\": {\"enabled\": true, \"plugin\": \"libv-opae.so\", \"configuration\": {}}}}";
 
+#define WORKER_BYTES_MIN (64u << 20)
+
 static const struct config_limits default_limits = {
 	.connections = 256,
 	.per_principal = 64,
@@ -40,6 +42,7 @@ static const struct config_limits default_limits = {
 	.calls = 64,
 	.events = 256,
 	.buffer_bytes = UINT64_C(1) << 30,
+	.worker_bytes = UINT64_C(1) << 30,
 	.watch_bytes = UINT64_C(1) << 29,
 };
 
@@ -226,7 +229,7 @@ static void read_limits(struct problems *p, struct json_object *top, struct conf
 					    "preauth_connections", "preauth_ms", "hello_ms",
 					    "spin_us",	   "handles",			"objects",
 					    "calls",	   "buffer_bytes",		"events",
-					    "watch_bytes", NULL };
+					    "watch_bytes", "worker_bytes",		NULL };
 	struct json_object *o;
 
 	*l = default_limits;
@@ -244,6 +247,10 @@ static void read_limits(struct problems *p, struct json_object *top, struct conf
 	json_get_u32(p, "limits", o, "calls", 1, WIRE_CALLS_MAX, &l->calls);
 	json_get_u32(p, "limits", o, "events", 1, 256, &l->events);
 	json_get_u64(p, "limits", o, "buffer_bytes", INT64_MAX, &l->buffer_bytes);
+	json_get_u64(p, "limits", o, "worker_bytes", INT64_MAX, &l->worker_bytes);
+	if (l->worker_bytes < WORKER_BYTES_MIN)
+		problem(p, "limits: \"worker_bytes\": %llu bytes are less than a worker needs; %u are the "
+			"least", (unsigned long long)l->worker_bytes, WORKER_BYTES_MIN);
 	l->watch_bytes = l->buffer_bytes / 2; /* all of it, with the twins */
 	json_get_u64(p, "limits", o, "watch_bytes", INT64_MAX, &l->watch_bytes);
 }
@@ -330,7 +337,7 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 static void read_top(struct problems *p, struct json_object *top, struct daemon_config *c)
 {
 	static const char *const keys[] = { "listen", "policy", "plugins", "limits", "metrics",
-					    "worker_user", NULL };
+					    "worker_user", "sandbox", NULL };
 
 	if (!json_check_keys(p, "the configuration", top, keys))
 		return;

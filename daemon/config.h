@@ -38,6 +38,7 @@ struct config_limits {
 	uint32_t handles, objects, calls; /* of a session */
 	uint32_t events;		  /* of a session */
 	uint64_t buffer_bytes;		  /* of a session */
+	uint64_t worker_bytes;		  /* memory of a session's worker, beside them */
 	uint64_t watch_bytes;		  /* of them, those that are kept equal at both ends */
 };
 
@@ -56,6 +57,7 @@ struct daemon_config {
 	/* Where they are, of those that are cards' sockets. */
 	struct config_card *cards;
 	size_t num_cards;
+	bool sandbox_required; /* or nobody is served */
 	uid_t worker_uid; /* whom a worker becomes, when this is root */
 	gid_t worker_gid;
 };

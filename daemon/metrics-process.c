@@ -18,12 +18,16 @@
 #include "daemon/channel.h"
 #include "daemon/log.h"
 #include "daemon/metrics-text.h"
+#include "daemon/sandbox-start.h"
+#include "daemon/sandbox.h"
 #include "daemon/session.h"
 
 #define NAME "opaed-metrics"
 #define AGE_NS (50 * NS_PER_MS)	  /* of an answer that is good enough: what making one costs has a limit */
 #define PAUSE_MIN (100 * NS_PER_MS) /* before a start, doubled each time up to: */
 #define PAUSE_MAX (30 * NS_PER_S)
+#define END_NS NS_PER_S
+#define END_NAP_NS NS_PER_MS
 #define WELL_NS (60 * NS_PER_S)	  /* having lived so long, it is started soon again */
 
 void metrics_process_init(struct metrics_process *p)
@@ -45,12 +49,26 @@ static void close_channel(struct metrics_process *p)
 	p->channel = -1;
 }
 
+/* What the kernel does not let die in time is waited for with the workers. */
+static void await_end(pid_t pid)
+{
+	int64_t until = clock_deadline(END_NS);
+
+	while (!waitpid(pid, NULL, WNOHANG)) {
+		if (clock_now_ns() >= until) {
+			log_warning(NAME " was killed, and is not gone yet");
+			return;
+		}
+		clock_sleep_ns(END_NAP_NS);
+	}
+}
+
 static void end(struct metrics_process *p)
 {
 	close_channel(p);
 	if (p->pid > 0) {
 		kill(p->pid, SIGKILL);
-		waitpid(p->pid, NULL, 0); /* it holds the socket, which may be wanted again at once */
+		await_end(p->pid); /* it holds the socket, which may be wanted again at once */
 	}
 	p->pid = 0;
 	p->start_at = INT64_MAX;
@@ -201,7 +219,8 @@ static void become(const struct metrics_process *p, int channel, char *const env
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	if (exe >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
+	errno = -sandbox_keep();
+	if (!errno && exe >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
 	    dup2(away[0], METRICS_CHANNEL) >= 0 && dup2(away[1], METRICS_LISTEN) >= 0 &&
 	    !close_range(METRICS_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
 		fexecve(exe, args, environment);
@@ -209,25 +228,34 @@ static void become(const struct metrics_process *p, int channel, char *const env
 	_exit(127);
 }
 
-static int start(struct metrics_process *p, int poll, char *const environment[])
+static int start(struct sessions *all)
 {
+	struct metrics_process *p = &all->metrics_process;
+	const struct metrics_start start = {
+		.uid = sandbox_uid(all->config->worker_uid),
+		.gid = all->config->worker_gid,
+		.must = all->config->sandbox_required ? SANDBOX_ALL : SANDBOX_ALWAYS,
+	};
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = METRICS_TAG };
 	CLEANUP_CLOSE int theirs = -1;
 	int rc = channel_pair(&p->channel, &theirs);
 
-	if (!rc && epoll_ctl(poll, EPOLL_CTL_ADD, p->channel, &e))
+	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, p->channel, &e))
 		rc = -errno;
+	if (!rc && !answer(p, &start, sizeof(start)))
+		rc = -EAGAIN;
 	if (rc)
 		return rc;
 	p->answered = 0; /* it has no answer before */
-	p->pid = fork();
+	p->pid = sandbox_fork();
 	if (!p->pid)
-		become(p, theirs, environment);
-	return p->pid < 0 ? -errno : 0;
+		become(p, theirs, all->environment);
+	return p->pid < 0 ? p->pid : 0;
 }
 
-void metrics_process_tick(struct metrics_process *p, int poll, char *const environment[])
+void metrics_process_tick(struct sessions *all)
 {
+	struct metrics_process *p = &all->metrics_process;
 	int64_t now = clock_now_ns();
 	int rc;
 
@@ -235,7 +263,7 @@ void metrics_process_tick(struct metrics_process *p, int poll, char *const envir
 		return;
 	p->start_at = INT64_MAX;
 	p->started = now;
-	rc = start(p, poll, environment);
+	rc = start(all);
 	if (!rc) {
 		p->starts++;
 		return;

@@ -18,6 +18,12 @@ enum { METRICS_CHANNEL = 3, METRICS_LISTEN = 4, METRICS_FDS = 5 };
 /* What the monitor says when it was asked so soon that the answer is the one before; else it is the text. */
 #define METRICS_UNCHANGED '='
 
+/* The monitor's first message. */
+struct metrics_start {
+	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
+	uint32_t must;	   /* bits of enum sandbox_piece: without these it ends */
+};
+
 #define METRICS_TAG (UINT64_C(8) << 32) /* of its channel in the monitor's epoll */
 
 struct sessions;
@@ -44,7 +50,7 @@ void metrics_process_settle(struct metrics_process *p, const struct daemon_confi
 void metrics_process_serve(struct sessions *all);
 /* Was it this one that died? */
 bool metrics_process_died(struct metrics_process *p, pid_t pid, int status);
-/* Starts it when that is due; `poll` is the monitor's. */
-void metrics_process_tick(struct metrics_process *p, int poll, char *const environment[]);
+/* Starts it when that is due. */
+void metrics_process_tick(struct sessions *all);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Answers GET /metrics. What it tells the monitor gives it, through a channel on which it asks with one byte.
- * It opens nothing, and gives up what rights it has before it reads anything that a stranger sent. One
+ * It opens nothing, and shuts itself in before it reads anything that a stranger sent. One
  * thread; what a connection may take of memory and of time is limited, and so is the number of them.
  */
 #include <errno.h>
-#include <grp.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,8 +20,8 @@
 #include "base/sys.h"
 #include "daemon/metrics-process.h"
 #include "daemon/metrics-text.h"
+#include "daemon/sandbox.h"
 
-#define NOBODY 65534
 #define CONNECTIONS 64u
 #define CROWD 16u			  /* of them, beyond which each has but little time */
 #define LIFE_NS (5 * NS_PER_S)		  /* of a connection, whatever it does */
@@ -31,6 +29,7 @@
 #define MEMORY ((size_t)8192)		  /* of a connection, for its request */
 #define ANSWER_NS (2 * NS_PER_S)	  /* for the monitor */
 #define FDS (CONNECTIONS + 32)
+#define DATA ((size_t)64 << 20)
 
 static struct {
 	int fd; /* -1: none */
@@ -188,22 +187,40 @@ static void serve(struct MHD_Daemon *d)
 
 /* ---- the process ---- */
 
-static bool limit(int which, rlim_t most)
-{
-	struct rlimit r = { most, most };
+static struct metrics_start start;
+static bool unfit; /* the sandbox lacks what it must have */
 
-	return !setrlimit(which, &r);
+static void missing(enum sandbox_piece piece, int error)
+{
+	fprintf(stderr, "opaed: opaed-metrics: its sandbox lacks %s: %s\n", sandbox_name(piece),
+		strerror(error));
+	unfit |= (start.must & SANDBOX_BIT(piece)) != 0;
 }
 
-/* From root to nobody; and nobody gets anything back. */
-static bool give_up_rights(void)
+/* Before a byte of a stranger is read. */
+static bool enter_sandbox(void)
 {
-	if (!geteuid() && (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-			   setresuid(NOBODY, NOBODY, NOBODY)))
-		return false;
-	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) &&
-	       limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NPROC, 0) &&
-	       limit(RLIMIT_NOFILE, FDS);
+	const struct sandbox s = {
+		.uid = start.uid,
+		.gid = start.gid,
+		.files = FDS,
+		.data = DATA,
+		.filter = metrics_filter,
+		.missing = missing,
+	};
+
+	sandbox_enter(&s);
+	return !unfit;
+}
+
+static bool read_start(void)
+{
+	struct pollfd p = { .fd = METRICS_CHANNEL, .events = POLLIN };
+	struct iovec iov = { &start, sizeof(start) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return sys_poll(&p, 1, (int)(ANSWER_NS / NS_PER_MS)) == 1 &&
+	       sys_recvmsg(METRICS_CHANNEL, &msg, MSG_DONTWAIT) == sizeof(start);
 }
 
 static bool is_channel(int fd)
@@ -234,18 +251,16 @@ int main(void)
 	}
 	prctl(PR_SET_NAME, "opaed-metrics");
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* no words any more, where stderr is a file */
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		connections[i].fd = -1;
-	if (!give_up_rights()) {
-		fprintf(stderr, "opaed: opaed-metrics: it cannot give up its rights: %s\n", strerror(errno));
-		_exit(EXIT_FAILURE);
-	}
-	d = listen_there();
+	d = read_start() ? listen_there() : NULL;
 	if (!d) {
 		fprintf(stderr, "opaed: opaed-metrics: it cannot use its socket\n");
 		_exit(EXIT_FAILURE);
 	}
+	if (!enter_sandbox())
+		_exit(EXIT_FAILURE);
+	sys_dup_over(STDIN_FILENO, STDERR_FILENO); /* the log is the monitor's: there are no words any more */
 	serve(d);
 	_exit(EXIT_SUCCESS); /* the monitor has gone; the kernel closes all */
 }

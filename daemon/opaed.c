@@ -24,6 +24,7 @@
 #include "daemon/lobby.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/sandbox-start.h"
 #include "daemon/session.h"
 #include "daemon/worker-log.h"
 
@@ -78,11 +79,13 @@ static struct daemon_config *load(const char *file)
 /* Takes the configuration over; also on failure, when the one before stays in force. */
 static int apply(struct monitor *m, struct daemon_config *c)
 {
-	int prepared = sessions_prepare(c), rc;
+	int prepared = sessions_prepare(&m->sessions, c), rc;
 
 	if (prepared < 0)
-		log_error("\"plugins\" cannot be kept for workers: %s", strerror(-prepared));
-	rc = prepared < 0 ? prepared : metrics_process_prepare(&m->sessions.metrics_process, c);
+		log_error("workers cannot be started: %s", strerror(-prepared));
+	rc = prepared < 0 ? prepared : sandbox_check(c->sandbox_required);
+	if (!rc)
+		rc = metrics_process_prepare(&m->sessions.metrics_process, c);
 	if (!rc) {
 		rc = listeners_apply(&m->listeners, c);
 		metrics_process_settle(&m->sessions.metrics_process, c, !rc);
@@ -276,7 +279,8 @@ static void end(struct monitor *m)
 static int serve(const char *file)
 {
 	struct monitor m = { .file = file, .poll = -1, .signals = -1, .end_at = INT64_MAX,
-			     .intake = { .spare = -1 }, .sessions = { .worker = -1, .plugins = -1 } };
+			     .intake = { .spare = -1 }, .sessions = { .worker = -1, .worker_tls = -1,
+							   .plugins = -1 } };
 	int rc;
 
 	metrics_process_init(&m.sessions.metrics_process);

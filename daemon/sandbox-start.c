@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +20,10 @@
 #include "base/sys.h"
 #include "daemon/log.h"
 #include "daemon/sandbox.h"
+
+#define WORKER_SCORE 500 /* on top of the monitor's own */
+#define SCORE_MAX 1000
+#define IOMMUFD "/dev/iommu"
 
 static unsigned long flags; /* of clone(2): the namespaces that a worker is born in */
 static int lacking;	    /* why there are none; a negative errno */
@@ -68,7 +73,22 @@ static int keep_capabilities(void)
 	return 0;
 }
 
-/* Buffers are pinned, which counts as locked memory; what a session may have is its own limit. */
+/* When memory runs out, a worker is what the kernel ends, and not the monitor of them all. */
+static void go_first(void)
+{
+	static const char path[] = "/proc/self/oom_score_adj";
+	CLEANUP_CLOSE int fd = sys_open(path, O_RDONLY, 0);
+	char text[24] = "";
+	long score;
+
+	if (fd < 0 || sys_read(fd, text, sizeof(text) - 1) <= 0)
+		return;
+	score = strtol(text, NULL, 10) + WORKER_SCORE;
+	snprintf(text, sizeof(text), "%ld", score < SCORE_MAX ? score : SCORE_MAX);
+	write_file(path, text); /* who may not is no worse off than before */
+}
+
+/* Buffers are pinned, which counts as locked memory; a worker leaves of it what a session may have. */
 static void keep_locked_memory(void)
 {
 	struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
@@ -87,6 +107,7 @@ int sandbox_keep(void)
 {
 	int rc = 0;
 
+	go_first();
 	keep_locked_memory();
 	if (flags & CLONE_NEWUSER)
 		rc = keep_identity(who, whose);
@@ -109,6 +130,11 @@ static void tell_of_locked_memory(void)
 		 "LimitMEMLOCK=)", (unsigned long long)r.rlim_max);
 }
 
+static const char *what_lacks(void)
+{
+	return geteuid() ? "a user namespace" : "a pid namespace";
+}
+
 /* Not before there is a worker that it is true of. */
 static void tell_once(void)
 {
@@ -119,9 +145,8 @@ static void tell_once(void)
 	done = true;
 	tell_of_locked_memory();
 	if (lacking)
-		log_line("workers are in no namespaces of their own: a user namespace cannot be made (%s); "
-			 "see user.max_user_namespaces and \"The sandbox\" in docs/daemon.md",
-			 strerror(-lacking));
+		log_warning("workers are in no namespaces of their own: %s cannot be made (%s); see \"The "
+			    "sandbox\" in docs/daemon.md", what_lacks(), strerror(-lacking));
 }
 
 static pid_t clone_now(void)
@@ -161,40 +186,47 @@ static int try(unsigned long these)
 
 void sandbox_probe(void)
 {
-	int rc = geteuid() ? -EPERM : try(CLONE_NEWPID);
-
-	if (rc)
-		rc = try(CLONE_NEWPID | CLONE_NEWUSER);
-	lacking = rc;
-	if (rc)
+	/* Root has other users to become, which a user namespace of its own would hide. */
+	lacking = try(geteuid() ? CLONE_NEWPID | CLONE_NEWUSER : CLONE_NEWPID);
+	if (lacking)
 		flags = 0;
+}
+
+int sandbox_check(bool required)
+{
+	if (!required || !lacking)
+		return 0;
+	log_error("\"sandbox\" is \"required\" and cannot be had: %s cannot be made (%s); see \"The "
+		  "sandbox\" in docs/daemon.md, or say \"available\"", what_lacks(), strerror(-lacking));
+	return lacking;
 }
 
 uint32_t sandbox_uid(uid_t configured)
 {
-	return geteuid() || (flags & CLONE_NEWUSER) ? UINT32_MAX : configured;
+	return geteuid() ? UINT32_MAX : configured;
+}
+
+/*
+ * A buffer may be pinned for two accelerators. A container of vfio and the FPGA driver count what a process
+ * has pinned against its limit; an iommufd counts what all processes of the user have.
+ */
+uint64_t sandbox_locked(const struct config_limits *l)
+{
+	uint64_t bytes;
+
+	if (__builtin_mul_overflow(l->buffer_bytes, 2 * (access(IOMMUFD, F_OK) ? 1 : l->connections), &bytes))
+		return UINT64_MAX;
+	return bytes;
 }
 
 /* ---- what workers tell ---- */
 
 void sandbox_told(uint32_t session, int64_t piece, uint32_t error)
 {
-	static const char *const names[] = {
-		[SANDBOX_MOUNT] = "a file system of its own",
-		[SANDBOX_NET] = "a network namespace",
-		[SANDBOX_IPC] = "an ipc namespace",
-		[SANDBOX_UTS] = "a uts namespace",
-		[SANDBOX_CGROUP] = "a cgroup namespace",
-		[SANDBOX_PID] = "a pid namespace",
-		[SANDBOX_USER] = "a user without privileges (\"worker_user\")",
-		[SANDBOX_CAPABILITIES] = "being without capabilities",
-		[SANDBOX_LIMITS] = "resource limits",
-		[SANDBOX_FILTER] = "a filter of system calls",
-	};
-
 	if (piece <= 0 || piece >= SANDBOX_PIECES || (told & (1u << piece)))
 		return;
 	told |= 1u << piece;
-	log_line("session %u: its worker's sandbox lacks %s: %s; so it will be for others, which is not "
-		 "logged again", session, names[piece], strerror((int)(error & 0xfff)));
+	log_warning("session %u: its worker's sandbox lacks %s: %s; so it will be for others, which is not "
+		    "logged again", session, sandbox_name((enum sandbox_piece)piece),
+		    strerror((int)(error & 0xfff)));
 }

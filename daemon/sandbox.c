@@ -14,13 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FILES_MAX 4096	       /* descriptors */
-#define THREADS_MAX 16384      /* of one user; of one worker, where that is in a user namespace of its own */
-#define FILE_SPARE (64u << 20) /* the inventory, and what plugins keep in memory beside buffers */
+#define SIGNALS_MAX 4096
 
 /*
  * Where the program is built with a sanitizer, what that needs as well: its report of leaks looks at the
- * threads by /proc. This and the same word in sandbox-filter.c are all of it.
+ * threads by /proc. This and the same word in filter.c are all of it.
  */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED true
@@ -97,12 +95,17 @@ static int limit(int which, rlim_t most)
 	return setrlimit(which, &r);
 }
 
-/* Address space is not limited: a device's registers and buffers may take any part of it. */
+/*
+ * Address space is not limited: a device's registers and buffers may take any part of it. What a sanitizer
+ * keeps of memory would count as the worker's own.
+ */
 static int set_limits(const struct sandbox *s)
 {
-	return limit(RLIMIT_CORE, 0) || limit(RLIMIT_NOFILE, FILES_MAX) || limit(RLIMIT_NPROC, THREADS_MAX) ||
-	       limit(RLIMIT_FSIZE, s->memory + FILE_SPARE) || limit(RLIMIT_MSGQUEUE, 0) ||
-	       limit(RLIMIT_RTPRIO, 0) || limit(RLIMIT_NICE, 0) || limit(RLIMIT_SIGPENDING, FILES_MAX);
+	return limit(RLIMIT_CORE, 0) || limit(RLIMIT_NOFILE, s->files) || limit(RLIMIT_NPROC, s->threads) ||
+	       limit(RLIMIT_FSIZE, s->file) ||
+	       limit(RLIMIT_DATA, SANITIZED ? RLIM_INFINITY : s->data) ||
+	       limit(RLIMIT_MEMLOCK, s->locked) || limit(RLIMIT_MSGQUEUE, 0) ||
+	       limit(RLIMIT_RTPRIO, 0) || limit(RLIMIT_NICE, 0) || limit(RLIMIT_SIGPENDING, SIGNALS_MAX);
 }
 
 /* ---- privileges ---- */
@@ -143,7 +146,7 @@ void sandbox_enter(const struct sandbox *s)
 	piece(s, SANDBOX_USER, become(s));
 	piece(s, SANDBOX_CAPABILITIES, rc | drop_capabilities());
 	prctl(PR_SET_DUMPABLE, 0);
-	rc = sandbox_filter(s->locks);
+	rc = s->filter(s);
 	if (rc) {
 		errno = -rc;
 		piece(s, SANDBOX_FILTER, -1);

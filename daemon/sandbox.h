@@ -26,11 +26,26 @@ enum sandbox_piece {
 	SANDBOX_PIECES
 };
 
+#define SANDBOX_FILES 4096    /* descriptors of a worker */
+#define SANDBOX_THREADS 16384 /* of one user; of one worker, where that is in a user namespace of its own */
+#define SANDBOX_FILE_SPARE (64u << 20) /* the inventory, and what plugins keep in memory beside buffers */
+
+/* Sets of pieces. The first needs nothing of the machine, so nobody works without it. */
+#define SANDBOX_BIT(piece) (1u << (piece))
+#define SANDBOX_ALWAYS \
+	(SANDBOX_BIT(SANDBOX_USER) | SANDBOX_BIT(SANDBOX_CAPABILITIES) | SANDBOX_BIT(SANDBOX_LIMITS) | \
+	 SANDBOX_BIT(SANDBOX_FILTER))
+#define SANDBOX_ALL (SANDBOX_BIT(SANDBOX_PIECES) - 2)
+
 struct sandbox {
 	uid_t uid; /* whom it becomes; (uid_t)-1: it stays who it is */
 	gid_t gid;
-	uint64_t memory; /* bytes that its files in memory may have each */
-	bool locks;	 /* may lock what files it is given */
+	uint64_t files, threads; /* how many; files are descriptors */
+	uint64_t file;		 /* bytes that a file of its own may have */
+	uint64_t data;	 /* bytes of memory that nobody shares */
+	uint64_t locked; /* bytes that it may have pinned */
+	bool locks; /* may lock what files it is given */
+	int (*filter)(const struct sandbox *s);
 	/* Called, from sandbox_enter(), for each piece that there is not; error is an errno. */
 	void (*missing)(enum sandbox_piece piece, int error);
 };
@@ -38,10 +53,13 @@ struct sandbox {
 /*
  * Puts the calling process in, for good. There must be one thread. Whoever started it has put it in a pid
  * namespace of its own (sandbox_clone()), and let it keep what privileges this takes. A piece that cannot be
- * had is told of, and the others are there all the same.
+ * had is told of, and the others are there all the same: whether that will do is the caller's to judge.
  */
 void sandbox_enter(const struct sandbox *s);
-/* The last step of it, the filter of system calls; 0 or a negative errno. */
-int sandbox_filter(bool locks);
+/* For the log: "a network namespace". */
+const char *sandbox_name(enum sandbox_piece piece);
+/* Filters of system calls: a worker's, and that of opaed-metrics. 0 or a negative errno. */
+int sandbox_filter(const struct sandbox *s);
+int metrics_filter(const struct sandbox *s);
 
 #endif

@@ -86,6 +86,6 @@ int session_launch(struct sessions *all, struct session *s, int fd, const struct
 		return rc;
 	files.channel = theirs;
 	files.log = log;
-	s->pid = spawn_worker(all->worker, all->environment, &files);
+	s->pid = spawn_worker(credentials ? all->worker_tls : all->worker, all->environment, &files);
 	return s->pid < 0 ? s->pid : 0;
 }

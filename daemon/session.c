@@ -46,7 +46,8 @@ int sessions_init(struct sessions *all, int poll)
 	all->environment = spawn_environment();
 	sandbox_probe();
 	gethostname(all->host, sizeof(all->host) - 1);
-	all->worker = spawn_open_program();
+	all->worker_tls = -1;
+	all->worker = spawn_open_program(SPAWN_WORKER);
 	return all->worker < 0 ? all->worker : all->environment ? 0 : -ENOMEM;
 }
 
@@ -61,6 +62,8 @@ void sessions_done(struct sessions *all)
 	}
 	if (all->worker >= 0)
 		sys_close(all->worker);
+	if (all->worker_tls >= 0)
+		sys_close(all->worker_tls);
 	if (all->plugins >= 0)
 		sys_close(all->plugins);
 	spawn_free_environment(all->environment);
@@ -512,7 +515,7 @@ void sessions_tick(struct sessions *all)
 	push_looks(all);
 	if (all->answer_at <= now)
 		answer_questions(all);
-	metrics_process_tick(&all->metrics_process, all->poll, all->environment);
+	metrics_process_tick(all);
 }
 
 /* What the channel still has comes first: why the session ended is in there, and what others must hear of. */

@@ -63,7 +63,7 @@ struct sessions {
 	int64_t look_at; /* not before, LOOK is sent again */
 	int64_t answer_at; /* who has not sent INFO by then is told of as last known; INT64_MAX: none asks */
 	int poll; /* an epoll descriptor: a channel is there with its session's id */
-	int worker; /* the worker's program */
+	int worker, worker_tls; /* the worker's programs; the second is open when it was wanted */
 	char **environment;
 	char host[256];
 	/* Of the configuration in force; the monitor replaces them. */
@@ -83,7 +83,7 @@ static inline bool session_serves(const struct session *s)
 int sessions_init(struct sessions *all, int poll);
 void sessions_done(struct sessions *all);
 /* All of it that can fail: a descriptor for sessions_configure(), or a negative errno. */
-int sessions_prepare(const struct daemon_config *config);
+int sessions_prepare(struct sessions *all, const struct daemon_config *config);
 /* Takes a configuration for the sessions to come, which must stay until the next, and its prepared part. */
 void sessions_configure(struct sessions *all, struct daemon_config *config, int prepared);
 

@@ -21,7 +21,6 @@
 #include "daemon/log.h"
 #include "daemon/sandbox-start.h"
 
-#define NAME "opaed-worker"
 #define NUM_FILES (WORKER_FDS - WORKER_CHANNEL)
 
 /* What of the daemon's own environment reaches a worker: where things are, and what sanitizers want. */
@@ -31,15 +30,15 @@ static const char *const passed[] = { "OPAEX_PLUGIN_DIR", "OPAEX_EMU_DIR", "OPAE
 				      "UBSAN_OPTIONS", "TSAN_OPTIONS" };
 #define NUM_PASSED (sizeof(passed) / sizeof(passed[0]))
 
-int spawn_open_program(void)
+int spawn_open_program(const char *name)
 {
 	static const char *const places[] = { ".", "../libexec/opae", OPAED_WORKER_DIR };
 	char path[PATH_MAX];
 	int fd;
 
-	if (!beside_find(places, sizeof(places) / sizeof(places[0]), NAME, path, sizeof(path))) {
-		log_error("there is no " NAME " beside opaed, nor in " OPAED_WORKER_DIR
-			 "; is the installation complete?");
+	if (!beside_find(places, sizeof(places) / sizeof(places[0]), name, path, sizeof(path))) {
+		log_error("there is no %s beside opaed, nor in " OPAED_WORKER_DIR "; is the installation "
+			  "complete?", name);
 		return -ENOENT;
 	}
 	fd = sys_open(path, O_PATH, 0);
@@ -130,7 +129,7 @@ static char **with_folders(char *const environment[])
 
 static void become_worker(int program, char *const environment[], const struct spawn_files *files)
 {
-	char name[] = NAME;
+	char name[] = SPAWN_WORKER;
 	char *const args[] = { name, NULL };
 	int exe = fcntl(program, F_DUPFD_CLOEXEC, WORKER_FDS);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -17,8 +17,12 @@ struct spawn_files {
 	const int *tls; /* CREDENTIALS of them, some perhaps -1; NULL: none */
 };
 
-/* The worker's program, open, so that an installation anew changes nothing for a running daemon. */
-int spawn_open_program(void);
+/* The worker's program, and that for connections with TLS. */
+#define SPAWN_WORKER "opaed-worker"
+#define SPAWN_WORKER_TLS "opaed-worker-tls"
+
+/* One of them, open, so that an installation anew changes nothing for a running daemon. */
+int spawn_open_program(const char *name);
 /* Of this environment what a worker needs; NULL: no memory. spawn_free_environment() frees. */
 char **spawn_environment(void);
 void spawn_free_environment(char **environment);

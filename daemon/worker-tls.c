@@ -52,6 +52,14 @@ static void let_it_read(int fd)
 			return;
 }
 
+void worker_tls_refuse(void)
+{
+	static const unsigned char internal_error[] = { 21, 3, 3, 0, 2, 2, 80 }; /* an alert, in clear text */
+
+	if (write(WORKER_PEER, internal_error, sizeof(internal_error)) == sizeof(internal_error))
+		let_it_read(WORKER_PEER);
+}
+
 static void give_up(int rc, const char *why)
 {
 	struct channel_message m = { .type = CHANNEL_END };

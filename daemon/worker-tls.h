@@ -12,5 +12,7 @@
  * gone, and a negative errno says that there is nothing more to do.
  */
 int worker_tls(struct channel_start *start, struct transport **t);
+/* For one that is not fit to shake hands: tells the peer so by TLS's own word, and reads nothing of him. */
+void worker_tls_refuse(void);
 
 #endif

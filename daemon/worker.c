@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,10 +41,12 @@
 #define START_NS (5 * NS_PER_S) /* for the monitor's first message */
 /* For devices to be stopped and closed. A worker that hangs there dies of SIGALRM; the kernel closes them. */
 #define END_S 30
+#define STACK (1u << 20) /* of a thread, bytes */
 #define PLUGINS_FILE "/proc/self/fd/5"
 _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
 static struct channel_start start; /* constant once it is read */
+static char lacks[CHANNEL_WHY_MAX]; /* of the sandbox, and without it nobody is served; "": nothing */
 static struct rpc_counts *counts; /* what the monitor reads; NULL: it does not */
 
 /* ---- what the session asks ---- */
@@ -195,17 +198,46 @@ static void missing(enum sandbox_piece piece, int error)
 	m.id = (uint32_t)error;
 	m.value = piece;
 	channel_send(WORKER_CHANNEL, &m, -1);
+	if (start.must & SANDBOX_BIT(piece) && !*lacks)
+		snprintf(lacks, sizeof(lacks), "its worker's sandbox lacks %s: %s", sandbox_name(piece),
+			 strerror(error));
 }
 
 static void enter_sandbox(void)
 {
 	const struct sandbox s = {
-		.uid = start.uid, .gid = start.gid, .memory = start.max_pinned, .locks = start.scout,
-		.missing = missing
+		.uid = start.uid,
+		.gid = start.gid,
+		.files = SANDBOX_FILES,
+		.threads = SANDBOX_THREADS,
+		.file = start.max_pinned + SANDBOX_FILE_SPARE,
+		.data = start.data,
+		.locked = start.locked,
+		.locks = start.scout,
+		.filter = sandbox_filter,
+		.missing = missing,
 	};
 
 	seam_prepare();
 	sandbox_enter(&s);
+}
+
+/* It serves nobody, and of its peer it reads no more than it takes to say so. */
+static int refuse_all(void)
+{
+	static const char why[] = "opaed cannot shut in the process that would serve this connection, and "
+				  "serves nobody without that; its log says what is missing";
+	struct channel_message m = { .type = CHANNEL_END };
+	struct transport *t;
+
+	m.end.rc = -EPERM;
+	memcpy(m.end.why, lacks, sizeof(m.end.why));
+	channel_send(WORKER_CHANNEL, &m, -1);
+	if (*start.tls[CREDENTIAL_CERT])
+		worker_tls_refuse();
+	else if (!start.scout && !stream_new(WORKER_PEER, start.peer, &t))
+		refuse_peer(t, start.hello_ns, *start.refuse ? start.refuse : why);
+	return EXIT_SUCCESS;
 }
 
 /* Its own alarm must end it; the first process of a pid namespace is spared by what ends others. */
@@ -223,6 +255,17 @@ static int be_scout(const char *why)
 	return EXIT_SUCCESS;
 }
 
+/* They count as its memory whether they are used or not. */
+static void have_small_stacks(void)
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	pthread_setattr_default_np(&attr);
+	pthread_attr_destroy(&attr);
+}
+
 int main(void)
 {
 	const char *why = "";
@@ -237,11 +280,14 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGALRM, on_alarm);
 	mallopt(M_ARENA_MAX, 1); /* memory is what many idle sessions cost */
+	have_small_stacks();
 	if (read_start())
 		return EXIT_FAILURE;
 	if (!*start.refuse)
 		why = load();
 	enter_sandbox();
+	if (*lacks)
+		return refuse_all();
 	if (start.scout)
 		return be_scout(why);
 	rc = stream_new(WORKER_PEER, start.peer, &t);

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 from conftest import BUILD, ORDINARY, TREE
@@ -142,13 +143,54 @@ def test_its_root_is_empty(attacker, opaed):
     assert [m[4] for m in mounts] == ["/"] and "ro" in mounts[0][5].split(",")
 
 
+def limits_of(worker):
+    """{name: [soft, hard]}"""
+    with open(f"/proc/{worker}/limits", encoding="ascii") as f:
+        return {line[:26].strip(): line[26:].split()[:2] for line in f}
+
+
 def test_its_limits(attacker, opaed):
     [worker] = opaed.workers()
-    with open(f"/proc/{worker}/limits", encoding="ascii") as f:
-        limits = {line[:26].strip(): line[26:].split()[:2] for line in f}
+    limits = limits_of(worker)
     assert limits["Max core file size"] == ["0", "0"]
     assert int(limits["Max open files"][1]) <= 4096 and int(limits["Max processes"][1]) <= 16384
     assert limits["Max file size"][1] != "unlimited" and limits["Max msgqueue size"] == ["0", "0"]
+
+
+MIB, ALL_CONNECTIONS = 1 << 20, 256
+
+
+@pytest.mark.parametrize("own", [None, 100 * MIB])
+def test_its_memory(place, own):
+    """Buffers may take what is theirs; all else that it takes has an end, too."""
+    buffers, own_limit = 64 * MIB, {"worker_bytes": own} if own else {}
+    d = Daemon(place, limits={"buffer_bytes": buffers, **own_limit})
+    a = Attacker(d)
+    assert a.does("innocent").startswith("done"), d.log
+    limits, most = limits_of(d.workers()[0]), buffers + (own or 1024 * MIB)
+    locked = 2 * buffers * (ALL_CONNECTIONS if os.path.exists("/dev/iommu") else 1)
+    mine = limits_of(d.process.pid)["Max locked memory"][1]
+    locked = locked if mine == "unlimited" else min(locked, int(mine))
+    assert limits["Max locked memory"] == [str(locked)] * 2
+    assert a.does(f"take-memory {buffers}") == "done 0"
+    if PLAIN:
+        assert limits["Max data size"] == [str(most)] * 2
+        assert a.does(f"take-memory {most}") == "refused 12"
+    a.close()
+    assert d.stop() == 0, d.log
+
+
+@pytest.mark.parametrize("mine", [0, 700])
+def test_it_goes_before_its_monitor(place, mine):
+    """Where memory runs out the kernel ends a worker, and everybody else goes on."""
+    d = Daemon(place, command=["/bin/sh", "-c", f'echo {mine} > /proc/self/oom_score_adj; exec "$0" "$@"',
+                               place.bin / "opaed"])
+    a = Attacker(d)
+    assert a.does("innocent").startswith("done"), d.log
+    scores = [int(Path(f"/proc/{p}/oom_score_adj").read_text()) for p in (d.process.pid, *d.workers())]
+    assert scores == [mine, min(mine + 500, 1000)]
+    a.close()
+    assert d.stop() == 0, d.log
 
 
 def test_nothing_is_missing(attacker, opaed):
@@ -376,7 +418,7 @@ def test_without_user_namespaces_it_is_said(folder):
     opaed = place.bin / "opaed"
     opaed.rename(place.bin / "opaed-real")
     # A user namespace in which none can be made any more.
-    opaed.write_text(f"#!/bin/sh\nexec unshare --user --map-root-user sh -c '"
+    opaed.write_text(f"#!/bin/sh\nexec unshare --user --map-current-user --keep-caps sh -c '"
                      f"echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set -all "
                      f"--inh-caps -all --no-new-privs {place.bin}/opaed-real \"$@\"' sh \"$@\"\n")
     opaed.chmod(0o755)

@@ -396,6 +396,7 @@ def test_the_units_are_of_one_piece(units, installed):
     """What they name is what is installed, and what docs/daemon.md says."""
     service, sock = ((units / n).read_text() for n in UNITS)
     assert "ExecStart=/usr/local/bin/opaed --config /etc/opae/opaed.cfg\n" in service
+    assert "\nMemoryMax=75%\n" in service and "\nOOMPolicy=continue\n" in service
     assert "SocketGroup=fpga" in sock and "SocketMode=0660" in sock
     path = re.search(r"^ListenStream=(.*)$", sock, re.M).group(1)
     example = json.loads((installed / "share/opae/opaed.cfg").read_text())

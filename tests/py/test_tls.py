@@ -6,9 +6,11 @@ import os
 import re
 import resource
 import select
+import shutil
 import socket
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 from conftest import TREE
@@ -552,3 +554,26 @@ def test_hosts_that_are_refused(here, host, says):
         "enabled": True, "plugin": "libtcp-opae.so",
         "configuration": {"hosts": [host], "connect_ms": 60000}}}}))
     assert says in here.run("opae", "plugins", env=env).stdout
+
+
+# ---- the worker's two programs ----
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else may look at a worker's memory")
+def test_clear_text_does_without_openssl(tls):
+    t = tls()
+    with t.daemon.peer() as p:
+        p.good(PING)
+        [worker] = t.daemon.workers()
+        assert "libssl" not in Path(f"/proc/{worker}/maps").read_text()
+
+
+def test_an_installation_without_the_worker_for_tls(here):
+    with_tls(here)
+    t = Tls(here)
+    assert t.daemon.stop() == 0
+    folder = here.folder / "bin"
+    folder.mkdir()
+    for name in ("bin/opaed", "libexec/opae/opaed-worker"):
+        shutil.copy(here.prefix / name, folder)
+    done = here.run(folder / "opaed", "--config", str(t.daemon.file))
+    assert done.returncode == 1 and "there is no opaed-worker-tls" in done.stderr, done.stderr

@@ -1,50 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * In the worker's place: reads START, enters the sandbox as a worker does, and then does what its peer says,
- * line by line: the name of an attack and its argument. Answers with "done VALUE" or "refused ERRNO".
- *
- * `opaed-attacker NAME ARG` does it without a sandbox: for tests to see that the attack itself is sound.
- */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
+#include "tests/sandbox/attacker.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#include "daemon/channel.h"
-#include "daemon/sandbox.h"
-#include "daemon/spawn.h"
-#include "tests/sandbox/attacker.h"
-
-static void missing(enum sandbox_piece piece, int error)
-{
-	struct channel_message m;
-
-	m.type = CHANNEL_MISSING;
-	m.id = (uint32_t)error;
-	m.value = piece;
-	channel_send(WORKER_CHANNEL, &m, -1);
-}
-
-static int enter(void)
-{
-	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLIN };
-	struct channel_message m;
-	struct sandbox s = { .missing = missing };
-	int fd = -1;
-
-	if (poll(&p, 1, 10000) != 1 || channel_receive(WORKER_CHANNEL, &m, &fd) != 1 ||
-	    m.type != CHANNEL_START)
-		return -EPROTO;
-	s.uid = m.start.uid;
-	s.gid = m.start.gid;
-	s.memory = m.start.max_pinned;
-	sandbox_enter(&s);
-	return 0;
-}
 
 static long run_in(const struct attack *list, const char *name, const char *arg, int *found)
 {
@@ -76,11 +36,11 @@ static long run(const char *name, const char *arg)
 	return rc;
 }
 
-static int read_line(char *line, size_t room)
+static int read_line(int fd, char *line, size_t room)
 {
 	size_t n = 0;
 
-	while (n < room - 1 && read(WORKER_PEER, line + n, 1) == 1)
+	while (n < room - 1 && read(fd, line + n, 1) == 1)
 		if (line[n++] == '\n') {
 			line[n - 1] = 0;
 			return 0;
@@ -88,31 +48,31 @@ static int read_line(char *line, size_t room)
 	return -1;
 }
 
-int main(int argc, char **argv)
+static int put_result(char *out, size_t room, long rc)
+{
+	return snprintf(out, room, "%s %ld\n", rc < 0 ? "refused" : "done", rc < 0 ? -rc : rc);
+}
+
+void attacker_obey(int fd)
 {
 	char line[2048], answer[64];
 
-	if (argc > 1) {
-		long rc = run(argv[1], argc > 2 ? argv[2] : "");
-
-		printf("%s %ld\n", rc < 0 ? "refused" : "done", rc < 0 ? -rc : rc);
-		return 0;
-	}
-	signal(SIGPIPE, SIG_IGN);
-	if (enter())
-		return EXIT_FAILURE;
-	while (!read_line(line, sizeof(line))) {
+	while (!read_line(fd, line, sizeof(line))) {
 		char *arg = strchr(line, ' ');
-		long rc;
 		int n;
 
 		if (arg)
 			*arg++ = 0;
-		rc = run(line, arg ? arg : "");
-		n = snprintf(answer, sizeof(answer), "%s %ld\n", rc < 0 ? "refused" : "done",
-			     rc < 0 ? -rc : rc);
-		if (write(WORKER_PEER, answer, (size_t)n) != n)
-			break;
+		n = put_result(answer, sizeof(answer), run(line, arg ? arg : ""));
+		if (write(fd, answer, (size_t)n) != n)
+			return;
 	}
-	_exit(0);
+}
+
+void attacker_show(const char *name, const char *arg)
+{
+	char answer[64];
+
+	put_result(answer, sizeof(answer), run(name, arg));
+	fputs(answer, stdout);
 }

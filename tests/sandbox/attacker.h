@@ -16,6 +16,9 @@ struct attack {
 
 extern const struct attack attacks[], attacks_on_files[]; /* each ends with a NULL name */
 
+/* Does what the other end says until that has gone; or one attack, and prints what came of it. */
+void attacker_obey(int fd);
+void attacker_show(const char *name, const char *arg);
 /* Asks the monitor: "TYPE FLAGS PATH [PATH2]". */
 long ask_as_told(const char *arg);
 /* With the descriptor that came last. */

@@ -294,6 +294,19 @@ static long type_into_terminal(const char *arg)
 
 /* ---- memory ---- */
 
+/* As much as it is told, of its own; and gives it back. */
+static long take_memory(const char *arg)
+{
+	size_t len = strtoul(arg, NULL, 10);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	munmap(at, len);
+	return 0;
+}
+
 static long map_code(const char *arg)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -436,6 +449,7 @@ const struct attack attacks[] = {
 	{ "setsockopt", filter_socket },
 	{ "ioctl-of-sockets", interfaces },
 	{ "type-into-terminal", type_into_terminal },
+	{ "take-memory", take_memory },
 	{ "map-code", map_code },
 	{ "make-code", make_code },
 	{ "make-code-by-key", make_code_by_key },

@@ -231,6 +231,7 @@ static void limits(void **state)
 	bad("{" UNIX_ALONE ", \"limits\": {\"watch_bytes\": \"all\"}}", 1, "\"watch_bytes\"", "whole number");
 	bad("{" UNIX_ALONE ", \"limits\": {\"events\": 257}}", 1, "\"events\"", "from 1 to 256");
 	bad("{" UNIX_ALONE ", \"limits\": 4}", 1, "limits", "{...}");
+	bad("{" UNIX_ALONE ", \"limits\": {\"worker_bytes\": 4096}}", 1, "worker_bytes", "67108864");
 }
 
 /* Whom workers become must be there, and be nobody. */
