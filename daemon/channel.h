@@ -69,6 +69,9 @@ struct channel_start {
 	int64_t spin_ns, hello_ns, preauth_ns;
 	uint64_t max_pinned, max_watched;
 	uint64_t max_events;
+	char rdma[8];	      /* the fabric's provider; "": none */
+	uint32_t rdma_least;  /* bytes that are worth it */
+	uint32_t rdma_in_clear; /* 1: also where other machines can read along */
 	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];
 	/* Names of the files of "tls", whose content is there as WORKER_TLS and so on; "": there is none. */

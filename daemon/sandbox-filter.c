@@ -203,6 +203,14 @@ static const uint32_t allowed[] = {
 #endif
 };
 
+/* What a fabric makes of its own listening socket: its peer's connection. */
+static const uint32_t of_fabric[] = {
+	SYS_accept, SYS_accept4, SYS_setsockopt, SYS_socketpair,
+#ifdef __x86_64__
+	SYS_epoll_create,
+#endif
+};
+
 /* There is no such file: what a program finds that looks for one. */
 static const uint32_t nowhere[] = {
 	SYS_openat, SYS_openat2, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_statx, SYS_statfs,
@@ -251,7 +259,7 @@ static const uint32_t sanitizers[] = {
 static const uint32_t sanitizers[] = { SYS_getpid };
 #endif
 
-static void write_program(struct program *p)
+static void write_program(struct program *p, bool fabric)
 {
 	put_load(p, offsetof(struct seccomp_data, arch));
 	put(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ARCH);
@@ -262,6 +270,8 @@ static void write_program(struct program *p)
 	put_rules(p, sanitizers, COUNT(sanitizers), SECCOMP_RET_ALLOW);
 	put_conditions(p);
 	put_rules(p, allowed, COUNT(allowed), SECCOMP_RET_ALLOW);
+	if (fabric)
+		put_rules(p, of_fabric, COUNT(of_fabric), SECCOMP_RET_ALLOW);
 	put_rules(p, nowhere, COUNT(nowhere), ANSWER(ENOENT));
 	put_rules(p, too_new, COUNT(too_new), ANSWER(ENOSYS));
 	put_rules(p, deadly, COUNT(deadly), SECCOMP_RET_KILL_PROCESS);
@@ -278,13 +288,13 @@ static bool wants_log(void)
 	return level && strtol(level, NULL, 10) >= 2;
 }
 
-int sandbox_filter(void)
+int sandbox_filter(bool fabric)
 {
 	struct program p = { .len = 0 };
 	struct sock_fprog whole = { .filter = p.code };
 	unsigned int flags = SECCOMP_FILTER_FLAG_TSYNC | (wants_log() ? SECCOMP_FILTER_FLAG_LOG : 0);
 
-	write_program(&p);
+	write_program(&p, fabric);
 	whole.len = p.len;
 	if (p.len == PROGRAM_MAX)
 		return -E2BIG;
@@ -294,8 +304,9 @@ int sandbox_filter(void)
 	return 0;
 }
 #else
-int sandbox_filter(void)
+int sandbox_filter(bool fabric)
 {
+	(void)fabric;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : -ENOSYS; /* its numbers are not known here */
 }
 #endif

@@ -143,7 +143,7 @@ void sandbox_enter(const struct sandbox *s)
 	piece(s, SANDBOX_USER, become(s));
 	piece(s, SANDBOX_CAPABILITIES, rc | drop_capabilities());
 	prctl(PR_SET_DUMPABLE, 0);
-	rc = sandbox_filter();
+	rc = sandbox_filter(s->fabric);
 	if (rc) {
 		errno = -rc;
 		piece(s, SANDBOX_FILTER, -1);

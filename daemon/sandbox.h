@@ -7,6 +7,7 @@
 #ifndef DAEMON_SANDBOX_H
 #define DAEMON_SANDBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,6 +29,7 @@ enum sandbox_piece {
 struct sandbox {
 	uid_t uid; /* whom it becomes; (uid_t)-1: it stays who it is */
 	gid_t gid;
+	bool fabric;	 /* it has a socket that takes connections, of a fabric */
 	uint64_t memory; /* bytes that its files in memory may have each */
 	/* Called, from sandbox_enter(), for each piece that there is not; error is an errno. */
 	void (*missing)(enum sandbox_piece piece, int error);
@@ -40,6 +42,6 @@ struct sandbox {
  */
 void sandbox_enter(const struct sandbox *s);
 /* The last step of it, the filter of system calls; 0 or a negative errno. */
-int sandbox_filter(void);
+int sandbox_filter(bool fabric);
 
 #endif

@@ -34,6 +34,7 @@
 #include "daemon/seam.h"
 #include "daemon/served.h"
 #include "daemon/spawn.h"
+#include "daemon/worker-fabric.h"
 #include "daemon/worker-tls.h"
 #include "transport/stream.h"
 
@@ -44,6 +45,7 @@
 _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
 static struct channel_start start; /* constant once it is read */
+static const struct rpc_exposer *fabric; /* NULL: content goes by the connection */
 static struct rpc_counts *counts; /* what the monitor reads; NULL: it does not */
 
 /* ---- what the session asks ---- */
@@ -112,6 +114,7 @@ static int serve(struct transport *t, struct channel_end *end)
 		.host = start.host,
 		.principal = start.principal,
 		.counts = counts,
+		.exposer = fabric,
 		.rights = rights,
 		.rights_here = rights_here,
 		.changed = changed,
@@ -135,6 +138,7 @@ static int serve(struct transport *t, struct channel_end *end)
 	alarm(END_S);
 	denied_done(start.session, start.principal);
 	rpc_session_free(s); /* stops the devices: what takes time is here */
+	worker_fabric_close();
 	return rc;
 }
 
@@ -200,7 +204,8 @@ static void missing(enum sandbox_piece piece, int error)
 static void enter_sandbox(void)
 {
 	const struct sandbox s = {
-		.uid = start.uid, .gid = start.gid, .memory = start.max_pinned, .missing = missing
+		.uid = start.uid, .gid = start.gid, .memory = start.max_pinned, .fabric = fabric,
+		.missing = missing
 	};
 
 	seam_prepare();
@@ -242,6 +247,8 @@ int main(void)
 		lookout_prepare();
 	if (!*start.refuse)
 		why = load();
+	if (!*start.refuse && !start.scout && *start.rdma)
+		fabric = worker_fabric_open(&start, WORKER_PEER);
 	enter_sandbox();
 	if (start.scout)
 		return be_scout(why);

@@ -249,8 +249,8 @@ fpga_result buffers_account(struct rpc_session *s, struct request *q, uint64_t b
 
 	if (bytes > (used < max ? max - used : 0))
 		return request_fail(q, FPGA_NO_MEMORY,
-				    "%llu bytes are more than this server gives to a session: %llu of %llu are "
-				    "in use", (unsigned long long)bytes, (unsigned long long)used,
+				    "%llu bytes are more than this server gives to a session: %llu of %llu "
+				    "are in use", (unsigned long long)bytes, (unsigned long long)used,
 				    (unsigned long long)max);
 	atomic_fetch_add(session_pinned(s), bytes);
 	counts_move(session_counts(s), RPC_PINNED_BYTES, (int64_t)bytes);

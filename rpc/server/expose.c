@@ -32,8 +32,8 @@ fpga_result serve_FABRIC(struct rpc_session *s, struct request *q)
 				    strerror(-rc));
 	}
 	wire_put_text(&q->out, offer.provider);
+	wire_put_text(&q->out, offer.address);
 	wire_put_guid(&q->out, offer.token);
-	wire_put_bytes(&q->out, offer.address, offer.address_len);
 	return FPGA_OK;
 }
 
@@ -131,11 +131,11 @@ fpga_result serve_EXPOSE(struct rpc_session *s, struct request *q)
 
 	if (q->in.bad || on > 1)
 		return request_bad(q);
+	if (wsid && !buf)
+		return buffers_none(q, wsid);
 	if (!exposer(s))
 		return request_fail(q, FPGA_NOT_SUPPORTED, "EXPOSE: HELLO did not agree on a fabric");
-	if (!wsid)
-		return expose_landing(s, q, on);
-	return buf ? expose_buffer(s, q, buf, on) : buffers_none(q, wsid);
+	return buf ? expose_buffer(s, q, buf, on) : expose_landing(s, q, on);
 }
 
 void buffer_unexpose(struct rpc_session *s, struct session_buffer *buf)
@@ -207,12 +207,14 @@ bool fetches_add(struct session_buffers *b, const struct session_buffer *buf, si
 {
 	struct fetches *f = &b->fetches;
 
-	if (!buf->exposure.at.region || !b->landing.exposure.at.region)
+	if (!buf->exposure.at.region || !b->landing.exposure.at.region ||
+	    end - from < exposer(b->s)->fetch_least)
 		return false;
 	forget_done(b);
 	if (f->num == FETCHES_MAX)
 		return false;
-	f->list[f->num++] = (struct fetch){ buf, from, end, ++f->told };
+	f->list[f->num++] = (struct fetch){ buf, from / HELD_PAGE, (end + HELD_PAGE - 1) / HELD_PAGE,
+					    ++f->told };
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What of a handle's buffers goes past the connection, by one-sided reads and writes of the peer. It reads
- * what a HOLD gives from the twin (FETCH); what its program changed it writes to a place of the handle's own,
- * the landing, and says so (LANDED); buffers that are explicit it reads and writes themselves. The peer begins
+ * what a HOLD gives from the twin (FETCH); what its program changed it writes to a place of the handle's
+ * own, the landing, and says so (LANDED); explicit buffers it reads and writes themselves. The peer begins
  * all of it: this side never touches its memory. docs/coherence.md says why nothing is lost by that.
  *
  * Exposures change on the dispatch thread, and on that of a CLOSE, as the list of buffers does.
@@ -43,7 +43,7 @@ struct fetches {
 	uint64_t told; /* numbers given so far */
 };
 
-/* The client was told to fetch these pages. False: not now, it is to get them by the connection. With lock. */
+/* The client is told to fetch these bytes. False: they are to go by the connection. With lock. */
 bool fetches_add(struct session_buffers *b, const struct session_buffer *buf, size_t from, size_t end);
 /* May it still be reading this page? With lock. */
 bool fetches_have(struct session_buffers *b, const struct session_buffer *buf, size_t page);

@@ -333,10 +333,8 @@ static bool add_fetch(struct answer *a, size_t from, size_t end)
 	unsigned char *body;
 	bool can;
 
-	if (end - from < WIRE_FETCH_LEAST)
-		return false;
 	pthread_mutex_lock(&a->b->lock);
-	can = fetches_add(a->b, a->buf, from / HELD_PAGE, (end + HELD_PAGE - 1) / HELD_PAGE);
+	can = fetches_add(a->b, a->buf, from, end);
 	pthread_mutex_unlock(&a->b->lock);
 	if (!can)
 		return false;

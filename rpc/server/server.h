@@ -34,18 +34,18 @@ struct rpc_exposed {
 
 /* Where the peer is to connect to for that. */
 struct rpc_offer {
-	const char *provider; /* libfabric's name */
-	uint8_t token[16];    /* lets it in, once */
-	unsigned char address[64];
-	size_t address_len;
+	char provider[16];	/* libfabric's name */
+	char address[64];	/* literal, with its port */
+	uint8_t token[16];	/* lets it in, once */
 };
 
 /*
- * Exposes memory of this process to the session's peer: in the daemon's worker a fabric. Functions return 0 or
- * a negative errno; any thread, one at a time.
+ * Exposes memory of this process to the session's peer: in the daemon's worker a fabric. Functions return 0
+ * or a negative errno; any thread, one at a time.
  */
 struct rpc_exposer {
 	void *ctx;
+	uint32_t fetch_least; /* bytes that are worth a FETCH */
 	int (*offer)(void *ctx, struct rpc_offer *ret);
 	int (*expose)(void *ctx, void *at, size_t len, bool writable, struct rpc_exposed *ret);
 	/*
@@ -54,8 +54,8 @@ struct rpc_exposer {
 	 */
 	uint64_t (*cover)(void *ctx, struct rpc_exposed *e);
 	/*
-	 * No access is under way any more to what was covered for that word (0: for any): waits a little for a
-	 * peer that has not said it, and then cuts it off.
+	 * No access is under way any more to what was covered for that word (0: for any): waits a little for
+	 * a peer that has not said it, and then cuts it off.
 	 */
 	void (*settle)(void *ctx, uint64_t word);
 };

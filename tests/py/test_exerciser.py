@@ -87,13 +87,13 @@ FAR = {"plugins": ["far"], "configurations": {"far": {"enabled": True, "plugin":
 
 
 def amid_a_run(here, env, args):
-    """The program, after its card was killed. A card is in use also while a program only looks at it: a program that had
-    not opened it yet says so, and is left."""
+    """The program, after its card was killed. A card is in use also while a program only looks at it: a
+    program that had not opened it yet says so, and is left."""
     for name in ["card0", "card1", "card2", "card3", "card4"]:
         here.start(name=name, board="he-lb")
         pid = json.loads(here.good("opae", "emu", "list", "--json"))["cards"][0]["pid"]
-        job = subprocess.Popen([here.bin / "host_exerciser", "-t", "3600000", *args, "lpbk"], env=env, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        job = subprocess.Popen([here.bin / "host_exerciser", "-t", "3600000", *args, "lpbk"], env=env,
+                               text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         soon(lambda job=job: job.poll() is not None or "in use" in here.good("opae", "list"), 30)
         os.kill(pid, signal.SIGKILL)
         out, err = job.communicate(timeout=60)
