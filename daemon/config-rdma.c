@@ -20,8 +20,8 @@ void config_read_rdma(struct problems *p, struct json_object *top, struct daemon
 	json_get_u32(p, WHERE, o, "least", 1, UINT32_MAX, &c->rdma_least);
 	json_get_bool(p, WHERE, o, "data_in_clear", &c->rdma_in_clear);
 	if (strcmp(provider, "tcp") && strcmp(provider, "verbs"))
-		problem(p, WHERE ": \"provider\": \"%.40s\" is none that opaed uses; give \"tcp\" or \"verbs\"",
-			provider);
+		problem(p, WHERE ": \"provider\": \"%.40s\" is none that opaed uses; give \"tcp\" or "
+			"\"verbs\"", provider);
 	else
 		memcpy(c->rdma, provider, strlen(provider) + 1);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where software moves the bytes, a write that has begun goes on though its registration is gone. So memory is
- * given back when the peer has said a word behind his last one; and if he does not say it, his connection is
- * freed first.
+ * Where software moves the bytes, a write that has begun goes on though its registration is gone. So memory
+ * is given back when the peer has said a word behind his last one; and if he does not say it, his connection
+ * is freed first.
  */
 #include "daemon/worker-fabric.h"
 

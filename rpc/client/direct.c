@@ -81,7 +81,7 @@ static bool is_allowed(const struct conn *n, const struct offer *o)
 {
 	if (address_is_loopback(&o->at) || client_config(n->host->client)->data_in_clear)
 		return true;
-	direct_lament(n, "its data would be in clear text on the network; \"data_in_clear\": true allows that");
+	direct_lament(n, "it would be in clear text on the network; \"data_in_clear\": true allows that");
 	return false;
 }
 
@@ -128,7 +128,8 @@ static struct direct *direct_of(struct conn *n)
 /* ---- registration ---- */
 
 /* EXPOSE. Of what is not exposed any more *word is what the server wants to hear. */
-static bool ask_expose(struct remote_handle *h, uint64_t wsid, bool on, struct fabric_remote *far, uint64_t *word)
+static bool ask_expose(struct remote_handle *h, uint64_t wsid, bool on, struct fabric_remote *far,
+		       uint64_t *word)
 {
 	struct call c;
 	fpga_result r;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Content that goes past the connection, by a fabric beside it ("data": "rdma"). What travels by itself goes by
- * the same rules as without (docs/coherence.md): what a HOLD brings is read from the server's twin when FETCH
- * says so, and what the program changed is written to a landing at the server before LANDED says so. Explicit
- * buffers are read and written themselves. Small pieces go by the connection all the same.
+ * Content that goes past the connection, by a fabric beside it ("data": "rdma"). What travels by itself goes
+ * by the same rules as without (docs/coherence.md): what a HOLD brings is read from the server's twin when
+ * FETCH says so, and what the program changed is written to a landing at the server before LANDED says so.
+ * Explicit buffers are read and written themselves. Small pieces go by the connection all the same.
  *
- * A fabric that cannot be had is told in the log, once, and everything goes by the connection. One that breaks
- * later breaks the connection as well, for nobody knows what of it has arrived.
+ * A fabric that cannot be had is told in the log, once, and everything goes by the connection. One that
+ * breaks later breaks the connection as well, for nobody knows what of it has arrived.
  */
 #ifndef RPC_CLIENT_DIRECT_H
 #define RPC_CLIENT_DIRECT_H
@@ -79,7 +79,7 @@ bool direct_takes(const struct remote_handle *h, const struct client_buffer *buf
  */
 int direct_land(struct remote_handle *h, struct client_buffer *buf, size_t from, size_t len,
 		uint64_t *position);
-/* Before anything is sent that speaks of it: what was written has arrived. 0 or a negative errno, likewise. */
+/* Before anything is sent that speaks of it: what was written has arrived. 0 or a negative errno. */
 int direct_settle(struct remote_handle *h);
 
 #endif

@@ -15,7 +15,7 @@ from remote_skips import PROGRAMS, skips
 
 BUILD = Path(os.environ.get("OPAE_BUILD", "build")).resolve()
 TREE = os.environ.get("OPAE_TREE", "plain")
-WAYS = ["unix-trap", "tls-trap", "unix-eager"]
+WAYS = ["unix-trap", "tls-trap", "rdma-trap", "unix-eager"]
 RUNS = [(program, way) for way in WAYS for program in PROGRAMS] + [
     (program, "tcp-trap") for program in ("card", "order", "polling")] + [("syscalls", "tcp-eager")]
 LIMIT_S = 240
