@@ -25,13 +25,13 @@
  */
 #define RECVS (FABRIC_CREDITS + 2)
 #define SENDS 32
-#define MOVES 8 /* operations of one read or write that are under way together */
+#define MOVES 2 /* operations of one read or write that are under way together */
 
 #define FENCE_AT ((size_t)(RECVS + SENDS) * FABRIC_MESSAGE_MAX)
 #define ROOM (FENCE_AT + 1)
 
 #define OP_MAX (8u << 20)   /* bytes in one operation, which every provider can */
-#define OP_USUAL (1u << 20) /* and as many as keep it busy */
+#define OP_USUAL (256u << 10) /* two of them keep it busy, and what is under way stays in the caches */
 
 struct fabric {
 	const struct fabric_lib *lib;

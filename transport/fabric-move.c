@@ -70,8 +70,10 @@ static int move_all(struct fabric_conn *c, enum direction way, const struct fabr
 		fabric_progress(c);
 		if (c->lost || (at == m->len && c->idle_move_count == MOVES))
 			break;
-		if (at > before)
-			continue; /* all that was posted may be done already, and wake nobody */
+		if (at > before) { /* all that was posted may be done already, and wake nobody */
+			spin_until = clock_deadline(SPIN_NS);
+			continue;
+		}
 		rc = fabric_pause(c, spin_until, deadline);
 		if (rc && c->idle_move_count < MOVES)
 			fabric_lose(c, -ETIMEDOUT, "a read or write did not end in time");

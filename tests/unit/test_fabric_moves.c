@@ -94,8 +94,8 @@ static struct fabric_move whole(size_t len)
 
 /* ---- reading and writing ---- */
 
-static const size_t lengths[] = { 0, 1, 8, 4095, 4096, MIB - 1, MIB, MIB + 1, 8 * MIB - 1, 8 * MIB,
-				  8 * MIB + 1, 16 * MIB + 1, LEN - 5 };
+static const size_t lengths[] = { 0, 1, 8, 4095, 4096, MIB / 4, MIB / 4 + 1, MIB - 1, MIB, MIB + 1,
+				  8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 16 * MIB + 1, LEN - 5 };
 
 static void every_length_is_read(void **state)
 {
