@@ -29,7 +29,7 @@ need_packages() {
 }
 
 BUILD_PACKAGES=(gcc g++ libc6-dev pkg-config meson ninja-build libjson-c-dev uuid-dev libssl-dev
-	libmicrohttpd-dev)
+	libmicrohttpd-dev libfabric-dev)
 TEST_PACKAGES=(libcmocka-dev python3 python3-pytest cmake universal-ctags git binutils openssl systemd
 	iproute2)
 VM_PACKAGES=(make xz-utils libelf1)

@@ -14,9 +14,13 @@
 #define WIRE_WRITES_MAX 2048u		  /* bytes of posted register writes in one frame */
 #define WIRE_HOLD_MAX (1u << 20)	  /* bytes of one HOLD */
 #define WIRE_CUT_MAX (64u * 1024)	  /* data bytes of the DATA frames of one cut */
+#define WIRE_LANDING_HEAD 4096u		  /* bytes in front of a landing, and what stands there: */
+#define WIRE_LANDING_TAKEN 0u		  /* u64, the server's: bytes of LANDED that it is done with */
+#define WIRE_LANDING_FETCHED 64u	  /* u64, the client's: FETCHes that it is done with */
 #define WIRE_BITSTREAM_MAX (256u << 20)	  /* bytes of a bitstream, and of all that a session takes in */
 
 /* Bits of HELLO's features. */
 #define WIRE_FEATURE_TRACKED 1u /* buffers whose pages the client tracks: HOLD, DROP, WRITEBACK, STALE, CUT */
+#define WIRE_FEATURE_FABRIC 2u /* bytes go past the connection: FABRIC, EXPOSE, FETCH, LANDED */
 
 #endif

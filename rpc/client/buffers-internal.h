@@ -30,6 +30,7 @@ struct client_buffer {
 	void *at;	     /* the program's address */
 	struct twin t;	     /* the library's; twin NULL: explicit, or tracked */
 	struct pages *pages; /* tracked: pages.h */
+	struct direct_buffer direct; /* changes under both locks */
 	uint64_t asked; /* the length that the program asked for */
 	bool own;	/* our memory, not the program's */
 	bool read_only; /* the device does not write */

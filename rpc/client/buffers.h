@@ -29,7 +29,8 @@ void client_buffers_release_all(struct conn *n);
 bool client_buffers_any(const struct handle_buffers *b);
 /* A DATA frame; on whichever thread reads. False: it makes no sense, and the link is to be broken. */
 bool client_buffers_data(struct handle_buffers *b, struct wire_reader *body);
-/* The same of STALE and CUT. */
+/* The same of FETCH, STALE and CUT. */
+bool client_buffers_fetch(struct handle_buffers *b, struct wire_reader *body);
 bool client_buffers_stale(struct handle_buffers *b, struct wire_reader *body);
 bool client_buffers_cut(struct handle_buffers *b, struct wire_reader *body);
 

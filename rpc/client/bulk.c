@@ -242,6 +242,11 @@ fpga_result client_push(fpga_handle handle, uint64_t wsid, uint64_t offset, uint
 
 	if (r != FPGA_OK)
 		return r;
+	if (buf->direct.far.len && !buf->pages) {
+		r = direct_push(h, buf, offset, len) ? conn_check(h->conn) : FPGA_OK;
+		buffer_put(h->buffers, buf);
+		return r;
+	}
 	if (buf->pages) /* says what we have read: of what is newer than that the server takes no PUSH */
 		r = client_buffers_release(h->buffers, NULL, NULL);
 	if (r == FPGA_OK)
@@ -291,6 +296,11 @@ fpga_result client_pull(fpga_handle handle, uint64_t wsid, uint64_t offset, uint
 
 	if (r != FPGA_OK)
 		return r;
+	if (buf->direct.far.len && !buf->pages) {
+		r = direct_pull(h, buf, offset, len) ? conn_check(h->conn) : FPGA_OK;
+		buffer_put(h->buffers, buf);
+		return r;
+	}
 	if (buf->pages) {
 		r = pull_tracked(h, buf, offset, len);
 		buffer_put(h->buffers, buf);

@@ -87,6 +87,15 @@ void debug(const char *fmt, ...)
 	va_end(ap);
 }
 
+void warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	services->vlog(OPAE_LOG_MESSAGE, plugin_name, fmt, ap);
+	va_end(ap);
+}
+
 const struct opae_host *client_host(void)
 {
 	return services;

@@ -38,6 +38,9 @@ struct rpc_client_config {
 	bool mmio_write_sync;	 /* each register write is a call */
 	bool buffers_explicit;	 /* content travels by opaex_push() and opaex_pull() alone */
 	enum rpc_tracker tracker; /* AUTO: trap, where both ends can */
+	bool data_rdma;		 /* content goes by a fabric, where both ends can: direct.h */
+	int64_t rdma_least;	 /* bytes that are worth it */
+	bool data_in_clear;	 /* also where others than this machine may read along */
 };
 
 struct rpc_client;

@@ -13,6 +13,7 @@ static const struct { int rc; const char *words; } reasons[] = {
 	{ -EOVERFLOW, "the server does not keep to the protocol: too much of one cut" },
 	{ -ETIMEDOUT, "the server stopped in the middle of a message, or takes nothing any more" },
 	{ -EHOSTDOWN, "its machine does not answer any more" },
+	{ -EREMOTEIO, "RDMA between the two has failed, so nobody knows what has arrived" },
 	{ -ECANCELED, "this process has closed the connection" },
 };
 

@@ -49,6 +49,8 @@ static struct conn *conn_free(struct conn *n)
 {
 	client_forget_conn(n);
 	rpc_link_done(&n->link);
+	if (n->forks == client_forks()) /* else it is a parent's, and goes on */
+		direct_done(&n->direct);
 	if (n->io_wake >= 0)
 		sys_close(n->io_wake);
 	pthread_mutex_destroy(&n->lock);
@@ -80,6 +82,7 @@ struct conn *conn_new(struct remote_host *host, struct transport *t)
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_mutex_init(&n->handles_lock, NULL);
 	pthread_mutex_init(&n->out_lock, NULL);
+	direct_init(&n->direct);
 	if (rpc_link_init(&n->link, t))
 		return conn_free(n);
 	n->link.sink = place_for;
@@ -338,6 +341,8 @@ static bool pushed_handle(struct conn *n, const struct rpc_frame *f, struct wire
 		return true;
 	if (f->head.op == WIRE_DATA)
 		return client_buffers_data(h->buffers, r);
+	if (f->head.op == WIRE_FETCH)
+		return client_buffers_fetch(h->buffers, r);
 	if (f->head.op == WIRE_STALE)
 		return client_buffers_stale(h->buffers, r);
 	if (f->head.op == WIRE_CUT)

@@ -38,6 +38,7 @@ struct conn {
 	unsigned int forks; /* client_forks() of who made it */
 	atomic_uint refs;
 	struct conn *next, **link_of; /* of all in this process: client.c */
+	struct direct direct;	      /* the fabric beside it */
 
 	pthread_mutex_t lock; /* guards the calls and the role */
 	struct call *calls[WIRE_CALLS_MAX];

@@ -30,6 +30,7 @@ static void handle_free(struct remote_handle *h)
 {
 	client_events_drop(h);
 	client_buffers_free(h->buffers);
+	direct_landing_done(&h->landing);
 	conn_put(h->conn);
 	free(h);
 }
@@ -159,6 +160,7 @@ static fpga_result close_handle(fpga_handle handle)
 	if (!handle_is_ours(h)) /* and stays as it is, in memory that is lost */
 		return FPGA_OK;
 	client_buffers_leave(h->buffers);
+	direct_close(h);
 	r = close_there(h);
 	conn_handle_leave(h->conn, h);
 	handle_free(h);

@@ -89,11 +89,13 @@ void host_set_conn(struct remote_host *h, struct conn *n)
 
 void host_greet_begin(struct call *c, struct conn *n)
 {
+	bool rdma = client_config(n->host->client)->data_rdma;
+
 	call_begin(c, n, WIRE_HELLO, 0);
 	wire_put_u32(&c->body, WIRE_MAGIC);
 	wire_put_u16(&c->body, WIRE_VERSION);
 	wire_put_u16(&c->body, WIRE_VERSION);
-	wire_put_u64(&c->body, WIRE_FEATURE_TRACKED);
+	wire_put_u64(&c->body, WIRE_FEATURE_TRACKED | (rdma ? WIRE_FEATURE_FABRIC : 0));
 	wire_put_u32(&c->body, WIRE_FRAME_MAX);
 	wire_put_u32(&c->body, WIRE_CALLS_MAX);
 	wire_put_text(&c->body, program_invocation_short_name);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "rpc/client/client.h"
+#include "rpc/client/direct.h"
 #include "rpc/link.h"
 #include "wire/codec.h"
 
@@ -36,6 +37,7 @@ struct remote_handle {
 	uint32_t round;			/* the connection's handles_lock: see conn.h */
 	_Atomic int64_t progress_at;	/* when PROGRESS came last, on the clock of base/clock.h */
 	atomic_bool reconfigures;	/* a thread sends a bitstream by it */
+	struct direct_landing landing;	/* where tracked buffers are written back past the connection */
 	atomic_bool failed;		/* something posted has: the next write waits, and is told what */
 };
 
@@ -49,6 +51,8 @@ fpga_result say_host(const struct conn *conn, fpga_result r, const char *fmt, ..
 /* What this thread said last. */
 const char *said(void);
 void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* For what the user is to see though no call has failed. */
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const struct opae_host *client_host(void);
 const struct rpc_client_config *client_config(const struct rpc_client *c);
 /* How often this process is the child of a fork: what was made before the last one belongs to a parent. */

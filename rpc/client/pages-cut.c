@@ -141,6 +141,26 @@ bool pages_data(struct handle_buffers *b, struct client_buffer *buf, uint64_t of
 	return true;
 }
 
+/* What a HOLD brings, which is hidden, and no cut's. */
+bool client_buffers_fetch(struct handle_buffers *b, struct wire_reader *body)
+{
+	uint64_t wsid = wire_get_u64(body), offset = wire_get_u64(body), len = wire_get_u64(body);
+	struct client_buffer *buf;
+	SCOPED_LOCK(&b->lock);
+
+	if (body->bad || !b->tracked)
+		return false;
+	buf = buffer_any(b, wsid);
+	if (!buf)
+		return true;
+	if (!buf->pages || buf->read_only || !len || len > buf->t.len || offset > buf->t.len - len)
+		return false;
+	if (buf->pages->left || conn_lost(b->h->conn))
+		return true;
+	return !b->tracked->kept.used && !is_watched(buf->pages, offset, (size_t)len) &&
+	       direct_fetch(b->h, buf, offset, len);
+}
+
 bool client_buffers_stale(struct handle_buffers *b, struct wire_reader *body)
 {
 	struct piece piece = { .stale = true };

@@ -10,13 +10,18 @@
  *
  * `seen` is read under the lock before the bytes are: a cut that comes in between is newer than what it says.
  */
+#include <errno.h>
+#include <sched.h>
+
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "rpc/client/conn.h"
+#include "rpc/client/direct.h"
 #include "rpc/client/pages.h"
 #include "rpc/news.h"
 #include "wire/bytes.h"
 
+#define LANDED_SIZE (WIRE_HEAD + 40u) /* the same, then the length and where it has landed */
 #define MORE_AT (WIRE_HEAD + 24u) /* behind id, offset, seen: does more of the group follow? */
 #define AHEAD (MORE_AT + 8u)	  /* and the length */
 #define COPIED 4u		  /* pages at most that are copied to stand in one send with others */
@@ -107,9 +112,11 @@ static int ask_each(struct handle_buffers *b, bool all, bool *found)
 }
 
 /* The next of what is owed, which it is not any more. */
-static bool take(struct handle_buffers *b, struct pages *p, uint32_t *at, struct owed *ret)
+static bool take(struct handle_buffers *b, const struct client_buffer *buf, uint32_t *at, struct owed *ret)
 {
-	uint32_t max = conn_bulk(b->h->conn) / TRACK_PAGE;
+	size_t most = direct_takes(b->h, buf, DIRECT_MOST) ? DIRECT_MOST : conn_bulk(b->h->conn);
+	uint32_t max = (uint32_t)(most / TRACK_PAGE);
+	struct pages *p = buf->pages;
 	SCOPED_LOCK(&b->lock);
 
 	if (!atomic_load_explicit(&p->all_busy, memory_order_relaxed) ||
@@ -134,8 +141,10 @@ static void add_piece(struct group *g, const void *at, size_t len)
 
 static int send_out(struct group *g)
 {
-	int num;
+	int num, rc = direct_settle(g->b->h);
 
+	if (rc)
+		return rc;
 	if (g->from < *g->used || !g->num)
 		add_piece(g, g->b->out + g->from, *g->used - g->from);
 	num = g->num;
@@ -145,29 +154,75 @@ static int send_out(struct group *g)
 	return send_iov(g->b, g->pieces, num);
 }
 
-static void write_head(struct group *g, uint64_t offset, size_t len)
+/* What both messages begin with; `size` of the frame, of which `here` bytes are put into b->out. */
+static unsigned char *write_frame(struct group *g, enum wire_op op, size_t size, size_t here, uint64_t offset,
+				  size_t len)
 {
-	struct wire_head head = { .size = (uint32_t)(AHEAD + len), .op = WIRE_WRITEBACK,
-				  .flags = WIRE_ONE_WAY, .object = g->b->h->id };
+	struct wire_head head = { .size = (uint32_t)size, .op = (uint16_t)op, .flags = WIRE_ONE_WAY,
+				  .object = g->b->h->id };
 	unsigned char *at = g->b->out + *g->used;
 
 	g->last = *g->used;
-	*g->used += AHEAD;
+	*g->used += here;
 	wire_head_write(at, &head);
 	bytes_put64(at + WIRE_HEAD, g->buf->wsid);
 	bytes_put64(at + WIRE_HEAD + 8, offset);
 	bytes_put64(at + WIRE_HEAD + 16, g->seen);
 	bytes_put32(at + MORE_AT, 1);
 	bytes_put32(at + MORE_AT + 4, (uint32_t)len);
+	return at;
 }
 
-static int put(struct group *g, const struct client_buffer *buf, const struct owed *o)
+static void write_head(struct group *g, uint64_t offset, size_t len)
+{
+	write_frame(g, WIRE_WRITEBACK, AHEAD + len, AHEAD, offset, len);
+}
+
+/* Until it has landed; the server makes room as it reads of what has. */
+static int land(struct group *g, struct client_buffer *buf, size_t from, size_t len, uint64_t *position)
+{
+	struct conn *conn = g->b->h->conn;
+	int64_t deadline = clock_deadline(conn->timeout_ns);
+	int rc = direct_land(g->b->h, buf, from, len, position);
+
+	if (!rc)
+		rc = send_out(g);
+	while (!rc && clock_now_ns() < deadline) {
+		sched_yield();
+		rc = direct_land(g->b->h, buf, from, len, position);
+	}
+	if (!rc)
+		conn_break(conn, -ETIMEDOUT);
+	return rc > 0 ? 0 : rc ? rc : -ETIMEDOUT;
+}
+
+static int put_landed(struct group *g, struct client_buffer *buf, const struct owed *o, size_t from,
+		      size_t len)
+{
+	int rc = NEWS_ROOM - *g->used < LANDED_SIZE ? send_out(g) : 0;
+	uint64_t position = 0;
+	unsigned char *at;
+
+	if (!rc)
+		rc = land(g, buf, from, len, &position);
+	if (rc)
+		return rc;
+	g->buf = buf;
+	g->seen = o->seen;
+	at = write_frame(g, WIRE_LANDED, LANDED_SIZE, LANDED_SIZE, from, len);
+	bytes_put64(at + AHEAD, position);
+	return 0;
+}
+
+static int put(struct group *g, struct client_buffer *buf, const struct owed *o)
 {
 	size_t from = (size_t)o->run.from * TRACK_PAGE, len = (size_t)(o->run.end - o->run.from) * TRACK_PAGE;
 	bool awaited = g->num && atomic_load_explicit(&g->b->h->conn->waiters, memory_order_relaxed);
 	unsigned char *out = g->b->out;
 	int rc = 0;
 
+	if (direct_takes(g->b->h, buf, len))
+		return put_landed(g, buf, o, from, len);
 	/* what others ask for is not to wait behind half a megabyte */
 	if (NEWS_ROOM - *g->used < AHEAD + COPIED * TRACK_PAGE || g->num + 3 > POST_PIECES || awaited)
 		rc = send_out(g);
@@ -199,12 +254,14 @@ static int put_owed(struct group *g, bool *any)
 		struct owed o;
 		uint32_t at = 0;
 
-		while (!rc && buf->pages && take(b, buf->pages, &at, &o)) {
+		while (!rc && buf->pages && take(b, buf, &at, &o)) {
 			*any = true;
 			rc = put(g, buf, &o);
 		}
 	}
-	return rc || !g->num ? rc : send_out(g);
+	if (!rc)
+		rc = g->num ? send_out(g) : direct_settle(b->h);
+	return rc;
 }
 
 /* The group is open, or not any more; the I/O thread sees to it that a release comes. */

@@ -65,6 +65,7 @@ static bool is_memory(unsigned char *at, uint64_t len, bool read_only)
 
 void buffer_free(struct client_buffer *buf)
 {
+	direct_drop(buf);
 	if (buf->t.twin)
 		sys_munmap(buf->t.twin, buf->t.len);
 	if (buf->pages)
@@ -144,6 +145,16 @@ static fpga_result tell_far(struct remote_handle *h, struct client_buffer *buf)
 	return call_end(&c, r);
 }
 
+/* Registered before anybody knows of it. */
+static fpga_result prepare_far(struct remote_handle *h, struct client_buffer *buf)
+{
+	fpga_result r = tell_far(h, buf);
+
+	if (r == FPGA_OK)
+		direct_prepare(h, buf);
+	return r;
+}
+
 static fpga_result tell_far_of_release(struct remote_handle *h, uint64_t wsid)
 {
 	struct call c;
@@ -189,7 +200,7 @@ static fpga_result client_prepare(fpga_handle handle, uint64_t len, void **at, u
 	explicit = client_config(h->client)->buffers_explicit;
 	r = buf->own && !explicit ? client_tracker(h, &tr) : FPGA_OK;
 	if (r == FPGA_OK && make(h->buffers, buf, explicit, tr))
-		r = tell_far(h, buf);
+		r = prepare_far(h, buf);
 	else if (r == FPGA_OK)
 		r = say(FPGA_NO_MEMORY, "fpgaPrepareBuffer: there is no memory for %llu bytes",
 			(unsigned long long)len);
@@ -236,6 +247,7 @@ static fpga_result client_release(fpga_handle handle, uint64_t wsid)
 	r = handle_check(h);
 	if (r == FPGA_OK) {
 		buffer_retire(h->buffers, buf);
+		direct_release(h, buf);
 		r = tell_far_of_release(h, wsid);
 	}
 	buffer_take_out(h->buffers, buf);

@@ -16,6 +16,7 @@
 #include "rpc/news.h"
 #include "rpc/server/aside.h"
 #include "rpc/server/buffers.h"
+#include "rpc/server/expose.h"
 #include "rpc/server/held.h"
 
 #define BUFFERS_MAX (1u << 16)
@@ -27,6 +28,7 @@ struct session_buffer {
 	uint64_t counted, watched; /* bytes of the session's limits */
 	struct twin t;	 /* twin NULL: the client is told nothing by itself */
 	bool tracked;	 /* the client says what it holds; of others it holds all */
+	struct exposure exposure; /* of the twin, or of the memory of one that is explicit */
 	struct held held; /* of one that is tracked and has a twin */
 };
 
@@ -57,6 +59,8 @@ struct session_buffers {
 	struct asides asides;	/* lock */
 	uint64_t cuts;		/* lock: the last one */
 	uint64_t stale;		/* lock: the last one with a STALE; it may be under way */
+	struct landing landing;
+	struct fetches fetches; /* lock */
 	struct {
 		uint64_t wsid, page;
 		unsigned int times;
@@ -81,6 +85,10 @@ fpga_result buffers_none(struct request *q, uint64_t wsid); /* says so */
 /* Is there such a buffer (NULL: no), and such a part of it? */
 fpga_result buffers_check(struct request *q, const struct session_buffer *buf, uint64_t wsid, uint64_t offset,
 			  uint64_t len);
+
+/* So many bytes more of the session's limit, and less. */
+fpga_result buffers_account(struct rpc_session *s, struct request *q, uint64_t bytes);
+void buffers_unaccount(struct rpc_session *s, uint64_t bytes);
 
 /* ---- pins.c ---- */
 

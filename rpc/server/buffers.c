@@ -119,6 +119,7 @@ static void take_out(struct session_buffers *b, struct session_buffer *buf)
 	stop_counting(b->s, buf);
 	claims_drop(&b->claims, buf->wsid, 0, SIZE_MAX);
 	asides_drop(&b->asides, &buf->t);
+	fetches_drop(b, buf);
 	b->placing = NULL; /* nothing comes in while the dispatch thread is here */
 	pthread_mutex_unlock(&b->lock);
 	pthread_mutex_unlock(&b->tell_lock);
@@ -159,6 +160,7 @@ void buffers_put(struct session_buffers *b)
 
 static void give_up(struct rpc_session *s, struct session_buffer *buf)
 {
+	buffer_unexpose(s, buf);
 	if (buf->t.twin)
 		sys_munmap(buf->t.twin, buf->t.len);
 	atomic_fetch_sub(session_pinned(s), buf->counted);
@@ -182,17 +184,20 @@ void buffers_empty(struct session_buffers *b)
 	b->list = NULL;
 	b->num = 0;
 	b->asides.num = 0;
+	b->fetches.num = 0;
 	atomic_store(&b->watched, 0);
 	pthread_mutex_unlock(&b->lock);
 	pthread_mutex_unlock(&b->tell_lock);
 	for (uint32_t i = 0; i < num; i++) {
 		if (!list[i])
 			continue;
+		buffer_unexpose(b->s, list[i]);
 		memset(list[i]->t.memory, 0, list[i]->t.len);
 		t->fpgaReleaseBuffer(b->h->handle, list[i]->far);
 		stop_counting(b->s, list[i]);
 		give_up(b->s, list[i]);
 	}
+	landing_free(b);
 	free(list);
 }
 
@@ -236,6 +241,26 @@ static fpga_result account_watched(struct rpc_session *s, struct request *q, str
 	buf->watched = bytes;
 	atomic_fetch_add(session_watched(s), bytes);
 	return FPGA_OK;
+}
+
+fpga_result buffers_account(struct rpc_session *s, struct request *q, uint64_t bytes)
+{
+	uint64_t max = session_options(s)->max_pinned, used = buffers_pinned(s);
+
+	if (bytes > (used < max ? max - used : 0))
+		return request_fail(q, FPGA_NO_MEMORY,
+				    "%llu bytes are more than this server gives to a session: %llu of %llu "
+				    "are in use", (unsigned long long)bytes, (unsigned long long)used,
+				    (unsigned long long)max);
+	atomic_fetch_add(session_pinned(s), bytes);
+	counts_move(session_counts(s), RPC_PINNED_BYTES, (int64_t)bytes);
+	return FPGA_OK;
+}
+
+void buffers_unaccount(struct rpc_session *s, uint64_t bytes)
+{
+	atomic_fetch_sub(session_pinned(s), bytes);
+	counts_move(session_counts(s), RPC_PINNED_BYTES, -(int64_t)bytes);
 }
 
 /* Memory is had in pages, and the twin is as long as the buffer. */
@@ -370,6 +395,7 @@ fpga_result serve_RELEASE(struct rpc_session *s, struct request *q)
 				    "there first", (unsigned long long)pins_of(b, wsid)->id);
 	buffers_tell(b); /* the program's own memory stays, with what the device wrote */
 	take_out(b, buf);
+	buffer_unexpose(s, buf);
 	r = session_served(s)->table->fpgaReleaseBuffer(q->handle->handle, buf->far);
 	give_up(s, buf);
 	return r;

@@ -117,7 +117,8 @@ void cut_page(struct session_buffers *b, struct session_buffer *buf, size_t page
 	if (!twin_differs(&buf->t, at, at + copy.len))
 		return;
 	twin_copy(now, buf->t.memory + at, copy.len);
-	if (c->closing || !find_runs(&copy, runs, &num, &bytes) || !claims_have_room(&b->claims, num) ||
+	if (c->closing || fetches_have(b, buf, page) || !find_runs(&copy, runs, &num, &bytes) ||
+	    !claims_have_room(&b->claims, num) ||
 	    c->data + bytes > WIRE_CUT_MAX) {
 		put_stale(b, buf, page, c);
 		return;

@@ -47,7 +47,7 @@ static fpga_result agree(struct rpc_session *s, const struct hello *h, struct re
 	s->max_calls = h->calls < s->options.max_calls ? h->calls : s->options.max_calls;
 	if (!s->max_calls)
 		s->max_calls = 1;
-	s->features = h->features & WIRE_FEATURE_TRACKED;
+	s->features = h->features & (WIRE_FEATURE_TRACKED | (s->options.exposer ? WIRE_FEATURE_FABRIC : 0));
 	wire_put_u16(&q->out, WIRE_VERSION);
 	wire_put_u64(&q->out, s->features);
 	wire_put_u32(&q->out, WIRE_FRAME_MAX);

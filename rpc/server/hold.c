@@ -17,6 +17,8 @@
 #define FRAMES 32u /* of one send */
 #define GAP 256u   /* bytes that did not change between two frames that are better one */
 #define DATA_HEAD (WIRE_HEAD + NEWS_FIXED)
+#define FETCH_BODY 24u
+#define FRAME_ROOM (WIRE_HEAD + FETCH_BODY) /* the longest of those that are sent from here */
 
 static void note_held(struct session_buffers *b, size_t had, size_t has)
 {
@@ -237,26 +239,56 @@ static fpga_result take_back(struct session_buffers *b, struct request *q, const
 	return FPGA_OK;
 }
 
-fpga_result serve_WRITEBACK(struct rpc_session *s, struct request *q)
+static void read_back(struct request *q, struct back *back)
+{
+	back->wsid = wire_get_u64(&q->in);
+	back->offset = wire_get_u64(&q->in);
+	back->seen = wire_get_u64(&q->in);
+	back->more = wire_get_u32(&q->in);
+}
+
+static fpga_result serve_back(struct request *q, const struct back *back)
 {
 	struct session_buffers *b = q->handle->buffers;
-	const struct session_buffer *buf;
+	const struct session_buffer *buf = buffers_find(b, back->wsid);
+	fpga_result r = check_back(q, buf, back);
+
+	if (r == FPGA_OK)
+		r = take_back(b, q, buf, back);
+	watch_stir(b);
+	return r;
+}
+
+fpga_result serve_WRITEBACK(struct rpc_session *s, struct request *q)
+{
 	struct back back;
+
+	(void)s;
+	read_back(q, &back);
+	back.data = wire_get_bytes(&q->in, &back.len);
+	return q->in.bad ? request_bad(q) : serve_back(q, &back);
+}
+
+/* The same, of bytes that the peer has put where they land. */
+fpga_result serve_LANDED(struct rpc_session *s, struct request *q)
+{
+	struct session_buffers *b = q->handle->buffers;
+	struct back back;
+	uint64_t position;
 	fpga_result r;
 
 	(void)s;
-	back.wsid = wire_get_u64(&q->in);
-	back.offset = wire_get_u64(&q->in);
-	back.seen = wire_get_u64(&q->in);
-	back.more = wire_get_u32(&q->in);
-	back.data = wire_get_bytes(&q->in, &back.len);
+	read_back(q, &back);
+	back.len = wire_get_u32(&q->in);
+	position = wire_get_u64(&q->in);
 	if (q->in.bad)
 		return request_bad(q);
-	buf = buffers_find(b, back.wsid);
-	r = check_back(q, buf, &back);
-	if (r == FPGA_OK)
-		r = take_back(b, q, buf, &back);
-	watch_stir(b);
+	back.data = landing_find(b, position, back.len);
+	if (!back.data)
+		return request_fail(q, FPGA_INVALID_PARAM, "LANDED: %zu bytes at %llu are not in the landing",
+				    back.len, (unsigned long long)position);
+	r = serve_back(q, &back);
+	landing_take(b, position, back.len);
 	return r;
 }
 
@@ -267,7 +299,7 @@ struct answer {
 	struct session_buffers *b;
 	const struct session_buffer *buf;
 	struct iovec iov[2 * FRAMES];
-	unsigned char heads[FRAMES][DATA_HEAD];
+	unsigned char heads[FRAMES][FRAME_ROOM];
 	unsigned int frames;
 	int iovs, rc;
 };
@@ -293,11 +325,33 @@ static unsigned char *add_frame(struct answer *a, const struct wire_head *head, 
 	return at + WIRE_HEAD;
 }
 
+/* The client reads it by itself. */
+static bool add_fetch(struct answer *a, size_t from, size_t end)
+{
+	struct wire_head head = { .size = WIRE_HEAD + FETCH_BODY, .op = WIRE_FETCH, .flags = WIRE_ONE_WAY,
+				  .object = a->b->h->id };
+	unsigned char *body;
+	bool can;
+
+	pthread_mutex_lock(&a->b->lock);
+	can = fetches_add(a->b, a->buf, from, end);
+	pthread_mutex_unlock(&a->b->lock);
+	if (!can)
+		return false;
+	body = add_frame(a, &head, FETCH_BODY);
+	bytes_put64(body, a->buf->wsid);
+	bytes_put64(body + 8, from);
+	bytes_put64(body + 16, end - from);
+	return true;
+}
+
 /* [from, end) of the buffer. */
 static void add_data(struct answer *a, size_t from, size_t end)
 {
 	size_t bulk = news_bulk(session_link(a->b->s)->peer_max);
 
+	if (add_fetch(a, from, end))
+		return;
 	while (from < end) {
 		size_t len = end - from < bulk ? end - from : bulk;
 		struct wire_head head = { .size = (uint32_t)(DATA_HEAD + len), .op = WIRE_DATA,

@@ -26,6 +26,40 @@ struct rpc_served {
 	const char *(*detail)(void);
 };
 
+/* Memory that the peer reaches by one-sided reads and writes. */
+struct rpc_exposed {
+	uint64_t key, address; /* what the peer names it by */
+	void *region;	       /* the exposer's; NULL: it is not exposed */
+};
+
+/* Where the peer is to connect to for that. */
+struct rpc_offer {
+	char provider[16];	/* libfabric's name */
+	char address[64];	/* literal, with its port */
+	uint8_t token[16];	/* lets it in, once */
+};
+
+/*
+ * Exposes memory of this process to the session's peer: in the daemon's worker a fabric. Functions return 0
+ * or a negative errno; any thread, one at a time.
+ */
+struct rpc_exposer {
+	void *ctx;
+	uint32_t fetch_least; /* bytes that are worth a FETCH */
+	int (*offer)(void *ctx, struct rpc_offer *ret);
+	int (*expose)(void *ctx, void *at, size_t len, bool writable, struct rpc_exposed *ret);
+	/*
+	 * No access begins any more, but one may be under way. The peer is to say the word that is returned
+	 * behind its last one.
+	 */
+	uint64_t (*cover)(void *ctx, struct rpc_exposed *e);
+	/*
+	 * No access is under way any more to what was covered for that word (0: for any): waits a little for
+	 * a peer that has not said it, and then cuts it off.
+	 */
+	void (*settle)(void *ctx, uint64_t word);
+};
+
 /* Of a session, for `opae sessions`. */
 struct rpc_session_info {
 	uint32_t id, handles;
@@ -52,6 +86,7 @@ struct rpc_session_options {
 	const char *host;      /* name of this machine, for HELLO */
 	const char *principal; /* who the peer is */
 	struct rpc_counts *counts; /* all 0 at first; must stay. NULL: nobody reads them */
+	const struct rpc_exposer *exposer; /* must stay; NULL: content goes by the connection alone */
 	void *ctx;	       /* of what follows */
 	/*
 	 * What the peer may do with an object of these properties: bits of enum wire_right, WIRE_RIGHT_SEE

@@ -79,7 +79,8 @@ HANDLE_CALLS = {
 }
 BUFFER_CALLS = {"RELEASE": lambda w: [w], "PUSH": lambda w: [w, 0, b"stolen!!"], "PULL": lambda w: [w, 0, 8],
                 "HOLD": lambda w: [w, 0, 4096, 0], "DROP": lambda w: [w, 0, 4096, 0],
-                "WRITEBACK": lambda w: [w, 0, 4096, 0, bytes(4096)]}
+                "WRITEBACK": lambda w: [w, 0, 4096, 0, bytes(4096)], "EXPOSE": lambda w: [w, 1],
+                "LANDED": lambda w: [w, 0, 0, 0, 4096, 0]}
 
 
 def test_fault_15_handle_of_another_client(opaed, here):
@@ -181,7 +182,7 @@ def test_fault_15_the_log_is_not_flooded(opaed, here):
 
 CLASSES = {
     "mmio-read": "READ64 READ32 POLL READ_BLOCK CLOCK_GET", "mmio-write": "RESET QUIESCE WRITE WRITE512",
-    "dma": "PREPARE RELEASE PUSH PULL PIN UNPIN HOLD DROP WRITEBACK",
+    "dma": "PREPARE RELEASE PUSH PULL PIN UNPIN HOLD DROP WRITEBACK EXPOSE LANDED",
     "event": "EVENT_REGISTER EVENT_UNREGISTER",
     "error": "ERROR_READ ERROR_CLEAR ERROR_CLEAR_ALL",
     "reconfigure": "ASSIGN_PORT ASSIGN UNASSIGN RECONF_BEGIN RECONF_DATA RECONF_RUN CLOCK_SET",
@@ -189,7 +190,7 @@ CLASSES = {
 }
 FREE = ("HELLO PING ENUMERATE PROPERTIES ERROR_INFO OPEN CLOSE HANDLE_PROPERTIES TOKEN_OBJECT "
         "HANDLE_OBJECT OBJECT_OBJECT OBJECT_AT OBJECT_SIZE OBJECT_READ OBJECT_READ64 OBJECT_DESTROY "
-        "METRIC_COUNT METRIC_INFO METRIC_READ METRIC_READ_NAMED METRIC_LIMITS").split()
+        "METRIC_COUNT METRIC_INFO METRIC_READ METRIC_READ_NAMED METRIC_LIMITS FABRIC").split()
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -50,7 +50,9 @@ MESSAGES = {name: (number, kind, request, reply) for number, name, kind, request
     (78, "OBJECT_DESTROY", "CALL", "", ""),
     (80, "METRIC_COUNT", "CALL", "", "t"), (81, "METRIC_INFO", "CALL", "", "(tgssssuu)"),
     (82, "METRIC_READ", "CALL", "(t)", "(tty)"), (83, "METRIC_READ_NAMED", "CALL", "(s)", "(tty)"),
-    (84, "METRIC_LIMITS", "CALL", "", "(ssutsutsutsutsutsutsut)")]}
+    (84, "METRIC_LIMITS", "CALL", "", "(ssutsutsutsutsutsutsut)"),
+    (90, "FABRIC", "CALL", "", "ssg"), (91, "EXPOSE", "CALL", "tu", "tttt"),
+    (92, "FETCH", "PUSH", "", "ttt"), (93, "LANDED", "POST", "tttuut", "")]}
 NAMES = {number: name for name, (number, *_) in MESSAGES.items()}
 
 

@@ -20,6 +20,7 @@ static void by_environment(struct rpc_client_config *c)
 
 	if (name)
 		c->tracker = !strcmp(name, "eager") ? RPC_TRACKER_EAGER : RPC_TRACKER_TRAP;
+	c->data_rdma = getenv("OPAE_TEST_RDMA");
 }
 
 int up(void **state)

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "rpc/client/conn.h"
+#include "tests/unit/fake-fabric.h"
 #include "transport/listen.h"
 #include "transport/stream.h"
 #include "wire/ops.h"
@@ -78,7 +79,8 @@ static void session_end(struct rig_session *e)
 
 static void session_begin(struct rig_server *s, int fd)
 {
-	static const struct rpc_session_options options = { .host = "model", .principal = "test" };
+	static const struct rpc_session_options options = { .host = "model", .principal = "test",
+							    .exposer = &fake_exposer };
 	struct rig_session *e = s->sessions;
 	struct transport *t;
 	SCOPED_LOCK(&s->lock);
@@ -160,7 +162,8 @@ void rig_up(unsigned int hosts, void (*change)(struct rpc_client_config *c))
 					    .hosts = calloc(hosts + 1, sizeof(*config.hosts)),
 					    .spin_ns = 20 * NS_PER_US,
 					    .timeout_ns = 10 * NS_PER_S,
-					    .connect_ns = 10 * NS_PER_S };
+					    .connect_ns = 10 * NS_PER_S,
+					    .rdma_least = 32 * 1024 };
 
 	fake_up();
 	memset(&rig, 0, sizeof(rig));

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a fabric moves. See direct.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "rpc/client/conn.h"
+#include "rpc/client/direct.h"
+#include "rpc/client/pages.h"
+#include "wire/bytes.h"
+
+#define TAKEN WIRE_LANDING_TAKEN     /* in the landing's head, and in our page for it */
+#define FETCHED WIRE_LANDING_FETCHED
+
+static int64_t until(const struct conn *n)
+{
+	return clock_deadline(n->timeout_ns);
+}
+
+/* Nobody knows what of it has arrived: the connection goes as well. */
+static int broken(struct conn *n, int rc)
+{
+	char why[FABRIC_WHY_MAX];
+
+	fabric_why(n->direct.conn, why);
+	debug("%s: RDMA has failed: %s", n->name, *why ? why : strerror(-rc));
+	rpc_link_break(&n->link, -EREMOTEIO);
+	return -EREMOTEIO;
+}
+
+/* ---- explicit buffers ---- */
+
+static struct fabric_move all_of(const struct client_buffer *buf, uint64_t offset, uint64_t len)
+{
+	return (struct fabric_move){ .own = buf->direct.own, .own_at = offset, .remote = &buf->direct.far,
+				     .remote_at = offset, .len = len };
+}
+
+int direct_push(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len)
+{
+	struct fabric_conn *f = h->conn->direct.conn;
+	struct fabric_move m = all_of(buf, offset, len);
+	int rc = fabric_write(f, &m, until(h->conn));
+
+	if (!rc)
+		rc = fabric_fence(f, &buf->direct.far, until(h->conn));
+	return rc ? broken(h->conn, rc) : 0;
+}
+
+int direct_pull(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len)
+{
+	struct fabric_move m = all_of(buf, offset, len);
+	int rc = fabric_read(h->conn->direct.conn, &m, until(h->conn));
+
+	return rc ? broken(h->conn, rc) : 0;
+}
+
+/* ---- what the device did ---- */
+
+static struct fabric_move word_at(const struct direct_landing *l, size_t at)
+{
+	return (struct fabric_move){ .own = l->own, .own_at = at, .remote = &l->far, .remote_at = at,
+				     .len = sizeof(uint64_t) };
+}
+
+/* The server may go on with what was read. */
+static int tell_fetched(struct remote_handle *h)
+{
+	struct direct_landing *l = &h->landing;
+	struct fabric_move m = word_at(l, FETCHED);
+
+	bytes_put64(l->words + FETCHED, ++l->fetched);
+	return fabric_write(h->conn->direct.conn, &m, until(h->conn));
+}
+
+bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len)
+{
+	struct fabric_move m = all_of(buf, offset, len);
+	int rc;
+
+	if (!buf->direct.own) /* it is being released */
+		return true;
+	rc = fabric_read(h->conn->direct.conn, &m, until(h->conn));
+	if (!rc)
+		rc = tell_fetched(h);
+	return !rc || broken(h->conn, rc) == 0;
+}
+
+/* ---- what the program changed ---- */
+
+/* Where the next `len` bytes go: in one piece. */
+static uint64_t next_position(const struct direct_landing *l, size_t len)
+{
+	uint64_t room = l->far.len - WIRE_LANDING_HEAD, at = l->position % room;
+
+	return at + len <= room ? l->position : l->position + room - at;
+}
+
+/* 1: there is room; 0: not yet. */
+static int look_for_room(struct remote_handle *h, uint64_t end)
+{
+	struct direct_landing *l = &h->landing;
+	uint64_t room = l->far.len - WIRE_LANDING_HEAD;
+	struct fabric_move m = word_at(l, TAKEN);
+	int rc;
+
+	if (end - l->taken <= room)
+		return 1;
+	rc = fabric_read(h->conn->direct.conn, &m, until(h->conn));
+	if (rc)
+		return broken(h->conn, rc);
+	l->taken = bytes_get64(l->words + TAKEN);
+	if (l->taken > l->position)
+		return broken(h->conn, -EPROTO);
+	return end - l->taken <= room;
+}
+
+bool direct_takes(const struct remote_handle *h, const struct client_buffer *buf, size_t len)
+{
+	return buf->direct.own && len >= (size_t)client_config(h->client)->rdma_least;
+}
+
+int direct_land(struct remote_handle *h, struct client_buffer *buf, size_t from, size_t len,
+		uint64_t *position)
+{
+	struct direct_landing *l = &h->landing;
+	uint64_t at = next_position(l, len);
+	struct fabric_move m = { .own = buf->direct.own, .own_at = from, .remote = &l->far,
+				 .remote_at = WIRE_LANDING_HEAD + at % (l->far.len - WIRE_LANDING_HEAD),
+				 .len = len };
+	int rc = look_for_room(h, at + len);
+
+	if (rc <= 0)
+		return rc;
+	rc = fabric_write(h->conn->direct.conn, &m, until(h->conn));
+	if (rc)
+		return broken(h->conn, rc);
+	l->position = at + len;
+	l->loose = true;
+	*position = at;
+	return 1;
+}
+
+int direct_settle(struct remote_handle *h)
+{
+	struct direct_landing *l = &h->landing;
+	int rc;
+
+	if (!l->loose)
+		return 0;
+	l->loose = false;
+	rc = fabric_fence(h->conn->direct.conn, &l->far, until(h->conn));
+	return rc ? broken(h->conn, rc) : 0;
+}

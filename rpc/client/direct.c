@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "rpc/client/direct.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/sys.h"
+#include "rpc/client/call.h"
+#include "rpc/client/conn.h"
+#include "rpc/client/host.h"
+#include "rpc/client/pages.h"
+#include "wire/bytes.h"
+
+#define PAGE 4096u
+
+void direct_lament(const struct conn *n, const char *fmt, ...)
+{
+	char why[WIRE_REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	warn("%s: content goes by the connection, and not by RDMA: %s", n->name, why);
+}
+
+/* ---- the connection ---- */
+
+void direct_init(struct direct *d)
+{
+	*d = (struct direct){ 0 };
+	pthread_mutex_init(&d->lock, NULL);
+}
+
+void direct_done(struct direct *d)
+{
+	fabric_conn_free(d->conn);
+	fabric_close(d->fabric); /* its memory was removed with the buffers */
+	pthread_mutex_destroy(&d->lock);
+}
+
+/* What the server says of itself. */
+struct offer {
+	char provider[16];
+	struct address at;
+	uint8_t token[16];
+};
+
+static bool ask_offer(struct conn *n, struct offer *ret)
+{
+	char text[ADDRESS_TEXT_MAX];
+	const char *why = "";
+	struct call c;
+	fpga_result r;
+
+	call_begin(&c, n, WIRE_FABRIC, 0);
+	r = call_run(&c);
+	if (r == FPGA_OK) {
+		wire_get_string(&c.reply, ret->provider, sizeof(ret->provider));
+		wire_get_string(&c.reply, text, sizeof(text));
+		wire_get_guid(&c.reply, ret->token);
+	}
+	r = call_end(&c, r);
+	if (r != FPGA_OK) {
+		direct_lament(n, "%s", said());
+		return false;
+	}
+	if (!address_parse(text, &ret->at, &why))
+		return true;
+	direct_lament(n, "\"%s\": %s", text, why);
+	return false;
+}
+
+/* Where others than this machine can read along, the configuration has to say that they may. */
+static bool is_allowed(const struct conn *n, const struct offer *o)
+{
+	if (address_is_loopback(&o->at) || client_config(n->host->client)->data_in_clear)
+		return true;
+	direct_lament(n, "it would be in clear text on the network; \"data_in_clear\": true allows that");
+	return false;
+}
+
+static bool connect_to(struct conn *n, struct direct *d, const struct offer *o)
+{
+	struct fabric_greeting hello = { .len = sizeof(o->token) }, answer;
+	char why[FABRIC_WHY_MAX] = "";
+	int64_t deadline = clock_deadline(client_config(n->host->client)->connect_ns);
+	int rc;
+
+	memcpy(hello.data, o->token, sizeof(o->token));
+	if (fabric_open(o->provider, &o->at, FABRIC_CLIENT, &d->fabric, why)) {
+		d->fabric = NULL;
+		direct_lament(n, "%s", why);
+		return false;
+	}
+	rc = fabric_connect(d->fabric, 0, &hello, deadline, &answer, &d->conn);
+	if (!rc)
+		return true;
+	d->conn = NULL;
+	fabric_close(d->fabric);
+	d->fabric = NULL;
+	direct_lament(n, "no connection to its fabric: %s", strerror(-rc));
+	return false;
+}
+
+/* The connection's, made by the first who needs it; NULL: there is none. */
+static struct direct *direct_of(struct conn *n)
+{
+	struct direct *d = &n->direct;
+	struct offer offer;
+	SCOPED_LOCK(&d->lock);
+
+	if (!d->tried && client_config(n->host->client)->data_rdma) {
+		d->tried = true;
+		if (!(n->features & WIRE_FEATURE_FABRIC))
+			direct_lament(n, "the server offers none");
+		else if (ask_offer(n, &offer) && is_allowed(n, &offer))
+			connect_to(n, d, &offer);
+	}
+	return d->conn ? d : NULL;
+}
+
+/* ---- registration ---- */
+
+/* EXPOSE. Of what is not exposed any more *word is what the server wants to hear. */
+static bool ask_expose(struct remote_handle *h, uint64_t wsid, bool on, struct fabric_remote *far,
+		       uint64_t *word)
+{
+	struct call c;
+	fpga_result r;
+
+	call_begin(&c, h->conn, WIRE_EXPOSE, h->id);
+	wire_put_u64(&c.body, wsid);
+	wire_put_u32(&c.body, on);
+	r = call_run(&c);
+	if (r == FPGA_OK) {
+		far->key = wire_get_u64(&c.reply);
+		far->base = wire_get_u64(&c.reply);
+		far->len = wire_get_u64(&c.reply);
+		*word = wire_get_u64(&c.reply);
+	}
+	return call_end(&c, r) == FPGA_OK;
+}
+
+/* Behind everything that was moved to or from it. */
+static void say_word(struct direct *d, uint64_t word, int64_t deadline)
+{
+	unsigned char bytes[8];
+	struct iovec iov = { bytes, sizeof(bytes) };
+	int rc;
+
+	bytes_put64(bytes, word);
+	do
+		rc = fabric_send(d->conn, &iov, 1);
+	while (rc == -EAGAIN && !fabric_wait(d->conn, FABRIC_OUT, 0, deadline));
+	if (!rc)
+		fabric_flush(d->conn, deadline);
+}
+
+static void take_back(struct remote_handle *h, uint64_t wsid)
+{
+	struct fabric_remote none;
+	uint64_t word;
+
+	if (!conn_lost(h->conn) && ask_expose(h, wsid, false, &none, &word))
+		say_word(&h->conn->direct, word, clock_deadline(h->conn->timeout_ns));
+}
+
+static bool prepare_landing(struct remote_handle *h, struct direct *d)
+{
+	struct direct_landing *l = &h->landing;
+	uint64_t word;
+	void *words;
+	SCOPED_LOCK(&d->lock);
+
+	if (l->far.len)
+		return true;
+	if (sys_mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &words))
+		return false;
+	l->words = words;
+	if (!fabric_memory_add(d->fabric, words, PAGE, FABRIC_OWN, &l->own) &&
+	    ask_expose(h, 0, true, &l->far, &word) && l->far.len > WIRE_LANDING_HEAD)
+		return true;
+	direct_lament(h->conn, "%s", said());
+	direct_landing_done(l);
+	return false;
+}
+
+void direct_prepare(struct remote_handle *h, struct client_buffer *buf)
+{
+	bool explicit = !buf->t.twin && !buf->pages;
+	struct direct *d = buf->t.twin ? NULL : direct_of(h->conn);
+	uint64_t word;
+
+	if (!d || (!explicit && !prepare_landing(h, d)))
+		return;
+	if (fabric_memory_add(d->fabric, buf->t.memory, buf->t.len, FABRIC_OWN, &buf->direct.own)) {
+		direct_lament(h->conn, "a buffer of %zu bytes cannot be registered", buf->t.len);
+		return;
+	}
+	if (buf->pages && buf->read_only) /* lands, and is never fetched */
+		return;
+	if (ask_expose(h, buf->wsid, true, &buf->direct.far, &word) && buf->direct.far.len == buf->t.len)
+		return;
+	direct_lament(h->conn, "%s", said());
+	direct_drop(buf);
+}
+
+/* Nobody finds it registered any more. */
+static struct direct_buffer take_out(struct handle_buffers *b, struct client_buffer *buf)
+{
+	struct direct_buffer was;
+	SCOPED_LOCK(&b->release_lock);
+	SCOPED_LOCK(&b->lock);
+
+	was = buf->direct;
+	buf->direct = (struct direct_buffer){ 0 };
+	return was;
+}
+
+void direct_release(struct remote_handle *h, struct client_buffer *buf)
+{
+	struct direct_buffer was = take_out(h->buffers, buf);
+
+	if (was.far.len)
+		take_back(h, buf->wsid);
+	fabric_memory_remove(was.own);
+}
+
+void direct_drop(struct client_buffer *buf)
+{
+	fabric_memory_remove(buf->direct.own);
+	buf->direct = (struct direct_buffer){ 0 };
+}
+
+static struct client_buffer *nth(struct handle_buffers *b, uint32_t i)
+{
+	SCOPED_LOCK(&b->lock);
+
+	return i < b->num ? b->list[i] : NULL;
+}
+
+void direct_close(struct remote_handle *h)
+{
+	struct client_buffer *buf;
+
+	if (!h->conn->direct.conn)
+		return;
+	for (uint32_t i = 0; (buf = nth(h->buffers, i)); i++)
+		direct_release(h, buf);
+	if (h->landing.far.len)
+		take_back(h, 0);
+}
+
+void direct_landing_done(struct direct_landing *l)
+{
+	fabric_memory_remove(l->own);
+	if (l->words)
+		sys_munmap(l->words, PAGE);
+	*l = (struct direct_landing){ 0 };
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What of a handle's buffers goes past the connection, by one-sided reads and writes of the peer. It reads
+ * what a HOLD gives from the twin (FETCH); what its program changed it writes to a place of the handle's
+ * own, the landing, and says so (LANDED); explicit buffers it reads and writes themselves. The peer begins
+ * all of it: this side never touches its memory. docs/coherence.md says why nothing is lost by that.
+ *
+ * Exposures change on the dispatch thread, and on that of a CLOSE, as the list of buffers does.
+ */
+#ifndef RPC_SERVER_EXPOSE_H
+#define RPC_SERVER_EXPOSE_H
+
+#include "rpc/server/internal.h"
+
+#define LANDING_BYTES ((size_t)2 << 20) /* behind its head */
+
+struct session_buffer;
+
+struct exposure {
+	struct rpc_exposed at;
+	uint64_t word;	/* that the peer is to say, when it was covered; 0: it never was */
+};
+
+/* Memory that the peer writes to at any time: what is read of it twice may differ. */
+struct landing {
+	unsigned char *memory; /* WIRE_LANDING_HEAD and LANDING_BYTES; NULL: there is none */
+	struct exposure exposure;
+	uint64_t taken; /* as the peer counts its bytes: those in front are done with */
+};
+
+/* Parts of twins that the peer was told to read, and may still be reading: they must not change. */
+#define FETCHES_MAX 8u
+
+struct fetch {
+	const struct session_buffer *buf;
+	size_t from, end; /* pages */
+	uint64_t number;
+};
+
+struct fetches {
+	struct fetch list[FETCHES_MAX];
+	unsigned int num;
+	uint64_t told; /* numbers given so far */
+};
+
+/* The client is told to fetch these bytes. False: they are to go by the connection. With lock. */
+bool fetches_add(struct session_buffers *b, const struct session_buffer *buf, size_t from, size_t end);
+/* May it still be reading this page? With lock. */
+bool fetches_have(struct session_buffers *b, const struct session_buffer *buf, size_t page);
+/* The buffer goes. With lock. */
+void fetches_drop(struct session_buffers *b, const struct session_buffer *buf);
+
+/* Where the peer has put so many bytes; NULL: not there. */
+const unsigned char *landing_find(const struct session_buffers *b, uint64_t position, size_t len);
+/* They are done with, and so is what came before. */
+void landing_take(struct session_buffers *b, uint64_t position, size_t len);
+/* The handle ends, or its last buffer is given back: nothing of the peer's reaches it afterwards. */
+void landing_free(struct session_buffers *b);
+
+/* Before the memory or its twin is given back: nothing of the peer's reaches either afterwards. */
+void buffer_unexpose(struct rpc_session *s, struct session_buffer *buf);
+
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Content that goes past the connection, by a fabric whose other end is in this process. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/buffers-rig.h"
+#include "tests/unit/fake-fabric.h"
+#include "tests/unit/trap-rig.h"
+
+static void rdma(struct rpc_client_config *c)
+{
+	c->tracker = RPC_TRACKER_TRAP;
+	c->data_rdma = true;
+}
+
+static void rdma_explicit(struct rpc_client_config *c)
+{
+	rdma(c);
+	c->buffers_explicit = true;
+}
+
+static void no_rdma(struct rpc_client_config *c)
+{
+	c->tracker = RPC_TRACKER_TRAP;
+}
+
+static int up_rdma(void **state)
+{
+	(void)state;
+	fake_fabric_reset();
+	return up_with(rdma);
+}
+
+static int up_explicit(void **state)
+{
+	(void)state;
+	fake_fabric_reset();
+	return up_with(rdma_explicit);
+}
+
+static int up_stream(void **state)
+{
+	(void)state;
+	fake_fabric_reset();
+	return up_with(no_rdma);
+}
+
+/* Nothing is left registered, and nobody had to be cut off. */
+static int down_clean(void **state)
+{
+	struct fake_fabric f;
+
+	down(state);
+	f = fake_fabric_seen();
+	assert_int_equal(f.registered, 0);
+	assert_int_equal(f.exposed, 0);
+	assert_int_equal(f.cut_off, 0);
+	return 0;
+}
+
+static void device_fills(const struct buffer *b, size_t offset, size_t len, unsigned int seed)
+{
+	CLEANUP_FREE unsigned char *bytes = malloc(len);
+
+	fill(bytes, len, seed);
+	assert_true(fake_dma_write(b->io + offset, bytes, len));
+}
+
+static bool has(const unsigned char *at, size_t len, unsigned int seed)
+{
+	CLEANUP_FREE unsigned char *bytes = malloc(len);
+
+	fill(bytes, len, seed);
+	return !memcmp(at, bytes, len);
+}
+
+/* ---- what travels by itself ---- */
+
+static void what_a_program_writes_lands(void **state)
+{
+	struct buffer b = prepare(MIB, 0);
+
+	(void)state;
+	assert_int_equal(fake_fabric_seen().connects, 1);
+	fill(b.at, MIB, 3);
+	write64(0x2000, 1);
+	read64(0);
+	assert_true(device_has(&b, 0, b.at, MIB));
+	assert_true(fake_fabric_seen().written >= MIB / 2);
+	release(&b);
+}
+
+/* More than the landing has room for, and again and again. */
+static void much_is_written(void **state)
+{
+	struct buffer b = prepare(8 * MIB, 0);
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		fill(b.at, b.len, i);
+		write64(0x2000, i);
+		read64(0);
+		assert_true(device_has(&b, 0, b.at, b.len));
+	}
+	assert_true(fake_fabric_seen().written >= 4 * b.len / 2);
+	release(&b);
+}
+
+static void what_the_device_only_reads_lands_too(void **state)
+{
+	struct buffer b = prepare(4 * MIB, FPGA_BUF_READ_ONLY);
+
+	(void)state;
+	fill(b.at, b.len, 5);
+	write64(0x2000, 1);
+	read64(0);
+	assert_true(device_has(&b, 0, b.at, b.len));
+	assert_true(fake_fabric_seen().written >= b.len / 2);
+	release(&b);
+}
+
+static void little_goes_by_the_connection(void **state)
+{
+	struct buffer b = prepare(MIB, 0);
+	uint64_t written;
+
+	(void)state;
+	written = fake_fabric_seen().written;
+	b.at[5] = 7;
+	write64(0x2000, 1);
+	read64(0);
+	assert_true(device_has(&b, 5, "\7", 1));
+	assert_int_equal(fake_fabric_seen().written, written);
+	release(&b);
+}
+
+static void what_the_device_writes_is_fetched(void **state)
+{
+	struct buffer b = prepare(2 * MIB, 0);
+
+	(void)state;
+	device_fills(&b, 0, b.len, 8);
+	read64(0);
+	assert_true(has(b.at, b.len, 8));
+	assert_true(fake_fabric_seen().read >= b.len / 2);
+	device_fills(&b, MIB, MIB, 9); /* what is shown, and what is not any more */
+	read64(0);
+	assert_true(has(b.at + MIB, MIB, 9));
+	release(&b);
+}
+
+/* The device goes on writing where pages are fetched, and the program on the same pages: both stay. */
+static void both_write(void **state)
+{
+	struct buffer b = prepare(MIB, 0);
+
+	(void)state;
+	for (unsigned int round = 1; round < 20; round++) {
+		device_fills(&b, 0, b.len, round);
+		read64(0);
+		for (size_t at = 0; at < b.len; at += 4096) {
+			unsigned char one = (unsigned char)(b.at[at + 100] + 1);
+
+			assert_true(fake_dma_write(b.io + at + 200, "\1", 1));
+			b.at[at + 100] = one;
+		}
+		write64(0x2000, round);
+		read64(0);
+		for (size_t at = 0; at < b.len; at += 4096) {
+			assert_int_equal(b.at[at + 200], 1);
+			assert_true(device_has(&b, at + 100, b.at + at + 100, 1));
+		}
+	}
+	release(&b);
+}
+
+/* ---- explicit buffers ---- */
+
+static void explicit_ones_are_moved_themselves(void **state)
+{
+	struct buffer b = prepare(3 * MIB, 0);
+
+	(void)state;
+	fill(b.at, b.len, 4);
+	assert_int_equal(rig.t.push_buffer(h, b.wsid, 100, b.len - 100), FPGA_OK);
+	assert_true(device_has(&b, 100, b.at + 100, b.len - 100));
+	assert_false(device_has(&b, 0, b.at, 100));
+	device_fills(&b, 0, b.len, 6);
+	assert_int_equal(rig.t.pull_buffer(h, b.wsid, 0, b.len), FPGA_OK);
+	assert_true(has(b.at, b.len, 6));
+	assert_int_equal(fake_fabric_seen().written, b.len - 100);
+	assert_int_equal(fake_fabric_seen().read, b.len);
+	assert_int_equal(rig.t.push_buffer(h, b.wsid, 1, b.len), FPGA_INVALID_PARAM);
+	release(&b);
+}
+
+/* ---- life ---- */
+
+static void one_connection_and_one_registration_each(void **state)
+{
+	struct buffer a = prepare(MIB, 0), b = prepare(MIB, 0);
+
+	(void)state;
+	assert_int_equal(fake_fabric_seen().connects, 1);
+	assert_int_equal(fake_fabric_seen().registered, 3); /* and the landing's head */
+	assert_int_equal(fake_fabric_seen().exposed, 3);
+	release(&a);
+	assert_int_equal(fake_fabric_seen().registered, 2);
+	assert_int_equal(fake_fabric_seen().exposed, 2);
+	fill(b.at, MIB, 1);
+	write64(0x2000, 1);
+	read64(0);
+	assert_true(device_has(&b, 0, b.at, MIB));
+	release(&b);
+}
+
+/* A program that closes, or goes, without a release. */
+static void a_close_gives_all_back(void **state)
+{
+	(void)state;
+	prepare(MIB, 0);
+	prepare(MIB, FPGA_BUF_READ_ONLY);
+	fake_fabric_seen();
+	assert_int_equal(rig.t.fpgaClose(h), FPGA_OK);
+	h = NULL;
+	assert_int_equal(fake_fabric_seen().exposed, 0);
+	assert_int_equal(fake_fabric_seen().cut_off, 0);
+}
+
+static void without_a_fabric_all_goes_by_the_connection(void **state)
+{
+	struct buffer b;
+
+	(void)state;
+	fake_fabric_refuse();
+	b = prepare(MIB, 0);
+	fill(b.at, MIB, 3);
+	write64(0x2000, 1);
+	read64(0);
+	assert_true(device_has(&b, 0, b.at, MIB));
+	device_fills(&b, 0, MIB, 4);
+	read64(0);
+	assert_true(has(b.at, MIB, 4));
+	assert_int_equal(fake_fabric_seen().written + fake_fabric_seen().read, 0);
+	assert_int_equal(fake_fabric_seen().exposed, 0);
+	release(&b);
+}
+
+static void nobody_connects_who_was_not_told_to(void **state)
+{
+	struct buffer b = prepare(MIB, 0);
+
+	(void)state;
+	assert_int_equal(fake_fabric_seen().connects, 0);
+	release(&b);
+}
+
+/* Who knows what has arrived? The connection is lost, and says why; nobody hangs. */
+static void a_fabric_that_breaks_breaks_the_connection(void **state)
+{
+	struct buffer b = prepare(MIB, 0);
+	uint64_t v;
+
+	(void)state;
+	fill(b.at, MIB, 3);
+	fake_fabric_break();
+	assert_int_equal(rig.t.fpgaWriteMMIO64(h, 0, 0x2000, 1), FPGA_EXCEPTION);
+	assert_non_null(strstr(detail(), "RDMA"));
+	assert_int_equal(rig.t.fpgaReadMMIO64(h, 0, 0, &v), FPGA_EXCEPTION);
+	assert_true(has(b.at, MIB, 3));
+	rig.t.fpgaReleaseBuffer(h, b.wsid);
+	rig.t.fpgaClose(h);
+	h = NULL;
+}
+
+static void a_fetch_that_breaks_shows_what_there_is(void **state)
+{
+	struct buffer b = prepare(MIB, 0);
+
+	(void)state;
+	device_fills(&b, 0, MIB, 1);
+	fake_fabric_break();
+	assert_int_equal(b.at[0], 0); /* and does not hang */
+	rig.t.fpgaReleaseBuffer(h, b.wsid);
+	rig.t.fpgaClose(h);
+	h = NULL;
+}
+
+#define TEST(name, up, down) cmocka_unit_test_setup_teardown(name, up, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_a_program_writes_lands, up_rdma, down_clean),
+		TEST(much_is_written, up_rdma, down_clean),
+		TEST(what_the_device_only_reads_lands_too, up_rdma, down_clean),
+		TEST(little_goes_by_the_connection, up_rdma, down_clean),
+		TEST(what_the_device_writes_is_fetched, up_rdma, down_clean),
+		TEST(both_write, up_rdma, down_clean),
+		TEST(explicit_ones_are_moved_themselves, up_explicit, down_clean),
+		TEST(one_connection_and_one_registration_each, up_rdma, down_clean),
+		TEST(a_close_gives_all_back, up_rdma, down_clean),
+		TEST(without_a_fabric_all_goes_by_the_connection, up_rdma, down_clean),
+		TEST(nobody_connects_who_was_not_told_to, up_stream, down_clean),
+		TEST(a_fabric_that_breaks_breaks_the_connection, up_rdma, down),
+		TEST(a_fetch_that_breaks_shows_what_there_is, up_rdma, down),
+	};
+
+	if (trap_missing())
+		return 0;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

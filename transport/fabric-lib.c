@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Debian's libfabric brings libraries of old hardware along, which start with it: they take a fifth of a
+ * second, and one of them (libinfinipath) puts a handler of its own on signals that a program may have
+ * handlers for. They are put back.
+ */
+#include "transport/fabric-lib.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "transport/fabric.h"
+
+#define SIGNALS 32 /* but for those of real time: from 1 to 31 */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fabric_lib lib; /* by lock; whole when version is there, and then the same for good */
+
+static void *open_keeping_signals(const char *soname)
+{
+	struct sigaction before[SIGNALS];
+	void *dl;
+
+	for (int s = 1; s < SIGNALS; s++)
+		sigaction(s, NULL, &before[s]);
+	dl = dlopen(soname, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	for (int s = 1; s < SIGNALS; s++)
+		if (s != SIGKILL && s != SIGSTOP)
+			sigaction(s, &before[s], NULL);
+	return dl;
+}
+
+static int refuse_version(uint32_t found, char *why)
+{
+	snprintf(why, FABRIC_WHY_MAX,
+		 "libfabric %u.%u is older than that which this was built with: install %u.%u or newer",
+		 FI_MAJOR(found), FI_MINOR(found), FI_MAJOR_VERSION, FI_MINOR_VERSION);
+	return -ENOTSUP;
+}
+
+/* A function's address, through memory: C has no conversion from an object's. */
+static int find(void *dl, const char *name, void *ret)
+{
+	void *at = dlsym(dl, name);
+
+	memcpy(ret, &at, sizeof(at));
+	return at ? 0 : -ENOTSUP;
+}
+
+static int load(const char *soname, char *why)
+{
+	struct fabric_lib l;
+	void *dl = open_keeping_signals(soname);
+
+	if (!dl) {
+		snprintf(why, FABRIC_WHY_MAX, "%s cannot be loaded: install libfabric1 (%s)", soname,
+			 dlerror());
+		return -ENOENT;
+	}
+	if (find(dl, "fi_getinfo", &l.getinfo) || find(dl, "fi_freeinfo", &l.freeinfo) ||
+	    find(dl, "fi_dupinfo", &l.dupinfo) || find(dl, "fi_fabric", &l.fabric) ||
+	    find(dl, "fi_version", &l.version)) {
+		snprintf(why, FABRIC_WHY_MAX, "%s is no libfabric: it lacks a function of it", soname);
+		dlclose(dl);
+		return -ENOTSUP;
+	}
+	if (FI_VERSION_LT(l.version(), FI_VERSION(FI_MAJOR_VERSION, FI_MINOR_VERSION)))
+		return refuse_version(l.version(), why);
+	lib = l;
+	return 0;
+}
+
+int fabric_lib_load(const char *soname, const struct fabric_lib **ret, char *why)
+{
+	SCOPED_LOCK(&lock);
+	int rc = lib.version && !strcmp(soname, FABRIC_SONAME) ? 0 : load(soname, why);
+
+	if (!rc)
+		*ret = &lib;
+	return rc;
+}
