@@ -99,8 +99,10 @@ static bool connect_to(struct conn *n, struct direct *d, const struct offer *o)
 		return false;
 	}
 	rc = fabric_connect(d->fabric, 0, &hello, deadline, &answer, &d->conn);
-	if (!rc)
+	if (!rc) {
+		debug("%s: content goes by RDMA (%s)", n->name, o->provider);
 		return true;
+	}
 	d->conn = NULL;
 	fabric_close(d->fabric);
 	d->fabric = NULL;
