@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Content of buffers by RDMA, with libfabric's provider tcp: that it is used, what is told where it cannot be,
-and what strangers and a client of another make get. The rest is in test_remote_ways.py and test_litmus.py."""
+"""Content of buffers by RDMA, with libfabric's provider tcp: that it is used, what is told where it cannot
+be, and what strangers and other clients get. The rest is in test_remote_ways.py and test_litmus.py."""
 import json
 import os
 import re
@@ -42,7 +42,8 @@ def needs_fabric(d):
 
 
 def far(here, d, **more):
-    more = {"hosts": [f"127.0.0.1:{d.ports[0]}"], "connect_ms": 60000, "timeout_ms": 60000, "data": "rdma", **more}
+    more = {"hosts": [f"127.0.0.1:{d.ports[0]}"], "connect_ms": 60000, "timeout_ms": 60000,
+            "data": "rdma", **more}
     return here.config(json.dumps({"plugins": ["far"], "configurations": {
         "far": {"enabled": True, "plugin": "libtcp-opae.so", "configuration": more}}}))
 
@@ -86,7 +87,8 @@ def test_configurations_that_are_refused(here, rdma, says):
 
 
 @pytest.mark.parametrize("more,says", [
-    ({"data": "fast"}, '"data"'), ({"rdma_least": 0}, '"rdma_least"'), ({"data_in_clear": 1}, '"data_in_clear"')])
+    ({"data": "fast"}, '"data"'), ({"rdma_least": 0}, '"rdma_least"'),
+    ({"data_in_clear": 1}, '"data_in_clear"')])
 def test_clients_that_are_refused(here, more, says):
     env = here.config(json.dumps({"plugins": ["far"], "configurations": {"far": {
         "enabled": True, "plugin": "libtcp-opae.so", "configuration": {"hosts": ["a"], **more}}}}))
@@ -95,8 +97,8 @@ def test_clients_that_are_refused(here, more, says):
 
 def test_nobody_else_reads_along(here, opaed):
     """An address of this machine that is not the loopback's: the configuration has to say a word."""
-    addresses = [a for a in subprocess.run(["hostname", "-I"], text=True, stdout=subprocess.PIPE).stdout.split()
-                 if re.fullmatch(r"[0-9.]+", a)]
+    found = subprocess.run(["hostname", "-I"], text=True, stdout=subprocess.PIPE, timeout=60).stdout.split()
+    addresses = [a for a in found if re.fullmatch(r"[0-9.]+", a)]
     if not addresses:
         pytest.skip("this machine has the loopback alone")
     d = opaed(listen=[{"tcp": f"{addresses[0]}:0", "clear": True, "public": True}])
