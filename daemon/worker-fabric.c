@@ -27,6 +27,7 @@
 #define SPIN_NS (50 * NS_PER_US)
 #define ACCEPT_NS (5 * NS_PER_S)
 #define SETTLE_NS NS_PER_S	    /* for a peer to say his word */
+#define EXPECT_NS (10 * NS_PER_S)   /* for the peer to connect, once he has asked where to */
 #define TOKEN 16u
 
 static struct {
@@ -41,7 +42,7 @@ static struct {
 	bool runs, stop;
 	bool cut;	      /* the connection is to be freed */
 	bool connected;
-	bool expected;	      /* the token is good for one connection */
+	int64_t expected;     /* until then the token is good for one connection; 0: it is not */
 	uint8_t token[TOKEN];
 	uint64_t words, said;
 } w = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -53,12 +54,12 @@ static bool is_expected(const struct fabric_greeting *hello)
 	unsigned char differs = 0;
 	SCOPED_LOCK(&w.lock);
 
-	if (hello->len != TOKEN || !w.expected || w.connected)
+	if (hello->len != TOKEN || !w.expected)
 		return false;
 	for (size_t i = 0; i < TOKEN; i++) /* takes as long whichever differs */
 		differs |= (unsigned char)(hello->data[i] ^ w.token[i]);
 	if (!differs)
-		w.expected = false;
+		w.expected = 0;
 	return !differs;
 }
 
@@ -71,6 +72,16 @@ static void note_connected(bool on)
 	pthread_cond_broadcast(&w.moved);
 }
 
+/* Nobody else comes: a stranger who is silent would keep a descriptor. */
+static void stop_listening(void)
+{
+	SCOPED_LOCK(&w.lock);
+
+	fabric_listener_free(w.listener);
+	w.listener = NULL;
+	w.expected = 0;
+}
+
 static struct fabric_conn *take(struct fabric_request *r)
 {
 	struct fabric_conn *c = NULL;
@@ -79,10 +90,18 @@ static struct fabric_conn *take(struct fabric_request *r)
 		fabric_request_refuse(r, NULL);
 		return NULL;
 	}
-	if (fabric_request_accept(r, NULL, clock_deadline(ACCEPT_NS), &c))
-		return NULL;
-	note_connected(true);
+	if (!fabric_request_accept(r, NULL, clock_deadline(ACCEPT_NS), &c))
+		note_connected(true);
+	stop_listening();
 	return c;
+}
+
+/* False: the peer has had his time. */
+static bool is_awaited(void)
+{
+	SCOPED_LOCK(&w.lock);
+
+	return clock_now_ns() < w.expected;
 }
 
 static struct fabric_conn *await_peer(void)
@@ -94,6 +113,10 @@ static struct fabric_conn *await_peer(void)
 
 	if (!fabric_listener_next(w.listener, &r))
 		return take(r);
+	if (!is_awaited()) {
+		stop_listening();
+		return NULL;
+	}
 	poll(p, 2, (int)(TURN_NS / NS_PER_MS));
 	if (p[1].revents)
 		eventfd_read(w.wake, &woken);
@@ -132,15 +155,10 @@ static void *run(void *arg)
 	struct fabric_conn *c = NULL;
 
 	(void)arg;
-	while (!is_to(&w.stop)) {
-		if (!c) {
-			c = await_peer();
-		} else if (is_to(&w.cut) || !drive(c)) {
-			fabric_conn_free(c);
-			c = NULL;
-			note_connected(false);
-		}
-	}
+	while (!c && w.listener && !is_to(&w.stop))
+		c = await_peer();
+	while (c && !is_to(&w.stop) && !is_to(&w.cut) && drive(c))
+		;
 	fabric_conn_free(c);
 	note_connected(false);
 	return NULL;
@@ -162,14 +180,14 @@ static int offer(void *ctx, struct rpc_offer *ret)
 	SCOPED_LOCK(&w.lock);
 
 	(void)ctx;
-	if (w.connected)
-		return -EISCONN;
+	if (!w.listener) /* one connection, or none in time: a session has no second one */
+		return -EALREADY;
 	if (getrandom(w.token, TOKEN, GRND_NONBLOCK) != TOKEN)
 		return -EAGAIN;
 	rc = start();
 	if (rc)
 		return rc;
-	w.expected = true;
+	w.expected = clock_deadline(EXPECT_NS);
 	*ret = (struct rpc_offer){ 0 };
 	snprintf(ret->provider, sizeof(ret->provider), "%s", w.provider);
 	address_text(&w.at, ret->address, sizeof(ret->address));

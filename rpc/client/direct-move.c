@@ -79,8 +79,8 @@ bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t o
 	struct fabric_move m = all_of(buf, offset, len);
 	int rc;
 
-	if (!buf->direct.own) /* it is being released */
-		return true;
+	if (!buf->direct.own) /* it is being released; else nobody was to expose it */
+		return buf->leaving;
 	rc = fabric_read(h->conn->direct.conn, &m, until(h->conn));
 	if (!rc)
 		rc = tell_fetched(h);

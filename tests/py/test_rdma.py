@@ -64,6 +64,41 @@ def test_it_is_used(here, opaed):
     soon(d.is_idle)
 
 
+def listening(pid):
+    """Sockets of the process that take connections."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        inodes = {line.split()[9] for line in f.readlines()[1:] if line.split()[3] == "0A"}
+    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    return [x for x in links if x.startswith("socket:") and x[8:-1] in inodes]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else may look at a worker's descriptors")
+def test_one_connection_is_taken(here, opaed):
+    """Until the peer asks there is time; behind him the door is shut, or when he does not come."""
+    needs_tracker("trap")
+    here.start(board="he-lb")
+    d = opaed()
+    needs_fabric(d)
+    soon(d.is_idle)
+    with subprocess.Popen([here.bin / "host_exerciser", "--continuous", "3600", "-t", "3600000", "lpbk"],
+                          env={**here.env, **far(here, d)}, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as job:
+        [worker] = soon(d.workers)
+        soon(lambda: "libfabric" in open(f"/proc/{worker}/maps", encoding="ascii").read())
+        soon(lambda: not listening(worker))
+        assert job.poll() is None
+        job.kill()
+    soon(d.is_idle)
+    with peer.Client(peer.address(f"127.0.0.1:{d.ports[0]}")) as c:
+        c.hello(features=FABRIC)
+        [worker] = d.workers()
+        assert len(listening(worker)) == 1
+        c.call("FABRIC")
+        soon(lambda: not listening(worker))
+        with pytest.raises(Failed):
+            c.call("FABRIC")
+
+
 @pytest.mark.parametrize("server,client,says", [
     ({"rdma": {"provider": "tcp"}}, {"data": "stream"}, None),
     ({"rdma": {"provider": "verbs"}}, {}, "the server offers none")])
