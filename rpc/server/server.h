@@ -41,7 +41,7 @@ struct rpc_offer {
 
 /*
  * Exposes memory of this process to the session's peer: in the daemon's worker a fabric. Functions return 0
- * or a negative errno; any thread, one at a time.
+ * or a negative errno. Any thread; the same memory is one thread's at a time.
  */
 struct rpc_exposer {
 	void *ctx;
