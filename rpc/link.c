@@ -135,9 +135,7 @@ int rpc_link_send(struct rpc_link *l, struct wire_head *head, const void *body, 
 
 bool rpc_link_has_room(const struct rpc_link *l, int ms)
 {
-	struct pollfd p = { .fd = l->t->ops->fd(l->t), .events = POLLOUT };
-
-	return sys_poll(&p, 1, ms) != 0;
+	return transport_has_room(l->t, ms);
 }
 
 /* ---- receiving ---- */

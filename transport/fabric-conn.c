@@ -36,11 +36,11 @@ static int open_queues(struct fabric_conn *c)
 	return fabric_error(rc);
 }
 
-static int watch(struct fabric_conn *c, int fd)
+static int watch(int epoll, int fd)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 
-	return epoll_ctl(c->wait_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
 static int open_wait(struct fabric_conn *c)
@@ -48,15 +48,21 @@ static int open_wait(struct fabric_conn *c)
 	int eq, cq, rc;
 
 	c->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->outer_fd = epoll_create1(EPOLL_CLOEXEC);
 	c->lost_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->wait_fd < 0 || c->lost_fd < 0)
+	c->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->wait_fd < 0 || c->outer_fd < 0 || c->lost_fd < 0 || c->bell_fd < 0)
 		return -errno;
 	if (!fabric_wait_fd_of(&c->eq->fid, &eq) || !fabric_wait_fd_of(&c->cq->fid, &cq))
 		return -ENOSYS;
-	rc = watch(c, c->lost_fd);
+	rc = watch(c->wait_fd, c->lost_fd);
 	if (!rc)
-		rc = watch(c, eq);
-	return rc ? rc : watch(c, cq);
+		rc = watch(c->wait_fd, eq);
+	if (!rc)
+		rc = watch(c->wait_fd, cq);
+	if (!rc)
+		rc = watch(c->outer_fd, c->wait_fd);
+	return rc ? rc : watch(c->outer_fd, c->bell_fd);
 }
 
 static int open_room(struct fabric_conn *c)
@@ -119,7 +125,7 @@ int fabric_conn_new(struct fabric *f, struct fi_info *info, struct fabric_conn *
 	if (!c)
 		return -ENOMEM;
 	c->fabric = f;
-	c->wait_fd = c->lost_fd = -1;
+	c->wait_fd = c->outer_fd = c->lost_fd = c->bell_fd = -1;
 	init_locks(c);
 	init_ops(c);
 	rc = open_queues(c);
@@ -162,6 +168,15 @@ void fabric_shutdown(struct fabric_conn *c)
 	fabric_lose(c, -ESHUTDOWN, "closed by this side");
 }
 
+static void close_all(struct fabric_conn *c)
+{
+	const int fds[] = { c->outer_fd, c->wait_fd, c->lost_fd, c->bell_fd };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 void fabric_conn_free(struct fabric_conn *c)
 {
 	if (!c)
@@ -170,10 +185,7 @@ void fabric_conn_free(struct fabric_conn *c)
 		fi_shutdown(c->ep, 0);
 	if (c->ep)
 		fi_close(&c->ep->fid);
-	if (c->wait_fd >= 0)
-		close(c->wait_fd);
-	if (c->lost_fd >= 0)
-		close(c->lost_fd);
+	close_all(c);
 	fabric_memory_remove(c->slots);
 	free(c->room);
 	if (c->cq)
@@ -270,6 +282,30 @@ void fabric_look(struct fabric_conn *c)
 
 /* ---- waiting ---- */
 
+/* Who sleeps here sees by himself what he has taken. */
+void fabric_ring(struct fabric_conn *c)
+{
+	uint64_t one = 1;
+
+	if (!c->rung && write(c->bell_fd, &one, sizeof(one)) == sizeof(one))
+		c->rung = true;
+}
+
+static void hush(struct fabric_conn *c)
+{
+	uint64_t rung;
+
+	if (c->rung && read(c->bell_fd, &rung, sizeof(rung)) == sizeof(rung))
+		c->rung = false;
+}
+
+static bool is_woken(int wake_fd)
+{
+	struct pollfd p = { .fd = wake_fd, .events = POLLIN };
+
+	return wake_fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
 static void wait_for_sleeper(struct fabric_conn *c, int64_t deadline)
 {
 	struct timespec t = { .tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S };
@@ -298,35 +334,45 @@ static bool nothing_there(struct fabric_conn *c)
 	return !c->lost && !fi_trywait(c->fabric->fid, fids, 2);
 }
 
-static void sleep_until(struct fabric_conn *c, int64_t deadline)
+/* True: there is something at wake_fd. */
+static bool sleep_until(struct fabric_conn *c, int64_t deadline, int wake_fd)
 {
-	struct pollfd p = { .fd = c->wait_fd, .events = POLLIN };
+	struct pollfd p[2] = { { .fd = c->wait_fd, .events = POLLIN }, { .fd = wake_fd, .events = POLLIN } };
 	int left = clock_left_ms(deadline);
 
 	c->asleep = true;
 	pthread_mutex_unlock(&c->lock);
-	poll(&p, 1, left < FABRIC_NAP_MS ? left : FABRIC_NAP_MS);
+	poll(p, 2, left < FABRIC_NAP_MS ? left : FABRIC_NAP_MS);
 	pthread_mutex_lock(&c->lock);
 	c->asleep = false;
 	fabric_progress(c);
 	pthread_cond_broadcast(&c->changed);
+	return p[1].revents;
+}
+
+int fabric_pause_or_wake(struct fabric_conn *c, int64_t spin_until, int64_t deadline, int wake_fd)
+{
+	int64_t now = clock_now_ns(), nap = now + FABRIC_NAP_MS * NS_PER_MS;
+	bool woken = false;
+
+	if (now >= deadline)
+		return -ETIMEDOUT;
+	if (c->asleep) {
+		wait_for_sleeper(c, wake_fd < 0 || deadline < nap ? deadline : nap);
+		woken = is_woken(wake_fd);
+	} else if (now < spin_until) {
+		spin(c);
+	} else if (nothing_there(c)) {
+		woken = sleep_until(c, deadline, wake_fd);
+	} else {
+		fabric_progress(c);
+	}
+	return woken ? -EINTR : 0;
 }
 
 int fabric_pause(struct fabric_conn *c, int64_t spin_until, int64_t deadline)
 {
-	int64_t now = clock_now_ns();
-
-	if (now >= deadline)
-		return -ETIMEDOUT;
-	if (c->asleep)
-		wait_for_sleeper(c, deadline);
-	else if (now < spin_until)
-		spin(c);
-	else if (nothing_there(c))
-		sleep_until(c, deadline);
-	else
-		fabric_progress(c);
-	return 0;
+	return fabric_pause_or_wake(c, spin_until, deadline, -1);
 }
 
 static bool may(const struct fabric_conn *c, unsigned int what)
@@ -335,24 +381,33 @@ static bool may(const struct fabric_conn *c, unsigned int what)
 	       (what & FABRIC_OUT && c->credits && c->idle_send_count);
 }
 
-int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline)
+int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline,
+			int wake_fd)
 {
 	SCOPED_LOCK(&c->lock);
 	int rc = 0;
 
 	fabric_progress(c);
 	while (!rc && !may(c, what))
-		rc = fabric_pause(c, spin_until, deadline);
+		rc = fabric_pause_or_wake(c, spin_until, deadline, wake_fd);
 	return may(c, what) ? 0 : rc;
+}
+
+int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline)
+{
+	return fabric_wait_or_wake(c, what, spin_until, deadline, -1);
 }
 
 int fabric_fd(const struct fabric_conn *c)
 {
-	return c->wait_fd;
+	return c->outer_fd;
 }
 
 bool fabric_may_sleep(struct fabric_conn *c)
 {
 	SCOPED_LOCK(&c->lock);
-	return !c->ready_count && nothing_there(c);
+	if (c->ready_count || !nothing_there(c))
+		return false;
+	hush(c);
+	return true;
 }

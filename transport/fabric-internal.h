@@ -72,6 +72,8 @@ struct fabric_conn {
 	unsigned char *room;
 	int wait_fd;  /* an epoll of the queues' descriptors and of lost_fd */
 	int lost_fd;  /* an eventfd, readable for good when it is lost */
+	int outer_fd; /* an epoll of wait_fd and of bell_fd, for who polls by himself */
+	int bell_fd;  /* an eventfd: a message is ready that another thread has taken from the queues */
 	char peer[ADDRESS_TEXT_MAX];
 	struct op recvs[RECVS], sends[SENDS], moves[MOVES];
 
@@ -80,6 +82,7 @@ struct fabric_conn {
 	struct fid_ep *ep; /* NULL: it is lost */
 	int lost;
 	char why[FABRIC_WHY_MAX];
+	bool rung;   /* bell_fd is readable */
 	bool asleep; /* a thread sleeps until the provider has something, which nobody else takes from him */
 	unsigned int idle_sends[SENDS], idle_send_count;
 	unsigned int credits; /* messages that may be sent */
@@ -106,6 +109,10 @@ void fabric_progress(struct fabric_conn *c);
 void fabric_look(struct fabric_conn *c);
 /* Waits for something to happen, or for the deadline: -ETIMEDOUT. The caller looks again. */
 int fabric_pause(struct fabric_conn *c, int64_t spin_until, int64_t deadline);
+/* The same; and -EINTR when there is something to read at wake_fd (-1: none). */
+int fabric_pause_or_wake(struct fabric_conn *c, int64_t spin_until, int64_t deadline, int wake_fd);
+/* A message is ready. */
+void fabric_ring(struct fabric_conn *c);
 void fabric_lose(struct fabric_conn *c, int rc, const char *what);
 void fabric_received(struct fabric_conn *c, unsigned int recv, const struct fi_cq_data_entry *e);
 /* Tells the peer of what it may send again, when it is worth a message. */

@@ -147,7 +147,8 @@ void fabric_received(struct fabric_conn *c, unsigned int recv, const struct fi_c
 	}
 	c->ready[last].recv = recv;
 	c->ready[last].len = e->len;
-	c->ready_count++;
+	if (!c->ready_count++)
+		fabric_ring(c);
 }
 
 ssize_t fabric_recv(struct fabric_conn *c, void *buf, size_t size)

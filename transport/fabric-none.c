@@ -176,6 +176,13 @@ int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, in
 	return -ENOTSUP;
 }
 
+int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline,
+			int wake_fd)
+{
+	(void)wake_fd;
+	return fabric_wait(c, what, spin_until, deadline);
+}
+
 int fabric_fd(const struct fabric_conn *c)
 {
 	(void)c;

@@ -18,8 +18,7 @@
  *   -EIO        the provider says something else: fabric_why()
  *
  * Threads: any call of a connection may be made on any thread, but for fabric_conn_free(), which comes last.
- * Who polls fabric_fd() by himself must be the only one who uses the connection; the others use
- * fabric_wait(). Of a listener: one thread at a time.
+ * Of a listener: one thread at a time.
  */
 #ifndef TRANSPORT_FABRIC_H
 #define TRANSPORT_FABRIC_H
@@ -145,9 +144,13 @@ ssize_t fabric_recv(struct fabric_conn *c, void *buf, size_t size);
  * core, then sleeps. 0; -ETIMEDOUT.
  */
 int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline);
+/* The same; and -EINTR when there is something to read at wake_fd (-1: none). */
+int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline,
+			int wake_fd);
 /*
  * To be polled for POLLIN, when fabric_may_sleep() has just said yes, and for FABRIC_NAP_MS at most: it
- * happens that provider tcp has something to send and does not wake when it may.
+ * happens that provider tcp has something to send and does not wake when it may. Readable when there may be a
+ * message, also one that a call of another thread has brought in.
  */
 #define FABRIC_NAP_MS 20
 int fabric_fd(const struct fabric_conn *c);

@@ -337,7 +337,9 @@ static ssize_t tls_recv(struct transport *t, const struct iovec *iov, int iovs)
 
 static bool tls_pending(const struct transport *t)
 {
-	return atomic_load(&((const struct tls *)t)->more);
+	const struct tls *s = (const struct tls *)t;
+
+	return atomic_load(&s->more) || transport_pending(s->inner);
 }
 
 static int tls_fd(const struct transport *t)
@@ -345,6 +347,13 @@ static int tls_fd(const struct transport *t)
 	const struct transport *inner = ((const struct tls *)t)->inner;
 
 	return inner->ops->fd(inner);
+}
+
+static int tls_wait(struct transport *t, short events, int64_t spin_until, int64_t deadline, int wake_fd)
+{
+	struct transport *inner = ((struct tls *)t)->inner;
+
+	return inner->ops->wait(inner, events, spin_until, deadline, wake_fd);
 }
 
 static int tls_alive(struct transport *t)
@@ -427,6 +436,12 @@ static void tls_forget(struct transport *t)
 	.free = tls_transport_free, .forget = tls_forget
 static const struct transport_ops tls_ops = { TLS_OPS };
 static const struct transport_ops tls_ops_alive = { TLS_OPS, .alive = tls_alive };
+static const struct transport_ops tls_ops_driven = { TLS_OPS, .wait = tls_wait };
+
+static bool is_tls(const struct transport *t)
+{
+	return t->ops == &tls_ops || t->ops == &tls_ops_alive || t->ops == &tls_ops_driven;
+}
 
 static int make_ssl(struct tls *s)
 {
@@ -460,7 +475,7 @@ int tls_new(struct tls_context *c, struct transport *inner, struct tls **ret)
 		transport_free(inner);
 		return -ENOMEM;
 	}
-	s->t.ops = inner->ops->alive ? &tls_ops_alive : &tls_ops;
+	s->t.ops = inner->ops->wait ? &tls_ops_driven : inner->ops->alive ? &tls_ops_alive : &tls_ops;
 	memcpy(s->t.name, inner->name, sizeof(s->t.name));
 	s->inner = inner;
 	s->ctx = tls_context_ref(c);
@@ -483,7 +498,7 @@ int tls_peer(const struct transport *t, char out[TLS_PEER_MAX])
 {
 	const struct tls *s = (const struct tls *)t;
 
-	if (t->ops != &tls_ops && t->ops != &tls_ops_alive)
+	if (!is_tls(t))
 		return -EINVAL;
 	if (!s->peer[0])
 		return -ENODATA;
@@ -496,7 +511,7 @@ void tls_why(struct transport *t, char out[TLS_WHY_MAX])
 	struct tls *s = (struct tls *)t;
 
 	out[0] = '\0';
-	if (t->ops != &tls_ops && t->ops != &tls_ops_alive)
+	if (!is_tls(t))
 		return;
 	SCOPED_LOCK(&s->ssl_lock);
 	memcpy(out, s->why, TLS_WHY_MAX);

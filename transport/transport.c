@@ -35,23 +35,44 @@ bool transport_pending(const struct transport *t)
 	return t->ops->pending && t->ops->pending(t);
 }
 
+bool transport_has_room(struct transport *t, int ms)
+{
+	struct pollfd p = { .fd = t->ops->fd(t), .events = POLLOUT };
+
+	if (t->ops->wait)
+		return t->ops->wait(t, POLLOUT, 0, clock_deadline(ms * NS_PER_MS), -1) != -ETIMEDOUT;
+	return sys_poll(&p, 1, ms) != 0;
+}
+
+/* The events of what is driven while one waits, or of its descriptor; 0: none within so many ms. */
+static int poll_for(struct transport *t, short events, int ms)
+{
+	struct pollfd p = { .fd = t->ops->fd(t), .events = events };
+	int rc;
+
+	if (!t->ops->wait)
+		return sys_poll(&p, 1, ms) > 0 ? p.revents : 0;
+	rc = t->ops->wait(t, events, 0, clock_deadline(ms * NS_PER_MS), -1);
+	return rc == -ETIMEDOUT ? 0 : rc < 0 ? POLLOUT : rc; /* send says what is wrong */
+}
+
 #define SPIN_SEND_NS (50 * NS_PER_US)
 #define STUCK_MS 1 /* somebody else reads, and may not have come to it yet */
 
 static int await_room(struct transport *t, int64_t deadline, void (*stuck)(void *ctx), void *ctx)
 {
-	struct pollfd p = { .fd = t->ops->fd(t), .events = stuck ? POLLOUT | POLLIN : POLLOUT };
+	short events = stuck ? POLLOUT | POLLIN : POLLOUT;
 	int64_t look = clock_deadline(LOOK_NS);
 	bool pending = stuck && transport_pending(t);
-	int left = pending ? 0 : clock_left_ms(deadline < look ? deadline : look), rc;
+	int left = pending ? 0 : clock_left_ms(deadline < look ? deadline : look), found, rc;
 
 	if (!clock_left_ms(deadline))
 		return -ETIMEDOUT;
-	rc = sys_poll(&p, 1, left) > 0 ? 0 : alive(t);
-	if (stuck && (p.revents || pending) && !(p.revents & POLLOUT)) {
+	found = poll_for(t, events, left);
+	rc = found ? 0 : alive(t);
+	if (stuck && (found || pending) && !(found & POLLOUT)) {
 		stuck(ctx);
-		p.events = POLLOUT;
-		sys_poll(&p, 1, STUCK_MS);
+		poll_for(t, POLLOUT, STUCK_MS);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -101,6 +122,13 @@ static int nap(struct transport *t, int64_t deadline)
 	return clock_left_ms(look < deadline ? look : deadline);
 }
 
+static int wait_driven(struct transport *t, int64_t spin_until, int64_t deadline, int wake_fd)
+{
+	int rc = transport_pending(t) ? 0 : t->ops->wait(t, POLLIN, spin_until, deadline, wake_fd);
+
+	return rc < 0 ? rc : 0;
+}
+
 int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline)
 {
 	return transport_wait_or_wake(t, spin_until, deadline, -1);
@@ -111,6 +139,8 @@ int transport_wait_or_wake(struct transport *t, int64_t spin_until, int64_t dead
 	struct pollfd p[2] = { { .fd = t->ops->fd(t), .events = POLLIN },
 			       { .fd = wake_fd, .events = POLLIN } };
 
+	if (t->ops->wait)
+		return wait_driven(t, spin_until, deadline, wake_fd);
 	for (;;) {
 		int64_t now = clock_now_ns();
 		bool spin = now < spin_until;

@@ -32,6 +32,13 @@ struct transport_ops {
 	 */
 	bool (*pending)(const struct transport *t);
 	/*
+	 * In place of poll(2) of fd, for what has to be driven while one waits. Until recv (POLLIN), or send
+	 * (POLLOUT), may have something to say: spins until spin_until, then sleeps. What of `events` may be
+	 * the case; -ETIMEDOUT; -EINTR: there is something to read at wake_fd (-1: none). Any thread; NULL:
+	 * the descriptor says all.
+	 */
+	int (*wait)(struct transport *t, short events, int64_t spin_until, int64_t deadline, int wake_fd);
+	/*
 	 * Has the other end's machine been heard of lately? Where nothing else finds out that a peer has
 	 * vanished while data is under way to it. To be asked at least every 4 s while one waits. 0: nothing
 	 * is under way; 1: something is, and that is no reason to worry yet; -EHOSTDOWN: it has vanished.
@@ -56,6 +63,8 @@ struct transport {
 };
 
 bool transport_pending(const struct transport *t);
+/* Does send find room within so many ms? What has ended has: sending tells of it. */
+bool transport_has_room(struct transport *t, int ms);
 /* Everything, or a negative errno: -ETIMEDOUT, -EPIPE, -EHOSTDOWN, ... The iov is used up. */
 int transport_send_all(struct transport *t, struct iovec *iov, int iovs, int64_t deadline);
 /*

@@ -201,9 +201,7 @@ void conn_break(struct conn *n, int rc)
 /* Can something be sent without waiting for the other end? What is wrong with the socket the send finds. */
 static bool takes(const struct conn *n)
 {
-	struct pollfd p = { .fd = n->link.t->ops->fd(n->link.t), .events = POLLOUT };
-
-	return sys_poll(&p, 1, 0) > 0;
+	return transport_has_room(n->link.t, 0);
 }
 
 int conn_send(struct conn *n, const struct iovec *iov, int iovs, int64_t deadline, bool at_once)

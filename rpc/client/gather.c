@@ -366,6 +366,8 @@ static bool is_waited_for(const struct remote_host *h)
 /* Has what it waits for been received already, so that its descriptor does not tell? */
 static bool is_pending(const struct ask *a)
 {
+	if (a->state == ASK_TURN) /* of what is driven no descriptor tells of room */
+		return a->conn->link.t->ops->wait && transport_has_room(a->conn->link.t, 0);
 	return (a->state == ASK_GREETING || a->state == ASK_LISTING) && transport_pending(a->conn->link.t);
 }
 
