@@ -32,8 +32,7 @@ def outcomes(text, tracker):
     return int(re.search(r"allowed: (\d+) outcomes", done.stdout).group(1))
 
 
-@pytest.mark.parametrize("way,tracker", [("local", "eager")] + [
-    (w, t) for w in REMOTE for t in TRACKERS if (w, t) != ("rdma", "eager")])  # nothing of which goes by RDMA
+@pytest.mark.parametrize("way,tracker", [("local", "eager")] + [(w, t) for w in REMOTE for t in TRACKERS])
 def test_programs(way, tracker):
     needs_tracker(tracker)
     with Stage(BUILD, way, tracker) as stage:
