@@ -355,7 +355,7 @@ def test_who_says_nothing_costs_no_process(tls):
     for s in silent:
         assert s.recv(1) == b""
     soon(lambda: t.daemon.descriptors() <= before + 1)
-    assert t.daemon.lines("said nothing")
+    assert t.daemon.says("said nothing")
 
 
 def test_who_comes_and_goes_costs_no_process(tls):
