@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Content that goes past the connection, by a fabric beside it ("data": "rdma"). What travels by itself goes
- * by the same rules as without (docs/coherence.md): what a HOLD brings is read from the server's twin when
- * FETCH says so, and what the program changed is written to a landing at the server before LANDED says so.
- * Explicit buffers are read and written themselves. Small pieces go by the connection all the same.
+ * Content that goes past the connection, by a fabric beside it, where both ends want that. What travels by
+ * itself goes by the same rules as without (docs/coherence.md): what a HOLD brings is read from the server's
+ * twin when FETCH says so, and what the program changed is written to a landing at the server before LANDED
+ * says so. Explicit buffers are read and written themselves. Small pieces go by the connection all the same.
+ *
+ * No configuration asks for it yet: docs/adr/0002-rdma-data.md.
  *
  * A fabric that cannot be had is told in the log, once, and everything goes by the connection. One that
  * breaks later breaks the connection as well, for nobody knows what of it has arrived.
