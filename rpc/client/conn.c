@@ -53,6 +53,8 @@ static struct conn *conn_free(struct conn *n)
 		direct_done(&n->direct);
 	if (n->io_wake >= 0)
 		sys_close(n->io_wake);
+	if (n->io_timer >= 0)
+		sys_close(n->io_timer);
 	pthread_mutex_destroy(&n->lock);
 	pthread_mutex_destroy(&n->handles_lock);
 	pthread_mutex_destroy(&n->out_lock);
@@ -78,6 +80,7 @@ struct conn *conn_new(struct remote_host *host, struct transport *t)
 	n->max_calls = WIRE_CALLS_MAX;
 	n->io_asleep = true;
 	atomic_init(&n->io_wake, -1);
+	n->io_timer = -1;
 	atomic_init(&n->refs, 1);
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_mutex_init(&n->handles_lock, NULL);
