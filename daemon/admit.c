@@ -102,6 +102,7 @@ void admit_start_stranger(const struct sessions *all, const struct session *s,
 			  const struct credentials *credentials, struct channel_message *m)
 {
 	begin_start(all, s, m);
+	m->start.rdma[0] = '\0'; /* what it takes to load is not for who may be anybody */
 	for (int i = 0; i < CREDENTIALS; i++)
 		if (credentials->name[i])
 			put_name(m->start.tls[i], sizeof(m->start.tls[i]), credentials->name[i]);

@@ -80,10 +80,17 @@ bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t o
 	int rc;
 
 	if (!buf->direct.own) /* it is being released; else nobody was to expose it */
-		return buf->leaving;
+		return buf->leaving && direct_skip_fetch(h);
 	rc = fabric_read(h->conn->direct.conn, &m, until(h->conn));
 	if (!rc)
 		rc = tell_fetched(h);
+	return !rc || broken(h->conn, rc) == 0;
+}
+
+bool direct_skip_fetch(struct remote_handle *h)
+{
+	int rc = h->landing.far.len ? tell_fetched(h) : -EPROTO;
+
 	return !rc || broken(h->conn, rc) == 0;
 }
 
