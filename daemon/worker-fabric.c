@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where software moves the bytes, an access that has begun goes on though its registration is gone. So memory that
- * was exposed is not unmapped as long as the peer's connection is there: nothing can be done with it any more,
- * and nothing else comes to lie there. An access that is still under way then fails, and the connection with it.
+ * Where software moves the bytes, an access that has begun goes on though its registration is gone. So memory
+ * that was exposed is not unmapped as long as the peer's connection is there: nothing can be done with it any
+ * more, and nothing else comes to lie there. An access that is still under way then fails, and the connection
+ * with it. A peer that gives back many buffers connects anew, by and by.
  */
 #include "daemon/worker-fabric.h"
 
@@ -28,6 +29,7 @@
 #define TURN_NS (100 * NS_PER_MS)   /* the thread looks so often whether it is to do something else */
 #define SPIN_NS (50 * NS_PER_US)
 #define ACCEPT_NS (5 * NS_PER_S)
+#define END_NS NS_PER_S		    /* for the end of a connection, which the peer says has ended */
 #define LINGER_MAX 1024u /* places that are kept: with more the connection ends */
 #define EXPECT_NS (10 * NS_PER_S)   /* for the peer to connect, once he has asked where to */
 #define TOKEN 16u
@@ -97,21 +99,11 @@ static void note_end(void)
 {
 	SCOPED_LOCK(&w.lock);
 
-	w.connected = false;
+	w.connected = w.cut = false;
 	for (unsigned int i = 0; i < w.num_places; i++)
 		if (w.places[i].gone)
 			sys_munmap(w.places[i].at, w.places[i].len);
 	w.num_places = 0;
-}
-
-/* Nobody else comes: a stranger who is silent would keep a descriptor. */
-static void stop_listening(void)
-{
-	SCOPED_LOCK(&w.lock);
-
-	fabric_listener_free(w.listener);
-	w.listener = NULL;
-	w.expected = 0;
 }
 
 static struct fabric_conn *take(struct fabric_request *r)
@@ -124,10 +116,10 @@ static struct fabric_conn *take(struct fabric_request *r)
 		return NULL;
 	}
 	memcpy(answer.data, w.proof, TOKEN);
-	if (fabric_request_accept(r, &answer, clock_deadline(ACCEPT_NS), &c))
-		c = NULL;
-	stop_listening();
-	return c;
+	if (!fabric_request_accept(r, &answer, clock_deadline(ACCEPT_NS), &c))
+		return c;
+	note_end();
+	return NULL;
 }
 
 /* False: the peer has had his time. */
@@ -138,26 +130,24 @@ static bool is_awaited(void)
 	return clock_now_ns() < w.expected;
 }
 
+/* At other times nobody is taken: a stranger who says nothing would keep a descriptor. */
 static struct fabric_conn *await_peer(void)
 {
-	struct pollfd p[2] = { { .fd = fabric_listener_fd(w.listener), .events = POLLIN },
-			       { .fd = w.wake, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = w.wake, .events = POLLIN },
+			       { .fd = fabric_listener_fd(w.listener), .events = POLLIN } };
+	bool awaited = is_awaited();
 	struct fabric_request *r;
 	eventfd_t woken;
 
-	if (!fabric_listener_next(w.listener, &r))
+	if (awaited && !fabric_listener_next(w.listener, &r))
 		return take(r);
-	if (!is_awaited()) {
-		stop_listening();
-		return NULL;
-	}
-	poll(p, 2, (int)(TURN_NS / NS_PER_MS));
-	if (p[1].revents)
+	poll(p, awaited ? 2 : 1, awaited ? (int)(TURN_NS / NS_PER_MS) : -1);
+	if (p[0].revents)
 		eventfd_read(w.wake, &woken);
 	return NULL;
 }
 
-/* What the peer moves is moved meanwhile. False: the connection is over, or says something, which it must not. */
+/* What the peer moves is moved meanwhile. False: it is over; or the peer says something, which none does. */
 static bool drive(struct fabric_conn *c)
 {
 	return fabric_wait(c, FABRIC_IN, clock_deadline(SPIN_NS), clock_deadline(TURN_NS)) == -ETIMEDOUT;
@@ -172,15 +162,17 @@ static bool is_to(const bool *what)
 
 static void *run(void *arg)
 {
-	struct fabric_conn *c = NULL;
-
 	(void)arg;
-	while (!c && w.listener && !is_to(&w.stop))
-		c = await_peer();
-	while (c && !is_to(&w.stop) && !is_to(&w.cut) && drive(c))
-		;
-	fabric_conn_free(c);
-	note_end();
+	while (!is_to(&w.stop)) {
+		struct fabric_conn *c = await_peer();
+
+		while (c && !is_to(&w.stop) && !is_to(&w.cut) && drive(c))
+			;
+		if (c)
+			fabric_conn_free(c);
+		if (c)
+			note_end();
+	}
 	return NULL;
 }
 
@@ -194,14 +186,30 @@ static int start(void)
 	return rc;
 }
 
+/* One that has ended may not have been heard of. */
+static bool await_end(void)
+{
+	int64_t until = clock_deadline(END_NS);
+	bool connected;
+
+	do {
+		pthread_mutex_lock(&w.lock);
+		connected = w.connected;
+		pthread_mutex_unlock(&w.lock);
+		if (connected)
+			clock_sleep_ns(NS_PER_MS);
+	} while (connected && clock_now_ns() < until);
+	return !connected;
+}
+
 static int offer(void *ctx, struct rpc_offer *ret)
 {
 	int rc;
-	SCOPED_LOCK(&w.lock);
 
 	(void)ctx;
-	if (!w.listener) /* one connection, or none in time: a session has no second one */
-		return -EALREADY;
+	if (!await_end())
+		return -EISCONN;
+	SCOPED_LOCK(&w.lock);
 	if (getrandom(w.token, TOKEN, GRND_NONBLOCK) != TOKEN ||
 	    getrandom(w.proof, TOKEN, GRND_NONBLOCK) != TOKEN)
 		return -EAGAIN;
@@ -209,6 +217,7 @@ static int offer(void *ctx, struct rpc_offer *ret)
 	if (rc)
 		return rc;
 	w.expected = clock_deadline(EXPECT_NS);
+	eventfd_write(w.wake, 1);
 	*ret = (struct rpc_offer){ 0 };
 	snprintf(ret->provider, sizeof(ret->provider), "%s", w.provider);
 	address_text(&w.at, ret->address, sizeof(ret->address));
@@ -279,8 +288,8 @@ static int unmap_memory(void *at, size_t len)
 	p = find(at, len);
 	if (!p)
 		return sys_kernel.munmap(at, len);
-	rc = sys_kernel.mmap(at, len, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
-			     &there);
+	rc = sys_kernel.mmap(at, len, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			     0, &there);
 	if (!rc)
 		*p = (struct place){ at, len, true };
 	return rc;

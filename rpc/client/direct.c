@@ -34,20 +34,37 @@ void direct_init(struct direct *d)
 {
 	*d = (struct direct){ 0 };
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->conn_lock, NULL);
+	pthread_rwlock_init(&d->moving, NULL);
 }
 
 void direct_shutdown(struct direct *d)
 {
-	struct fabric_conn *c = atomic_load(&d->conn);
+	SCOPED_LOCK(&d->conn_lock);
 
-	if (c)
-		fabric_shutdown(c);
+	if (d->conn)
+		fabric_shutdown(d->conn);
+}
+
+/* The one that there was is freed. Nobody is moving anything. */
+static void set_conn(struct direct *d, struct fabric_conn *conn)
+{
+	struct fabric_conn *old;
+
+	pthread_mutex_lock(&d->conn_lock);
+	old = d->conn;
+	d->conn = conn;
+	pthread_mutex_unlock(&d->conn_lock);
+	fabric_conn_free(old);
+	atomic_store(&d->released, 0);
 }
 
 void direct_done(struct direct *d)
 {
-	fabric_conn_free(d->conn);
+	set_conn(d, NULL);
 	fabric_close(d->fabric); /* its memory was removed with the buffers */
+	pthread_rwlock_destroy(&d->moving);
+	pthread_mutex_destroy(&d->conn_lock);
 	pthread_mutex_destroy(&d->lock);
 }
 
@@ -98,51 +115,77 @@ static bool proves(const struct fabric_greeting *answer, const struct offer *o)
 	return answer->len == sizeof(o->proof) && !memcmp(answer->data, o->proof, sizeof(o->proof));
 }
 
-static bool connect_to(struct conn *n, struct direct *d, const struct offer *o)
+static int connect_to(struct conn *n, struct direct *d, const struct offer *o)
 {
 	struct fabric_greeting hello = { .len = sizeof(o->token) }, answer;
-	char why[FABRIC_WHY_MAX] = "";
-	struct fabric_conn *conn;
 	int64_t deadline = clock_deadline(client_config(n->host->client)->connect_ns);
+	struct fabric_conn *conn;
 	int rc;
 
 	memcpy(hello.data, o->token, sizeof(o->token));
-	if (fabric_open(o->provider, &o->at, FABRIC_CLIENT, &d->fabric, why)) {
+	rc = fabric_connect(d->fabric, o->at.port, &hello, deadline, &answer, &conn);
+	if (rc)
+		return rc;
+	if (!proves(&answer, o)) { /* whoever has that port on this machine */
+		fabric_conn_free(conn);
+		return -EPERM;
+	}
+	set_conn(d, conn);
+	return 0;
+}
+
+/* The first connection. */
+static void begin(struct conn *n, struct direct *d)
+{
+	char why[FABRIC_WHY_MAX] = "";
+	struct offer o;
+	int rc;
+
+	if (!ask_offer(n, &o) || !is_allowed(n, &o))
+		return;
+	if (fabric_open(o.provider, &o.at, FABRIC_CLIENT, &d->fabric, why)) {
 		d->fabric = NULL;
 		direct_lament(n, "%s", why);
-		return false;
+		return;
 	}
-	rc = fabric_connect(d->fabric, 0, &hello, deadline, &answer, &conn);
-	if (!rc && !proves(&answer, o)) { /* whoever has that port on this machine */
-		fabric_conn_free(conn);
-		rc = -EPERM;
-	}
+	rc = connect_to(n, d, &o);
 	if (!rc) {
-		atomic_store(&d->conn, conn);
-		debug("%s: content goes by RDMA (%s)", n->name, o->provider);
-		return true;
+		debug("%s: content goes by RDMA (%s)", n->name, o.provider);
+		return;
 	}
 	fabric_close(d->fabric);
 	d->fabric = NULL;
 	direct_lament(n, "no connection to its fabric: %s", strerror(-rc));
-	return false;
+}
+
+/* What is registered stays so. Without another connection nobody could do what the two have agreed on. */
+static void renew(struct conn *n, struct direct *d)
+{
+	struct offer o;
+
+	pthread_rwlock_wrlock(&d->moving);
+	set_conn(d, NULL);
+	if (!ask_offer(n, &o) || connect_to(n, d, &o))
+		rpc_link_break(&n->link, -EREMOTEIO);
+	pthread_rwlock_unlock(&d->moving);
 }
 
 /* The connection's, made by the first who needs it; NULL: there is none. */
 static struct direct *direct_of(struct conn *n)
 {
 	struct direct *d = &n->direct;
-	struct offer offer;
 	SCOPED_LOCK(&d->lock);
 
 	if (!d->tried && client_config(n->host->client)->data_rdma) {
 		d->tried = true;
-		if (!(n->features & WIRE_FEATURE_FABRIC))
+		if (n->features & WIRE_FEATURE_FABRIC)
+			begin(n, d);
+		else
 			direct_lament(n, "the server offers none");
-		else if (ask_offer(n, &offer) && is_allowed(n, &offer))
-			connect_to(n, d, &offer);
+	} else if (d->fabric && atomic_load(&d->released) >= DIRECT_RENEW && !conn_lost(n)) {
+		renew(n, d);
 	}
-	return d->conn ? d : NULL;
+	return d->fabric ? d : NULL;
 }
 
 /* ---- registration ---- */
@@ -215,6 +258,8 @@ static struct fabric_memory *take_out(struct handle_buffers *b, struct client_bu
 
 void direct_release(struct remote_handle *h, struct client_buffer *buf)
 {
+	if (buf->direct.far.len)
+		atomic_fetch_add(&h->conn->direct.released, 1);
 	fabric_memory_remove(take_out(h->buffers, buf));
 }
 

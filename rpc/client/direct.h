@@ -12,6 +12,7 @@
 #define RPC_CLIENT_DIRECT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "transport/fabric.h"
 
@@ -21,12 +22,18 @@ struct remote_handle;
 
 #define DIRECT_MOST ((size_t)256 * 1024) /* bytes that land at a time */
 
+/* Released buffers: the server keeps their places until the fabric's connection ends, so it is made anew. */
+#define DIRECT_RENEW 256u
+
 /* Of a connection. */
 struct direct {
-	pthread_mutex_t lock; /* guards `tried` and the making of the others, which stay then */
+	pthread_mutex_t lock; /* guards `tried` and the making of the others */
 	bool tried;
 	struct fabric *fabric;
-	_Atomic(struct fabric_conn *) conn; /* NULL: there is none; stays to the end */
+	pthread_rwlock_t moving; /* whoever moves something holds it; for writing, `conn` changes */
+	pthread_mutex_t conn_lock; /* guards `conn` against who ends it */
+	struct fabric_conn *conn;  /* NULL: there is none */
+	atomic_uint released;	   /* buffers, since it was made */
 };
 
 /* Of a buffer: what was registered once for all that is moved. */

@@ -213,6 +213,25 @@ static void one_connection_and_one_registration_each(void **state)
 	release(&b);
 }
 
+/* The server keeps the places of what was released as long as the fabric's connection is there. */
+static void who_releases_much_connects_anew(void **state)
+{
+	struct buffer stays = prepare(MIB, 0);
+
+	(void)state;
+	for (unsigned int i = 0; i < 600; i++) {
+		struct buffer b = prepare(4096, 0);
+
+		release(&b);
+	}
+	assert_int_equal(fake_fabric_seen().connects, 3);
+	fill(stays.at, MIB, 1);
+	write64(0x2000, 1);
+	read64(0);
+	assert_true(device_has(&stays, 0, stays.at, MIB));
+	release(&stays);
+}
+
 /* A program that closes, or goes, without a release. */
 static void a_close_gives_all_back(void **state)
 {
@@ -326,6 +345,7 @@ int main(void)
 		TEST(both_write, up_rdma, down_clean),
 		TEST(explicit_ones_are_moved_themselves, up_explicit, down_clean),
 		TEST(one_connection_and_one_registration_each, up_rdma, down_clean),
+		TEST(who_releases_much_connects_anew, up_rdma, down_clean),
 		TEST(a_close_gives_all_back, up_rdma, down_clean),
 		TEST(without_a_fabric_all_goes_by_the_connection, up_rdma, down_clean),
 		TEST(an_impostor_gets_nothing, up_rdma, down_clean),

@@ -84,6 +84,7 @@ static void run_peer(bool writes)
 	struct fabric_memory *own;
 	struct fabric_conn *c;
 	unsigned char *mine;
+	void *desc;
 	struct fabric *f;
 	struct told t;
 
@@ -93,8 +94,9 @@ static void run_peer(bool writes)
 	mine = map(writes ? 'W' : '.');
 	if (fabric_memory_add(f, mine, LEN, FABRIC_OWN, &own))
 		_exit(4);
-	if (writes ? fi_write(c->ep, mine, LEN, fi_mr_desc(own->mr), 0, t.at.address, t.at.key, &c->moves[0]) :
-		     fi_read(c->ep, mine, LEN, fi_mr_desc(own->mr), 0, t.at.address, t.at.key, &c->moves[0]))
+	desc = fi_mr_desc(own->mr);
+	if (writes ? fi_write(c->ep, mine, LEN, desc, 0, t.at.address, t.at.key, &c->moves[0]) :
+		     fi_read(c->ep, mine, LEN, desc, 0, t.at.address, t.at.key, &c->moves[0]))
 		_exit(6);
 	usleep(200000); /* as much of it as goes by itself */
 	say(from_peer[1]);
