@@ -52,6 +52,9 @@ struct daemon_config {
 	char *plugins;
 	/* Absolute paths that it names: sockets that a worker may connect to. Ends with NULL. */
 	char **paths;
+	char rdma[8];	    /* the fabric's provider; "": content goes by the connections alone */
+	uint32_t rdma_least; /* bytes that are worth it */
+	bool rdma_in_clear; /* also where other machines can read along */
 	bool has_metrics;
 	struct config_listen metrics; /* where they can be scraped */
 	/* Where they are, of those that are cards' sockets. */
