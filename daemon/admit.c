@@ -102,20 +102,25 @@ void admit_start_stranger(const struct sessions *all, const struct session *s,
 			  const struct credentials *credentials, struct channel_message *m)
 {
 	begin_start(all, s, m);
+	m->start.rdma[0] = '\0'; /* what it takes to load is not for who may be anybody */
 	for (int i = 0; i < CREDENTIALS; i++)
 		if (credentials->name[i])
 			put_name(m->start.tls[i], sizeof(m->start.tls[i]), credentials->name[i]);
 }
 
-/* How many there are that come from there (NULL: from anywhere), and who is at it longest. */
+/*
+ * How many there are that come from there (NULL: from anywhere), and who is at it longest; of those who are
+ * dismissed, if there are any.
+ */
 static uint32_t strangers(const struct sessions *all, const char *origin, struct session **oldest)
 {
 	uint32_t n = 0;
 
 	for (struct session *s = all->first; s; s = s->next) /* the latest is first */
-		if (s->stranger && (!origin || !strcmp(s->origin, origin))) {
+		if ((s->stranger || s->dismissed) && (!origin || !strcmp(s->origin, origin))) {
 			n++;
-			*oldest = s;
+			if (!*oldest || s->dismissed >= (*oldest)->dismissed)
+				*oldest = s;
 		}
 	return n;
 }
@@ -123,16 +128,16 @@ static uint32_t strangers(const struct sessions *all, const char *origin, struct
 struct session *admit_in_the_way(const struct sessions *all, const char *origin)
 {
 	uint32_t most = all->config->limits.preauth_connections;
-	struct session *oldest = NULL;
+	struct session *of_his = NULL, *oldest = NULL;
 
-	if (strangers(all, origin, &oldest) >= origin_share(most))
-		return oldest;
+	if (strangers(all, origin, &of_his) >= origin_share(most))
+		return of_his;
 	return strangers(all, NULL, &oldest) >= most ? oldest : NULL;
 }
 
 bool sessions_have_share(const struct sessions *all, const char *origin)
 {
-	struct session *oldest;
+	struct session *oldest = NULL;
 
 	return strangers(all, origin, &oldest) >= origin_share(all->config->limits.preauth_connections);
 }

@@ -32,6 +32,8 @@
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 #define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
+#define DRAIN_MAX 4096			  /* messages: more than a socket holds */
+#define DISMISSED_NS (2 * NS_PER_S)	  /* for a stranger to read why he stays one */
 #define STRANGER_NS NS_PER_S		  /* one is left so long to shake hands, whoever waits */
 #define LOOK_NS (50 * NS_PER_MS)	  /* between two rounds of LOOK at least, */
 #define LOOK_EACH_NS (5 * NS_PER_MS)	  /* and for each worker that is told */
@@ -239,11 +241,12 @@ static void answer(struct sessions *all, struct session *s, const struct channel
 	send_to(s, &found, found.value ? -1 : fd);
 }
 
-/* A stranger who stays one: his worker only waits for him to read why. */
+/* He keeps his place among the strangers, for he has a worker still. */
 static void dismiss(struct session *s)
 {
 	s->stranger = false;
-	s->refused = true;
+	s->refused = s->dismissed = true;
+	s->kill_at = clock_deadline(DISMISSED_NS);
 	log_about("strangers", "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
 }
 
@@ -448,12 +451,12 @@ bool sessions_room_for_stranger(struct sessions *all, const char *origin)
 
 	if (!s)
 		return true;
-	if (s->since + STRANGER_NS > clock_now_ns())
+	if (!s->dismissed && s->since + STRANGER_NS > clock_now_ns())
 		return false;
 	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", share ? " from " : "",
 		 share ? origin : "");
 	kill_worker(s, why);
-	s->stranger = false; /* it counts no more */
+	s->stranger = s->dismissed = false; /* it counts no more */
 	s->refused = true;
 	return true;
 }
@@ -507,7 +510,9 @@ void sessions_tick(struct sessions *all)
 			kill_worker(s, "its worker took too long to find out who its peer is");
 		}
 		if (s->kill_at <= now) {
-			log_warning("session %u: its worker did not end in time and is killed", s->id);
+			if (!s->dismissed) /* his peer had the time to read */
+				log_warning("session %u: its worker did not end in time and is killed",
+					    s->id);
 			kill_worker(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}
@@ -518,14 +523,20 @@ void sessions_tick(struct sessions *all)
 	metrics_process_tick(all);
 }
 
-/* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
+/*
+ * What the channel still has comes first: why the session ended is in there, and what others must hear of.
+ * But a dead worker may have passed its end on to somebody who goes on writing.
+ */
 static void drain(struct sessions *all, struct session *s)
 {
 	struct channel_message m;
 
-	while (s->channel >= 0 && channel_receive(s->channel, &m, NULL) == 1)
+	for (int i = 0; i < DRAIN_MAX && s->channel >= 0; i++) {
+		if (channel_receive(s->channel, &m, NULL) != 1)
+			break;
 		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED)
 			hear(all, s, &m);
+	}
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)

@@ -33,6 +33,7 @@ struct session {
 	int channel; /* -1: closed */
 	char origin[ORIGIN_MAX]; /* of a stranger */
 	bool stranger; /* its worker finds out who the peer is; until then it has no principal */
+	bool dismissed; /* a stranger who stays one: his worker only lets him read why */
 	int64_t since, admit_by; /* of a stranger; admit_by is INT64_MAX for others */
 	bool refused; /* takes a reason to the peer, and counts for no limit */
 	bool said_end; /* END came */

@@ -53,6 +53,8 @@ static struct conn *conn_free(struct conn *n)
 		direct_done(&n->direct);
 	if (n->io_wake >= 0)
 		sys_close(n->io_wake);
+	if (n->io_timer >= 0)
+		sys_close(n->io_timer);
 	pthread_mutex_destroy(&n->lock);
 	pthread_mutex_destroy(&n->handles_lock);
 	pthread_mutex_destroy(&n->out_lock);
@@ -78,6 +80,7 @@ struct conn *conn_new(struct remote_host *host, struct transport *t)
 	n->max_calls = WIRE_CALLS_MAX;
 	n->io_asleep = true;
 	atomic_init(&n->io_wake, -1);
+	n->io_timer = -1;
 	atomic_init(&n->refs, 1);
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_mutex_init(&n->handles_lock, NULL);
@@ -195,6 +198,7 @@ void conn_break(struct conn *n, int rc)
 	if (n->forks != client_forks())
 		return;
 	rpc_link_break(&n->link, rc);
+	direct_shutdown(&n->direct);
 	tell_all(n, false);
 }
 
@@ -401,6 +405,7 @@ static int dispatch(struct conn *n, const struct rpc_frame *f)
 static void lost(struct conn *n, int rc)
 {
 	rpc_link_break(&n->link, rc);
+	direct_shutdown(&n->direct);
 	tell_all(n, true);
 }
 

@@ -65,6 +65,7 @@ struct conn {
 	pthread_t io;
 	bool io_runs;		/* under handles_lock */
 	atomic_int io_wake;	/* an eventfd; -1 before the first start */
+	int io_timer;		/* a timerfd; negative before the first start, or when there is none */
 	atomic_bool io_stop;
 	atomic_bool io_away;   /* it does not look at the socket */
 	atomic_bool expecting; /* but it shall: something may come by itself soon */

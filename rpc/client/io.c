@@ -43,7 +43,7 @@ struct io {
 	uint32_t writes; /* as last seen */
 	unsigned int calm;
 	int64_t release_at; /* when buffers are released next; INT64_MAX: not by us */
-	int timer;	 /* a timerfd; negative: there is none */
+	int timer;	 /* of the connection; negative: there is none */
 	int64_t rings_at; /* INT64_MAX: it is not set */
 	int64_t flow_nap; /* the last one in a flow; 0: there is none */
 	int64_t quiet;	  /* the next look at whether calls still wait */
@@ -277,7 +277,7 @@ static void *run(void *arg)
 {
 	struct io io = { .n = arg, .release_at = INT64_MAX, .quiet = QUIET_NS, .rings_at = INT64_MAX };
 
-	io.timer = sys_timerfd(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	io.timer = io.n->io_timer;
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	while (!atomic_load(&io.n->io_stop)) {
 		tend(&io);
@@ -286,8 +286,6 @@ static void *run(void *arg)
 		if (fall_asleep(io.n))
 			sleep_until_something(&io);
 	}
-	if (io.timer >= 0)
-		sys_close(io.timer);
 	return NULL;
 }
 
@@ -304,6 +302,8 @@ int io_start(struct conn *n)
 			return rc;
 		n->io_wake = rc;
 	}
+	if (n->io_timer < 0) /* here, not by the thread: no descriptor comes after the call has returned */
+		n->io_timer = sys_timerfd(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	rc = thread_start(&n->io, NULL, run, n);
 	n->io_runs = !rc;
 	return rc;

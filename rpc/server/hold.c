@@ -284,6 +284,8 @@ fpga_result serve_LANDED(struct rpc_session *s, struct request *q)
 	if (q->in.bad)
 		return request_bad(q);
 	back.data = landing_find(b, position, back.len);
+	if (!back.data && !buffers_find(b, back.wsid))
+		return buffers_none(q, back.wsid);
 	if (!back.data)
 		return request_fail(q, FPGA_INVALID_PARAM, "LANDED: %zu bytes at %llu are not in the landing",
 				    back.len, (unsigned long long)position);

@@ -54,6 +54,7 @@ class Site:
     def worker(self):
         """Of the last connection, when it is the only one besides the witness's."""
         [pid] = soon(lambda: set(self.daemon.workers()) - {self.spared})
+        soon(lambda: is_in_its_sandbox(pid))
         return pid
 
     def end(self):
@@ -118,6 +119,12 @@ def open_when_free(c):
         except Failed as e:
             assert e.result == BUSY
     return soon(one, 30)
+
+
+def is_in_its_sandbox(pid):
+    """It has loaded all that it needs, then."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return "\nSeccomp:\t2\n" in f.read()
 
 
 def goes_on(c, state):

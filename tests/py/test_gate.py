@@ -5,15 +5,13 @@ import errno
 import fcntl
 import json
 import os
-import pwd
 import socket
 import struct
 
 import pytest
-from conftest import ORDINARY
 from opaed import BUSY as BUSY_RESULT
 from opaed import CLOSE, NLB0, Daemon, soon
-from test_sandbox import EACCES, EPERM, Attacker, Place
+from test_sandbox import EACCES, EPERM, Attacker, Place, place  # noqa: F401
 
 PCI = "/sys/bus/pci/devices"
 FUNCTIONS = sorted(os.listdir(PCI)) if os.path.isdir(PCI) else []
@@ -21,16 +19,6 @@ BUSY = "refused 16"
 HOLD, LOOK = 0, 1
 
 needs_pci = pytest.mark.skipif(not FUNCTIONS, reason="this machine has no PCI")
-
-
-@pytest.fixture(params=["root", "ordinary user"])
-def place(request, folder):
-    user = None
-    if request.param == "ordinary user" and os.geteuid() == 0:
-        user = pwd.getpwnam(ORDINARY)
-    elif request.param == "root" and os.geteuid() != 0:
-        pytest.skip("this user is not root")
-    return Place(folder, user)
 
 
 class Rig:

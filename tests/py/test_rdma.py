@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import SOURCE, needs_tracker
@@ -64,17 +65,9 @@ def test_it_is_used(here, opaed):
     soon(d.is_idle)
 
 
-def listening(pid):
-    """Sockets of the process that take connections."""
-    with open("/proc/net/tcp", encoding="ascii") as f:
-        inodes = {line.split()[9] for line in f.readlines()[1:] if line.split()[3] == "0A"}
-    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-    return [x for x in links if x.startswith("socket:") and x[8:-1] in inodes]
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="nobody else may look at a worker's descriptors")
-def test_one_connection_is_taken(here, opaed):
-    """Until the peer asks there is time; behind him the door is shut, or when he does not come."""
+def test_nobody_is_taken_unawaited(here, opaed):
+    """Whoever connects before the peer has asked where to, or behind him, costs no descriptor."""
     needs_tracker("trap")
     here.start(board="he-lb")
     d = opaed()
@@ -84,19 +77,34 @@ def test_one_connection_is_taken(here, opaed):
                           env={**here.env, **far(here, d)}, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as job:
         [worker] = soon(d.workers)
-        soon(lambda: "libfabric" in open(f"/proc/{worker}/maps", encoding="ascii").read())
-        soon(lambda: not listening(worker))
-        assert job.poll() is None
+        port = soon(lambda: fabric_port(worker))
+        soon(lambda: connections(port))
+        before = len(os.listdir(f"/proc/{worker}/fd"))
+        strangers = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(30)]
+        soon(lambda: connections(port) > 30)
+        time.sleep(0.5)  # for what must not happen
+        assert len(os.listdir(f"/proc/{worker}/fd")) <= before + 3 and job.poll() is None
+        for s in strangers:
+            s.close()
         job.kill()
     soon(d.is_idle)
-    with peer.Client(peer.address(f"127.0.0.1:{d.ports[0]}")) as c:
-        c.hello(features=FABRIC)
-        [worker] = d.workers()
-        assert len(listening(worker)) == 1
-        c.call("FABRIC")
-        soon(lambda: not listening(worker))
-        with pytest.raises(Failed):
-            c.call("FABRIC")
+
+
+def sockets(state):
+    """Local port and inode of the machine's TCP sockets in this state."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    return [(int(r[1].rsplit(":", 1)[1], 16), r[9]) for r in rows if r[3] == state]
+
+
+def fabric_port(pid):
+    """Where the process takes connections; 0: nowhere."""
+    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    return next((port for port, inode in sockets("0A") if f"socket:[{inode}]" in links), 0)
+
+
+def connections(port):
+    return sum(at == port for at, _ in sockets("01"))
 
 
 @pytest.mark.parametrize("server,client,says", [
@@ -157,8 +165,9 @@ def test_strangers_at_the_fabric(here, opaed):
     """Whoever finds the port has no token: junk, silence and a flood leave the session as it was."""
     d, c, h = open_exposed(here, opaed)
     with c:
-        provider, at, token = c.call("FABRIC")
+        provider, at, token, proof = c.call("FABRIC")
         assert provider == "tcp" and at.startswith("127.0.0.1:") and len(token) == 16 and any(token)
+        assert any(proof) and proof != token
         assert c.call("FABRIC")[2] != token
         port = int(at.rsplit(":", 1)[1])
         strangers = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(20)]
@@ -173,17 +182,17 @@ def test_strangers_at_the_fabric(here, opaed):
     soon(d.is_idle)
 
 
-def test_memory_goes_without_a_word(here, opaed):
-    """Exposed, and never said to be done with: RELEASE and CLOSE give it back all the same, at once."""
+def test_memory_goes(here, opaed):
+    """RELEASE and CLOSE end what was exposed."""
     d, c, h = open_exposed(here, opaed)
     with c:
         wsid = c.call("PREPARE", h, 1 << 20, EXPLICIT)[0]
-        key, at, length, word = c.call("EXPOSE", h, wsid, 1)
-        assert (length, word) == (1 << 20, 0) and (key or at)
-        assert c.call("EXPOSE", h, 0, 1)[2] > 1 << 20
+        key, at, length = c.call("EXPOSE", h, wsid)
+        assert length == 1 << 20 and (key or at)
+        assert c.call("EXPOSE", h, 0)[2] > 1 << 20
         c.call("RELEASE", h, wsid)
         wsid = c.call("PREPARE", h, 1 << 20, TRACK)[0]
-        c.call("EXPOSE", h, wsid, 1)
+        c.call("EXPOSE", h, wsid)
         c.call("CLOSE", h)
     soon(d.is_idle)
 

@@ -355,7 +355,7 @@ def test_who_says_nothing_costs_no_process(tls):
     for s in silent:
         assert s.recv(1) == b""
     soon(lambda: t.daemon.descriptors() <= before + 1)
-    assert t.daemon.lines("said nothing")
+    assert t.daemon.says("said nothing")
 
 
 def test_who_comes_and_goes_costs_no_process(tls):
@@ -481,6 +481,27 @@ def test_sessions_show_no_strangers(tls):
     soon(t.daemon.workers)
     assert "127.0.0.1" not in t.machine.good("opae", "sessions", "--to", t.daemon.path)
     s.close()
+    soon(t.daemon.is_idle)
+
+
+@pytest.mark.parametrize("says", [b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x02\x01\x00"])
+def test_who_cannot_shake_hands_cannot_fill_the_machine(tls, says):
+    """Nonsense, and whoever sent it stays: his worker keeps its place until he has had the time to read."""
+    t = tls(limits={"preauth_connections": 4})
+    strangers = []
+    most = 0
+    for _ in range(60):
+        strangers.append(t.connect())
+        strangers[-1].sendall(says)
+        most = max(most, len(t.daemon.workers()))
+    for _ in range(50):
+        most = max(most, len(t.daemon.workers()))
+        time.sleep(0.02)
+    assert 1 <= most <= 10  # two, and those that are just ended for others
+    for s in strangers:
+        s.close()
+    with t.peer() as p:
+        p.hello()
     soon(t.daemon.is_idle)
 
 
