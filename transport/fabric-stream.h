@@ -7,8 +7,9 @@
 #include "transport/transport.h"
 
 /*
- * Sends and receives go by the connection, which is taken over, also on failure, and the fabric (NULL: it stays
- * the caller's), which is closed behind it. The connection's reads and writes may be used beside. -ENOMEM.
+ * Sends and receives go by the connection, which is taken over, also on failure, and the fabric, which is
+ * closed behind it (NULL: it stays the caller's). The connection's reads and writes may be used beside.
+ * -ENOMEM.
  */
 int fabric_stream_new(struct fabric_conn *c, struct fabric *f, const char *name, struct transport **ret);
 
