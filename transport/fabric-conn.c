@@ -282,13 +282,14 @@ void fabric_look(struct fabric_conn *c)
 
 /* ---- waiting ---- */
 
-/* Who sleeps here sees by himself what he has taken. */
+/* Who sleeps here sees by himself what he has taken; the bell is for who polls. */
 void fabric_ring(struct fabric_conn *c)
 {
 	uint64_t one = 1;
 
-	if (!c->rung && write(c->bell_fd, &one, sizeof(one)) == sizeof(one))
+	if (c->polled && !c->rung && write(c->bell_fd, &one, sizeof(one)) == sizeof(one))
 		c->rung = true;
+	c->polled = false;
 }
 
 static void hush(struct fabric_conn *c)
@@ -375,10 +376,16 @@ int fabric_pause(struct fabric_conn *c, int64_t spin_until, int64_t deadline)
 	return fabric_pause_or_wake(c, spin_until, deadline, -1);
 }
 
-static bool may(const struct fabric_conn *c, unsigned int what)
+/* Which of them recv and send have something to say about. */
+static unsigned int may(const struct fabric_conn *c, unsigned int what)
 {
-	return c->lost || (what & FABRIC_IN && c->ready_count) ||
-	       (what & FABRIC_OUT && c->credits && c->idle_send_count);
+	unsigned int which = 0;
+
+	if (c->lost || c->ready_count)
+		which |= FABRIC_IN;
+	if (c->lost || (c->credits && c->idle_send_count))
+		which |= FABRIC_OUT;
+	return which & what;
 }
 
 int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline,
@@ -390,12 +397,14 @@ int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_u
 	fabric_progress(c);
 	while (!rc && !may(c, what))
 		rc = fabric_pause_or_wake(c, spin_until, deadline, wake_fd);
-	return may(c, what) ? 0 : rc;
+	return may(c, what) ? (int)may(c, what) : rc;
 }
 
 int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline)
 {
-	return fabric_wait_or_wake(c, what, spin_until, deadline, -1);
+	int rc = fabric_wait_or_wake(c, what, spin_until, deadline, -1);
+
+	return rc < 0 ? rc : 0;
 }
 
 int fabric_fd(const struct fabric_conn *c)
@@ -403,11 +412,19 @@ int fabric_fd(const struct fabric_conn *c)
 	return c->outer_fd;
 }
 
+bool fabric_has_message(struct fabric_conn *c)
+{
+	SCOPED_LOCK(&c->lock);
+	return c->ready_count || c->lost;
+}
+
+/* While a thread sleeps here it is he who asks the provider, and rings. */
 bool fabric_may_sleep(struct fabric_conn *c)
 {
 	SCOPED_LOCK(&c->lock);
-	if (c->ready_count || !nothing_there(c))
+	if (c->ready_count || c->lost || (!c->asleep && !nothing_there(c)))
 		return false;
 	hush(c);
+	c->polled = true;
 	return true;
 }

@@ -82,6 +82,7 @@ struct fabric_conn {
 	struct fid_ep *ep; /* NULL: it is lost */
 	int lost;
 	char why[FABRIC_WHY_MAX];
+	bool polled; /* somebody polls outer_fd, and has not been rung for since */
 	bool rung;   /* bell_fd is readable */
 	bool asleep; /* a thread sleeps until the provider has something, which nobody else takes from him */
 	unsigned int idle_sends[SENDS], idle_send_count;
@@ -111,7 +112,7 @@ void fabric_look(struct fabric_conn *c);
 int fabric_pause(struct fabric_conn *c, int64_t spin_until, int64_t deadline);
 /* The same; and -EINTR when there is something to read at wake_fd (-1: none). */
 int fabric_pause_or_wake(struct fabric_conn *c, int64_t spin_until, int64_t deadline, int wake_fd);
-/* A message is ready. */
+/* A message is ready: wakes who polls fabric_fd(). */
 void fabric_ring(struct fabric_conn *c);
 void fabric_lose(struct fabric_conn *c, int rc, const char *what);
 void fabric_received(struct fabric_conn *c, unsigned int recv, const struct fi_cq_data_entry *e);

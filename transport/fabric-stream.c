@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define PIECES 64 /* of one message */
+#define LAST_NS (20 * NS_PER_MS) /* for what was sent just before the end to leave */
+
+_Static_assert(FABRIC_NAP_MS == TRANSPORT_NAP_MS, "who polls naps for as long as a fabric allows");
 
 struct fabric_stream {
 	struct transport t;
@@ -23,6 +28,12 @@ struct fabric_stream {
 static struct fabric_stream *of(const struct transport *t)
 {
 	return (struct fabric_stream *)(uintptr_t)t;
+}
+
+/* A stream that this side has shut down has ended as any other. */
+static ssize_t outcome(ssize_t rc)
+{
+	return rc == -ESHUTDOWN ? -EPIPE : rc;
 }
 
 /* As much of it as a message has room for. */
@@ -41,7 +52,7 @@ static ssize_t stream_send(struct transport *t, const struct iovec *iov, int iov
 	if (left == FABRIC_MESSAGE_MAX)
 		return 0;
 	rc = fabric_send(of(t)->c, part, n);
-	return rc ? rc : (ssize_t)(FABRIC_MESSAGE_MAX - left);
+	return rc ? outcome(rc) : (ssize_t)(FABRIC_MESSAGE_MAX - left);
 }
 
 static ssize_t take(struct fabric_stream *s, const struct iovec *iov, int iovs)
@@ -68,10 +79,10 @@ static ssize_t stream_recv(struct transport *t, const struct iovec *iov, int iov
 		return take(s, iov, iovs);
 	n = iovs == 1 ? fabric_recv(s->c, iov->iov_base, iov->iov_len) : -EMSGSIZE;
 	if (n != -EMSGSIZE)
-		return n;
+		return outcome(n);
 	n = fabric_recv(s->c, s->message, sizeof(s->message));
 	if (n < 0)
-		return n;
+		return outcome(n);
 	s->at = 0;
 	s->end = (size_t)n;
 	return take(s, iov, iovs);
@@ -84,37 +95,51 @@ static int stream_fd(const struct transport *t)
 
 static bool stream_pending(const struct transport *t)
 {
-	return atomic_load(&of(t)->more) || !fabric_may_sleep(of(t)->c);
+	return atomic_load(&of(t)->more) || fabric_has_message(of(t)->c);
+}
+
+static bool stream_may_sleep(struct transport *t)
+{
+	return !atomic_load(&of(t)->more) && fabric_may_sleep(of(t)->c);
 }
 
 static int stream_wait(struct transport *t, short events, int64_t spin_until, int64_t deadline, int wake_fd)
 {
-	unsigned int what = (events & POLLIN ? FABRIC_IN : 0) | (events & POLLOUT ? FABRIC_OUT : 0);
+	unsigned int what = (events & POLLIN ? FABRIC_IN : 0u) | (events & POLLOUT ? FABRIC_OUT : 0u);
 	int rc;
 
 	if (events & POLLIN && atomic_load(&of(t)->more))
 		return POLLIN;
 	rc = fabric_wait_or_wake(of(t)->c, what, spin_until, deadline, wake_fd);
-	if (rc)
+	if (rc < 0)
 		return rc;
-	return events & POLLIN && !fabric_may_sleep(of(t)->c) ? POLLIN : events & POLLOUT ? POLLOUT : POLLIN;
+	return ((unsigned int)rc & FABRIC_IN ? POLLIN : 0) | ((unsigned int)rc & FABRIC_OUT ? POLLOUT : 0);
 }
 
 static void stream_shutdown(struct transport *t)
 {
+	fabric_flush(of(t)->c, clock_deadline(LAST_NS));
 	fabric_shutdown(of(t)->c);
 }
 
 static void stream_free(struct transport *t)
 {
+	fabric_flush(of(t)->c, clock_deadline(LAST_NS));
 	fabric_conn_free(of(t)->c);
 	fabric_close(of(t)->fabric);
 	free(of(t));
 }
 
+/* The provider's locks may have been held when the process forked; and what it closes is its parent's. */
+static void stream_forget(struct transport *t)
+{
+	(void)t;
+}
+
 static const struct transport_ops stream_ops = {
 	.send = stream_send, .recv = stream_recv, .fd = stream_fd, .pending = stream_pending,
-	.wait = stream_wait, .shutdown = stream_shutdown, .free = stream_free,
+	.wait = stream_wait, .may_sleep = stream_may_sleep, .shutdown = stream_shutdown,
+	.free = stream_free, .forget = stream_forget,
 };
 
 int fabric_stream_new(struct fabric_conn *c, struct fabric *f, const char *name, struct transport **ret)

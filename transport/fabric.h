@@ -144,7 +144,10 @@ ssize_t fabric_recv(struct fabric_conn *c, void *buf, size_t size);
  * core, then sleeps. 0; -ETIMEDOUT.
  */
 int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline);
-/* The same; and -EINTR when there is something to read at wake_fd (-1: none). */
+/*
+ * The same, but which of them it is in place of 0; and -EINTR when there is something to read at wake_fd (-1:
+ * none).
+ */
 int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline,
 			int wake_fd);
 /*
@@ -155,6 +158,8 @@ int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_u
 #define FABRIC_NAP_MS 20
 int fabric_fd(const struct fabric_conn *c);
 bool fabric_may_sleep(struct fabric_conn *c);
+/* Has a message been taken in already, or is it lost? Costs less. */
+bool fabric_has_message(struct fabric_conn *c);
 
 /* ---- one-sided reads and writes: one at a time on a connection, others queue ---- */
 

@@ -133,15 +133,16 @@ void tls_handshake_free(struct tls_handshake *h)
 static int await(struct tls_handshake *h, int64_t deadline)
 {
 	const struct transport_ops *ops = h->s->t.ops;
-	int64_t look = clock_deadline(NS_PER_S);
+	int64_t look = clock_deadline(NS_PER_S), until = deadline < look ? deadline : look;
+	int nap, left = clock_left_ms(until);
 	struct pollfd p;
 
-	p.fd = tls_handshake_fd(h, &p.events);
 	if (!clock_left_ms(deadline)) {
 		snprintf(h->why, sizeof(h->why), "%s: the TLS handshake was not done in time", h->s->t.name);
 		return -ETIMEDOUT;
 	}
-	if (sys_poll(&p, 1, clock_left_ms(deadline < look ? deadline : look)) > 0 || !ops->alive)
+	nap = transport_poll_for(h->s->inner, h->events, &p);
+	if (sys_poll(&p, 1, nap < left ? nap : left) > 0 || !ops->alive)
 		return 0;
 	return ops->alive(&h->s->t) < 0 ? fail(h, -EHOSTDOWN) : 0;
 }

@@ -351,9 +351,18 @@ static int tls_fd(const struct transport *t)
 
 static int tls_wait(struct transport *t, short events, int64_t spin_until, int64_t deadline, int wake_fd)
 {
-	struct transport *inner = ((struct tls *)t)->inner;
+	struct tls *s = (struct tls *)t;
 
-	return inner->ops->wait(inner, events, spin_until, deadline, wake_fd);
+	if (events & POLLIN && atomic_load(&s->more))
+		return POLLIN;
+	return s->inner->ops->wait(s->inner, events, spin_until, deadline, wake_fd);
+}
+
+static bool tls_may_sleep(struct transport *t)
+{
+	struct tls *s = (struct tls *)t;
+
+	return !atomic_load(&s->more) && s->inner->ops->may_sleep(s->inner);
 }
 
 static int tls_alive(struct transport *t)
@@ -436,7 +445,7 @@ static void tls_forget(struct transport *t)
 	.free = tls_transport_free, .forget = tls_forget
 static const struct transport_ops tls_ops = { TLS_OPS };
 static const struct transport_ops tls_ops_alive = { TLS_OPS, .alive = tls_alive };
-static const struct transport_ops tls_ops_driven = { TLS_OPS, .wait = tls_wait };
+static const struct transport_ops tls_ops_driven = { TLS_OPS, .wait = tls_wait, .may_sleep = tls_may_sleep };
 
 static bool is_tls(const struct transport *t)
 {

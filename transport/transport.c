@@ -2,7 +2,7 @@
 #include "transport/transport.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <limits.h>
 #include <sched.h>
 
 #include "base/clock.h"
@@ -11,6 +11,7 @@
 /* Between two looks at whether the peer's machine is still there: while data is under way to it, and else. */
 #define LOOK_NS NS_PER_S
 #define LOOK_IDLE_NS (1500 * NS_PER_MS)
+#define STUCK_MS 1 /* somebody else reads, and may not have come to it yet */
 
 static void skip(struct iovec **iov, int *iovs, size_t n)
 {
@@ -44,8 +45,21 @@ bool transport_has_room(struct transport *t, int ms)
 	return sys_poll(&p, 1, ms) != 0;
 }
 
+int transport_poll_for(struct transport *t, short events, struct pollfd *ret)
+{
+	*ret = (struct pollfd){ .fd = t->ops->fd(t), .events = events };
+	if (events & POLLIN && transport_pending(t))
+		return 0;
+	if (!t->ops->wait)
+		return INT_MAX;
+	ret->events = POLLIN;
+	if (events & POLLOUT) /* of which no descriptor of what is driven tells */
+		return transport_has_room(t, 0) ? 0 : STUCK_MS;
+	return t->ops->may_sleep(t) ? TRANSPORT_NAP_MS : 0;
+}
+
 /* The events of what is driven while one waits, or of its descriptor; 0: none within so many ms. */
-static int poll_for(struct transport *t, short events, int ms)
+static int await_events(struct transport *t, short events, int ms)
 {
 	struct pollfd p = { .fd = t->ops->fd(t), .events = events };
 	int rc;
@@ -57,7 +71,6 @@ static int poll_for(struct transport *t, short events, int ms)
 }
 
 #define SPIN_SEND_NS (50 * NS_PER_US)
-#define STUCK_MS 1 /* somebody else reads, and may not have come to it yet */
 
 static int await_room(struct transport *t, int64_t deadline, void (*stuck)(void *ctx), void *ctx)
 {
@@ -68,11 +81,11 @@ static int await_room(struct transport *t, int64_t deadline, void (*stuck)(void 
 
 	if (!clock_left_ms(deadline))
 		return -ETIMEDOUT;
-	found = poll_for(t, events, left);
+	found = await_events(t, events, left);
 	rc = found ? 0 : alive(t);
 	if (stuck && (found || pending) && !(found & POLLOUT)) {
 		stuck(ctx);
-		poll_for(t, POLLOUT, STUCK_MS);
+		await_events(t, POLLOUT, STUCK_MS);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -124,7 +137,7 @@ static int nap(struct transport *t, int64_t deadline)
 
 static int wait_driven(struct transport *t, int64_t spin_until, int64_t deadline, int wake_fd)
 {
-	int rc = transport_pending(t) ? 0 : t->ops->wait(t, POLLIN, spin_until, deadline, wake_fd);
+	int rc = t->ops->wait(t, POLLIN, spin_until, deadline, wake_fd);
 
 	return rc < 0 ? rc : 0;
 }

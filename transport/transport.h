@@ -8,6 +8,7 @@
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +29,7 @@ struct transport_ops {
 	int (*fd)(const struct transport *t);
 	/*
 	 * May recv have something even though the descriptor is not readable, because it has been read
-	 * already? Who polls by himself asks first. Any thread; NULL: never.
+	 * already? Any thread; NULL: never.
 	 */
 	bool (*pending)(const struct transport *t);
 	/*
@@ -38,6 +39,11 @@ struct transport_ops {
 	 * the descriptor says all.
 	 */
 	int (*wait)(struct transport *t, short events, int64_t spin_until, int64_t deadline, int wake_fd);
+	/*
+	 * Of what has `wait`: may who polls fd by himself, for POLLIN alone, do so now, and for
+	 * TRANSPORT_NAP_MS at most? Otherwise recv may have something. Any thread.
+	 */
+	bool (*may_sleep)(struct transport *t);
 	/*
 	 * Has the other end's machine been heard of lately? Where nothing else finds out that a peer has
 	 * vanished while data is under way to it. To be asked at least every 4 s while one waits. 0: nothing
@@ -63,6 +69,13 @@ struct transport {
 };
 
 bool transport_pending(const struct transport *t);
+/*
+ * For who polls by himself, because he waits for several: what to poll for, until recv (POLLIN) or send
+ * (POLLOUT) may have something to say, and for how many milliseconds at most (INT_MAX: as long as he likes).
+ * 0: they may now.
+ */
+#define TRANSPORT_NAP_MS 20
+int transport_poll_for(struct transport *t, short events, struct pollfd *ret);
 /* Does send find room within so many ms? What has ended has: sending tells of it. */
 bool transport_has_room(struct transport *t, int ms);
 /* Everything, or a negative errno: -ETIMEDOUT, -EPIPE, -EHOSTDOWN, ... The iov is used up. */

@@ -363,39 +363,31 @@ static bool is_waited_for(const struct remote_host *h)
 	return h->asked && is_open(h);
 }
 
-/* Has what it waits for been received already, so that its descriptor does not tell? */
-static bool is_pending(const struct ask *a)
+/* What to poll for, and for how many milliseconds at most: as transport_poll_for(). */
+static int poll_for(const struct ask *a, struct pollfd *ret)
 {
-	if (a->state == ASK_TURN) /* of what is driven no descriptor tells of room */
-		return a->conn->link.t->ops->wait && transport_has_room(a->conn->link.t, 0);
-	return (a->state == ASK_GREETING || a->state == ASK_LISTING) && transport_pending(a->conn->link.t);
+	if (a->state != ASK_CONNECTING)
+		return transport_poll_for(a->conn->link.t, a->state == ASK_TURN ? POLLOUT : POLLIN, ret);
+	*ret = (struct pollfd){ .events = POLLIN };
+	ret->fd = dial_fd(a->dial, &ret->events);
+	return clock_left_ms(dial_due(a->dial));
 }
 
-/* Descriptors, the eventfd first; and when something goes on by itself, if that is before *end. */
-static uint32_t fill_fds(const struct gather *g, struct pollfd *fds, int64_t *end)
+/* Descriptors, the eventfd first; and for how long they may be polled, if that is less than *ms. */
+static uint32_t fill_fds(const struct gather *g, struct pollfd *fds, int *ms)
 {
 	uint32_t n = 0;
+	int most;
 
 	fds[n++] = (struct pollfd){ .fd = g->client->wake, .events = POLLIN };
 	for (unsigned int i = 0; i < client_config(g->client)->num_hosts; i++) {
 		const struct remote_host *h = &g->client->hosts[i];
-		const struct ask *a = h->ask;
 
 		if (!is_waited_for(h))
 			continue;
-		fds[n] = (struct pollfd){ .events = POLLIN };
-		if (a->state == ASK_CONNECTING) {
-			fds[n].fd = dial_fd(a->dial, &fds[n].events);
-			if (dial_due(a->dial) < *end)
-				*end = dial_due(a->dial);
-		} else {
-			fds[n].fd = a->conn->link.t->ops->fd(a->conn->link.t);
-			if (a->state == ASK_TURN)
-				fds[n].events = POLLOUT;
-			if (is_pending(a))
-				*end = 0;
-		}
-		n++;
+		most = poll_for(h->ask, &fds[n++]);
+		if (most < *ms)
+			*ms = most;
 	}
 	return n;
 }
@@ -403,13 +395,13 @@ static uint32_t fill_fds(const struct gather *g, struct pollfd *fds, int64_t *en
 /* Until something may go on. True: a descriptor says so, and not the eventfd alone. */
 static bool wait(const struct gather *g, struct pollfd *fds, int64_t end)
 {
-	uint32_t n = fill_fds(g, fds, &end), next = 1;
+	int ms = clock_left_ms(end);
+	uint32_t n = fill_fds(g, fds, &ms), next = 1;
+	struct pollfd again;
 	eventfd_t rung;
 	bool any = false;
-	int64_t now;
 
-	sys_poll(fds, n, clock_left_ms(end));
-	now = clock_now_ns();
+	sys_poll(fds, n, ms);
 	if (fds[0].revents)
 		eventfd_read(fds[0].fd, &rung);
 	for (unsigned int i = 0; i < client_config(g->client)->num_hosts; i++) {
@@ -417,8 +409,7 @@ static bool wait(const struct gather *g, struct pollfd *fds, int64_t end)
 
 		if (!is_waited_for(h))
 			continue;
-		h->ask->ready = fds[0].revents || fds[next].revents || is_pending(h->ask) ||
-				(h->ask->state == ASK_CONNECTING && dial_due(h->ask->dial) <= now);
+		h->ask->ready = fds[0].revents || fds[next].revents || !poll_for(h->ask, &again);
 		any |= fds[next++].revents != 0;
 	}
 	return any;

@@ -5,6 +5,7 @@
  * reply would wake it: only when none has waited for a while it comes back. Between bursts it sleeps.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
@@ -221,16 +222,17 @@ static void sleep_away(struct io *io)
 static bool wait_at_socket(struct io *io)
 {
 	struct conn *n = io->n;
-	struct pollfd p[3] = { { .fd = n->link.t->ops->fd(n->link.t), .events = POLLIN },
+	struct pollfd p[3] = { { .events = POLLIN },
 			       { .fd = n->io_wake, .events = POLLIN },
 			       { .fd = io->timer, .events = POLLIN } };
+	int nap = transport_poll_for(n->link.t, POLLIN, &p[0]);
 	bool rings = set_timer(io, io->release_at);
-	struct timespec left = until(io->release_at, NS_PER_S);
+	struct timespec left = until(io->release_at, rings ? nap * NS_PER_MS : NS_PER_S);
 	eventfd_t rung;
 
-	if (transport_pending(n->link.t))
+	if (!nap)
 		return true;
-	if (ppoll(p, 3, rings ? NULL : &left, NULL) <= 0)
+	if (ppoll(p, 3, rings && nap == INT_MAX ? NULL : &left, NULL) <= 0)
 		return false;
 	if (p[1].revents)
 		eventfd_read(p[1].fd, &rung);

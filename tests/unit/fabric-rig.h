@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "transport/fabric.h"
 
-#define SOON clock_deadline(30 * NS_PER_S)
+#define SOON clock_deadline(60 * NS_PER_S)
 
 struct fabric_end {
 	struct fabric *fabric;
