@@ -42,6 +42,7 @@ struct metrics {
 	uint64_t accepted[METRICS_KINDS], started[METRICS_KINDS];
 	uint64_t refused[METRICS_REFUSALS], ended[METRICS_ENDS];
 	uint64_t deaths[NSIG]; /* of workers, by signal */
+	uint64_t spares_missed; /* strangers who would have had a worker with a fabric */
 	uint64_t gate;	       /* what workers asked for and may not have */
 	uint64_t wrong;	       /* sessions whose counters were not believed any more */
 	uint64_t cleanup[RPC_TIME_LEN]; /* a histogram as of rpc/counts.h */

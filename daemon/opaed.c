@@ -26,6 +26,7 @@
 #include "daemon/notify.h"
 #include "daemon/sandbox-start.h"
 #include "daemon/session.h"
+#include "daemon/spares.h"
 #include "daemon/worker-log.h"
 
 #define SIGNALS_TAG (UINT64_C(2) << 32)
@@ -97,6 +98,7 @@ static int apply(struct monitor *m, struct daemon_config *c)
 		return rc;
 	}
 	sessions_configure(&m->sessions, c, prepared);
+	spares_configure(&m->sessions, &m->listeners);
 	config_let_go(m->config);
 	m->config = c;
 	return 0;

@@ -43,6 +43,9 @@ struct session {
 	/* Its own: what its worker may have opened does not change with the policy. */
 	struct policy_rule rule;
 	struct daemon_config *config; /* that it began with, whose "plugins" its worker has */
+	uint32_t spare;	  /* of struct spares: it waits for its peer; 0: it does not */
+	bool ready;	  /* that one is */
+	uint16_t port;	  /* where it waits for him */
 	bool scout;	  /* has no peer, and looks around for the monitor */
 	bool told_denied; /* that something was not for it is told once: a worker tries what there is */
 	bool sees_all;	 /* its rule shows everything: it may know of the sessions of others, and end them */
@@ -56,7 +59,10 @@ struct session {
 	struct worker_log log;
 };
 
+#define SPARE_LET_GO UINT32_MAX
 #define SCOUT_ID UINT32_MAX /* of the scout, of which there is one at a time */
+
+struct spares; /* daemon/spares.h */
 
 struct sessions {
 	struct session *first;
@@ -71,6 +77,10 @@ struct sessions {
 	struct daemon_config *config;
 	struct scout scout; /* which GUIDs there are, for rules that show by them */
 	int plugins; /* a file with its "plugins" */
+	struct spares *spares;
+	size_t num_spares;
+	uint32_t last_spares;
+	int64_t spare_at, spare_pause; /* not before, one is started; and behind that, should it fail */
 	struct metrics metrics;
 	struct metrics_process metrics_process;
 };
