@@ -28,6 +28,7 @@
 #include "daemon/session-tell.h"
 #include "daemon/spares.h"
 #include "daemon/spawn.h"
+#include "daemon/watched.h"
 #include "wire/ops.h"
 
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
@@ -92,8 +93,7 @@ static void stop(struct session *s, const char *why, int64_t kill_at)
 
 static void close_channel(struct session *s)
 {
-	sys_close(s->channel); /* and epoll forgets it */
-	s->channel = -1;
+	watched_close(s->poll, &s->channel);
 	s->asked = false;
 	s->question = 0;
 	if (s->kill_at == INT64_MAX)
