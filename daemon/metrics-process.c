@@ -20,7 +20,8 @@
 #include "daemon/session.h"
 #include "daemon/watched.h"
 
-_Static_assert(METRICS_CHANNEL == HELPER_FIRST && METRICS_FDS == HELPER_FIRST + HELPER_FDS, "its descriptors");
+_Static_assert(METRICS_CHANNEL == HELPER_FIRST && METRICS_FDS == HELPER_FIRST + HELPER_FDS,
+	       "where it finds its descriptors");
 
 #define NAME "opaed-metrics"
 #define AGE_NS (50 * NS_PER_MS)	  /* of an answer that is good enough: what making one costs has a limit */

@@ -22,7 +22,7 @@ struct sums {
 };
 
 static const char *const kinds[METRICS_KINDS] = { [ADDRESS_TCP] = "tcp", [ADDRESS_UNIX] = "unix",
-						  [ADDRESS_VSOCK] = "vsock" };
+						  [ADDRESS_VSOCK] = "vsock", [METRICS_RDMA] = "rdma" };
 static const char *const refusals[METRICS_REFUSALS] = { "policy", "limit", "tls", "silent",
 							"not_started" };
 static const char *const ends[METRICS_ENDS] = { "peer_gone", "stopped", "protocol", "timeout",
@@ -244,6 +244,8 @@ char *metrics_text(struct sessions *all, size_t *len)
 		return NULL;
 	add_up(all, &sums);
 	about_opaed(f, m, all->metrics_process.starts);
+	one(f, "opaed_rdma_listener_starts_total", "counter", "Starts of processes that listen at a fabric.",
+	    all->doors.starts);
 	about_sessions(f, m, &sums);
 	about_troubles(f, m, &sums);
 	about_traffic(f, &sums);

@@ -14,7 +14,9 @@
 #include "daemon/counted.h"
 #include "transport/address.h"
 
-#define METRICS_KINDS 3u /* enum address_kind */
+/* enum address_kind, and what has no socket of ours. */
+#define METRICS_RDMA 3u
+#define METRICS_KINDS 4u
 
 enum metrics_refusal {
 	METRICS_BY_POLICY,

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/admit.h"
+#include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/session-end.h"
 #include "daemon/session-new.h"
@@ -19,6 +21,7 @@
 #define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
 #define DISMISSED_NS (2 * NS_PER_S)	  /* for a stranger to read why he stays one */
+#define BEARER_NS (10 * NS_PER_S)	  /* for who knocked to come to his worker, which counts it */
 #define STRANGER_NS NS_PER_S		  /* one is left so long to shake hands, whoever waits */
 
 /* He keeps his place among the strangers, for he has a worker still. */
@@ -206,4 +209,84 @@ void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *pe
 			  "worker with a fabric was ready", s->id, peer->text);
 	}
 	begin(all, s, mine, &start, credentials);
+}
+
+/* ---- who knocks at a fabric ---- */
+
+/* One that is ready waits for him: it knows by what, and so does he. */
+static void send_bearer(struct sessions *all, struct session *s, struct channel_message *start,
+			struct door_answer *ret)
+{
+	all->metrics.accepted[METRICS_RDMA]++;
+	start->start.bearer = 1;
+	memcpy(start->start.token, ret->token, sizeof(ret->token));
+	memcpy(start->start.proof, ret->proof, sizeof(ret->proof));
+	ret->port = s->port;
+	session_send(s, start, -1);
+}
+
+static enum door_code stranger_knocks(struct sessions *all, const struct spares *of, const struct peer *peer,
+				      struct door_answer *ret)
+{
+	struct channel_message start;
+	char origin[ORIGIN_MAX];
+	struct session *s;
+
+	if (look_at(of->credentials))
+		spares_renew(all, of);
+	if (!spares_ready(all, of))
+		return DOOR_AGAIN;
+	origin_of(peer, origin);
+	if (!sessions_room_for_stranger(all, origin))
+		return DOOR_BUSY;
+	s = spares_take(all, of);
+	be_stranger(all, s, peer);
+	s->kind = METRICS_RDMA;
+	s->admit_by += BEARER_NS;
+	admit_start_stranger(all, s, of->credentials, &start);
+	send_bearer(all, s, &start, ret);
+	return DOOR_COME;
+}
+
+/* In clear text, as over tcp: he is whose address he has. */
+static enum door_code known_knocks(struct sessions *all, const struct spares *of, const struct peer *peer,
+				   struct door_answer *ret)
+{
+	const char *fixed = all->config->listen[of->listen].principal;
+	char principal[POLICY_PRINCIPAL_MAX], refuse[CHANNEL_WHY_MAX];
+	const struct policy_rule *rule;
+	struct channel_message start;
+	struct session *s;
+
+	snprintf(principal, sizeof(principal), "%s", fixed);
+	if (!*fixed && listeners_principal(peer, principal))
+		return DOOR_DENIED;
+	rule = policy_find(&all->config->policy, principal);
+	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
+	if (*refuse) {
+		session_judged(all, METRICS_RDMA, rule, refuse);
+		log_about(principal, "%s (%s) is refused: %s", principal, peer->text, refuse);
+		return rule && rule->num_see ? DOOR_BUSY : DOOR_DENIED;
+	}
+	s = spares_take(all, of);
+	if (!s)
+		return DOOR_AGAIN;
+	s->kind = METRICS_RDMA;
+	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
+	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
+	admit_start(all, s, rule, "", &start);
+	send_bearer(all, s, &start, ret);
+	settle(all, s, rule, "");
+	return DOOR_COME;
+}
+
+void sessions_knock(struct sessions *all, size_t listen, const struct peer *peer, struct door_answer *ret)
+{
+	const struct spares *of = spares_of_listener(all, listen);
+
+	*ret = (struct door_answer){ .code = DOOR_AGAIN };
+	if (!of || getrandom(ret->token, DOOR_SECRET, GRND_NONBLOCK) != DOOR_SECRET ||
+	    getrandom(ret->proof, DOOR_SECRET, GRND_NONBLOCK) != DOOR_SECRET)
+		return;
+	ret->code = of->credentials ? stranger_knocks(all, of, peer, ret) : known_knocks(all, of, peer, ret);
 }

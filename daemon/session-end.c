@@ -7,7 +7,7 @@
 #include "daemon/log.h"
 #include "daemon/spares.h"
 
-void session_judged(struct sessions *all, enum address_kind kind, const struct policy_rule *rule,
+void session_judged(struct sessions *all, unsigned int kind, const struct policy_rule *rule,
 		    const char *refuse)
 {
 	struct metrics *m = &all->metrics;

@@ -42,6 +42,7 @@ int sessions_init(struct sessions *all, int poll)
 	memset(all, 0, sizeof(*all));
 	all->answer_at = INT64_MAX;
 	metrics_process_init(&all->metrics_process);
+	doors_init(&all->doors, poll);
 	all->poll = poll;
 	all->plugins = -1;
 	all->environment = spawn_environment();
@@ -55,6 +56,7 @@ int sessions_init(struct sessions *all, int poll)
 void sessions_done(struct sessions *all)
 {
 	metrics_process_done(&all->metrics_process);
+	doors_done(&all->doors);
 	spares_end(all);
 	while (all->first) {
 		struct session *s = all->first;
@@ -102,6 +104,7 @@ static void close_channel(struct session *s)
 
 void sessions_stop(struct sessions *all, int64_t kill_at)
 {
+	doors_done(&all->doors);
 	spares_end(all);
 	for (struct session *s = all->first; s; s = s->next)
 		if (s->refused || s->stranger) /* it has nothing but its peer to wait for */
@@ -298,10 +301,10 @@ void sessions_read_log(struct sessions *all, uint32_t id)
 
 int64_t sessions_deadline(const struct sessions *all)
 {
-	int64_t next = all->answer_at, spare = spares_deadline(all);
+	int64_t next = all->answer_at, spare = spares_deadline(all), door = doors_deadline(&all->doors);
 
 	next = spare < next ? spare : next;
-
+	next = door < next ? door : next;
 	if (all->metrics_process.start_at < next)
 		next = all->metrics_process.start_at;
 	for (const struct session *s = all->first; s; s = s->next) {
@@ -334,6 +337,7 @@ void sessions_tick(struct sessions *all)
 		answer_questions(all);
 	metrics_process_tick(all);
 	spares_tick(all);
+	doors_tick(all);
 }
 
 /*
@@ -379,7 +383,8 @@ void sessions_reap(struct sessions *all)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!metrics_process_died(&all->metrics_process, pid, status))
+		if (!metrics_process_died(&all->metrics_process, pid, status) &&
+		    !doors_died(&all->doors, pid, status))
 			bury(all, pid, status);
 	answer_when_all_are_heard(all);
 }

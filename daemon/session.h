@@ -18,12 +18,14 @@
 
 #include "daemon/config.h"
 #include "daemon/credentials.h"
+#include "daemon/doors.h"
 #include "daemon/metrics-process.h"
 #include "daemon/metrics.h"
 #include "daemon/origin.h"
 #include "daemon/scout.h"
 #include "daemon/worker-log.h"
 #include "rpc/server/server.h"
+#include "transport/fabric-door.h"
 #include "transport/listen.h"
 
 struct session {
@@ -55,7 +57,7 @@ struct session {
 	uint32_t question;
 	bool asked; /* ASK is sent, and INFO has not come */
 	struct rpc_session_info info;
-	enum address_kind kind;
+	unsigned int kind; /* enum address_kind, or METRICS_RDMA */
 	struct counted counted;
 	struct worker_log log;
 };
@@ -84,6 +86,7 @@ struct sessions {
 	int64_t spare_at, spare_pause; /* not before, one is started; and behind that, should it fail */
 	struct metrics metrics;
 	struct metrics_process metrics_process;
+	struct doors doors;
 };
 
 static inline bool session_serves(const struct session *s)
@@ -110,6 +113,11 @@ void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *pe
 bool sessions_room_for_stranger(struct sessions *all, const char *origin);
 /* Do as many as may shake hands who come from there? */
 bool sessions_have_share(const struct sessions *all, const char *origin);
+/*
+ * Somebody knocks at the fabric of this listener; whose address is not known has the text "". *ret is what he
+ * is told. One who may come gets a worker that waits for him.
+ */
+void sessions_knock(struct sessions *all, size_t listen, const struct peer *peer, struct door_answer *ret);
 /* The channel of the session with this id has something. */
 void sessions_serve(struct sessions *all, uint32_t id);
 /* The worker of this one has something for the log. */

@@ -157,20 +157,33 @@ void spares_died(struct sessions *all, struct session *s, int status)
 	wait_longer(all);
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "it died of signal %d" : "it ended with code %d",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	log_warning("session %u: a worker with a fabric could not be kept ready: %s; the next try is in %lld ms",
-		    s->id, *s->ended ? s->ended : how,
+	log_warning("session %u: a worker with a fabric could not be kept ready: %s; the next try is in "
+		    "%lld ms", s->id, *s->ended ? s->ended : how,
 		    (long long)((all->spare_at - clock_now_ns() + NS_PER_MS - 1) / NS_PER_MS));
+}
+
+static struct session *find_ready(const struct sessions *all, const struct spares *of)
+{
+	for (struct session *s = all->first; s; s = s->next)
+		if (of && s->spare == of->id && s->ready && s->channel >= 0)
+			return s;
+	return NULL;
+}
+
+bool spares_ready(const struct sessions *all, const struct spares *of)
+{
+	return find_ready(all, of);
 }
 
 struct session *spares_take(struct sessions *all, const struct spares *of)
 {
-	for (struct session *s = all->first; s; s = s->next)
-		if (of && s->spare == of->id && s->ready && s->channel >= 0) {
-			s->spare = 0;
-			s->refused = false;
-			return s;
-		}
-	return NULL;
+	struct session *s = find_ready(all, of);
+
+	if (s) {
+		s->spare = 0;
+		s->refused = false;
+	}
+	return s;
 }
 
 /* ---- time ---- */

@@ -28,6 +28,8 @@ void spares_end(struct sessions *all);
 /* Those that peers with these credentials, or of this listener, take; NULL: there are to be none. */
 const struct spares *spares_of(const struct sessions *all, const struct credentials *c);
 const struct spares *spares_of_listener(const struct sessions *all, size_t listen);
+/* Is one ready? */
+bool spares_ready(const struct sessions *all, const struct spares *of);
 /* One that is ready, and is a spare no more: the caller makes it a session. NULL: none is. */
 struct session *spares_take(struct sessions *all, const struct spares *of);
 /* They have files of "tls" that are not in force any more. */

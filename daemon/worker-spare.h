@@ -8,7 +8,8 @@
 
 /*
  * Before the sandbox: opens the fabric for the content of buffers (*content; NULL: it goes by the
- * connection), and what the peer comes by, where he comes by a fabric. A negative errno, and the log says why.
+ * connection), and what the peer comes by, where he comes by a fabric. A negative errno, and the log says
+ * why.
  */
 int worker_spare_open(const struct channel_start *start, const struct rpc_exposer **content);
 /*
