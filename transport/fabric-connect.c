@@ -27,7 +27,8 @@ struct fabric_request {
 static void take_greeting(struct fabric_greeting *g, const void *data, size_t len)
 {
 	g->len = len > FABRIC_GREETING_MAX ? FABRIC_GREETING_MAX : len;
-	memcpy(g->data, data, g->len);
+	if (g->len)
+		memcpy(g->data, data, g->len);
 }
 
 /* ---- listening ---- */

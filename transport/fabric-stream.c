@@ -62,7 +62,8 @@ static ssize_t take(struct fabric_stream *s, const struct iovec *iov, int iovs)
 	for (int i = 0; i < iovs && s->at < s->end; i++) {
 		size_t len = s->end - s->at < iov[i].iov_len ? s->end - s->at : iov[i].iov_len;
 
-		memcpy(iov[i].iov_base, s->message + s->at, len);
+		if (len) /* else its place may be nowhere */
+			memcpy(iov[i].iov_base, s->message + s->at, len);
 		s->at += len;
 	}
 	atomic_store(&s->more, s->at < s->end);

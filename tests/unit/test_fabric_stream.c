@@ -306,7 +306,8 @@ static void a_deadline_is_kept(void **state)
 	assert_int_equal(transport_wait(here, 0, clock_deadline(60 * NS_PER_MS)), -ETIMEDOUT);
 	assert_true(clock_now_ns() - begun >= 60 * NS_PER_MS);
 	begun = clock_now_ns();
-	assert_int_equal(transport_wait(here, clock_deadline(NS_PER_S), clock_deadline(NS_PER_MS)), -ETIMEDOUT);
+	assert_int_equal(transport_wait(here, clock_deadline(NS_PER_S), clock_deadline(NS_PER_MS)),
+			 -ETIMEDOUT);
 	assert_true(clock_now_ns() - begun >= NS_PER_MS);
 }
 
