@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Connecting by a fabric alone: the name's lookup, knocking at the listener, going to the worker that it names
- * (fabric-door.h), and TLS where it is wanted. libfabric has no steps that one could poll for, takes 300 ms to
- * load, and waits as long as it likes: so all of it is done by a thread.
+ * Connecting by a fabric alone: the name's lookup, knocking at the listener, going to the worker that it
+ * names (fabric-door.h), and TLS where it is wanted. libfabric has no steps that one could poll for, takes
+ * 300 ms to load, and waits as long as it likes: so all of it is done by a thread.
  */
 #ifndef TRANSPORT_FABRIC_DIAL_H
 #define TRANSPORT_FABRIC_DIAL_H
@@ -20,8 +20,8 @@ int fabric_dial_fd(const struct fabric_dial *d);
 /* 1: *ret is the transport; 0: not yet; a negative errno: *why tells, in a line that names the address. */
 int fabric_dial_answer(struct fabric_dial *d, struct transport **ret, const char **why);
 /*
- * NULL is fine; at any time. The thread goes on until its deadline and frees what it has: a plugin that is made
- * of this must not be unloaded (-z nodelete).
+ * NULL is fine; at any time. The thread goes on until its deadline and frees what it has: a plugin that is
+ * made of this must not be unloaded (-z nodelete).
  */
 void fabric_dial_free(struct fabric_dial *d);
 
