@@ -193,6 +193,7 @@ static int await_connected(struct fabric_conn *c, int64_t deadline, struct fabri
 		if (n >= (ssize_t)sizeof(e.entry) && what == FI_CONNECTED) {
 			if (answer)
 				take_greeting(answer, e.data, (size_t)n - sizeof(e.entry));
+			fabric_socket_find(c);
 			return 0;
 		}
 		if (n >= 0 && what == FI_SHUTDOWN)
