@@ -31,6 +31,7 @@ MAY_INCLUDE = {
     "rpc/server": {"base", "wire", "transport", "rpc"},
     "plugins/tcp": {"base", "transport", "rpc/client"},
     "plugins/vsock": {"base", "transport", "rpc/client"},
+    "plugins/rdma": {"base", "transport", "rpc/client"},
     "daemon": {"base", "dev", "wire", "transport", "rpc", "rpc/server"},
     "emu": {"base", "vfio-user"},
     "bench": {"base", "emu", "wire", "transport", "track", "rpc"},
@@ -47,6 +48,7 @@ MAY_INCLUDE = {
 }
 # Public headers that plugins and the library's inside alone may include.
 PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/local", "plugins/vfio", "plugins/tcp", "plugins/vsock",
+	"plugins/rdma",
 	"wire",
                                     "rpc", "rpc/client", "rpc/server", "daemon", "bench/device", "tests",
                                     "fuzz"}}

@@ -140,6 +140,7 @@ static fpga_result say_hello(struct daemon_client *c)
 int daemon_connect(struct daemon_client *c, const char *to)
 {
 	struct far_host far = { .tls = NULL };
+	struct dial_to at;
 	char why[DIAL_WHY_MAX];
 	const char *wrong = "";
 	struct transport *t;
@@ -151,7 +152,8 @@ int daemon_connect(struct daemon_client *c, const char *to)
 	if (!to && !choose(&far.address))
 		return EXIT_FAILED;
 	address_text(&far.address, c->where, sizeof(c->where));
-	rc = transport_dial(&far.address, far.tls, clock_deadline(PATIENCE_NS), &t, why);
+	at = far_dial_to(&far);
+	rc = transport_dial(&at, clock_deadline(PATIENCE_NS), &t, why);
 	far_host_done(&far);
 	if (rc) {
 		fprintf(stderr, "opae: %s; is opaed running there, and may you connect?\n", why);

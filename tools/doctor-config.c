@@ -10,7 +10,7 @@
 
 /* What a configuration calls the plugins: by file, as OPAE does and as we do. */
 static const char *const vfio_files[] = { "libv-opae.so", "libopae-v.so", NULL };
-static const char *const remote_files[] = { "libtcp-opae.so", "libvsock-opae.so", NULL };
+static const char *const remote_files[] = { "libtcp-opae.so", "libvsock-opae.so", "librdma-opae.so", NULL };
 static const char *const kernel_files[] = { "libxfpga.so", NULL };
 
 const char *config_name(void)

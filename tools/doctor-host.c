@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The hosts that the plugins tcp and vsock are configured with: can each be reached, does it speak our
+ * The hosts that the plugins tcp, vsock and rdma are configured with: can each be reached, does it speak our
  * protocol, and what does it show to this user. As the plugins do, it connects, greets and asks for the list.
  */
 #include <errno.h>
@@ -93,11 +93,12 @@ static bool fix_connection(struct subject *s, const struct host *h, int rc)
 static bool check_connection(struct subject *s, struct host *h)
 {
 	char why[DIAL_WHY_MAX] = "";
+	const struct dial_to to = far_dial_to(&h->far);
 	struct transport *t;
 	int rc;
 
 	h->deadline = clock_deadline(PATIENCE_NS);
-	rc = transport_dial(&h->far.address, h->far.tls, h->deadline, &t, why);
+	rc = transport_dial(&to, h->deadline, &t, why);
 	if (!rc)
 		rc = rpc_link_init(&h->link, t);
 	if (!rc)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "transport/fabric.h"
 #include "transport/tls-config.h"
 
 static const char *text_member(struct json_object *o, const char *key)
@@ -27,14 +28,14 @@ static int64_t number_member(struct json_object *o, const char *key, int64_t oth
 }
 
 /* Where an entry of "hosts" is. False: the plugin has refused it, and said so. */
-static bool read_address(struct json_object *o, struct address *a)
+static bool read_address(struct json_object *o, uint32_t port, struct address *a)
 {
 	const char *why, *host = text_member(o, "host"), *path = text_member(o, "unix");
 	int64_t cid = number_member(o, "cid", 0);
 
-	*a = (struct address){ .port = (uint32_t)number_member(o, "port", ADDRESS_PORT) };
+	*a = (struct address){ .port = (uint32_t)number_member(o, "port", port) };
 	if (json_object_is_type(o, json_type_string))
-		return !address_parse(json_object_get_string(o), a, &why);
+		return !address_parse_near(json_object_get_string(o), port, a, &why);
 	if (host)
 		snprintf(a->host, sizeof(a->host), "%s", host);
 	if (path)
@@ -72,20 +73,30 @@ static void read_tls(struct json_object *o, struct far_host *h)
 	}
 }
 
-static bool read_entry(struct json_object *top, struct json_object *o, struct far_host *h)
+static void read_provider(struct json_object *o, struct far_host *h)
 {
+	const char *name = json_object_is_type(o, json_type_object) ? text_member(o, "provider") : NULL;
+
+	snprintf(h->provider, sizeof(h->provider), "%s", name ? name : "tcp");
+}
+
+static bool read_entry(struct json_object *top, struct json_object *o, bool fabric, struct far_host *h)
+{
+	uint32_t port = fabric ? FABRIC_PORT : ADDRESS_PORT;
 	const char *name = text_member(o, "name");
 
 	*h = (struct far_host){ .segment = (uint16_t)number_member(o, "segment", 0) };
 	read_plugin(top, h);
-	if (!read_address(o, &h->address))
+	if (!read_address(o, port, &h->address))
 		return false;
+	if (fabric)
+		read_provider(o, h);
 	read_tls(o, h);
 	address_text(&h->address, h->text, sizeof(h->text));
 	if (name)
 		snprintf(h->name, sizeof(h->name), "%s", name);
 	else
-		address_name(&h->address, h->name, sizeof(h->name));
+		address_name(&h->address, port, h->name, sizeof(h->name));
 	return true;
 }
 
@@ -104,7 +115,8 @@ bool far_next(struct far_at *at, struct far_host *h)
 		json_object_object_get_ex(top, "hosts", &list);
 		n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 		while (!found && at->entry < n)
-			found = read_entry(top, json_object_array_get_idx(list, at->entry++), h);
+			found = read_entry(top, json_object_array_get_idx(list, at->entry++),
+					   strstr(p.file, "librdma-opae.so"), h);
 		json_object_put(top);
 		if (found)
 			return true;
@@ -128,6 +140,11 @@ bool far_find(const char *text, struct far_host *h)
 		far_host_done(h);
 	}
 	return false;
+}
+
+struct dial_to far_dial_to(const struct far_host *h)
+{
+	return (struct dial_to){ &h->address, h->tls, h->provider };
 }
 
 void far_host_init(struct far_host *h)

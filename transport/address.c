@@ -126,7 +126,12 @@ static int parse_tcp(const char *text, struct address *a, const char **why)
 
 int address_parse(const char *text, struct address *ret, const char **why)
 {
-	struct address a = { .port = ADDRESS_PORT };
+	return address_parse_near(text, ADDRESS_PORT, ret, why);
+}
+
+int address_parse_near(const char *text, uint32_t port, struct address *ret, const char **why)
+{
+	struct address a = { .port = port };
 	int rc;
 
 	if (!strncmp(text, "unix:", 5))
@@ -172,11 +177,11 @@ bool address_is_loopback(const struct address *a)
 	return IN6_IS_ADDR_LOOPBACK(&in6) || (IN6_IS_ADDR_V4MAPPED(&in6) && in6.s6_addr[12] == 127);
 }
 
-void address_name(const struct address *a, char *out, size_t len)
+void address_name(const struct address *a, uint32_t usual, char *out, size_t len)
 {
 	char text[ADDRESS_TEXT_MAX];
 
 	address_text(a, text, sizeof(text));
 	snprintf(out, len, "%.*s", (int)len - 1,
-		 a->kind == ADDRESS_TCP && a->port == ADDRESS_PORT ? a->host : text);
+		 a->kind == ADDRESS_TCP && a->port == usual ? a->host : text);
 }

@@ -27,10 +27,12 @@ struct address {
  * Without a port: ADDRESS_PORT. 0; -EINVAL, and *why is one line that names what is wrong.
  */
 int address_parse(const char *text, struct address *ret, const char **why);
+/* The same, of which another port is the usual one. */
+int address_parse_near(const char *text, uint32_t port, struct address *ret, const char **why);
 /* For people, and readable by address_parse(). */
 void address_text(const struct address *a, char *out, size_t len);
 /* What a host is called that has no other name: the same, but of tcp without the usual port. */
-void address_name(const struct address *a, char *out, size_t len);
+void address_name(const struct address *a, uint32_t usual, char *out, size_t len);
 /* Is it this machine's alone: unix, a literal address of the loopback, or vsock's local CID. */
 bool address_is_loopback(const struct address *a);
 

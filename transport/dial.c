@@ -9,25 +9,40 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "transport/fabric-dial.h"
+
+#define FABRIC_NS (3 * NS_PER_S) /* for a fabric to connect; who waits longer begins anew */
+#define LATE_NS (100 * NS_PER_MS) /* its thread keeps the deadline, and then says more than we can */
 
 struct dial {
 	struct tls_context *tls; /* NULL: clear text */
 	struct connector *connector;
+	struct fabric_dial *fabric; /* in its place, and it does TLS too */
 	struct tls_handshake *handshake; /* it is connected, and this goes on */
 	int rc;				 /* a negative errno: it has failed */
 	char why[DIAL_WHY_MAX];
 };
 
-int dial_start(const struct address *a, const struct tls_config *tls, struct dial **ret)
+static int start(struct dial *d, const struct dial_to *to, int64_t deadline)
+{
+	struct tls_context *tls = d->tls;
+
+	if (!*to->provider)
+		return connector_start(to->at, &d->connector);
+	d->tls = NULL;
+	return fabric_dial_start(to->provider, to->at, tls, deadline, &d->fabric);
+}
+
+static int dial_start_by(const struct dial_to *to, int64_t deadline, struct dial **ret)
 {
 	struct dial *d = calloc(1, sizeof(*d));
 	int rc;
 
 	if (!d)
 		return -ENOMEM;
-	if (tls)
-		d->rc = tls_context_new(tls, TLS_CLIENT, &d->tls, d->why);
-	rc = d->rc ? 0 : connector_start(a, &d->connector);
+	if (to->tls)
+		d->rc = tls_context_new(to->tls, TLS_CLIENT, &d->tls, d->why);
+	rc = d->rc ? 0 : start(d, to, deadline);
 	if (rc) {
 		dial_free(d);
 		return rc;
@@ -36,8 +51,16 @@ int dial_start(const struct address *a, const struct tls_config *tls, struct dia
 	return 0;
 }
 
+int dial_start(const struct dial_to *to, struct dial **ret)
+{
+	return dial_start_by(to, clock_deadline(FABRIC_NS), ret);
+}
+
 int dial_fd(const struct dial *d, short *events)
 {
+	*events = POLLIN;
+	if (d->fabric)
+		return d->rc ? -1 : fabric_dial_fd(d->fabric);
 	*events = 0;
 	if (d->handshake)
 		return tls_handshake_fd(d->handshake, events);
@@ -54,6 +77,14 @@ static int fail(struct dial *d, int rc, const char *why)
 	d->rc = rc;
 	snprintf(d->why, sizeof(d->why), "%s", why);
 	return rc;
+}
+
+static int fabric_step(struct dial *d, struct transport **ret)
+{
+	const char *why = "";
+	int rc = fabric_dial_answer(d->fabric, ret, &why);
+
+	return rc < 0 ? fail(d, rc, why) : rc;
 }
 
 static int connect_step(struct dial *d, struct transport **ret)
@@ -77,6 +108,8 @@ int dial_step(struct dial *d, struct transport **ret)
 {
 	int rc = d->rc;
 
+	if (!rc && d->fabric)
+		return fabric_step(d, ret);
 	if (!rc && !d->handshake)
 		rc = connect_step(d, ret);
 	if (rc || !d->handshake)
@@ -95,6 +128,7 @@ void dial_free(struct dial *d)
 	if (!d)
 		return;
 	connector_free(d->connector);
+	fabric_dial_free(d->fabric);
 	tls_handshake_free(d->handshake);
 	tls_context_unref(d->tls);
 	free(d);
@@ -111,17 +145,18 @@ static void await(const struct dial *d, int64_t deadline)
 	sys_poll(&p, 1, clock_left_ms(deadline < due ? deadline : due));
 }
 
-int transport_dial(const struct address *a, const struct tls_config *tls, int64_t deadline,
-		   struct transport **ret, char *why)
+int transport_dial(const struct dial_to *to, int64_t deadline, struct transport **ret, char *why)
 {
 	char text[ADDRESS_TEXT_MAX], late[ADDRESS_TEXT_MAX + 64];
 	struct dial *d;
 	int rc;
 
-	if (!tls)
-		return transport_connect(a, deadline, ret, why);
-	address_text(a, text, sizeof(text));
-	rc = dial_start(a, tls, &d);
+	if (!to->tls && !*to->provider)
+		return transport_connect(to->at, deadline, ret, why);
+	address_text(to->at, text, sizeof(text));
+	rc = dial_start_by(to, deadline, &d);
+	if (*to->provider)
+		deadline += LATE_NS;
 	if (rc) {
 		if (why)
 			snprintf(why, DIAL_WHY_MAX, "%s: %s", text, strerror(-rc));

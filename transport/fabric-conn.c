@@ -125,7 +125,7 @@ int fabric_conn_new(struct fabric *f, struct fi_info *info, struct fabric_conn *
 	if (!c)
 		return -ENOMEM;
 	c->fabric = f;
-	c->wait_fd = c->outer_fd = c->lost_fd = c->bell_fd = -1;
+	c->wait_fd = c->outer_fd = c->lost_fd = c->bell_fd = c->socket = -1;
 	init_locks(c);
 	init_ops(c);
 	rc = open_queues(c);

@@ -27,7 +27,8 @@ struct fabric_request {
 static void take_greeting(struct fabric_greeting *g, const void *data, size_t len)
 {
 	g->len = len > FABRIC_GREETING_MAX ? FABRIC_GREETING_MAX : len;
-	memcpy(g->data, data, g->len);
+	if (g->len)
+		memcpy(g->data, data, g->len);
 }
 
 /* ---- listening ---- */
@@ -192,6 +193,7 @@ static int await_connected(struct fabric_conn *c, int64_t deadline, struct fabri
 		if (n >= (ssize_t)sizeof(e.entry) && what == FI_CONNECTED) {
 			if (answer)
 				take_greeting(answer, e.data, (size_t)n - sizeof(e.entry));
+			fabric_socket_find(c);
 			return 0;
 		}
 		if (n >= 0 && what == FI_SHUTDOWN)

@@ -12,6 +12,7 @@
 #include <rdma/fi_errno.h>
 #include <rdma/fi_rma.h>
 
+#include "transport/alive.h"
 #include "transport/fabric-lib.h"
 #include "transport/fabric.h"
 #include "transport/sockaddr.h"
@@ -75,6 +76,10 @@ struct fabric_conn {
 	int outer_fd; /* an epoll of wait_fd and of bell_fd, for who polls by himself */
 	int bell_fd;  /* an eventfd: a message is ready that another thread has taken from the queues */
 	char peer[ADDRESS_TEXT_MAX];
+	/* Of provider tcp: fabric-socket.c. */
+	int socket; /* -1: it is not known */
+	union sockaddr_any socket_own, socket_peer;
+	struct alive alive;
 	struct op recvs[RECVS], sends[SENDS], moves[MOVES];
 
 	pthread_mutex_t lock; /* of all that follows */
@@ -98,6 +103,9 @@ struct fabric_conn {
 /* A negative errno of what libfabric says; it has codes of its own as well. */
 int fabric_error(ssize_t rc);
 bool fabric_wait_fd_of(struct fid *fid, int *ret);
+
+/* Of a connection that has just come to stand. */
+void fabric_socket_find(struct fabric_conn *c);
 
 /* An endpoint of `info`, ready to be connected or accepted; takes nothing over. */
 int fabric_conn_new(struct fabric *f, struct fi_info *info, struct fabric_conn **ret);

@@ -76,7 +76,8 @@ static int total(const struct iovec *iov, int iovs, size_t *ret)
 static void gather(unsigned char *to, const struct iovec *iov, int iovs)
 {
 	for (int i = 0; i < iovs; i++) {
-		memcpy(to, iov[i].iov_base, iov[i].iov_len);
+		if (iov[i].iov_len) /* else it may be nowhere */
+			memcpy(to, iov[i].iov_base, iov[i].iov_len);
 		to += iov[i].iov_len;
 	}
 }

@@ -62,7 +62,8 @@ static ssize_t take(struct fabric_stream *s, const struct iovec *iov, int iovs)
 	for (int i = 0; i < iovs && s->at < s->end; i++) {
 		size_t len = s->end - s->at < iov[i].iov_len ? s->end - s->at : iov[i].iov_len;
 
-		memcpy(iov[i].iov_base, s->message + s->at, len);
+		if (len) /* else its place may be nowhere */
+			memcpy(iov[i].iov_base, s->message + s->at, len);
 		s->at += len;
 	}
 	atomic_store(&s->more, s->at < s->end);
@@ -130,15 +131,20 @@ static void stream_free(struct transport *t)
 	free(of(t));
 }
 
-/* The provider's locks may have been held when the process forked; and what it closes is its parent's. */
+static int stream_alive(struct transport *t)
+{
+	return fabric_alive(of(t)->c);
+}
+
 static void stream_forget(struct transport *t)
 {
-	(void)t;
+	fabric_forget(of(t)->c);
 }
 
 static const struct transport_ops stream_ops = {
 	.send = stream_send, .recv = stream_recv, .fd = stream_fd, .pending = stream_pending,
-	.wait = stream_wait, .may_sleep = stream_may_sleep, .shutdown = stream_shutdown,
+	.wait = stream_wait, .may_sleep = stream_may_sleep, .alive = stream_alive,
+	.shutdown = stream_shutdown,
 	.free = stream_free, .forget = stream_forget,
 };
 

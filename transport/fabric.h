@@ -125,6 +125,13 @@ int fabric_connect(struct fabric *f, uint32_t port, const struct fabric_greeting
 void fabric_shutdown(struct fabric_conn *c);
 /* What was not flushed may be lost. NULL is fine. */
 void fabric_conn_free(struct fabric_conn *c);
+/*
+ * Has the other end's machine been heard of lately? As transport_ops.alive of transport.h; where a provider
+ * does not tell (verbs, whose hardware finds out by itself): 0.
+ */
+int fabric_alive(struct fabric_conn *c);
+/* In the child of a fork, in place of fabric_conn_free(): the parent's end is not put off by it. */
+void fabric_forget(struct fabric_conn *c);
 /* Why it has failed, in one line; "": it has not. */
 void fabric_why(struct fabric_conn *c, char out[FABRIC_WHY_MAX]);
 

@@ -1,41 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Sockets as transports. Nothing blocks: each call says MSG_DONTWAIT.
- *
- * A TCP peer that vanishes while data is under way to it is found by `alive`: the kernel itself would go on
- * for a quarter of an hour, and its remedy (TCP_USER_TIMEOUT) also ends connections to a program that is
- * stopped, whose kernel answers.
- */
+/* Sockets as transports. Nothing blocks: each call says MSG_DONTWAIT. */
 #include "transport/stream.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/sys.h"
-
-#define SILENT_NS (6 * NS_PER_S)   /* no answer for so long: gone */
-/*
- * The kernel asks an idle peer all the time (see listen.c): silence from before there was data counts up to
- * this. Else data that is sent shortly before keepalive gives up would make the wait begin anew.
- */
-#define ASKED_NS (5 * NS_PER_S)
-#define LOOKS_APART (4 * NS_PER_S) /* of looks that are further apart the earlier says nothing */
+#include "transport/alive.h"
 
 struct stream {
 	struct transport t;
 	int fd;
-	/* Of `alive`, whose looks may come from the sending and the receiving thread. */
-	_Atomic int64_t looked; /* when the last was */
-	_Atomic int64_t since;	/* since when something is known to wait for an answer; 0: nothing does */
+	struct alive alive;
 };
 
 static ssize_t verdict(ssize_t n)
@@ -72,39 +52,11 @@ static int stream_fd(const struct transport *t)
 	return ((const struct stream *)t)->fd;
 }
 
-/*
- * Has what was sent last no answer yet? Data is answered by an ACK behind it; where the peer's window is
- * shut, probes are sent, which the kernel counts until one is answered.
- */
-static bool unanswered(const struct tcp_info *info)
-{
-	return info->tcpi_unacked ? info->tcpi_last_ack_recv > info->tcpi_last_data_sent :
-				    info->tcpi_probes != 0;
-}
-
 static int stream_alive(struct transport *t)
 {
 	struct stream *s = (struct stream *)t;
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
-	int64_t now = clock_now_ns(), heard, since;
-	int waits = 0;
 
-	if (sys_ioctl(s->fd, SIOCOUTQ, &waits) || !waits ||
-	    sys_getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) || !unanswered(&info)) {
-		atomic_store(&s->since, 0);
-		atomic_store(&s->looked, now);
-		return waits > 0;
-	}
-	since = atomic_load(&s->since);
-	heard = now - (int64_t)info.tcpi_last_ack_recv * NS_PER_MS;
-	if (!since || now - atomic_load(&s->looked) > LOOKS_APART)
-		since = now - ASKED_NS;
-	if (heard > since)
-		since = heard;
-	atomic_store(&s->since, since);
-	atomic_store(&s->looked, now);
-	return now - since < SILENT_NS ? 1 : -EHOSTDOWN;
+	return alive_look(&s->alive, s->fd);
 }
 
 static void stream_shutdown(struct transport *t)

@@ -369,7 +369,7 @@ static int tls_alive(struct transport *t)
 {
 	struct transport *inner = ((struct tls *)t)->inner;
 
-	return inner->ops->alive(inner);
+	return inner->ops->alive ? inner->ops->alive(inner) : 0;
 }
 
 /* The end is said as far as there is room for it. */
@@ -445,7 +445,8 @@ static void tls_forget(struct transport *t)
 	.free = tls_transport_free, .forget = tls_forget
 static const struct transport_ops tls_ops = { TLS_OPS };
 static const struct transport_ops tls_ops_alive = { TLS_OPS, .alive = tls_alive };
-static const struct transport_ops tls_ops_driven = { TLS_OPS, .wait = tls_wait, .may_sleep = tls_may_sleep };
+static const struct transport_ops tls_ops_driven = { TLS_OPS, .alive = tls_alive, .wait = tls_wait,
+						     .may_sleep = tls_may_sleep };
 
 static bool is_tls(const struct transport *t)
 {

@@ -137,9 +137,17 @@ static int nap(struct transport *t, int64_t deadline)
 
 static int wait_driven(struct transport *t, int64_t spin_until, int64_t deadline, int wake_fd)
 {
-	int rc = t->ops->wait(t, POLLIN, spin_until, deadline, wake_fd);
+	int rc = 0;
 
-	return rc < 0 ? rc : 0;
+	while (rc >= 0) {
+		int64_t look = clock_deadline(rc ? LOOK_NS : LOOK_IDLE_NS);
+
+		rc = t->ops->wait(t, POLLIN, spin_until, look < deadline ? look : deadline, wake_fd);
+		if (rc != -ETIMEDOUT || clock_now_ns() >= deadline)
+			return rc < 0 ? rc : 0;
+		rc = alive(t);
+	}
+	return rc;
 }
 
 int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline)

@@ -11,7 +11,7 @@ static const struct opae_plugin_param params[] = {
 	{ "hosts", "array of string or object", "none",
 	  "\"a:8447\" or {\"host\": \"a\", \"port\": 8447, \"segment\": 4096, \"name\": \"a\"}; with "
 	  "\"unix\": \"/path\" in place of host and port: a socket of this machine" },
-	RPC_CONFIG_PARAMS,
+	RPC_CONFIG_PARAMS("stream"),
 	{ 0 },
 };
 

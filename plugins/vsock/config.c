@@ -40,6 +40,7 @@ static bool complete(const struct address *a)
 const struct rpc_config_kind vsock_kind = {
 	.plugin = "vsock",
 	.example = "\"vsock:2:8447\" or {\"cid\": 2, \"port\": 8447}",
+	.port = ADDRESS_PORT,
 	.text = text,
 	.key = key,
 	.complete = complete,

@@ -11,7 +11,7 @@ static const struct opae_plugin_param params[] = {
 	{ "hosts", "array of string or object", "none",
 	  "\"vsock:2:8447\" or {\"cid\": 2, \"port\": 8447, \"segment\": 4096, \"name\": \"host\"}; 2 is a "
 	  "virtual machine's host" },
-	RPC_CONFIG_PARAMS,
+	RPC_CONFIG_PARAMS("stream"),
 	{ 0 },
 };
 

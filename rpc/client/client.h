@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The remote client core: an adapter table whose functions are calls of a server on another machine. The tcp
- * and vsock plugins are this core and a configuration.
+ * The remote client core: an adapter table whose functions are calls of a server on another machine. The tcp,
+ * vsock and rdma plugins are this core and a configuration.
  *
  * Nothing is connected before the first enumeration that asks, and no thread is started before the first
  * open.
@@ -23,6 +23,7 @@ struct rpc_host_config {
 	uint16_t segment;
 	/* One block with what its members point to, which goes with the list; NULL: clear text. */
 	struct tls_config *tls;
+	char provider[16]; /* of the fabric that it is reached by; "": by a socket */
 };
 
 /* How it is known what a program does with its buffers: docs/coherence.md. */

@@ -38,6 +38,19 @@ static fpga_result read_name(struct rpc_host_config *h, struct json_object *valu
 	return FPGA_OK;
 }
 
+/* Which there are is libfabric's business; only what can be none is refused here. */
+static fpga_result read_provider(struct rpc_host_config *h, struct json_object *value, size_t i)
+{
+	const char *name = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+
+	if (!*name || strlen(name) >= sizeof(h->provider) || strpbrk(name, " ;"))
+		return say(FPGA_INVALID_PARAM,
+			   "\"hosts\"[%zu]: \"provider\" must be one of libfabric's: \"tcp\" or "
+			   "\"verbs\"", i);
+	memcpy(h->provider, name, strlen(name) + 1);
+	return FPGA_OK;
+}
+
 static fpga_result read_host_key(struct rpc_host_config *h, const struct rpc_config_kind *kind, size_t i,
 				 const char *key, struct json_object *value)
 {
@@ -47,6 +60,8 @@ static fpga_result read_host_key(struct rpc_host_config *h, const struct rpc_con
 
 	if (!strcmp(key, "name"))
 		return read_name(h, value, i);
+	if (kind->fabric && !strcmp(key, "provider"))
+		return read_provider(h, value, i);
 	if (!strcmp(key, "tls"))
 		return rpc_config_tls(h, i, value);
 	if (!strcmp(key, "segment")) {
@@ -72,7 +87,9 @@ static fpga_result read_host(struct rpc_host_config *h, const struct rpc_config_
 	const char *why = "";
 	fpga_result r = FPGA_OK;
 
-	h->address.port = ADDRESS_PORT;
+	h->address.port = kind->port;
+	if (kind->fabric)
+		snprintf(h->provider, sizeof(h->provider), "tcp");
 	if (text) {
 		if (!kind->text(text, &h->address, &why))
 			return say(FPGA_INVALID_PARAM, "\"hosts\"[%zu]: \"%s\": %s; an entry is %s", i,
@@ -127,7 +144,8 @@ static fpga_result read_hosts(struct rpc_client_config *c, const struct rpc_conf
 		if (r != FPGA_OK)
 			return r;
 		if (!*c->hosts[i].name)
-			address_name(&c->hosts[i].address, c->hosts[i].name, sizeof(c->hosts[i].name));
+			address_name(&c->hosts[i].address, kind->port, c->hosts[i].name,
+				     sizeof(c->hosts[i].name));
 	}
 	return same_twice(c);
 }
@@ -237,6 +255,7 @@ fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_confi
 				       .spin_ns = SPIN_US * NS_PER_US,
 				       .timeout_ns = TIMEOUT_MS * NS_PER_MS,
 				       .connect_ns = CONNECT_MS * NS_PER_MS,
+				       .data_rdma = kind->fabric,
 				       .rdma_least = RDMA_LEAST };
 	fpga_result r;
 

@@ -14,6 +14,9 @@
 struct rpc_config_kind {
 	const char *plugin;
 	const char *example; /* of an entry of "hosts" */
+	uint32_t port;	     /* that hosts have which say none */
+	/* Hosts are reached by a fabric, of the provider that they name; and so is the content of buffers. */
+	bool fabric;
 	/* An entry that is a string; *why is what is wrong with it. */
 	bool (*text)(const char *text, struct address *ret, const char **why);
 	/*
@@ -30,9 +33,12 @@ fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_confi
 /* The whole of such a plugin's opae_plugin_configure(): its configuration is read, and the table filled. */
 int rpc_config_plugin(opae_api_adapter_table *table, const struct rpc_config_kind *kind, const char *json);
 bool rpc_config_integer(struct json_object *value, int64_t min, int64_t max, int64_t *ret);
+bool rpc_config_text(struct json_object *value, char *to, size_t room); /* not the empty one */
+/* The keys "host" and "port": as `key` above. */
+int rpc_config_host(const char *key, struct json_object *value, struct address *ret, const char **why);
 
-/* For a plugin's "params": the keys that all have, between its "hosts" and the end. */
-#define RPC_CONFIG_PARAMS \
+/* For a plugin's "params": the keys that all have, between its "hosts" and the end; data: what is usual. */
+#define RPC_CONFIG_PARAMS(data) \
 	{ "spin_us", "integer", "50", "how long a wait spins before it sleeps" }, \
 	{ "timeout_ms", "integer", "5000", "how long a call may take" }, \
 	{ "connect_ms", "integer", "1000", "how long a host may take to answer an enumeration" }, \
@@ -43,8 +49,8 @@ bool rpc_config_integer(struct json_object *value, int64_t min, int64_t max, int
 	{ "tracker", "string", "auto", \
 	  "\"trap\": page faults tell what of a buffer is used; \"eager\": all is compared; " \
 	  "\"auto\": the first where it can be had" }, \
-	{ "data", "string", "stream", \
-	  "\"rdma\": the content of buffers goes past the connection, by libfabric" }, \
+	{ "data", "string", data, \
+	  "\"rdma\": the content of buffers goes past the connection, by libfabric; \"stream\": on it" }, \
 	{ "rdma_least", "integer", "32768", "bytes that are worth it; less goes by the connection" }, \
 	{ "data_in_clear", "boolean", "false", "\"rdma\" also to other machines: it is not encrypted" }
 

@@ -4,8 +4,7 @@
  * itself goes by the same rules as without (docs/coherence.md): what a HOLD brings is read from the server's
  * twin when FETCH says so, and what the program changed is written to a landing at the server before LANDED
  * says so. Explicit buffers are read and written themselves. Small pieces go by the connection all the same.
- *
- * No configuration asks for it yet: docs/adr/0002-rdma-data.md.
+ * docs/adr/0002-rdma-data.md says why it is so.
  *
  * A fabric that cannot be had is told in the log, once, and everything goes by the connection. One that
  * breaks later breaks the connection as well, for nobody knows what of it has arrived.

@@ -122,7 +122,8 @@ static void begin_connecting(struct gather *g, struct remote_host *h)
 {
 	struct ask *a = h->ask;
 	char text[ASK_WHY_MAX];
-	int rc = dial_start(&h->config->address, h->config->tls, &a->dial);
+	const struct dial_to to = host_dial_to(h);
+	int rc = dial_start(&to, &a->dial);
 
 	if (!rc) {
 		move(g, a, ASK_CONNECTING);

@@ -125,16 +125,21 @@ fpga_result host_greet_end(struct call *c, fpga_result r)
 	return FPGA_OK;
 }
 
+struct dial_to host_dial_to(const struct remote_host *h)
+{
+	return (struct dial_to){ &h->config->address, h->config->tls, h->config->provider };
+}
+
 static fpga_result dial(struct remote_host *h, struct conn **ret)
 {
 	const struct rpc_client_config *config = client_config(h->client);
 	char why[DIAL_WHY_MAX] = "";
+	const struct dial_to to = host_dial_to(h);
 	struct transport *t;
 	struct conn *n;
 	struct call c;
 	fpga_result r;
-	int rc = transport_dial(&h->config->address, h->config->tls, clock_deadline(config->connect_ns), &t,
-				why);
+	int rc = transport_dial(&to, clock_deadline(config->connect_ns), &t, why);
 
 	if (rc && !strncmp(why, h->config->name, strlen(h->config->name))) /* called by its address */
 		return say(FPGA_EXCEPTION, "%s", why);

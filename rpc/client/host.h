@@ -74,6 +74,7 @@ struct rpc_client {
 
 /* ---- host.c ---- */
 
+struct dial_to host_dial_to(const struct remote_host *h);
 /* The current connection, if it is not lost; counted. NULL: there is none. */
 struct conn *host_conn(struct remote_host *h);
 /* The same, connecting if need be. FPGA_OK, or the reason is set. */

@@ -1,36 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A fabric's connection as a stream of bytes, by provider tcp over the loopback. */
-#include "transport/fabric-stream.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/thread.h"
 #include "tests/unit/check.h"
-#include "tests/unit/fabric-raw.h"
-#include "tests/unit/fabric-rig.h"
+#include "tests/unit/stream-rig.h"
 
 #define BULK ((size_t)3 << 20)
 
 static struct fabric_rig rig;
 static struct transport *here, *there;
-
-static struct transport *stream_of(struct fabric_end *end)
-{
-	struct transport *t = NULL;
-
-	assert_int_equal(fabric_stream_new(end->conn, NULL, "the other end", &t), 0);
-	end->conn = NULL;
-	return t;
-}
 
 static int up(void **state)
 {
@@ -48,39 +34,6 @@ static int down(void **state)
 	transport_free(there);
 	here = there = NULL;
 	rig_free(&rig);
-	return 0;
-}
-
-static int send_all(struct transport *t, const void *at, size_t len)
-{
-	struct iovec iov = { NULL, len };
-
-	memcpy(&iov.iov_base, &at, sizeof(at));
-	return transport_send_all(t, &iov, 1, SOON);
-}
-
-/* At least a byte, or an error. */
-static ssize_t get(struct transport *t, void *to, size_t len)
-{
-	struct iovec iov = { to, len };
-	int64_t deadline = SOON;
-	ssize_t n;
-
-	while ((n = t->ops->recv(t, &iov, 1)) == -EAGAIN && !transport_wait(t, 0, deadline))
-		;
-	return n;
-}
-
-static int get_all(struct transport *t, unsigned char *to, size_t len)
-{
-	while (len) {
-		ssize_t n = get(t, to, len);
-
-		if (n <= 0)
-			return (int)n;
-		to += n;
-		len -= (size_t)n;
-	}
 	return 0;
 }
 
@@ -116,7 +69,7 @@ static void *send_pieces(void *arg)
 		piece = piece * 3 % s->piece + 1;
 		if (piece > BULK - at)
 			piece = BULK - at;
-		s->rc = send_all(s->t, s->data + at, piece);
+		s->rc = stream_send(s->t, s->data + at, piece);
 	}
 	return NULL;
 }
@@ -134,7 +87,7 @@ static void bytes_keep_their_order(void **state)
 
 		memset(got, 0, BULK);
 		assert_int_equal(thread_start(&t, NULL, send_pieces, &s), 0);
-		assert_int_equal(get_all(i % 2 ? here : there, got, BULK), 0);
+		assert_int_equal(stream_get_all(i % 2 ? here : there, got, BULK), 0);
 		pthread_join(t, NULL);
 		assert_int_equal(s.rc, 0);
 		assert_memory_equal(got, data, BULK);
@@ -156,7 +109,7 @@ static void pieces_on_both_sides(void **state)
 	assert_string_equal(got[0], "one");
 	assert_string_equal(got[1], " stre");
 	assert_true(transport_pending(there));
-	assert_int_equal(get(there, got[0], 8), 2);
+	assert_int_equal(stream_get(there, got[0], 8), 2);
 	assert_memory_equal(got[0], "am", 2);
 	assert_false(transport_pending(there));
 }
@@ -176,7 +129,7 @@ static void *send_records(void *arg)
 	memset(record, *(unsigned char *)arg, sizeof(record));
 	for (int i = 0; i < RECORDS && !rc; i++) {
 		pthread_mutex_lock(&turn);
-		rc = send_all(here, record, sizeof(record));
+		rc = stream_send(here, record, sizeof(record));
 		pthread_mutex_unlock(&turn);
 	}
 	return NULL;
@@ -194,7 +147,7 @@ static void several_threads_send(void **state)
 		assert_int_equal(thread_start(&t[i], NULL, send_records, &ids[i]), 0);
 	}
 	for (int i = 0; i < SENDERS * RECORDS; i++) {
-		assert_int_equal(get_all(there, record, RECORD), 0);
+		assert_int_equal(stream_get_all(there, record, RECORD), 0);
 		assert_true(record[0] < SENDERS);
 		for (size_t k = 1; k < RECORD; k++)
 			assert_int_equal(record[k], record[0]);
@@ -236,7 +189,7 @@ static void who_takes_nothing_stops_the_sender(void **state)
 	assert_true(transport_poll_for(here, POLLOUT, &p) > 0);
 	assert_int_equal(transport_send_all(here, &iov, 1, clock_deadline(20 * NS_PER_MS)), -ETIMEDOUT);
 	for (ssize_t got = 0; got < sum; got += (ssize_t)sizeof(page))
-		assert_int_equal(get_all(there, page, sizeof(page)), 0);
+		assert_int_equal(stream_get_all(there, page, sizeof(page)), 0);
 	assert_true(transport_has_room(here, 20000));
 	assert_int_equal(transport_poll_for(here, POLLOUT, &p), 0);
 }
@@ -263,10 +216,10 @@ static void *fill_then_take(void *arg)
 	unsigned char page[4096] = { 0 };
 
 	for (int i = 0; i < 2 * (int)FABRIC_CREDITS; i++)
-		if (send_all(there, page, sizeof(page)))
+		if (stream_send(there, page, sizeof(page)))
 			return arg;
 	for (int i = 0; i < 2 * (int)FABRIC_CREDITS; i++)
-		if (get_all(there, page, sizeof(page)))
+		if (stream_get_all(there, page, sizeof(page)))
 			return arg;
 	return NULL;
 }
@@ -306,7 +259,8 @@ static void a_deadline_is_kept(void **state)
 	assert_int_equal(transport_wait(here, 0, clock_deadline(60 * NS_PER_MS)), -ETIMEDOUT);
 	assert_true(clock_now_ns() - begun >= 60 * NS_PER_MS);
 	begun = clock_now_ns();
-	assert_int_equal(transport_wait(here, clock_deadline(NS_PER_S), clock_deadline(NS_PER_MS)), -ETIMEDOUT);
+	assert_int_equal(transport_wait(here, clock_deadline(NS_PER_S), clock_deadline(NS_PER_MS)),
+			 -ETIMEDOUT);
 	assert_true(clock_now_ns() - begun >= NS_PER_MS);
 }
 
@@ -350,7 +304,7 @@ static void bytes_wake_all_who_wait(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(thread_start(&t[i], NULL, wait_long, &w[i]), 0);
-	assert_int_equal(send_all(there, "x", 1), 0);
+	assert_int_equal(stream_send(there, "x", 1), 0);
 	for (int i = 0; i < 2; i++) {
 		pthread_join(t[i], NULL);
 		assert_int_equal(w[i].rc, 0);
@@ -360,7 +314,7 @@ static void bytes_wake_all_who_wait(void **state)
 static void *send_slowly(void *arg)
 {
 	for (unsigned char i = 0; i < 200; i++)
-		if (send_all(arg, &i, 1))
+		if (stream_send(arg, &i, 1))
 			break;
 	return NULL;
 }
@@ -421,134 +375,9 @@ static void quiet_costs_next_to_nothing(void **state)
 	assert_true(thread_time() - begun < 25 * NS_PER_MS);
 }
 
-/* ---- the end ---- */
-
-static void ended(struct transport *t, ssize_t rc)
-{
-	char byte = 0;
-
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(get(t, &byte, 1), rc);
-		assert_int_equal(send_all(t, &byte, 1), rc);
-		assert_int_equal(transport_wait(t, 0, SOON), 0);
-		assert_true(transport_has_room(t, 0));
-	}
-}
-
-static void what_was_sent_before_the_end_arrives(void **state)
-{
-	unsigned char *data = pattern(), got[5 * FABRIC_MESSAGE_MAX];
-
-	(void)state;
-	assert_int_equal(send_all(here, data, sizeof(got)), 0);
-	transport_free(here);
-	here = NULL;
-	assert_int_equal(get_all(there, got, sizeof(got)), 0);
-	assert_memory_equal(got, data, sizeof(got));
-	ended(there, -EPIPE);
-	free(data);
-}
-
-static void shutdown_ends_both_sides(void **state)
-{
-	struct waiting w = { here, -1, 1 };
-	pthread_t t;
-
-	(void)state;
-	assert_int_equal(thread_start(&t, NULL, wait_long, &w), 0);
-	here->ops->shutdown(here);
-	pthread_join(t, NULL);
-	assert_int_equal(w.rc, 0);
-	ended(here, -EPIPE);
-	ended(there, -EPIPE);
-	here->ops->shutdown(here);
-}
-
-/* The process at the other end, which listens, dies while bytes are under way to it. */
-static void a_peer_that_dies_is_the_end(void **state)
-{
-	struct address at = { .kind = ADDRESS_TCP, .host = "127.0.0.1" };
-	int pipes[2], status, rc = 0;
-	struct fabric *f;
-	struct transport *t;
-	struct fabric_conn *c;
-	pid_t pid;
-
-	(void)state;
-	assert_int_equal(pipe(pipes), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) { /* before libfabric is loaded: it is the first test */
-		rig_listen(&rig);
-		if (write(pipes[1], &rig.address.port, sizeof(rig.address.port)) < 0 ||
-		    fabric_request_accept(rig_next(rig.listener, SOON), NULL, SOON, &c))
-			_exit(1);
-		pause();
-		_exit(0);
-	}
-	assert_int_equal(read(pipes[0], &at.port, sizeof(at.port)), sizeof(at.port));
-	f = rig_client(&at);
-	assert_int_equal(fabric_connect(f, 0, NULL, SOON, NULL, &c), 0);
-	assert_int_equal(fabric_stream_new(c, f, "a child", &t), 0);
-	assert_int_equal(send_all(t, "hello", 5), 0);
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	while (!rc)
-		rc = send_all(t, "more", 4);
-	assert_int_equal(rc, -EPIPE);
-	ended(t, -EPIPE);
-	transport_free(t);
-	close(pipes[0]);
-	close(pipes[1]);
-}
-
-struct accepting {
-	struct fabric_listener *listener;
-	struct fabric_conn *conn;
-	int rc;
-};
-
-static void *accept_one(void *arg)
-{
-	struct accepting *a = arg;
-
-	a->rc = fabric_request_accept(rig_next(a->listener, SOON), NULL, SOON, &a->conn);
-	return NULL;
-}
-
-/* Messages of no length, and of more than any has. */
-static void nonsense_is_the_end(void **state)
-{
-	static const size_t lengths[] = { 0, FABRIC_MESSAGE_MAX + 1 };
-	uint64_t nothing = 0;
-	pthread_t t;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		struct accepting a = { 0 };
-		struct transport *s;
-		struct raw *raw;
-
-		rig_listen(&rig);
-		a.listener = rig.listener;
-		assert_int_equal(thread_start(&t, NULL, accept_one, &a), 0);
-		raw = raw_connect(&rig.address);
-		raw_connected(raw);
-		pthread_join(t, NULL);
-		assert_int_equal(a.rc, 0);
-		assert_int_equal(fabric_stream_new(a.conn, NULL, "raw", &s), 0);
-		raw_send(raw, lengths[i], &nothing);
-		ended(s, -EPROTO);
-		transport_free(s);
-		raw_free(raw);
-		rig_free(&rig);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_peer_that_dies_is_the_end),
 		RIGGED(bytes_keep_their_order),
 		RIGGED(pieces_on_both_sides),
 		RIGGED(several_threads_send),
@@ -559,9 +388,6 @@ int main(void)
 		RIGGED(bytes_wake_all_who_wait),
 		RIGGED(a_poll_beside_one_who_waits),
 		RIGGED(quiet_costs_next_to_nothing),
-		RIGGED(what_was_sent_before_the_end_arrives),
-		RIGGED(shutdown_ends_both_sides),
-		cmocka_unit_test_teardown(nonsense_is_the_end, down),
 	};
 
 	return RUN(tests);
