@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,12 +14,10 @@
 #include "daemon/worker-fabric.h"
 #include "transport/fabric-door.h"
 #include "transport/fabric-stream.h"
-#include "transport/listen.h"
 #include "transport/stream.h"
 
 #define BEARER_NS (10 * NS_PER_S) /* for who has the token to come with it */
 #define ACCEPT_NS (5 * NS_PER_S)
-#define SOCKETS 64 /* a worker that has just begun has no higher descriptors */
 
 /* By which the peer comes. Not that of the content: each is driven by a thread of its own. */
 static struct fabric *door;
@@ -67,19 +64,6 @@ static void give_up(int rc, const char *why)
 	channel_send(WORKER_CHANNEL, &m, -1);
 }
 
-/* A peer whose machine has gone is found out as over any socket: the provider does not look for that. */
-static void keep_alive(void)
-{
-	struct sockaddr_storage peer;
-
-	for (int fd = WORKER_CHANNEL; fd < SOCKETS; fd++) {
-		socklen_t len = sizeof(peer);
-
-		if (!getpeername(fd, (struct sockaddr *)&peer, &len) && peer.ss_family != AF_UNIX)
-			socket_prepare(fd, ADDRESS_TCP);
-	}
-}
-
 /* In clear text he is believed to be where he comes from; so it must be where the token was sent to. */
 static bool is_bearer(const struct channel_start *start, const struct fabric_request *r)
 {
@@ -106,7 +90,6 @@ static int accept_bearer(const struct channel_start *start, struct fabric_reques
 	listener = NULL;
 	if (rc)
 		return rc;
-	keep_alive();
 	rc = fabric_stream_new(c, door, start->peer, t);
 	door = NULL;
 	return rc;
