@@ -95,6 +95,32 @@ static int accept_bearer(const struct channel_start *start, struct fabric_reques
 	return rc;
 }
 
+static void reply(const struct channel_message *m, enum channel_type type)
+{
+	const struct channel_message answer = { .type = type, .id = m->id };
+
+	channel_send(WORKER_CHANNEL, &answer, -1);
+}
+
+/* The monitor has a session here whose peer is on his way. True: it is to end, or the monitor has gone. */
+static bool is_stopped(void)
+{
+	struct channel_message m;
+	int fd, rc;
+
+	while ((rc = channel_receive(WORKER_CHANNEL, &m, &fd)) == 1) {
+		if (fd >= 0)
+			sys_close(fd);
+		if (m.type == CHANNEL_STOP)
+			return true;
+		if (m.type == CHANNEL_LOOK)
+			reply(&m, CHANNEL_LOOKED);
+		if (m.type == CHANNEL_ASK)
+			reply(&m, CHANNEL_INFO);
+	}
+	return rc != -EAGAIN;
+}
+
 static int await_bearer(const struct channel_start *start, struct transport **t)
 {
 	int64_t until = clock_deadline(BEARER_NS);
@@ -102,7 +128,8 @@ static int await_bearer(const struct channel_start *start, struct transport **t)
 	int rc;
 
 	for (;;) {
-		struct pollfd p = { .fd = fabric_listener_fd(listener), .events = POLLIN };
+		struct pollfd p[2] = { { .fd = fabric_listener_fd(listener), .events = POLLIN },
+				       { .fd = WORKER_CHANNEL, .events = POLLIN } };
 
 		rc = fabric_listener_next(listener, &r);
 		if (!rc && is_bearer(start, r))
@@ -111,10 +138,12 @@ static int await_bearer(const struct channel_start *start, struct transport **t)
 			fabric_request_refuse(r, NULL);
 		else if (rc != -EAGAIN)
 			return rc;
+		else if (is_stopped())
+			return -ECANCELED;
 		else if (!clock_left_ms(until))
 			return -ETIMEDOUT;
 		else
-			sys_poll(&p, 1, clock_left_ms(until));
+			sys_poll(p, 2, clock_left_ms(until));
 	}
 }
 

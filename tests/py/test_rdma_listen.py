@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """opaed's listeners of rdma, with libfabric's provider tcp: programs by the plugin, and a client that has
-nothing of ours but the transport (tests/raw/rdma_pump.c), which does what no plugin would."""
+nothing of ours but the transport (tests/faults/rdma-pump.c), which does what no plugin would."""
 import contextlib
 import json
 import os
@@ -18,7 +18,7 @@ from test_tls import Tls, files, with_tls
 
 COME, AGAIN, BUSY, DENIED = 0, 1, 2, 3
 CLEAR = {"rdma": "127.0.0.1:0", "clear": True}
-PUMP = BUILD / "tests/raw/rdma_pump"
+PUMP = BUILD / "tests/faults/rdma-pump"
 
 
 class Pump:
@@ -212,9 +212,11 @@ def test_the_peer_dies_and_the_device_is_free(rig):
 def test_opaed_is_told_to_end(rig):
     r = rig()
     p = r.peer()
+    r.come()
     r.daemon.process.send_signal(signal.SIGTERM)
     assert p.is_ended()
     assert r.daemon.process.wait(60) == 0
+    assert not r.daemon.lines("did not end in time")
 
 
 def test_opaed_is_killed(rig):
@@ -429,12 +431,14 @@ def test_connects_and_kills_leave_nothing(rig):
     r.is_ready(4)
     [door] = r.processes("opaed-rdma")
     before = descriptors(r.daemon.process.pid), descriptors(door)
-    for n in range(100):
-        p = r.pump()
-        p.says("answer") if n % 3 == 0 else p.says("accepted")
-        if n % 3 == 2:
-            Peer(p.sock).hello()
-        p.close()
+    for _ in range(25):
+        pumps = [r.pump() for _ in range(4)]
+        pumps[0].says("answer")
+        for p in pumps[1:]:
+            p.says("accepted")
+        Peer(pumps[3].sock).hello()
+        for p in pumps:
+            p.close()
     soon(lambda: len(r.workers()) == 4, 60)
     r.is_ready(4)
     soon(lambda: (descriptors(r.daemon.process.pid), descriptors(door)) == before)

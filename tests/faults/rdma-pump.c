@@ -3,9 +3,9 @@
  * A client of opaed by a fabric alone, for tests: what comes on descriptor 0, a socket, goes to a worker of
  * opaed's, and the reverse; or, on the way there, does what a client would not.
  *
- *	rdma_pump ADDRESS                       knocks, goes to the worker, and pumps
- *	rdma_pump ADDRESS knock N               knocks N times, goes nowhere, and tells each answer
- *	rdma_pump ADDRESS go PORT TOKEN         goes there with these 32 digits, and pumps
+ *	rdma-pump ADDRESS                       knocks, goes to the worker, and pumps
+ *	rdma-pump ADDRESS knock N               knocks N times, goes nowhere, and tells each answer
+ *	rdma-pump ADDRESS go PORT TOKEN         goes there with these 32 digits, and pumps
  *
  * On stdout: "answer CODE PORT TOKEN PROOF", "refused ERRNO", "accepted PROOF".
  */
@@ -151,17 +151,17 @@ int main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2 || address_parse(argv[1], &at, &wrong) ||
 	    fabric_open("tcp", &at, FABRIC_CLIENT, &fabric, why)) {
-		fprintf(stderr, "rdma_pump: %s\n", why);
+		fprintf(stderr, "rdma-pump: %s\n", why);
 		return 2;
 	}
 	if (argc == 4 && !strcmp(argv[2], "knock")) {
-		for (int i = atoi(argv[3]); i > 0 && !rc; i--)
+		for (long i = strtol(argv[3], NULL, 10); i > 0 && !rc; i--)
 			rc = knock(&a);
 		return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	if (argc == 5 && !strcmp(argv[2], "go"))
 		get_hex(argv[4], token);
-	rc = argc == 5 ? go((uint16_t)atoi(argv[3]), token, &t) : come(&t);
+	rc = argc == 5 ? go((uint16_t)strtol(argv[3], NULL, 10), token, &t) : come(&t);
 	if (!rc)
 		rc = pump(t);
 	fabric_close(fabric);
