@@ -260,7 +260,9 @@ int main(void)
 	}
 	if (!enter_sandbox())
 		_exit(EXIT_FAILURE);
-	sys_dup_over(STDIN_FILENO, STDERR_FILENO); /* the log is the monitor's: there are no words any more */
+	/* The log is the monitor's: there are no words any more. */
+	sys_dup_over(STDIN_FILENO, STDOUT_FILENO);
+	sys_dup_over(STDIN_FILENO, STDERR_FILENO);
 	serve(d);
 	_exit(EXIT_SUCCESS); /* the monitor has gone; the kernel closes all */
 }
