@@ -32,7 +32,6 @@
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 #define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
-#define DRAIN_MAX 4096			  /* messages: more than a socket holds */
 #define DISMISSED_NS (2 * NS_PER_S)	  /* for a stranger to read why he stays one */
 #define STRANGER_NS NS_PER_S		  /* one is left so long to shake hands, whoever waits */
 #define LOOK_NS (50 * NS_PER_MS)	  /* between two rounds of LOOK at least, */
@@ -523,20 +522,14 @@ void sessions_tick(struct sessions *all)
 	metrics_process_tick(all);
 }
 
-/*
- * What the channel still has comes first: why the session ended is in there, and what others must hear of.
- * But a dead worker may have passed its end on to somebody who goes on writing.
- */
+/* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
 static void drain(struct sessions *all, struct session *s)
 {
 	struct channel_message m;
 
-	for (int i = 0; i < DRAIN_MAX && s->channel >= 0; i++) {
-		if (channel_receive(s->channel, &m, NULL) != 1)
-			break;
+	for (int left = CHANNEL_LEFT_MAX; s->channel >= 0 && channel_left(s->channel, &m, &left);)
 		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED)
 			hear(all, s, &m);
-	}
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)
