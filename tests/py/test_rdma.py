@@ -158,6 +158,15 @@ def test_nobody_else_reads_along(here, opaed):
     d.says("data_in_clear")
 
 
+def test_none_over_a_unix_socket(here, opaed):
+    """Its worker may not have what a fabric needs."""
+    d = opaed(listen=[{"unix": str(here.folder / "way.sock")}, *CLEAR])
+    needs_fabric(d)
+    for address, features in ((str(here.folder / "way.sock"), 0), (f"127.0.0.1:{d.ports[0]}", FABRIC)):
+        with peer.Client(peer.address(address)) as c:
+            assert c.hello(features=FABRIC)["features"] == features
+
+
 # ---- another's client, and strangers ----
 
 def open_exposed(here, opaed):

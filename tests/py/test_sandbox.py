@@ -34,16 +34,19 @@ class Attacker:
 
     def does(self, what):
         """What comes of it; "killed" when the worker dies of it."""
-        answer = b""
         try:
             self.sock.sendall(f"{what}\n".encode())
-            while not answer.endswith(b"\n"):
-                piece = self.sock.recv(100)
-                if not piece:
-                    return "killed"
-                answer += piece
+            return self.answer()
         except (BrokenPipeError, ConnectionResetError):
             return "killed"
+
+    def answer(self):
+        answer = b""
+        while not answer.endswith(b"\n"):
+            piece = self.sock.recv(100)
+            if not piece:
+                return "killed"
+            answer += piece
         return answer.decode().strip()
 
     def close(self):
