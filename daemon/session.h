@@ -56,7 +56,7 @@ struct session {
 	struct worker_log log;
 };
 
-#define SCOUT_ID UINT32_MAX /* of the scout, of which there is one at a time */
+#define SCOUT_IDS 0xffff0000u /* from here on they are scouts' */
 
 struct sessions {
 	struct session *first;
@@ -67,10 +67,8 @@ struct sessions {
 	int worker, worker_tls; /* the worker's programs; the second is open when it was wanted */
 	char **environment;
 	char host[256];
-	/* Of the configuration in force; the monitor replaces them. */
+	/* In force; the monitor replaces it. */
 	struct daemon_config *config;
-	struct scout scout; /* which GUIDs there are, for rules that show by them */
-	int plugins; /* a file with its "plugins" */
 	struct metrics metrics;
 	struct metrics_process metrics_process;
 };
@@ -83,10 +81,8 @@ static inline bool session_serves(const struct session *s)
 /* Finds the worker's program, beside this one. 0 or a negative errno, which is logged. */
 int sessions_init(struct sessions *all, int poll);
 void sessions_done(struct sessions *all);
-/* All of it that can fail: a descriptor for sessions_configure(), or a negative errno. */
-int sessions_prepare(struct sessions *all, const struct daemon_config *config);
-/* Takes a configuration for the sessions to come, which must stay until the next, and its prepared part. */
-void sessions_configure(struct sessions *all, struct daemon_config *config, int prepared);
+/* What sessions need of a configuration, before it is in force. 0 or a negative errno, which is logged. */
+int sessions_prepare(struct sessions *all, struct daemon_config *config);
 
 /* A connection came; takes fd over. */
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);
