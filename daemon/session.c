@@ -132,9 +132,14 @@ void sessions_stop(struct sessions *all, int64_t kill_at)
 
 /* ---- changes ---- */
 
-static bool is_to_look(const struct session *s)
+/* When it is to be told to look; INT64_MAX: it is not. It is to find what scouts have not found before. */
+static int64_t look_time(const struct sessions *all, const struct session *s)
 {
-	return s->look && !s->looking && s->channel >= 0 && session_serves(s);
+	int64_t sure_until = s->config->plugin_set->scout.sure_until;
+
+	if (!s->look || s->looking || s->channel < 0 || !session_serves(s))
+		return INT64_MAX;
+	return sure_until > all->look_at ? sure_until : all->look_at;
 }
 
 /* All who are to look are told at once; and not again before they can have rested. */
@@ -142,10 +147,8 @@ static void push_looks(struct sessions *all)
 {
 	int64_t now = clock_now_ns(), rest = 0;
 
-	if (now < all->look_at)
-		return;
 	for (struct session *s = all->first; s; s = s->next) {
-		if (!is_to_look(s))
+		if (now < look_time(all, s))
 			continue;
 		s->look = false;
 		s->looking = true;
@@ -485,7 +488,7 @@ int64_t sessions_deadline(const struct sessions *all)
 	for (const struct session *s = all->first; s; s = s->next) {
 		next = s->kill_at < next ? s->kill_at : next;
 		next = s->admit_by < next ? s->admit_by : next;
-		next = is_to_look(s) && all->look_at < next ? all->look_at : next;
+		next = look_time(all, s) < next ? look_time(all, s) : next;
 	}
 	return next;
 }
