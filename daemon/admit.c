@@ -104,36 +104,30 @@ void admit_start_stranger(const struct sessions *all, const struct session *s,
 			put_name(m->start.tls[i], sizeof(m->start.tls[i]), credentials->name[i]);
 }
 
-/*
- * How many there are that come from there (NULL: from anywhere), and who is at it longest; of those who are
- * dismissed, if there are any.
- */
-static uint32_t strangers(const struct sessions *all, const char *origin, struct session **oldest)
-{
-	uint32_t n = 0;
+struct strangers {
+	uint32_t num;
+	struct session *oldest; /* of those who are dismissed, if there are any */
+};
 
-	for (struct session *s = all->first; s; s = s->next) /* the latest is first */
-		if ((s->stranger || s->dismissed) && (!origin || !strcmp(s->origin, origin))) {
-			n++;
-			if (!*oldest || s->dismissed >= (*oldest)->dismissed)
-				*oldest = s;
-		}
-	return n;
+static void count(struct strangers *n, struct session *s)
+{
+	n->num++;
+	if (!n->oldest || s->dismissed >= n->oldest->dismissed)
+		n->oldest = s;
 }
 
-struct session *admit_in_the_way(const struct sessions *all, const char *origin)
+struct session *admit_in_the_way(const struct sessions *all, const char *origin, bool *share)
 {
 	uint32_t most = all->config->limits.preauth_connections;
-	struct session *of_his = NULL, *oldest = NULL;
+	struct strangers there = { 0 }, total = { 0 };
 
-	if (strangers(all, origin, &of_his) >= origin_share(most))
-		return of_his;
-	return strangers(all, NULL, &oldest) >= most ? oldest : NULL;
-}
-
-bool sessions_have_share(const struct sessions *all, const char *origin)
-{
-	struct session *oldest = NULL;
-
-	return strangers(all, origin, &oldest) >= origin_share(all->config->limits.preauth_connections);
+	for (struct session *s = all->first; s; s = s->next) { /* the latest is first */
+		if (!s->stranger && !s->dismissed)
+			continue;
+		count(&total, s);
+		if (!strcmp(s->origin, origin))
+			count(&there, s);
+	}
+	*share = there.num >= origin_share(most);
+	return *share ? there.oldest : total.num >= most ? total.oldest : NULL;
 }

@@ -436,18 +436,17 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 /* ---- strangers ---- */
 
-bool sessions_room_for_stranger(struct sessions *all, const char *origin)
+bool sessions_room_for_stranger(struct sessions *all, const char *origin, bool *share)
 {
-	struct session *s = admit_in_the_way(all, origin);
-	bool share = sessions_have_share(all, origin);
+	struct session *s = admit_in_the_way(all, origin, share);
 	char why[ORIGIN_MAX + 64];
 
 	if (!s)
 		return true;
 	if (!s->dismissed && s->since + STRANGER_NS > clock_now_ns())
 		return false;
-	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", share ? " from " : "",
-		 share ? origin : "");
+	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", *share ? " from " : "",
+		 *share ? origin : "");
 	kill_worker(s, why);
 	s->stranger = s->dismissed = false; /* it counts no more */
 	s->refused = true;

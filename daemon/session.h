@@ -92,9 +92,8 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
  */
 void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *peer,
 			     struct credentials *credentials);
-bool sessions_room_for_stranger(struct sessions *all, const char *origin);
-/* Do as many as may shake hands who come from there? */
-bool sessions_have_share(const struct sessions *all, const char *origin);
+/* *share: as many as may shake hands who come from there. */
+bool sessions_room_for_stranger(struct sessions *all, const char *origin, bool *share);
 /* The channel of the session with this id has something. */
 void sessions_serve(struct sessions *all, uint32_t id);
 /* The worker of this one has something for the log. */
