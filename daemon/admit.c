@@ -16,10 +16,12 @@ void admit_why_not(const struct sessions *all, const char *principal, const stru
 {
 	const struct config_limits *limits = &all->config->limits;
 	uint32_t total = 0, of_his = 0;
+	char as[POLICY_PRINCIPAL_MAX];
 
+	origin_of_principal(principal, as);
 	for (const struct session *s = all->first; s; s = s->next) {
 		total += session_serves(s);
-		of_his += session_serves(s) && !strcmp(s->info.principal, principal);
+		of_his += session_serves(s) && !strcmp(s->counts_as, as);
 	}
 	*why = 0;
 	if (!rule)
@@ -34,7 +36,7 @@ void admit_why_not(const struct sessions *all, const char *principal, const stru
 			 total);
 	else if (of_his >= limits->per_principal)
 		snprintf(why, len, "%s has %u connections, the limit (\"connections_per_principal\" of "
-			 "opaed's limits)", principal, of_his);
+			 "opaed's limits)", as, of_his);
 }
 
 bool admit_no_more_refusals(const struct sessions *all)

@@ -248,6 +248,7 @@ static void settle(struct sessions *all, struct session *s, const struct policy_
 		   const char *refuse)
 {
 	session_judged(all, s->kind, rule, refuse);
+	origin_of_principal(s->info.principal, s->counts_as);
 	s->refused = *refuse;
 	if (rule && !*refuse && !policy_rule_copy(rule, &s->rule))
 		kill_worker(s, "there is no memory for its rule");

@@ -32,6 +32,7 @@ struct session {
 	pid_t pid;
 	int channel; /* -1: closed */
 	char origin[ORIGIN_MAX]; /* of a stranger */
+	char counts_as[POLICY_PRINCIPAL_MAX]; /* of one whose principal is known */
 	bool stranger; /* its worker finds out who the peer is; until then it has no principal */
 	bool dismissed; /* a stranger who stays one: his worker only lets him read why */
 	int64_t since, admit_by; /* of a stranger; admit_by is INT64_MAX for others */

@@ -45,7 +45,7 @@ static struct session *comes(void)
 
 static void is_served(const char *principal)
 {
-	snprintf(comes()->info.principal, POLICY_PRINCIPAL_MAX, "%s", principal);
+	origin_of_principal(principal, comes()->counts_as);
 }
 
 static struct session *shakes_hands(const char *origin)
@@ -76,6 +76,22 @@ static void principals_are_counted(void **state)
 	assert_string_equal(refused("tcp:10.0.0.8"), "");
 }
 
+/* Who has one address of an IPv6 network may have as many as he likes. */
+static void an_ipv6_network_is_one(void **state)
+{
+	(void)state;
+	is_served("tcp:2001:db8:1:2::1");
+	assert_string_equal(refused("tcp:2001:db8:1:2::2"), "");
+	is_served("tcp:2001:db8:1:2:ffff::1");
+	assert_non_null(strstr(refused("tcp:2001:db8:1:2::7"), "2001:db8:1:2::/64 has 2 connections"));
+	assert_string_equal(refused("tcp:2001:db8:1:3::7"), "");
+	/* a name that looks like one is a name */
+	is_served("tls:2001:db8:1:9::1");
+	is_served("tls:2001:db8:1:9::1");
+	assert_string_equal(refused("tls:2001:db8:1:9::2"), "");
+	assert_string_equal(refused("tcp:2001:db8:1:9::1"), "");
+}
+
 static void strangers_make_room(void **state)
 {
 	struct session *first = shakes_hands("a"), *second = shakes_hands("a");
@@ -102,6 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIGGED(principals_are_counted),
+		RIGGED(an_ipv6_network_is_one),
 		RIGGED(strangers_make_room),
 	};
 
