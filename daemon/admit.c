@@ -72,6 +72,9 @@ static void begin_start(const struct sessions *all, const struct session *s, str
 		.hello_ns = limits->hello_ms * NS_PER_MS,
 		.preauth_ns = limits->preauth_ms * NS_PER_MS,
 	};
+	snprintf(m->start.rdma, sizeof(m->start.rdma), "%s", all->config->rdma);
+	m->start.rdma_least = all->config->rdma_least;
+	m->start.rdma_in_clear = all->config->rdma_in_clear;
 	snprintf(m->start.principal, sizeof(m->start.principal), "%s", s->info.principal);
 	snprintf(m->start.peer, sizeof(m->start.peer), "%s", s->info.peer);
 	snprintf(m->start.host, sizeof(m->start.host), "%s", all->host);
@@ -101,6 +104,7 @@ void admit_start_stranger(const struct sessions *all, const struct session *s,
 			  const struct credentials *credentials, struct channel_message *m)
 {
 	begin_start(all, s, m);
+	m->start.rdma[0] = '\0'; /* what it takes to load is not for who may be anybody */
 	for (int i = 0; i < CREDENTIALS; i++)
 		if (credentials->name[i])
 			put_name(m->start.tls[i], sizeof(m->start.tls[i]), credentials->name[i]);

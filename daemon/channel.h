@@ -71,6 +71,9 @@ struct channel_start {
 	uint64_t max_pinned, max_watched;
 	uint64_t data, locked; /* bytes of its own memory, and of what it may have pinned */
 	uint64_t max_events;
+	char rdma[8];	      /* the fabric's provider; "": none */
+	uint32_t rdma_least;  /* bytes that are worth it */
+	uint32_t rdma_in_clear; /* 1: also where other machines can read along */
 	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
 	uint32_t must;	   /* bits of enum sandbox_piece: without these it serves nobody */
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];

@@ -18,6 +18,7 @@
 #include "daemon/config-json.h"
 #include "daemon/config-listen.h"
 #include "daemon/config-metrics.h"
+#include "daemon/config-rdma.h"
 #include "daemon/config-worker.h"
 #include "wire/limits.h"
 #include "wire/ops.h"
@@ -338,7 +339,7 @@ static void read_plugins(struct problems *p, struct json_object *top, struct dae
 static void read_top(struct problems *p, struct json_object *top, struct daemon_config *c)
 {
 	static const char *const keys[] = { "listen", "policy", "plugins", "limits", "metrics",
-					    "worker_user", "sandbox", NULL };
+					    "rdma", "worker_user", "sandbox", NULL };
 
 	if (!json_check_keys(p, "the configuration", top, keys))
 		return;
@@ -347,6 +348,7 @@ static void read_top(struct problems *p, struct json_object *top, struct daemon_
 	read_plugins(p, top, c);
 	read_limits(p, top, &c->limits);
 	config_read_metrics(p, top, c);
+	config_read_rdma(p, top, c);
 	config_read_worker(p, top, c);
 	if (!p->count)
 		compare_listeners_with_policy(p, c);

@@ -54,6 +54,9 @@ struct daemon_config {
 	struct plugin_set *plugin_set; /* NULL until it is in force */
 	/* Absolute paths that it names: sockets that a worker may connect to. Ends with NULL. */
 	char **paths;
+	char rdma[8];	    /* the fabric's provider; "": content goes by the connections alone */
+	uint32_t rdma_least; /* bytes that are worth it */
+	bool rdma_in_clear; /* also where other machines can read along */
 	bool has_metrics;
 	struct config_listen metrics; /* where they can be scraped */
 	/* Where they are, of those that are cards' sockets. */

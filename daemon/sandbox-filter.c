@@ -102,6 +102,14 @@ static const uint32_t allowed[] = {
 #endif
 };
 
+/* What a fabric makes of its own listening socket: its peer's connection. */
+static const uint32_t of_fabric[] = {
+	SYS_accept, SYS_accept4, SYS_setsockopt, SYS_socketpair,
+#ifdef __x86_64__
+	SYS_epoll_create,
+#endif
+};
+
 int sandbox_filter(const struct sandbox *s)
 {
 	struct filter p;
@@ -109,6 +117,8 @@ int sandbox_filter(const struct sandbox *s)
 	filter_begin(&p);
 	put_conditions(&p, s->locks);
 	filter_rules(&p, allowed, COUNT(allowed), SECCOMP_RET_ALLOW);
+	if (s->fabric)
+		filter_rules(&p, of_fabric, COUNT(of_fabric), SECCOMP_RET_ALLOW);
 	return filter_enter(&p);
 }
 #else

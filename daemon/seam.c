@@ -268,6 +268,18 @@ static int worker_link(const char *from, const char *to)
 	return (int)ask_of(CHANNEL_LINK, from, to, &m, NULL, NULL);
 }
 
+static int (*unmapper)(void *at, size_t len);
+
+void seam_unmap_by(int (*unmap)(void *at, size_t len))
+{
+	unmapper = unmap;
+}
+
+static int worker_munmap(void *at, size_t len)
+{
+	return unmapper ? unmapper(at, len) : sys_kernel.munmap(at, len);
+}
+
 const struct sys_ops *seam_of_worker(void)
 {
 	static struct sys_ops ops;
@@ -275,6 +287,7 @@ const struct sys_ops *seam_of_worker(void)
 	if (!ops.size) {
 		ops = sys_kernel;
 		ops.open = worker_open;
+		ops.munmap = worker_munmap;
 		ops.perf_open = worker_perf_open;
 		ops.socket = worker_socket;
 		ops.bind = worker_bind;

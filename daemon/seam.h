@@ -14,6 +14,8 @@ void seam_prepare(void);
 
 /* From now on the i-th of these files is opened by taking a descriptor that is there. "": none. */
 void seam_file(int i, const char *path, int fd);
+/* Memory that is unmapped by way of the seam from now on is unmapped by this. */
+void seam_unmap_by(int (*unmap)(void *at, size_t len));
 /* In force for plugins by opaex_set_seam(). Constant from the first call on. It asks after ask_start(). */
 const struct sys_ops *seam_of_worker(void);
 /* The same of one that has a peer, and is a guest of the inventory. */

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 #include "base/cleanup.h"
 #include "base/sys.h"
 #include "daemon/spawn.h"
+#include "daemon/watched.h"
 
 struct session *session_find(struct sessions *all, uint32_t id)
 {
@@ -35,13 +35,14 @@ static uint32_t new_scout_id(struct sessions *all)
 	return id;
 }
 
-static struct session *new_record(uint32_t id, struct daemon_config *config)
+static struct session *new_record(const struct sessions *all, uint32_t id, struct daemon_config *config)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->channel = s->log.fd = -1;
+	s->poll = s->log.poll = all->poll;
 	s->kill_at = s->admit_by = INT64_MAX;
 	s->id = s->info.id = id;
 	s->config = config_hold(config);
@@ -50,7 +51,7 @@ static struct session *new_record(uint32_t id, struct daemon_config *config)
 
 struct session *session_new_scout(struct sessions *all, struct daemon_config *config)
 {
-	struct session *s = new_record(new_scout_id(all), config);
+	struct session *s = new_record(all, new_scout_id(all), config);
 
 	if (s)
 		s->refused = s->scout = true;
@@ -59,7 +60,7 @@ struct session *session_new_scout(struct sessions *all, struct daemon_config *co
 
 struct session *session_new(struct sessions *all, const struct peer *peer, const char *principal)
 {
-	struct session *s = new_record(new_id(all), all->config);
+	struct session *s = new_record(all, new_id(all), all->config);
 
 	if (!s)
 		return NULL;
@@ -71,20 +72,12 @@ struct session *session_new(struct sessions *all, const struct peer *peer, const
 
 void session_free(struct session *s)
 {
-	if (s->channel >= 0)
-		sys_close(s->channel);
+	watched_close(s->poll, &s->channel);
 	worker_log_close(&s->log);
 	counted_done(&s->counted);
 	policy_rule_done(&s->rule);
 	config_let_go(s->config);
 	free(s);
-}
-
-static int watch(const struct sessions *all, int fd, uint64_t tag)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = tag };
-
-	return epoll_ctl(all->poll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
 int session_launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
@@ -103,9 +96,9 @@ int session_launch(struct sessions *all, struct session *s, int fd, const struct
 	if (!rc)
 		rc = worker_log_open(&s->log, s->id, &log);
 	if (!rc)
-		rc = watch(all, s->channel, s->id);
+		rc = watched_add(s->poll, s->channel, s->id);
 	if (!rc)
-		rc = watch(all, s->log.fd, WORKER_LOG_TAG | s->id);
+		rc = watched_add(s->poll, s->log.fd, WORKER_LOG_TAG | s->id);
 	if (rc)
 		return rc;
 	files.channel = theirs;

@@ -35,6 +35,7 @@
 #include "daemon/seam.h"
 #include "daemon/served.h"
 #include "daemon/spawn.h"
+#include "daemon/worker-fabric.h"
 #include "daemon/worker-tls.h"
 #include "transport/stream.h"
 
@@ -47,6 +48,7 @@ _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
 static struct channel_start start; /* constant once it is read */
 static char lacks[CHANNEL_WHY_MAX]; /* of the sandbox, and without it nobody is served; "": nothing */
+static const struct rpc_exposer *fabric; /* NULL: content goes by the connection */
 static struct rpc_counts *counts; /* what the monitor reads; NULL: it does not */
 
 /* ---- what the session asks ---- */
@@ -115,6 +117,7 @@ static int serve(struct transport *t, struct channel_end *end)
 		.host = start.host,
 		.principal = start.principal,
 		.counts = counts,
+		.exposer = fabric,
 		.rights = rights,
 		.rights_here = rights_here,
 		.changed = changed,
@@ -138,6 +141,7 @@ static int serve(struct transport *t, struct channel_end *end)
 	alarm(END_S);
 	denied_done(start.principal);
 	rpc_session_free(s); /* stops the devices: what takes time is here */
+	worker_fabric_close();
 	return rc;
 }
 
@@ -213,6 +217,7 @@ static void enter_sandbox(void)
 		.file = start.max_pinned + SANDBOX_FILE_SPARE,
 		.data = start.data,
 		.locked = start.locked,
+		.fabric = fabric,
 		.locks = start.scout,
 		.filter = sandbox_filter,
 		.missing = missing,
@@ -285,6 +290,8 @@ int main(void)
 		return EXIT_FAILURE;
 	if (!*start.refuse)
 		why = load();
+	if (!*start.refuse && !start.scout && *start.rdma)
+		fabric = worker_fabric_open(&start, WORKER_PEER);
 	enter_sandbox();
 	if (*lacks)
 		return refuse_all();

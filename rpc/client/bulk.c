@@ -234,6 +234,32 @@ static fpga_result enter(struct remote_handle *h, uint64_t wsid, uint64_t offset
 		   (unsigned long long)len, (unsigned long long)offset, (unsigned long long)size);
 }
 
+/* What goes past the connection is to come behind what was posted on it, and whether that failed is told. */
+static fpga_result await_writes(struct remote_handle *h, uint64_t wsid)
+{
+	struct call c;
+
+	if (!atomic_exchange(&h->wrote, false))
+		return FPGA_OK;
+	call_begin(&c, h->conn, WIRE_PULL, h->id);
+	wire_put_u64(&c.body, wsid);
+	wire_put_u64(&c.body, 0);
+	wire_put_u32(&c.body, 0);
+	return call_end(&c, call_run(&c));
+}
+
+static fpga_result move_directly(struct remote_handle *h, struct client_buffer *buf, enum wire_op op,
+				 uint64_t offset, uint64_t len)
+{
+	fpga_result r = await_writes(h, buf->wsid);
+	int rc;
+
+	if (r != FPGA_OK)
+		return r;
+	rc = op == WIRE_PUSH ? direct_push(h, buf, offset, len) : direct_pull(h, buf, offset, len);
+	return rc ? conn_check(h->conn) : FPGA_OK;
+}
+
 fpga_result client_push(fpga_handle handle, uint64_t wsid, uint64_t offset, uint64_t len)
 {
 	struct remote_handle *h = handle;
@@ -243,7 +269,7 @@ fpga_result client_push(fpga_handle handle, uint64_t wsid, uint64_t offset, uint
 	if (r != FPGA_OK)
 		return r;
 	if (buf->direct.far.len && !buf->pages) {
-		r = direct_push(h, buf, offset, len) ? conn_check(h->conn) : FPGA_OK;
+		r = move_directly(h, buf, WIRE_PUSH, offset, len);
 		buffer_put(h->buffers, buf);
 		return r;
 	}
@@ -297,7 +323,7 @@ fpga_result client_pull(fpga_handle handle, uint64_t wsid, uint64_t offset, uint
 	if (r != FPGA_OK)
 		return r;
 	if (buf->direct.far.len && !buf->pages) {
-		r = direct_pull(h, buf, offset, len) ? conn_check(h->conn) : FPGA_OK;
+		r = move_directly(h, buf, WIRE_PULL, offset, len);
 		buffer_put(h->buffers, buf);
 		return r;
 	}

@@ -14,6 +14,7 @@
 #define SPIN_US 50
 #define TIMEOUT_MS 5000
 #define CONNECT_MS 1000
+#define RDMA_LEAST (32 * 1024)
 
 bool rpc_config_integer(struct json_object *value, int64_t min, int64_t max, int64_t *ret)
 {
@@ -172,6 +173,14 @@ static fpga_result read_choice(struct json_object *value, const char *key, const
 	return say(FPGA_INVALID_PARAM, "\"%s\" must be \"%s\" or \"%s\"", key, a, b);
 }
 
+static fpga_result read_bool(struct json_object *value, const char *key, bool *ret)
+{
+	if (!json_object_is_type(value, json_type_boolean))
+		return say(FPGA_INVALID_PARAM, "\"%s\" must be true or false", key);
+	*ret = json_object_get_boolean(value);
+	return FPGA_OK;
+}
+
 static fpga_result read_key(struct rpc_client_config *c, const struct rpc_config_kind *kind, const char *key,
 			    struct json_object *value)
 {
@@ -189,8 +198,16 @@ static fpga_result read_key(struct rpc_client_config *c, const struct rpc_config
 		return read_choice(value, key, "auto", "explicit", &c->buffers_explicit);
 	if (!strcmp(key, "tracker"))
 		return read_tracker(value, &c->tracker);
-	return say(FPGA_INVALID_PARAM, "\"%s\" is unknown; there are \"hosts\", \"spin_us\", \"timeout_ms\", "
-				       "\"connect_ms\", \"mmio_write\", \"buffers\" and \"tracker\"", key);
+	if (!strcmp(key, "data"))
+		return read_choice(value, key, "stream", "rdma", &c->data_rdma);
+	if (!strcmp(key, "rdma_least"))
+		return read_time(value, key, 1, UINT32_MAX, 1, &c->rdma_least);
+	if (!strcmp(key, "data_in_clear"))
+		return read_bool(value, key, &c->data_in_clear);
+	return say(FPGA_INVALID_PARAM,
+		   "\"%s\" is unknown; there are \"hosts\", \"spin_us\", \"timeout_ms\", \"connect_ms\", "
+		   "\"mmio_write\", \"buffers\", \"tracker\", \"data\", \"rdma_least\" and "
+		   "\"data_in_clear\"", key);
 }
 
 static fpga_result read_all(struct rpc_client_config *c, const struct rpc_config_kind *kind,
@@ -219,7 +236,8 @@ fpga_result rpc_config_read(const struct opae_host *host, const struct rpc_confi
 	struct rpc_client_config c = { .plugin = kind->plugin,
 				       .spin_ns = SPIN_US * NS_PER_US,
 				       .timeout_ns = TIMEOUT_MS * NS_PER_MS,
-				       .connect_ns = CONNECT_MS * NS_PER_MS };
+				       .connect_ns = CONNECT_MS * NS_PER_MS,
+				       .rdma_least = RDMA_LEAST };
 	fpga_result r;
 
 	client_serve(host, kind->plugin);

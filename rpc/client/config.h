@@ -42,6 +42,10 @@ bool rpc_config_integer(struct json_object *value, int64_t min, int64_t max, int
 	  "\"auto\": content travels by itself; \"explicit\": by opaex_push() and opaex_pull() alone" }, \
 	{ "tracker", "string", "auto", \
 	  "\"trap\": page faults tell what of a buffer is used; \"eager\": all is compared; " \
-	  "\"auto\": the first where it can be had" }
+	  "\"auto\": the first where it can be had" }, \
+	{ "data", "string", "stream", \
+	  "\"rdma\": the content of buffers goes past the connection, by libfabric" }, \
+	{ "rdma_least", "integer", "32768", "bytes that are worth it; less goes by the connection" }, \
+	{ "data_in_clear", "boolean", "false", "\"rdma\" also to other machines: it is not encrypted" }
 
 #endif

@@ -198,6 +198,7 @@ void conn_break(struct conn *n, int rc)
 	if (n->forks != client_forks())
 		return;
 	rpc_link_break(&n->link, rc);
+	direct_shutdown(&n->direct);
 	tell_all(n, false);
 }
 
@@ -406,6 +407,7 @@ static int dispatch(struct conn *n, const struct rpc_frame *f)
 static void lost(struct conn *n, int rc)
 {
 	rpc_link_break(&n->link, rc);
+	direct_shutdown(&n->direct);
 	tell_all(n, true);
 }
 

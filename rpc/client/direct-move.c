@@ -21,12 +21,30 @@ static int64_t until(const struct conn *n)
 /* Nobody knows what of it has arrived: the connection goes as well. */
 static int broken(struct conn *n, int rc)
 {
-	char why[FABRIC_WHY_MAX];
-
-	fabric_why(n->direct.conn, why);
-	debug("%s: RDMA has failed: %s", n->name, *why ? why : strerror(-rc));
+	debug("%s: RDMA has failed: %s", n->name, strerror(-rc));
 	rpc_link_break(&n->link, -EREMOTEIO);
 	return -EREMOTEIO;
+}
+
+/* ---- moves ---- */
+
+enum way { READ, WRITE, FENCE };
+
+/* FENCE: what was written to m->remote, or before, has arrived. */
+static int move(struct conn *n, enum way way, const struct fabric_move *m)
+{
+	struct direct *d = &n->direct;
+	int rc = -EPIPE;
+
+	pthread_rwlock_rdlock(&d->moving);
+	if (d->conn && way == READ)
+		rc = fabric_read(d->conn, m, until(n));
+	else if (d->conn && way == WRITE)
+		rc = fabric_write(d->conn, m, until(n));
+	else if (d->conn)
+		rc = fabric_fence(d->conn, m->remote, until(n));
+	pthread_rwlock_unlock(&d->moving);
+	return rc;
 }
 
 /* ---- explicit buffers ---- */
@@ -39,19 +57,18 @@ static struct fabric_move all_of(const struct client_buffer *buf, uint64_t offse
 
 int direct_push(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len)
 {
-	struct fabric_conn *f = h->conn->direct.conn;
 	struct fabric_move m = all_of(buf, offset, len);
-	int rc = fabric_write(f, &m, until(h->conn));
+	int rc = move(h->conn, WRITE, &m);
 
 	if (!rc)
-		rc = fabric_fence(f, &buf->direct.far, until(h->conn));
+		rc = move(h->conn, FENCE, &m);
 	return rc ? broken(h->conn, rc) : 0;
 }
 
 int direct_pull(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len)
 {
 	struct fabric_move m = all_of(buf, offset, len);
-	int rc = fabric_read(h->conn->direct.conn, &m, until(h->conn));
+	int rc = move(h->conn, READ, &m);
 
 	return rc ? broken(h->conn, rc) : 0;
 }
@@ -71,7 +88,7 @@ static int tell_fetched(struct remote_handle *h)
 	struct fabric_move m = word_at(l, FETCHED);
 
 	bytes_put64(l->words + FETCHED, ++l->fetched);
-	return fabric_write(h->conn->direct.conn, &m, until(h->conn));
+	return move(h->conn, WRITE, &m);
 }
 
 bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len)
@@ -80,10 +97,17 @@ bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t o
 	int rc;
 
 	if (!buf->direct.own) /* it is being released; else nobody was to expose it */
-		return buf->leaving;
-	rc = fabric_read(h->conn->direct.conn, &m, until(h->conn));
+		return buf->leaving && direct_skip_fetch(h);
+	rc = move(h->conn, READ, &m);
 	if (!rc)
 		rc = tell_fetched(h);
+	return !rc || broken(h->conn, rc) == 0;
+}
+
+bool direct_skip_fetch(struct remote_handle *h)
+{
+	int rc = h->landing.far.len ? tell_fetched(h) : -EPROTO;
+
 	return !rc || broken(h->conn, rc) == 0;
 }
 
@@ -107,7 +131,7 @@ static int look_for_room(struct remote_handle *h, uint64_t end)
 
 	if (end - l->taken <= room)
 		return 1;
-	rc = fabric_read(h->conn->direct.conn, &m, until(h->conn));
+	rc = move(h->conn, READ, &m);
 	if (rc)
 		return broken(h->conn, rc);
 	l->taken = bytes_get64(l->words + TAKEN);
@@ -133,7 +157,7 @@ int direct_land(struct remote_handle *h, struct client_buffer *buf, size_t from,
 
 	if (rc <= 0)
 		return rc;
-	rc = fabric_write(h->conn->direct.conn, &m, until(h->conn));
+	rc = move(h->conn, WRITE, &m);
 	if (rc)
 		return broken(h->conn, rc);
 	l->position = at + len;
@@ -150,6 +174,6 @@ int direct_settle(struct remote_handle *h)
 	if (!l->loose)
 		return 0;
 	l->loose = false;
-	rc = fabric_fence(h->conn->direct.conn, &l->far, until(h->conn));
+	rc = move(h->conn, FENCE, &(struct fabric_move){ .remote = &l->far });
 	return rc ? broken(h->conn, rc) : 0;
 }

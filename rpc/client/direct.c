@@ -14,7 +14,6 @@
 #include "rpc/client/conn.h"
 #include "rpc/client/host.h"
 #include "rpc/client/pages.h"
-#include "wire/bytes.h"
 
 #define PAGE 4096u
 
@@ -35,12 +34,37 @@ void direct_init(struct direct *d)
 {
 	*d = (struct direct){ 0 };
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->conn_lock, NULL);
+	pthread_rwlock_init(&d->moving, NULL);
+}
+
+void direct_shutdown(struct direct *d)
+{
+	SCOPED_LOCK(&d->conn_lock);
+
+	if (d->conn)
+		fabric_shutdown(d->conn);
+}
+
+/* The one that there was is freed. Nobody is moving anything. */
+static void set_conn(struct direct *d, struct fabric_conn *conn)
+{
+	struct fabric_conn *old;
+
+	pthread_mutex_lock(&d->conn_lock);
+	old = d->conn;
+	d->conn = conn;
+	pthread_mutex_unlock(&d->conn_lock);
+	fabric_conn_free(old);
+	atomic_store(&d->released, 0);
 }
 
 void direct_done(struct direct *d)
 {
-	fabric_conn_free(d->conn);
+	set_conn(d, NULL);
 	fabric_close(d->fabric); /* its memory was removed with the buffers */
+	pthread_rwlock_destroy(&d->moving);
+	pthread_mutex_destroy(&d->conn_lock);
 	pthread_mutex_destroy(&d->lock);
 }
 
@@ -48,7 +72,7 @@ void direct_done(struct direct *d)
 struct offer {
 	char provider[16];
 	struct address at;
-	uint8_t token[16];
+	uint8_t token[16], proof[16];
 };
 
 static bool ask_offer(struct conn *n, struct offer *ret)
@@ -64,6 +88,7 @@ static bool ask_offer(struct conn *n, struct offer *ret)
 		wire_get_string(&c.reply, ret->provider, sizeof(ret->provider));
 		wire_get_string(&c.reply, text, sizeof(text));
 		wire_get_guid(&c.reply, ret->token);
+		wire_get_guid(&c.reply, ret->proof);
 	}
 	r = call_end(&c, r);
 	if (r != FPGA_OK) {
@@ -85,98 +110,105 @@ static bool is_allowed(const struct conn *n, const struct offer *o)
 	return false;
 }
 
-static bool connect_to(struct conn *n, struct direct *d, const struct offer *o)
+static bool proves(const struct fabric_greeting *answer, const struct offer *o)
+{
+	return answer->len == sizeof(o->proof) && !memcmp(answer->data, o->proof, sizeof(o->proof));
+}
+
+static int connect_to(struct conn *n, struct direct *d, const struct offer *o)
 {
 	struct fabric_greeting hello = { .len = sizeof(o->token) }, answer;
-	char why[FABRIC_WHY_MAX] = "";
 	int64_t deadline = clock_deadline(client_config(n->host->client)->connect_ns);
+	struct fabric_conn *conn;
 	int rc;
 
 	memcpy(hello.data, o->token, sizeof(o->token));
-	if (fabric_open(o->provider, &o->at, FABRIC_CLIENT, &d->fabric, why)) {
+	rc = fabric_connect(d->fabric, o->at.port, &hello, deadline, &answer, &conn);
+	if (rc)
+		return rc;
+	if (!proves(&answer, o)) { /* whoever has that port on this machine */
+		fabric_conn_free(conn);
+		return -EPERM;
+	}
+	set_conn(d, conn);
+	return 0;
+}
+
+/* The first connection. */
+static void begin(struct conn *n, struct direct *d)
+{
+	char why[FABRIC_WHY_MAX] = "";
+	struct offer o;
+	int rc;
+
+	if (!ask_offer(n, &o) || !is_allowed(n, &o))
+		return;
+	if (fabric_open(o.provider, &o.at, FABRIC_CLIENT, &d->fabric, why)) {
 		d->fabric = NULL;
 		direct_lament(n, "%s", why);
-		return false;
+		return;
 	}
-	rc = fabric_connect(d->fabric, 0, &hello, deadline, &answer, &d->conn);
+	rc = connect_to(n, d, &o);
 	if (!rc) {
-		debug("%s: content goes by RDMA (%s)", n->name, o->provider);
-		return true;
+		debug("%s: content goes by RDMA (%s)", n->name, o.provider);
+		return;
 	}
-	d->conn = NULL;
 	fabric_close(d->fabric);
 	d->fabric = NULL;
 	direct_lament(n, "no connection to its fabric: %s", strerror(-rc));
-	return false;
+}
+
+/* What is registered stays so. Without another connection nobody could do what the two have agreed on. */
+static void renew(struct conn *n, struct direct *d)
+{
+	struct offer o;
+
+	pthread_rwlock_wrlock(&d->moving);
+	set_conn(d, NULL);
+	if (!ask_offer(n, &o) || connect_to(n, d, &o))
+		rpc_link_break(&n->link, -EREMOTEIO);
+	pthread_rwlock_unlock(&d->moving);
 }
 
 /* The connection's, made by the first who needs it; NULL: there is none. */
 static struct direct *direct_of(struct conn *n)
 {
 	struct direct *d = &n->direct;
-	struct offer offer;
 	SCOPED_LOCK(&d->lock);
 
 	if (!d->tried && client_config(n->host->client)->data_rdma) {
 		d->tried = true;
-		if (!(n->features & WIRE_FEATURE_FABRIC))
+		if (n->features & WIRE_FEATURE_FABRIC)
+			begin(n, d);
+		else
 			direct_lament(n, "the server offers none");
-		else if (ask_offer(n, &offer) && is_allowed(n, &offer))
-			connect_to(n, d, &offer);
+	} else if (d->fabric && atomic_load(&d->released) >= DIRECT_RENEW && !conn_lost(n)) {
+		renew(n, d);
 	}
-	return d->conn ? d : NULL;
+	return d->fabric ? d : NULL;
 }
 
 /* ---- registration ---- */
 
-/* EXPOSE. Of what is not exposed any more *word is what the server wants to hear. */
-static bool ask_expose(struct remote_handle *h, uint64_t wsid, bool on, struct fabric_remote *far,
-		       uint64_t *word)
+static bool ask_expose(struct remote_handle *h, uint64_t wsid, struct fabric_remote *far)
 {
 	struct call c;
 	fpga_result r;
 
 	call_begin(&c, h->conn, WIRE_EXPOSE, h->id);
 	wire_put_u64(&c.body, wsid);
-	wire_put_u32(&c.body, on);
 	r = call_run(&c);
 	if (r == FPGA_OK) {
 		far->key = wire_get_u64(&c.reply);
 		far->base = wire_get_u64(&c.reply);
 		far->len = wire_get_u64(&c.reply);
-		*word = wire_get_u64(&c.reply);
 	}
 	return call_end(&c, r) == FPGA_OK;
-}
-
-/* Behind everything that was moved to or from it. */
-static void say_word(struct direct *d, uint64_t word, int64_t deadline)
-{
-	unsigned char bytes[8];
-	struct iovec iov = { bytes, sizeof(bytes) };
-	int rc;
-
-	bytes_put64(bytes, word);
-	do
-		rc = fabric_send(d->conn, &iov, 1);
-	while (rc == -EAGAIN && !fabric_wait(d->conn, FABRIC_OUT, 0, deadline));
-	if (!rc)
-		fabric_flush(d->conn, deadline);
-}
-
-static void take_back(struct remote_handle *h, uint64_t wsid)
-{
-	struct fabric_remote none;
-	uint64_t word;
-
-	if (!conn_lost(h->conn) && ask_expose(h, wsid, false, &none, &word))
-		say_word(&h->conn->direct, word, clock_deadline(h->conn->timeout_ns));
 }
 
 static bool prepare_landing(struct remote_handle *h, struct direct *d)
 {
 	struct direct_landing *l = &h->landing;
-	uint64_t word;
 	void *words;
 	SCOPED_LOCK(&d->lock);
 
@@ -186,9 +218,9 @@ static bool prepare_landing(struct remote_handle *h, struct direct *d)
 		return false;
 	l->words = words;
 	if (!fabric_memory_add(d->fabric, words, PAGE, FABRIC_OWN, &l->own) &&
-	    ask_expose(h, 0, true, &l->far, &word) && l->far.len > WIRE_LANDING_HEAD)
+	    ask_expose(h, 0, &l->far) && l->far.len >= WIRE_LANDING_HEAD + DIRECT_MOST)
 		return true;
-	direct_lament(h->conn, "%s", said());
+	direct_lament(h->conn, "there is no place to write content back to");
 	direct_landing_done(l);
 	return false;
 }
@@ -197,7 +229,6 @@ void direct_prepare(struct remote_handle *h, struct client_buffer *buf)
 {
 	bool explicit = !buf->t.twin && !buf->pages;
 	struct direct *d = buf->t.twin ? NULL : direct_of(h->conn);
-	uint64_t word;
 
 	if (!d || (!explicit && !prepare_landing(h, d)))
 		return;
@@ -207,56 +238,35 @@ void direct_prepare(struct remote_handle *h, struct client_buffer *buf)
 	}
 	if (buf->pages && buf->read_only) /* lands, and is never fetched */
 		return;
-	if (ask_expose(h, buf->wsid, true, &buf->direct.far, &word) && buf->direct.far.len == buf->t.len)
+	if (ask_expose(h, buf->wsid, &buf->direct.far) && buf->direct.far.len == buf->t.len)
 		return;
 	direct_lament(h->conn, "%s", said());
 	direct_drop(buf);
 }
 
-/* Nobody finds it registered any more. */
-static struct direct_buffer take_out(struct handle_buffers *b, struct client_buffer *buf)
+/* Nobody finds it registered any more, so nothing is moved when this returns. */
+static struct fabric_memory *take_out(struct handle_buffers *b, struct client_buffer *buf)
 {
-	struct direct_buffer was;
+	struct fabric_memory *own;
 	SCOPED_LOCK(&b->release_lock);
 	SCOPED_LOCK(&b->lock);
 
-	was = buf->direct;
+	own = buf->direct.own;
 	buf->direct = (struct direct_buffer){ 0 };
-	return was;
+	return own;
 }
 
 void direct_release(struct remote_handle *h, struct client_buffer *buf)
 {
-	struct direct_buffer was = take_out(h->buffers, buf);
-
-	if (was.far.len)
-		take_back(h, buf->wsid);
-	fabric_memory_remove(was.own);
+	if (buf->direct.far.len)
+		atomic_fetch_add(&h->conn->direct.released, 1);
+	fabric_memory_remove(take_out(h->buffers, buf));
 }
 
 void direct_drop(struct client_buffer *buf)
 {
 	fabric_memory_remove(buf->direct.own);
 	buf->direct = (struct direct_buffer){ 0 };
-}
-
-static struct client_buffer *nth(struct handle_buffers *b, uint32_t i)
-{
-	SCOPED_LOCK(&b->lock);
-
-	return i < b->num ? b->list[i] : NULL;
-}
-
-void direct_close(struct remote_handle *h)
-{
-	struct client_buffer *buf;
-
-	if (!h->conn->direct.conn)
-		return;
-	for (uint32_t i = 0; (buf = nth(h->buffers, i)); i++)
-		direct_release(h, buf);
-	if (h->landing.far.len)
-		take_back(h, 0);
 }
 
 void direct_landing_done(struct direct_landing *l)

@@ -14,6 +14,7 @@
 #define RPC_CLIENT_DIRECT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "transport/fabric.h"
 
@@ -23,12 +24,18 @@ struct remote_handle;
 
 #define DIRECT_MOST ((size_t)256 * 1024) /* bytes that land at a time */
 
+/* Released buffers: the server keeps their places until the fabric's connection ends, so it is made anew. */
+#define DIRECT_RENEW 256u
+
 /* Of a connection. */
 struct direct {
-	pthread_mutex_t lock; /* guards `tried` and the making of the others, which stay then */
+	pthread_mutex_t lock; /* guards `tried` and the making of the others */
 	bool tried;
 	struct fabric *fabric;
-	struct fabric_conn *conn; /* NULL: there is none */
+	pthread_rwlock_t moving; /* whoever moves something holds it; for writing, `conn` changes */
+	pthread_mutex_t conn_lock; /* guards `conn` against who ends it */
+	struct fabric_conn *conn;  /* NULL: there is none */
+	atomic_uint released;	   /* buffers, since it was made */
 };
 
 /* Of a buffer: what was registered once for all that is moved. */
@@ -53,6 +60,8 @@ struct direct_landing {
 void direct_lament(const struct conn *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void direct_init(struct direct *d);
+/* The connection is lost: what is under way here is as well. Any thread. */
+void direct_shutdown(struct direct *d);
 void direct_done(struct direct *d);
 
 /*
@@ -60,10 +69,9 @@ void direct_done(struct direct *d);
  * configuration leaves that out. What fails is told in the log, and its content goes by the connection.
  */
 void direct_prepare(struct remote_handle *h, struct client_buffer *buf);
-/* Before its RELEASE, or its end: nothing is moved to or from it any more, and the server hears that. */
+/* Before its RELEASE: nothing is moved to or from it any more. */
 void direct_release(struct remote_handle *h, struct client_buffer *buf);
 void direct_drop(struct client_buffer *buf); /* of a connection that is lost */
-void direct_close(struct remote_handle *h);  /* before CLOSE: of all buffers, and of the landing */
 void direct_landing_done(struct direct_landing *l);
 
 /* Explicit buffers. 0 or a negative errno: it is there, in the server's memory or in ours. */
@@ -72,6 +80,8 @@ int direct_pull(struct remote_handle *h, struct client_buffer *buf, uint64_t off
 
 /* FETCH: reads the twin into our view. With lock. False: it makes no sense, or the link is broken. */
 bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len);
+/* The same of a buffer that is gone, or going: nothing is read, but the server goes on. */
+bool direct_skip_fetch(struct remote_handle *h);
 
 /* Do so many bytes of it go this way? */
 bool direct_takes(const struct remote_handle *h, const struct client_buffer *buf, size_t len);

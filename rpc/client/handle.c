@@ -160,7 +160,6 @@ static fpga_result close_handle(fpga_handle handle)
 	if (!handle_is_ours(h)) /* and stays as it is, in memory that is lost */
 		return FPGA_OK;
 	client_buffers_leave(h->buffers);
-	direct_close(h);
 	r = close_there(h);
 	conn_handle_leave(h->conn, h);
 	handle_free(h);

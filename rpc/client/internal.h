@@ -38,6 +38,7 @@ struct remote_handle {
 	_Atomic int64_t progress_at;	/* when PROGRESS came last, on the clock of base/clock.h */
 	atomic_bool reconfigures;	/* a thread sends a bitstream by it */
 	struct direct_landing landing;	/* where tracked buffers are written back past the connection */
+	atomic_bool wrote;		/* a register, perhaps posted, since it was asked last */
 	atomic_bool failed;		/* something posted has: the next write waits, and is told what */
 };
 

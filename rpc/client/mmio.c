@@ -217,6 +217,8 @@ static inline fpga_result prepare(const struct remote_handle *h, const struct po
 /* Is this write to be a call that waits? Also to hear of one before that has failed: once. */
 static inline bool waits(struct remote_handle *h)
 {
+	if (!atomic_load_explicit(&h->wrote, memory_order_relaxed))
+		atomic_store_explicit(&h->wrote, true, memory_order_relaxed);
 	if (likely(!atomic_load_explicit(&h->failed, memory_order_relaxed)))
 		return client_config(h->client)->mmio_write_sync;
 	atomic_store_explicit(&h->failed, false, memory_order_relaxed);

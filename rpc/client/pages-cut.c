@@ -152,11 +152,13 @@ bool client_buffers_fetch(struct handle_buffers *b, struct wire_reader *body)
 		return false;
 	buf = buffer_any(b, wsid);
 	if (!buf)
-		return true;
+		return direct_skip_fetch(b->h);
 	if (!buf->pages || buf->read_only || !len || len > buf->t.len || offset > buf->t.len - len)
 		return false;
-	if (buf->pages->left || conn_lost(b->h->conn))
+	if (conn_lost(b->h->conn))
 		return true;
+	if (buf->pages->left)
+		return direct_skip_fetch(b->h);
 	return !b->tracked->kept.used && !is_watched(buf->pages, offset, (size_t)len) &&
 	       direct_fetch(b->h, buf, offset, len);
 }

@@ -11,7 +11,6 @@
  * `seen` is read under the lock before the bytes are: a cut that comes in between is newer than what it says.
  */
 #include <errno.h>
-#include <sched.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -25,6 +24,7 @@
 #define MORE_AT (WIRE_HEAD + 24u) /* behind id, offset, seen: does more of the group follow? */
 #define AHEAD (MORE_AT + 8u)	  /* and the length */
 #define COPIED 4u		  /* pages at most that are copied to stand in one send with others */
+#define LAND_NAP_NS (20 * NS_PER_US) /* between two looks whether the landing has room */
 #define ROUNDS 8u		  /* of questions; a program that stores without a pause is not followed on */
 #define SHY 4u			 /* windows */
 #define OPEN_NS (3 * NS_PER_MS) /* since pages became OPEN last: he who writes them may still be at it */
@@ -188,7 +188,7 @@ static int land(struct group *g, struct client_buffer *buf, size_t from, size_t 
 	if (!rc)
 		rc = send_out(g);
 	while (!rc && clock_now_ns() < deadline) {
-		sched_yield();
+		clock_sleep_ns(LAND_NAP_NS);
 		rc = direct_land(g->b->h, buf, from, len, position);
 	}
 	if (!rc)

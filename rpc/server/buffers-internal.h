@@ -28,7 +28,7 @@ struct session_buffer {
 	uint64_t counted, watched; /* bytes of the session's limits */
 	struct twin t;	 /* twin NULL: the client is told nothing by itself */
 	bool tracked;	 /* the client says what it holds; of others it holds all */
-	struct exposure exposure; /* of the twin, or of the memory of one that is explicit */
+	struct rpc_exposed exposed; /* the twin, or the memory of one that is explicit */
 	struct held held; /* of one that is tracked and has a twin */
 };
 

@@ -162,7 +162,7 @@ static void give_up(struct rpc_session *s, struct session_buffer *buf)
 {
 	buffer_unexpose(s, buf);
 	if (buf->t.twin)
-		sys_munmap(buf->t.twin, buf->t.len);
+		exposed_unmap(s, buf->t.twin, buf->t.len);
 	atomic_fetch_sub(session_pinned(s), buf->counted);
 	atomic_fetch_sub(session_watched(s), buf->watched);
 	counts_move(session_counts(s), RPC_PINNED_BYTES, -(int64_t)buf->counted);

@@ -249,9 +249,9 @@ static bool posted_failed(struct request *q, fpga_result *r)
 {
 	struct session_handle *h = q->handle;
 
-	/* HOLD is not the program's: nobody would be told */
+	/* HOLD and EXPOSE are not the program's: nobody would be told */
 	if (!h || !h->posted || q->head.flags & WIRE_ONE_WAY || q->head.op == WIRE_CLOSE ||
-	    q->head.op == WIRE_HOLD)
+	    q->head.op == WIRE_HOLD || q->head.op == WIRE_EXPOSE)
 		return false;
 	*r = request_fail(q, h->posted, "%s", h->posted_why);
 	h->posted = FPGA_OK;

@@ -34,48 +34,44 @@ fpga_result serve_FABRIC(struct rpc_session *s, struct request *q)
 	wire_put_text(&q->out, offer.provider);
 	wire_put_text(&q->out, offer.address);
 	wire_put_guid(&q->out, offer.token);
+	wire_put_guid(&q->out, offer.proof);
 	return FPGA_OK;
 }
 
 /* ---- EXPOSE ---- */
 
-static fpga_result open_up(const struct rpc_exposer *x, struct request *q, struct exposure *e, void *at,
-			   size_t len, bool writable)
+static fpga_result expose(const struct rpc_exposer *x, struct request *q, struct rpc_exposed *e, void *at,
+			  size_t len, bool writable)
 {
-	int rc = e->at.region ? 0 : x->expose(x->ctx, at, len, writable, &e->at);
+	int rc = e->region ? 0 : x->expose(x->ctx, at, len, writable, e);
 
 	if (rc) {
 		q->error = -rc;
 		return request_fail(q, FPGA_EXCEPTION, "%zu bytes cannot be registered with the fabric: %s",
 				    len, strerror(-rc));
 	}
-	wire_put_u64(&q->out, e->at.key);
-	wire_put_u64(&q->out, e->at.address);
+	wire_put_u64(&q->out, e->key);
+	wire_put_u64(&q->out, e->address);
 	wire_put_u64(&q->out, len);
-	wire_put_u64(&q->out, 0);
 	return FPGA_OK;
 }
 
-static fpga_result cover(const struct rpc_exposer *x, struct request *q, struct exposure *e)
+static void cover(const struct rpc_session *s, struct rpc_exposed *e)
 {
-	if (!e->at.region)
-		return request_fail(q, FPGA_INVALID_PARAM, "EXPOSE: it is not exposed");
-	e->word = x->cover(x->ctx, &e->at);
-	for (unsigned int i = 0; i < 3; i++)
-		wire_put_u64(&q->out, 0);
-	wire_put_u64(&q->out, e->word);
-	return FPGA_OK;
+	const struct rpc_exposer *x = exposer(s);
+
+	if (e->region)
+		x->cover(x->ctx, e);
 }
 
-static void unexpose(const struct rpc_exposer *x, struct exposure *e)
+void exposed_unmap(struct rpc_session *s, void *at, size_t len)
 {
-	bool open = e->at.region;
+	const struct rpc_exposer *x = exposer(s);
 
-	if (open)
-		x->cover(x->ctx, &e->at); /* whoever did not say before that it is done is cut off */
-	if (open || e->word)
-		x->settle(x->ctx, open ? 0 : e->word);
-	*e = (struct exposure){ 0 };
+	if (x)
+		x->unmap(x->ctx, at, len);
+	else
+		sys_munmap(at, len);
 }
 
 static fpga_result make_landing(struct rpc_session *s, struct request *q)
@@ -97,19 +93,15 @@ static fpga_result make_landing(struct rpc_session *s, struct request *q)
 	return FPGA_OK;
 }
 
-static fpga_result expose_landing(struct rpc_session *s, struct request *q, bool on)
+static fpga_result expose_landing(struct rpc_session *s, struct request *q)
 {
 	struct landing *l = &q->handle->buffers->landing;
-	fpga_result r = on ? make_landing(s, q) : FPGA_OK;
+	fpga_result r = make_landing(s, q);
 
-	if (r != FPGA_OK)
-		return r;
-	return on ? open_up(exposer(s), q, &l->exposure, l->memory, LANDING_ROOM, true) :
-		    cover(exposer(s), q, &l->exposure);
+	return r == FPGA_OK ? expose(exposer(s), q, &l->exposed, l->memory, LANDING_ROOM, true) : r;
 }
 
-static fpga_result expose_buffer(struct rpc_session *s, struct request *q, struct session_buffer *buf,
-				 bool on)
+static fpga_result expose_buffer(struct rpc_session *s, struct request *q, struct session_buffer *buf)
 {
 	bool explicit = !buf->tracked && !buf->t.twin;
 
@@ -117,31 +109,27 @@ static fpga_result expose_buffer(struct rpc_session *s, struct request *q, struc
 		return request_fail(q, FPGA_INVALID_PARAM,
 				    "EXPOSE: of the buffers those are exposed that are explicit, or that are "
 				    "tracked and written to by the device");
-	if (!on)
-		return cover(exposer(s), q, &buf->exposure);
-	return open_up(exposer(s), q, &buf->exposure, explicit ? buf->t.memory : buf->t.twin, buf->t.len,
-		       explicit);
+	return expose(exposer(s), q, &buf->exposed, explicit ? buf->t.memory : buf->t.twin, buf->t.len,
+		      explicit);
 }
 
 fpga_result serve_EXPOSE(struct rpc_session *s, struct request *q)
 {
 	uint64_t wsid = wire_get_u64(&q->in);
-	uint32_t on = wire_get_u32(&q->in);
 	struct session_buffer *buf = buffers_find(q->handle->buffers, wsid);
 
-	if (q->in.bad || on > 1)
+	if (q->in.bad)
 		return request_bad(q);
 	if (wsid && !buf)
 		return buffers_none(q, wsid);
 	if (!exposer(s))
 		return request_fail(q, FPGA_NOT_SUPPORTED, "EXPOSE: HELLO did not agree on a fabric");
-	return buf ? expose_buffer(s, q, buf, on) : expose_landing(s, q, on);
+	return buf ? expose_buffer(s, q, buf) : expose_landing(s, q);
 }
 
 void buffer_unexpose(struct rpc_session *s, struct session_buffer *buf)
 {
-	if (exposer(s))
-		unexpose(exposer(s), &buf->exposure);
+	cover(s, &buf->exposed);
 }
 
 /* ---- the landing ---- */
@@ -183,8 +171,8 @@ void landing_free(struct session_buffers *b)
 
 	if (!l->memory)
 		return;
-	unexpose(exposer(b->s), &l->exposure);
-	sys_munmap(l->memory, LANDING_ROOM);
+	cover(b->s, &l->exposed);
+	exposed_unmap(b->s, l->memory, LANDING_ROOM);
 	buffers_unaccount(b->s, LANDING_ROOM);
 	*l = (struct landing){ 0 };
 }
@@ -207,7 +195,7 @@ bool fetches_add(struct session_buffers *b, const struct session_buffer *buf, si
 {
 	struct fetches *f = &b->fetches;
 
-	if (!buf->exposure.at.region || !b->landing.exposure.at.region ||
+	if (!buf->exposed.region || !b->landing.exposed.region ||
 	    end - from < exposer(b->s)->fetch_least)
 		return false;
 	forget_done(b);

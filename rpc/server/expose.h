@@ -16,15 +16,10 @@
 
 struct session_buffer;
 
-struct exposure {
-	struct rpc_exposed at;
-	uint64_t word;	/* that the peer is to say, when it was covered; 0: it never was */
-};
-
 /* Memory that the peer writes to at any time: what is read of it twice may differ. */
 struct landing {
 	unsigned char *memory; /* WIRE_LANDING_HEAD and LANDING_BYTES; NULL: there is none */
-	struct exposure exposure;
+	struct rpc_exposed exposed;
 	uint64_t taken; /* as the peer counts its bytes: those in front are done with */
 };
 
@@ -54,10 +49,12 @@ void fetches_drop(struct session_buffers *b, const struct session_buffer *buf);
 const unsigned char *landing_find(const struct session_buffers *b, uint64_t position, size_t len);
 /* They are done with, and so is what came before. */
 void landing_take(struct session_buffers *b, uint64_t position, size_t len);
-/* The handle ends, or its last buffer is given back: nothing of the peer's reaches it afterwards. */
+/* The handle ends: nothing of the peer's reaches it afterwards. */
 void landing_free(struct session_buffers *b);
 
-/* Before the memory or its twin is given back: nothing of the peer's reaches either afterwards. */
+/* Unmaps a twin. */
+void exposed_unmap(struct rpc_session *s, void *at, size_t len);
+/* Before the memory or its twin is given back: the peer begins no access any more. */
 void buffer_unexpose(struct rpc_session *s, struct session_buffer *buf);
 
 #endif

@@ -37,6 +37,7 @@ struct rpc_offer {
 	char provider[16];	/* libfabric's name */
 	char address[64];	/* literal, with its port */
 	uint8_t token[16];	/* lets it in, once */
+	uint8_t proof[16];	/* that it is we who answer there */
 };
 
 /*
@@ -48,16 +49,13 @@ struct rpc_exposer {
 	uint32_t fetch_least; /* bytes that are worth a FETCH */
 	int (*offer)(void *ctx, struct rpc_offer *ret);
 	int (*expose)(void *ctx, void *at, size_t len, bool writable, struct rpc_exposed *ret);
+	/* No access begins any more, but one may be under way until the memory is unmapped. */
+	void (*cover)(void *ctx, struct rpc_exposed *e);
 	/*
-	 * No access begins any more, but one may be under way. The peer is to say the word that is returned
-	 * behind its last one.
+	 * Unmaps memory that was exposed: an access that is still under way fails, and nothing else comes to
+	 * lie there while one may be. Who unmaps other memory that is exposed sees to that himself.
 	 */
-	uint64_t (*cover)(void *ctx, struct rpc_exposed *e);
-	/*
-	 * No access is under way any more to what was covered for that word (0: for any): waits a little for
-	 * a peer that has not said it, and then cuts it off.
-	 */
-	void (*settle)(void *ctx, uint64_t word);
+	void (*unmap)(void *ctx, void *at, size_t len);
 };
 
 /* Of a session, for `opae sessions`. */

@@ -59,14 +59,17 @@ static void write_config(const char *local)
 	if (by("tls")) {
 		fputs("\"tcp\": \"127.0.0.1:0\", ", f);
 		write_tls(f, "localhost");
-	} else if (by("tcp")) {
+	} else if (by("tcp") || by("rdma")) {
 		fputs("\"tcp\": \"127.0.0.1:0\", \"clear\": true", f);
 	} else if (by("vsock")) {
 		fprintf(f, "\"vsock\": %u", VSOCK_PORT);
 	} else {
 		fprintf(f, "\"unix\": \"%s\"", socket_path);
 	}
-	fprintf(f, "}], \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
+	fputs("}], ", f);
+	if (by("rdma"))
+		fputs("\"rdma\": {\"provider\": \"tcp\", \"least\": 64}, ", f);
+	fprintf(f, "\"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
 		"\"plugins\": ");
 	copy_file(f, local);
 	fputs("}", f);
@@ -88,7 +91,7 @@ static void await_listener(int fd)
 		have += (size_t)n;
 		lines[have] = '\0';
 	}
-	if (by("tcp") || by("tls"))
+	if (by("tcp") || by("tls") || by("rdma"))
 		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
 }
 
@@ -130,13 +133,14 @@ bool remote_is_eager(void)
 void remote_configure(FILE *f)
 {
 	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 60000, "
-		"\"tracker\": \"%s\", \"timeout_ms\": 60000, \"hosts\": [", tracker());
+		"\"tracker\": \"%s\", \"timeout_ms\": 60000, %s\"hosts\": [", tracker(),
+		by("rdma") ? "\"data\": \"rdma\", \"rdma_least\": 1, " : "");
 	if (by("tls")) {
 		/* No name is looked up, for that takes a thread, and a child of fork must not need one. */
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u, ", port);
 		write_tls(f, "alice");
 		fputs("}", f);
-	} else if (by("tcp")) {
+	} else if (by("tcp") || by("rdma")) {
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
 	} else if (by("vsock")) {
 		fprintf(f, "{\"cid\": 1, \"port\": %u}", VSOCK_PORT);

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-WAYS = ["local", "unix", "tcp", "tls"]
+WAYS = ["local", "unix", "tcp", "tls", "rdma"]
 TRACKERS = ["eager", "trap"]
 KINDS = ["plain", "handles", "events", "frees", "queues"]
 
@@ -56,12 +56,13 @@ class Stage:
     def remote(self, local):
         path = str(self.folder / "opaed")
         listen = {"unix": path} if self.way == "unix" else {"tcp": "127.0.0.1:0"}
-        if self.way == "tcp":
+        if self.way in ("tcp", "rdma"):
             listen["clear"] = True
         if self.way == "tls":
             self.cert("init")
             listen["tls"] = self.cert("issue", "localhost")
-        self.write("opaed.cfg", {"listen": [listen], "plugins": local,
+        rdma = {"rdma": {"provider": "tcp", "least": 64}} if self.way == "rdma" else {}
+        self.write("opaed.cfg", {"listen": [listen], "plugins": local, **rdma,
                                  "policy": [{"principal": "*", "see": ["*"], "allow": ["*"]}]})
         line = self.start("listening on ", self.build / "daemon/opaed", "--config", self.folder / "opaed.cfg")
         host = {"unix": path} if self.way == "unix" else {"host": "127.0.0.1",
@@ -69,6 +70,8 @@ class Stage:
         if self.way == "tls":
             host = {**host, "host": "localhost", "tls": self.cert("issue", "--client", "alice")}
         more = {"tracker": self.tracker}
+        if self.way == "rdma":  # whatever its size
+            more.update({"data": "rdma", "rdma_least": 1})
         return {"plugins": ["far"], "configurations": {"far": {
             "plugin": "libtcp-opae.so", "enabled": True,
             "configuration": {"hosts": [host], "connect_ms": 60000, "timeout_ms": 60000, **more}}}}

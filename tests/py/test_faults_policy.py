@@ -79,7 +79,7 @@ HANDLE_CALLS = {
 }
 BUFFER_CALLS = {"RELEASE": lambda w: [w], "PUSH": lambda w: [w, 0, b"stolen!!"], "PULL": lambda w: [w, 0, 8],
                 "HOLD": lambda w: [w, 0, 4096, 0], "DROP": lambda w: [w, 0, 4096, 0],
-                "WRITEBACK": lambda w: [w, 0, 4096, 0, bytes(4096)], "EXPOSE": lambda w: [w, 1],
+                "WRITEBACK": lambda w: [w, 0, 4096, 0, bytes(4096)], "EXPOSE": lambda w: [w],
                 "LANDED": lambda w: [w, 0, 0, 0, 4096, 0]}
 
 

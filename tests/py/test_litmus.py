@@ -32,7 +32,8 @@ def outcomes(text, tracker):
     return int(re.search(r"allowed: (\d+) outcomes", done.stdout).group(1))
 
 
-@pytest.mark.parametrize("way,tracker", [("local", "eager")] + [(w, t) for w in REMOTE for t in TRACKERS])
+@pytest.mark.parametrize("way,tracker", [("local", "eager")] + [
+    (w, t) for w in REMOTE for t in TRACKERS if (w, t) != ("rdma", "eager")])  # nothing of which goes by RDMA
 def test_programs(way, tracker):
     needs_tracker(tracker)
     with Stage(BUILD, way, tracker) as stage:

@@ -15,10 +15,10 @@ from remote_skips import PROGRAMS, skips
 
 BUILD = Path(os.environ.get("OPAE_BUILD", "build")).resolve()
 TREE = os.environ.get("OPAE_TREE", "plain")
-# By TLS with a sanitizer those alone that a transport makes a difference to.
-BY_TLS = PROGRAMS if TREE == "plain" else ("card", "life", "handover", "order", "polling")
+# With a sanitizer by TLS and RDMA those alone that the way makes a difference to.
+FEWER = PROGRAMS if TREE == "plain" else ("card", "life", "handover", "order", "polling")
 RUNS = [(program, way) for way in ("unix-trap", "unix-eager") for program in PROGRAMS] + [
-    (program, "tls-trap") for program in BY_TLS] + [
+    (program, way) for way in ("tls-trap", "rdma-trap") for program in FEWER] + [
     (program, "tcp-trap") for program in ("card", "order", "polling")] + [("syscalls", "tcp-eager")]
 LIMIT_S = 600
 

@@ -51,7 +51,7 @@ MESSAGES = {name: (number, kind, request, reply) for number, name, kind, request
     (80, "METRIC_COUNT", "CALL", "", "t"), (81, "METRIC_INFO", "CALL", "", "(tgssssuu)"),
     (82, "METRIC_READ", "CALL", "(t)", "(tty)"), (83, "METRIC_READ_NAMED", "CALL", "(s)", "(tty)"),
     (84, "METRIC_LIMITS", "CALL", "", "(ssutsutsutsutsutsutsut)"),
-    (90, "FABRIC", "CALL", "", "ssg"), (91, "EXPOSE", "CALL", "tu", "tttt"),
+    (90, "FABRIC", "CALL", "", "ssgg"), (91, "EXPOSE", "CALL", "t", "ttt"),
     (92, "FETCH", "PUSH", "", "ttt"), (93, "LANDED", "POST", "tttuut", "")]}
 NAMES = {number: name for name, (number, *_) in MESSAGES.items()}
 

@@ -5,11 +5,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/cleanup.h"
 #include "tests/unit/check.h"
 #include "transport/fabric.h"
-#include "wire/bytes.h"
 
 #define PLACES 64u
 #define LATE 64u /* writes that have not arrived */
@@ -37,8 +37,8 @@ struct place {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static struct fake_fabric seen;
 static struct place places[PLACES];
-static uint64_t keys, words, said;
-static bool refuse, broken;
+static uint64_t keys;
+static bool refuse, broken, impostor;
 static struct {
 	uint64_t key, at;
 	size_t len;
@@ -58,7 +58,7 @@ void fake_fabric_reset(void)
 	SCOPED_LOCK(&lock);
 
 	seen = (struct fake_fabric){ 0 };
-	refuse = broken = false;
+	refuse = broken = impostor = false;
 }
 
 void fake_fabric_refuse(void)
@@ -66,6 +66,13 @@ void fake_fabric_refuse(void)
 	SCOPED_LOCK(&lock);
 
 	refuse = true;
+}
+
+void fake_fabric_impostor(void)
+{
+	SCOPED_LOCK(&lock);
+
+	impostor = true;
 }
 
 void fake_fabric_break(void)
@@ -123,7 +130,8 @@ static int arrive(void)
 static int offer(void *ctx, struct rpc_offer *ret)
 {
 	(void)ctx;
-	*ret = (struct rpc_offer){ .provider = "fake", .address = "127.0.0.1:1", .token = "let me in" };
+	*ret = (struct rpc_offer){ .provider = "fake", .address = "127.0.0.1:1", .token = "let me in",
+				   .proof = "it is me" };
 	return 0;
 }
 
@@ -142,7 +150,7 @@ static int expose(void *ctx, void *at, size_t len, bool writable, struct rpc_exp
 	return 0;
 }
 
-static uint64_t cover(void *ctx, struct rpc_exposed *e)
+static void cover(void *ctx, struct rpc_exposed *e)
 {
 	SCOPED_LOCK(&lock);
 
@@ -151,19 +159,15 @@ static uint64_t cover(void *ctx, struct rpc_exposed *e)
 	memset(e->region, 0, sizeof(struct place));
 	*e = (struct rpc_exposed){ 0 };
 	seen.exposed--;
-	return ++words;
 }
 
-static void settle(void *ctx, uint64_t word)
+static void unmap(void *ctx, void *at, size_t len)
 {
-	SCOPED_LOCK(&lock);
-
 	(void)ctx;
-	if (!word || said < word)
-		seen.cut_off++;
+	munmap(at, len);
 }
 
-const struct rpc_exposer fake_exposer = { NULL, 16 * 1024, offer, expose, cover, settle };
+const struct rpc_exposer fake_exposer = { NULL, 16 * 1024, offer, expose, cover, unmap };
 
 /* ---- the client ---- */
 
@@ -194,7 +198,8 @@ int fabric_connect(struct fabric *f, uint32_t port, const struct fabric_greeting
 	(void)f;
 	(void)port;
 	(void)deadline;
-	(void)answer;
+	*answer = (struct fabric_greeting){ .len = 16 };
+	memcpy(answer->data, impostor ? "who else" : "it is me", 9);
 	assert_int_equal(hello->len, 16);
 	assert_string_equal((const char *)hello->data, "let me in");
 	if (refuse)
@@ -236,31 +241,9 @@ void fabric_memory_remove(struct fabric_memory *m)
 	free(m);
 }
 
-int fabric_send(struct fabric_conn *c, const struct iovec *iov, int iovs)
-{
-	SCOPED_LOCK(&lock);
-
-	(void)c;
-	assert_int_equal(iovs, 1);
-	assert_int_equal(iov->iov_len, 8);
-	said = bytes_get64(iov->iov_base);
-	return 0;
-}
-
-int fabric_flush(struct fabric_conn *c, int64_t deadline)
+void fabric_shutdown(struct fabric_conn *c)
 {
 	(void)c;
-	(void)deadline;
-	return 0;
-}
-
-int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline)
-{
-	(void)c;
-	(void)what;
-	(void)spin_until;
-	(void)deadline;
-	return 0;
 }
 
 static void check_move(const struct fabric_move *m)

@@ -14,13 +14,13 @@ extern const struct rpc_exposer fake_exposer;
 struct fake_fabric {
 	unsigned int connects, registered; /* now registered by the client */
 	unsigned int exposed;		   /* now */
-	unsigned int cut_off;		   /* settled without its word */
 	uint64_t read, written;		   /* bytes */
 };
 struct fake_fabric fake_fabric_seen(void);
 void fake_fabric_reset(void);
-/* The next connection is refused; or moves fail from now on. */
+/* The next connection is refused, or somebody else takes it; or moves fail from now on. */
 void fake_fabric_refuse(void);
+void fake_fabric_impostor(void);
 void fake_fabric_break(void);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tests/unit/check.h"
 #include "tests/unit/held-rig.h"
@@ -13,16 +14,15 @@
 #define LANDING (UINT64_C(2) << 20)
 
 static struct {
-	unsigned int exposed, live;
-	uint64_t words, settled[8];
-	unsigned int num_settled;
+	unsigned int exposed, live, unmapped;
 	int refuse; /* errno of the next expose */
 } fabric;
 
 static int offer(void *ctx, struct rpc_offer *ret)
 {
 	(void)ctx;
-	*ret = (struct rpc_offer){ .provider = "tcp", .token = { 1, 2, 3 }, .address = "127.0.0.1:7" };
+	*ret = (struct rpc_offer){ .provider = "tcp", .token = { 1, 2, 3 }, .address = "127.0.0.1:7",
+				   .proof = { 9 } };
 	return 0;
 }
 
@@ -41,23 +41,22 @@ static int expose(void *ctx, void *at, size_t len, bool writable, struct rpc_exp
 	return 0;
 }
 
-static uint64_t cover(void *ctx, struct rpc_exposed *e)
+static void cover(void *ctx, struct rpc_exposed *e)
 {
 	(void)ctx;
 	assert_non_null(e->region);
 	fabric.live--;
 	*e = (struct rpc_exposed){ 0 };
-	return ++fabric.words;
 }
 
-static void settle(void *ctx, uint64_t word)
+static void unmap(void *ctx, void *at, size_t len)
 {
 	(void)ctx;
-	assert_true(fabric.num_settled < 8);
-	fabric.settled[fabric.num_settled++] = word;
+	assert_int_equal(munmap(at, len), 0);
+	fabric.unmapped++;
 }
 
-static const struct rpc_exposer exposer = { NULL, 16 * 1024, offer, expose, cover, settle };
+static const struct rpc_exposer exposer = { NULL, 16 * 1024, offer, expose, cover, unmap };
 
 static uint64_t max_pinned; /* of the next session; 0: the usual */
 
@@ -105,28 +104,24 @@ static int down_covered(void **state)
 
 /* What is exposed at an address: of this process. */
 struct place {
-	uint64_t key, len, word;
+	uint64_t key, len;
 	unsigned char *at;
 };
 
-static fpga_result try_expose(uint64_t id, uint32_t on)
+static fpga_result try_expose(uint64_t id)
 {
-	struct wire_writer *w = rig_body(&r);
-
-	wire_put_u64(w, id);
-	wire_put_u32(w, on);
+	wire_put_u64(rig_body(&r), id);
 	return rig_call(&r, WIRE_EXPOSE, h);
 }
 
-static struct place exposed(uint64_t id, uint32_t on)
+static struct place exposed(uint64_t id)
 {
 	struct place p;
 
-	assert_int_equal(try_expose(id, on), FPGA_OK);
+	assert_int_equal(try_expose(id), FPGA_OK);
 	p.key = wire_get_u64(&r.reply.in);
 	p.at = (unsigned char *)(uintptr_t)wire_get_u64(&r.reply.in);
 	p.len = wire_get_u64(&r.reply.in);
-	p.word = wire_get_u64(&r.reply.in);
 	return p;
 }
 
@@ -166,14 +161,14 @@ static void only_who_agreed_is_offered_it(void **state)
 	rig_body(&r);
 	assert_int_equal(rig_call(&r, WIRE_FABRIC, 0), FPGA_NOT_SUPPORTED);
 	prepare(PAGE, EXPLICIT);
-	assert_int_equal(try_expose(wsid, 1), FPGA_NOT_SUPPORTED);
+	assert_int_equal(try_expose(wsid), FPGA_NOT_SUPPORTED);
 	assert_int_equal(fabric.exposed, 0);
 }
 
 static void an_offer_is_told(void **state)
 {
 	char provider[16], address[64];
-	uint8_t token[16];
+	uint8_t token[16], proof[16];
 
 	(void)state;
 	rig_body(&r);
@@ -181,9 +176,11 @@ static void an_offer_is_told(void **state)
 	wire_get_string(&r.reply.in, provider, sizeof(provider));
 	wire_get_string(&r.reply.in, address, sizeof(address));
 	wire_get_guid(&r.reply.in, token);
+	wire_get_guid(&r.reply.in, proof);
 	assert_string_equal(provider, "tcp");
 	assert_string_equal(address, "127.0.0.1:7");
 	assert_int_equal(token[2], 3);
+	assert_int_equal(proof[0], 9);
 }
 
 /* ---- what is exposed, and for how long ---- */
@@ -194,12 +191,12 @@ static void an_explicit_buffer_is_exposed_itself(void **state)
 
 	(void)state;
 	prepare(2 * PAGE, EXPLICIT);
-	p = exposed(wsid, 1);
+	p = exposed(wsid);
 	assert_int_equal(p.len, 2 * PAGE);
 	assert_int_equal(p.key >> 32, 1); /* may be written */
 	p.at[PAGE] = 7;
 	assert_int_equal(device_has(PAGE), 7);
-	assert_int_equal(exposed(wsid, 1).key, p.key); /* again: the same */
+	assert_int_equal(exposed(wsid).key, p.key); /* again: the same */
 	assert_int_equal(fabric.exposed, 1);
 }
 
@@ -207,25 +204,23 @@ static void a_twin_may_only_be_read(void **state)
 {
 	(void)state;
 	prepare(2 * PAGE, TRACKED);
-	assert_int_equal(exposed(wsid, 1).key >> 32, 0);
+	assert_int_equal(exposed(wsid).key >> 32, 0);
 }
 
 static void others_are_not(void **state)
 {
 	(void)state;
 	prepare(PAGE, 0);
-	assert_int_equal(try_expose(wsid, 1), FPGA_INVALID_PARAM);
+	assert_int_equal(try_expose(wsid), FPGA_INVALID_PARAM);
 	prepare(PAGE, TRACKED | READ_ONLY);
-	assert_int_equal(try_expose(wsid, 1), FPGA_INVALID_PARAM);
-	assert_int_equal(try_expose(wsid + 1, 1), FPGA_NOT_FOUND);
-	assert_int_equal(try_expose(wsid, 2), FPGA_INVALID_PARAM);
-	assert_int_equal(try_expose(0, 0), FPGA_INVALID_PARAM); /* it is not */
+	assert_int_equal(try_expose(wsid), FPGA_INVALID_PARAM);
+	assert_int_equal(try_expose(wsid + 1), FPGA_NOT_FOUND);
 	assert_int_equal(fabric.exposed, 0);
 	prepare(PAGE, EXPLICIT);
 	fabric.refuse = ENOMEM;
-	assert_int_equal(try_expose(wsid, 1), FPGA_EXCEPTION);
+	assert_int_equal(try_expose(wsid), FPGA_EXCEPTION);
 	assert_int_equal(r.reply.head.error, ENOMEM);
-	exposed(wsid, 1);
+	exposed(wsid);
 }
 
 static fpga_result release(void)
@@ -234,40 +229,44 @@ static fpga_result release(void)
 	return rig_call(&r, WIRE_RELEASE, h);
 }
 
-/* Who says that he is done is waited for, and others are cut off, before the memory is given back. */
-static void memory_is_given_back_when_nothing_reaches_it(void **state)
+/* No access begins any more, and what was mapped by us is unmapped by who knows whether one is under way. */
+static void what_was_exposed_is_covered(void **state)
 {
-	struct place p;
-
 	(void)state;
 	prepare(PAGE, EXPLICIT);
-	exposed(wsid, 1);
-	p = exposed(wsid, 0);
-	assert_int_equal(p.word, 1);
-	assert_int_equal(fabric.num_settled, 0);
+	exposed(wsid);
 	assert_int_equal(release(), FPGA_OK);
-	assert_int_equal(fabric.num_settled, 1);
-	assert_int_equal(fabric.settled[0], 1);
+	assert_int_equal(fabric.live, 0);
+	assert_int_equal(fabric.unmapped, 0); /* the device's own memory */
 	prepare(PAGE, TRACKED);
-	exposed(wsid, 1);
+	exposed(wsid);
 	assert_int_equal(release(), FPGA_OK);
-	assert_int_equal(fabric.num_settled, 2);
-	assert_int_equal(fabric.settled[1], 0);
-	prepare(PAGE, EXPLICIT); /* was never exposed */
-	assert_int_equal(release(), FPGA_OK);
-	assert_int_equal(fabric.num_settled, 2);
+	assert_int_equal(fabric.live, 0);
+	assert_int_equal(fabric.unmapped, 1);
 }
 
 static void a_close_covers_all(void **state)
 {
 	(void)state;
-	prepare(PAGE, EXPLICIT);
-	exposed(wsid, 1);
-	exposed(0, 1);
+	prepare(PAGE, TRACKED);
+	exposed(wsid);
+	exposed(0);
 	rig_body(&r);
 	assert_int_equal(rig_call(&r, WIRE_CLOSE, h), FPGA_OK);
 	assert_int_equal(fabric.live, 0);
-	assert_int_equal(fabric.num_settled, 2);
+	assert_int_equal(fabric.unmapped, 2);
+}
+
+/* It is no call of the program's: what was posted and failed is told by one. */
+static void a_failure_is_not_told_by_it(void **state)
+{
+	(void)state;
+	prepare(PAGE, EXPLICIT);
+	rig_put_write(&r, 0, 8, UINT64_C(1) << 40, 1);
+	rig_post(&r, WIRE_WRITE, h);
+	exposed(wsid);
+	assert_int_equal(release(), FPGA_INVALID_PARAM);
+	assert_int_equal(release(), FPGA_OK);
 }
 
 /* The landing is memory of the session's as well. */
@@ -275,9 +274,9 @@ static void a_landing_counts(void **state)
 {
 	(void)state;
 	prepare(LANDING, EXPLICIT);
-	assert_int_equal(try_expose(0, 1), FPGA_NO_MEMORY);
+	assert_int_equal(try_expose(0), FPGA_NO_MEMORY);
 	assert_int_equal(release(), FPGA_OK);
-	exposed(0, 1);
+	exposed(0);
 	assert_int_equal(try_prepare(LANDING, EXPLICIT), FPGA_NO_MEMORY);
 	prepare(LANDING - PAGE, EXPLICIT);
 }
@@ -289,10 +288,10 @@ static unsigned char much[8 * PAGE];
 static struct place prepare_exposed(uint64_t len, struct place *landing)
 {
 	prepare(len, TRACKED);
-	*landing = exposed(0, 1);
+	*landing = exposed(0);
 	assert_int_equal(landing->len, LANDING + WIRE_LANDING_HEAD);
 	memset(much, 9, sizeof(much));
-	return exposed(wsid, 1);
+	return exposed(wsid);
 }
 
 static void much_that_is_new_is_fetched(void **state)
@@ -381,7 +380,7 @@ static void what_has_not_landed_is_refused(void **state)
 	(void)state;
 	prepare(16 * PAGE, TRACKED);
 	assert_int_equal(landed(0, PAGE, 0), FPGA_INVALID_PARAM); /* nowhere to land */
-	l = exposed(0, 1);
+	l = exposed(0);
 	memset(l.at + WIRE_LANDING_HEAD, 4, 4 * PAGE);
 	assert_int_equal(landed(0, PAGE, LANDING), FPGA_INVALID_PARAM);	       /* too far */
 	assert_int_equal(landed(0, 2 * PAGE, LANDING - PAGE), FPGA_INVALID_PARAM); /* beyond its end */
@@ -411,7 +410,8 @@ int main(void)
 		TEST(an_explicit_buffer_is_exposed_itself, up_exposed, down_covered),
 		TEST(a_twin_may_only_be_read, up_exposed, down_covered),
 		TEST(others_are_not, up_exposed, down_covered),
-		TEST(memory_is_given_back_when_nothing_reaches_it, up_exposed, down_covered),
+		TEST(what_was_exposed_is_covered, up_exposed, down_covered),
+		TEST(a_failure_is_not_told_by_it, up_exposed, down_covered),
 		TEST(a_close_covers_all, up_exposed, down_covered),
 		TEST(a_landing_counts, up_small, down_covered),
 		TEST(much_that_is_new_is_fetched, up_exposed, down_covered),

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker's fabric, and peers in processes of their own that do what ours never would: they begin an access,
+ * stand still while the worker gives the memory back, and go on.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/seam.h"
+#include "daemon/worker-fabric.h"
+#include "tests/unit/check.h"
+#include "transport/fabric-internal.h"
+
+#define LEN ((size_t)64 << 20) /* more than sockets hold */
+#define SOON_NS (30 * NS_PER_S)
+
+static const struct rpc_exposer *x;
+static int (*unmap_by_seam)(void *at, size_t len);
+static int to_peer[2], from_peer[2];
+static pid_t peer;
+
+void seam_unmap_by(int (*unmap)(void *at, size_t len))
+{
+	unmap_by_seam = unmap;
+}
+
+/* What the peer is told, and may reach. */
+struct told {
+	struct rpc_offer offer;
+	struct rpc_exposed at;
+};
+
+static unsigned char *map(int fill)
+{
+	unsigned char *at = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(at != MAP_FAILED);
+	memset(at, fill, LEN);
+	return at;
+}
+
+/* ---- the peer ---- */
+
+static void await(int fd)
+{
+	char word;
+
+	if (read(fd, &word, 1) != 1)
+		_exit(3);
+}
+
+static void say(int fd)
+{
+	if (write(fd, "", 1) != 1)
+		_exit(3);
+}
+
+static struct fabric_conn *connect_peer(const struct told *t, struct fabric **f)
+{
+	struct fabric_greeting hello = { .len = 16 }, answer;
+	char why[FABRIC_WHY_MAX] = "";
+	struct fabric_conn *c;
+	const char *wrong;
+	struct address a;
+
+	memcpy(hello.data, t->offer.token, 16);
+	if (address_parse(t->offer.address, &a, &wrong) ||
+	    fabric_open(t->offer.provider, &a, FABRIC_CLIENT, f, why) ||
+	    fabric_connect(*f, 0, &hello, clock_deadline(SOON_NS), &answer, &c))
+		_exit(4);
+	if (answer.len != 16 || memcmp(answer.data, t->offer.proof, 16) != 0)
+		_exit(5);
+	return c;
+}
+
+/* The exit code: 0: nothing came that was none of the peer's business. */
+static void run_peer(bool writes)
+{
+	struct fabric_memory *own;
+	struct fabric_conn *c;
+	unsigned char *mine;
+	void *desc;
+	struct fabric *f;
+	struct told t;
+
+	if (read(to_peer[0], &t, sizeof(t)) != sizeof(t))
+		_exit(3);
+	c = connect_peer(&t, &f);
+	mine = map(writes ? 'W' : '.');
+	if (fabric_memory_add(f, mine, LEN, FABRIC_OWN, &own))
+		_exit(4);
+	desc = fi_mr_desc(own->mr);
+	if (writes ? fi_write(c->ep, mine, LEN, desc, 0, t.at.address, t.at.key, &c->moves[0]) :
+		     fi_read(c->ep, mine, LEN, desc, 0, t.at.address, t.at.key, &c->moves[0]))
+		_exit(6);
+	usleep(200000); /* as much of it as goes by itself */
+	say(from_peer[1]);
+	await(to_peer[0]);
+	fabric_wait(c, FABRIC_IN, 0, clock_deadline(5 * NS_PER_S)); /* ends with the connection */
+	for (size_t i = 0; i < LEN; i++)
+		if (mine[i] == 'S')
+			_exit(7);
+	_exit(0);
+}
+
+/* ---- the worker ---- */
+
+static unsigned char *lend(void)
+{
+	unsigned char *at = map('m');
+	struct told t = { .at = { 0 } };
+
+	assert_int_equal(x->offer(x->ctx, &t.offer), 0);
+	assert_int_equal(x->expose(x->ctx, at, LEN, true, &t.at), 0);
+	assert_int_equal(write(to_peer[1], &t, sizeof(t)), sizeof(t));
+	await(from_peer[0]);
+	x->cover(x->ctx, &t.at);
+	assert_null(t.at.region);
+	return at;
+}
+
+/* Nothing else can be put there as long as the peer's connection lives; afterwards it can. */
+static void check_kept(unsigned char *at)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+	int64_t until = clock_deadline(SOON_NS);
+	unsigned char *there;
+	int status;
+
+	assert_true(mmap(at, LEN, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED);
+	assert_int_equal(errno, EEXIST);
+	say(to_peer[1]);
+	for (;;) { /* the access fails, which ends the connection */
+		there = mmap(at, LEN, PROT_READ | PROT_WRITE, flags, -1, 0);
+		if (there != MAP_FAILED)
+			break;
+		assert_true(clock_now_ns() < until);
+		clock_sleep_ns(NS_PER_MS);
+	}
+	memset(there, 'S', LEN);
+	assert_int_equal(waitpid(peer, &status, 0), peer);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	for (size_t i = 0; i < LEN; i++)
+		if (there[i] != 'S')
+			fail_msg("byte %zu was written to", i);
+	munmap(there, LEN);
+	for (int i = 0; i < 2; i++) {
+		close(to_peer[i]);
+		close(from_peer[i]);
+	}
+}
+
+/* The peer is there before libfabric is loaded. */
+static int start(bool writes)
+{
+	static struct channel_start s = { .rdma = "tcp", .rdma_least = 4096 };
+	int ends[2];
+
+	if (pipe(to_peer) || pipe(from_peer) || socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
+		return -1;
+	peer = fork();
+	if (!peer)
+		run_peer(writes);
+	x = worker_fabric_open(&s, ends[0]);
+	close(ends[0]);
+	close(ends[1]);
+	return x ? 0 : -1;
+}
+
+static int up_writes(void **state)
+{
+	(void)state;
+	return start(true);
+}
+
+static int up_reads(void **state)
+{
+	(void)state;
+	return start(false);
+}
+
+static int down(void **state)
+{
+	(void)state;
+	worker_fabric_close();
+	return 0;
+}
+
+static void a_write_that_stands_still(void **state)
+{
+	unsigned char *at = lend();
+
+	(void)state;
+	x->unmap(x->ctx, at, LEN);
+	check_kept(at);
+}
+
+static void a_read_that_stands_still(void **state)
+{
+	unsigned char *at = lend();
+
+	(void)state;
+	assert_int_equal(unmap_by_seam(at, LEN), 0); /* as a plugin's memory goes */
+	check_kept(at);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_write_that_stands_still, up_writes, down),
+		cmocka_unit_test_setup_teardown(a_read_that_stands_still, up_reads, down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
