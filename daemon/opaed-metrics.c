@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "daemon/log.h"
 #include "daemon/metrics-process.h"
 #include "daemon/metrics-text.h"
 #include "daemon/sandbox.h"
@@ -222,8 +223,7 @@ static bool unfit; /* the sandbox lacks what it must have */
 
 static void missing(enum sandbox_piece piece, int error)
 {
-	fprintf(stderr, "opaed: opaed-metrics: its sandbox lacks %s: %s\n", sandbox_name(piece),
-		strerror(error));
+	log_warning("opaed-metrics: its sandbox lacks %s: %s", sandbox_name(piece), strerror(error));
 	unfit |= (start.must & SANDBOX_BIT(piece)) != 0;
 }
 
@@ -281,11 +281,12 @@ int main(void)
 	}
 	prctl(PR_SET_NAME, "opaed-metrics");
 	signal(SIGPIPE, SIG_IGN);
+	log_init();
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		connections[i].fd = -1;
 	d = read_start() ? listen_there() : NULL;
 	if (!d) {
-		fprintf(stderr, "opaed: opaed-metrics: it cannot use its socket\n");
+		log_error("opaed-metrics: it cannot use its socket");
 		_exit(EXIT_FAILURE);
 	}
 	if (!enter_sandbox())

@@ -36,7 +36,7 @@ static void end_line(struct worker_log *l)
 
 	if (l->have < skip || memcmp(l->line, own, skip) != 0)
 		skip = 0;
-	snprintf(who, sizeof(who), l->session == SCOUT_ID ? "scout" : "session %u", l->session);
+	snprintf(who, sizeof(who), l->session >= SCOUT_IDS ? "scout" : "session %u", l->session);
 	if (l->have > skip)
 		log_about(who, "%s: worker: %.*s", who, (int)(l->have - skip), l->line + skip);
 	l->have = 0;

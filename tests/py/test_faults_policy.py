@@ -273,7 +273,7 @@ class Captive:
 
 @pytest.fixture
 def taken_over(here, opaed):
-    """Starts an opaed whose workers are captives."""
+    """Starts an opaed whose workers are captives, but for those of TCP, where there is such a listener."""
     worker = BUILD / "tests/unit/bad-worker"
     machine = copy.copy(here)
     machine.bin = here.folder / "bad/bin"
@@ -282,9 +282,13 @@ def taken_over(here, opaed):
         to.parent.mkdir(parents=True)
         shutil.copy(source, to)
     with contextlib.ExitStack() as stack:
-        def start(see, allow=("*",), **more):
-            d = opaed(machine, listen=[{"unix": str(here.folder / "bad.sock")}],
-                      policy=[rule(ME, see, allow)], **more)
+        def start(see, allow=("*",), tcp=None, **more):
+            start.listen = [{"unix": str(here.folder / "bad.sock")}]
+            policy = [rule(ME, see, allow)]
+            if tcp:
+                start.listen.append({"tcp": "127.0.0.1:0", "clear": True})
+                policy.append(rule("tcp:127.0.0.1", tcp))
+            d = opaed(machine, listen=start.listen, policy=policy, **more)
             return d, another()
 
         def another():
