@@ -12,18 +12,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/emu-dir.h"
 #include "base/inventory-dir.h"
 #include "base/inventory-lock.h"
-#include "base/process.h"
 #include "base/sys.h"
+#include "daemon/gate-holder.h"
 #include "daemon/gate-places.h"
 #include "daemon/gate.h"
-#include "daemon/log.h"
 
 #define UEVENT_GROUP 1
-#define HOLDER_NS (NS_PER_S / 20) /* between two searches through all processes, which take milliseconds */
 
 /* ---- where it is ---- */
 
@@ -166,24 +163,16 @@ static int judge_device(const struct gate_who *who, const char *device, const ch
 	return gate_judge_device(who, device, why);
 }
 
-/* One search at a time, and not one after the other: all other workers wait for this thread. */
 static int find_holder(const struct gate_who *who, const char *device, const char *const *named,
 		       struct channel_found *found)
 {
-	static int64_t last;
-	char dir[INVENTORY_DIR_MAX], why[GATE_WHY_MAX];
+	char why[GATE_WHY_MAX];
 	int rc = judge_device(who, device, named, why);
 
 	if (rc)
 		return rc;
-	if (last && clock_now_ns() - last < HOLDER_NS)
-		return -EAGAIN;
 	found->len = PROCESS_NAME_MAX;
-	rc = inventory_dir_path(dir, sizeof(dir), NULL) ?
-		     sys_device_holder(dir, device, found->text, sizeof(found->text)) :
-		     -ENOENT;
-	last = clock_now_ns();
-	return rc;
+	return gate_holder(device, found->text);
 }
 
 /*

@@ -7,6 +7,9 @@ import json
 import os
 import socket
 import struct
+import subprocess
+import sys
+import threading
 
 import pytest
 from opaed import BUSY as BUSY_RESULT
@@ -201,6 +204,51 @@ def test_it_locks_what_its_rule_shows(bound):
 def test_it_locks_nothing_odd(rig, what):
     a = rig.attacker()
     asks(a, what.replace("CARD", str(rig.cards[0])), EACCES)
+
+
+# ---- who holds a device ----
+
+CROWD = """
+import os, resource, sys
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+most = 20000 if most == resource.RLIM_INFINITY else min(most, 20000)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+go_on, end = os.pipe()
+for _ in range(most - 20):
+    os.dup(0)
+for _ in range(min(2000000 // most, 400)):
+    if not os.fork():
+        os.close(end)
+        os.read(go_on, 1)
+        os._exit(0)
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def crowd(place):
+    """Processes with two million descriptors, through which a search takes seconds."""
+    who = {"user": place.user.pw_uid, "group": place.user.pw_gid, "extra_groups": []} if place.user else {}
+    with subprocess.Popen([sys.executable, "-c", CROWD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          **who) as p:
+        assert p.stdout.readline() == b"there\n"
+        yield
+        p.stdin.close()
+
+
+def test_a_search_for_a_holder_keeps_nobody_waiting(rig, crowd):
+    """One asks for it again and again. Neither he nor others wait for long, and who comes is served."""
+    hostile, other = rig.attacker(), rig.attacker()
+    asks(other, f"lock {HOLD} {rig.cards[1]}", "done 0")  # the file of locks is there then
+    slowest = []
+    flood = threading.Thread(target=lambda: slowest.append(
+        hostile.does(f"again 3000 holder 0 {rig.cards[0]}")))
+    flood.start()
+    rig.attacker()
+    slowest.append(other.does("again 2000 stat 0 /dev/null"))
+    flood.join()
+    assert all(s.startswith("done") and int(s.split()[1]) < 1500 for s in slowest), slowest
 
 
 # ---- /sys ----

@@ -21,6 +21,8 @@ void attacker_obey(int fd);
 void attacker_show(const char *name, const char *arg);
 /* Asks the monitor: "TYPE FLAGS PATH [PATH2]". */
 long ask_as_told(const char *arg);
+/* "MS TYPE FLAGS PATH": the same for so long; how long the slowest answer took, in ms. */
+long ask_again_and_again(const char *arg);
 /* With the descriptor that came last. */
 long abuse(const char *how);
 /* Asks so often, and reads no answer. */
