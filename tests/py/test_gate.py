@@ -277,7 +277,7 @@ def test_it_is_told_of_functions_that_are_shown(place):
         for name in ("vendor", "device"):
             asks(a, f"open 0 {PCI}/{shown}/{name}", "done 0")
             asks(a, f"open 0 {PCI}/{other}/{name}", "done 0")
-        for name in ("config", "uevent", "modalias", "irq"):
+        for name in ("uevent", "modalias", "irq"):
             asks(a, f"open 0 {PCI}/{shown}/{name}", "done 0")
             asks(a, f"open 0 {PCI}/{other}/{name}", EPERM)
             asks(a, f"stat 0 {PCI}/{other}/{name}", EPERM)
@@ -302,6 +302,87 @@ def test_it_reads_nothing_that_is_roots_alone(folder):
         asks(a, f"open 0 {at}", how)
         a.close()
         assert d.stop() == 0, d.log
+
+
+@needs_pci
+def test_it_reads_no_configuration_space(rig):
+    """Who opens it as root reads 4096 bytes of it, and others 64: it needs none of them."""
+    a = rig.attacker()
+    for flags in (os.O_RDONLY, os.O_RDWR, os.O_WRONLY):
+        asks(a, f"open {flags} {PCI}/{FUNCTIONS[0]}/config", EACCES)
+
+
+# ---- what is none of its business ----
+
+LOOKS = ["open", "stat", "lstat", "readlink", "list", "access"]
+
+
+def answers(attacker, path):
+    return [attacker.does(f"ask {call} 0 {path}") for call in LOOKS]
+
+
+@pytest.mark.parametrize("path,name", [
+    ("/dev", "mem"), ("/dev", "shm"), ("/dev", "fd"), ("/dev", "stdin"), ("/dev/fd", "2"), ("/dev/fd/2", "x"),
+    ("/proc/self/fd", "2"), ("/proc/self", "maps"), ("/", "root"), ("/root", ".profile"),
+    ("/sys/class", "net"), ("/sys/class/net", "lo"), ("/sys/class/net/lo", "address"), ("/sys/bus", "pci"),
+    ("/sys/bus/pci", "drivers_probe"), ("/sys/devices", "system"), ("/sys/devices/system/cpu", "online"),
+    ("/sys/devices/virtual/net/lo", "address"), ("/sys/kernel", "mm"), ("/sys/class/mem/null", "uevent")])
+def test_it_is_not_told_what_there_is(rig, path, name):
+    a = rig.attacker()
+    for there in (f"{path}/{name}", f"{path}/{name}/more", f"{path}/{name}/", f"{path}/none-{name}",
+                  f"{path}/none-{name}/more"):
+        assert answers(a, there) == [EACCES] * len(LOOKS), there
+
+
+def test_links_in_dev_are_none_of_its_business(rig, tmp_path):
+    """Everybody may make some in one place there, and root would follow them."""
+    a, link = rig.attacker(), f"/dev/shm/opae-gate-{os.getpid()}"
+    (tmp_path / "there").write_text("x")
+    os.symlink(tmp_path, link)
+    try:
+        for name in ("there", "none"):
+            assert answers(a, f"{link}/{name}") == [EACCES] * len(LOOKS)
+    finally:
+        os.unlink(link)
+
+
+@needs_pci
+def test_it_is_not_told_what_a_function_has(bound):
+    a, path = bound.attacker(), f"{PCI}/{FUNCTIONS[0]}"
+    for name in ("irq", "none", "power", "power/control", "power/none", "none/none", "resource0",
+                 "resource9", "rom", "config"):
+        assert answers(a, f"{path}/{name}") == [EPERM] * len(LOOKS), name
+
+
+@pytest.mark.parametrize("node", ["vfio/7", "vfio/devices/vfio7", "dfl-port.7", "uio7"])
+def test_it_is_not_told_which_nodes_there_are(bound, node):
+    assert answers(bound.attacker(), f"/dev/{node}") == [EPERM] * len(LOOKS)
+
+
+def test_a_path_may_only_be_so_long(rig):
+    """However much of it there is."""
+    way = "/sys/bus/pci/devices" if FUNCTIONS else "/sys/class"
+    for path in (way + "/x" * 100, "/sys/" + "bus/" * 40 + "x", "/dev/vfio" + "/x" * 100):
+        assert answers(rig.attacker(), path) == [EACCES] * len(LOOKS), path
+
+
+def test_what_is_above_its_folders_is_looked_at_alone(rig):
+    """Whose they are decides whether they can be trusted; what is in there is something else."""
+    a = rig.attacker()
+    for folder in (rig.inventory, rig.place.folder / "emu"):
+        for call in ("stat", "lstat"):
+            asks(a, f"{call} 0 {folder}/..", "done 0")
+        for call in ("list", "readlink", "access", "open"):
+            asks(a, f"{call} 0 {folder}/..", EACCES)
+
+
+def test_a_folder_that_others_may_change_is_looked_at_alone(rig):
+    a = rig.attacker()
+    asks(a, f"list 0 {rig.inventory}", "done 0")
+    rig.inventory.chmod(0o777)
+    for how in ("list", "access"):
+        asks(a, f"{how} 0 {rig.inventory}", EACCES)
+    asks(a, f"stat 0 {rig.inventory}", "done 0")
 
 
 # ---- a configuration that is read again ----

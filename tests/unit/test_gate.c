@@ -107,11 +107,12 @@ static void what_it_may_not(void **state)
 static void registers(void **state)
 {
 	static const char *const patterns[] = { "/sys/bus/pci/devices/*/resource[0-9]*",
-						"/sys/bus/pci/devices/*/rom" };
+						"/sys/bus/pci/devices/*/rom",
+						"/sys/bus/pci/devices/*/config" };
 	glob_t found;
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
 		if (glob(patterns[i], 0, NULL, &found))
 			continue; /* a machine without */
 		for (size_t k = 0; k < found.gl_pathc; k++) {
