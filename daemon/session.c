@@ -25,6 +25,7 @@
 #include "daemon/session-new.h"
 #include "daemon/session-open.h"
 #include "daemon/spawn.h"
+#include "daemon/watched.h"
 #include "wire/ops.h"
 
 #define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
@@ -125,8 +126,7 @@ static void stop(struct session *s, const char *why, int64_t kill_at)
 
 static void close_channel(struct session *s)
 {
-	sys_close(s->channel); /* and epoll forgets it */
-	s->channel = -1;
+	watched_close(s->poll, &s->channel);
 	s->asked = false;
 	s->question = 0;
 	if (s->kill_at == INT64_MAX)

@@ -31,6 +31,7 @@ struct session {
 	uint32_t id;
 	pid_t pid;
 	int channel; /* -1: closed */
+	int poll;    /* the monitor's epoll, which has it and log.fd */
 	char origin[ORIGIN_MAX]; /* of a stranger */
 	bool stranger; /* its worker finds out who the peer is; until then it has no principal */
 	bool dismissed; /* a stranger who stays one: his worker only lets him read why */

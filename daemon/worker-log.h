@@ -17,7 +17,8 @@
 #define WORKER_LOG_TAG (UINT64_C(16) << 32)
 
 struct worker_log {
-	int fd; /* -1: there is none */
+	int fd;	  /* -1: there is none */
+	int poll; /* the epoll that it is in; -1: in none */
 	uint32_t session;
 	const char *who; /* whose worker it is, as far as that is known; "" of the scout */
 	size_t have;		     /* of a line that has not ended */
