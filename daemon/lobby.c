@@ -190,7 +190,7 @@ void lobby_tick(struct lobby *l)
 	int64_t now = clock_now_ns();
 
 	while (l->first && l->first->leave_at <= now) {
-		log_about("strangers", "%s said nothing, or waited for its turn, for %u ms: closed",
+		log_about(l->first->origin, "%s said nothing, or waited for its turn, for %u ms: closed",
 			  l->first->peer.text, l->sessions->config->limits.preauth_ms);
 		l->sessions->metrics.refused[METRICS_SILENT]++;
 		leave(l, l->first);

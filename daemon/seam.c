@@ -225,14 +225,15 @@ static int worker_access(const char *path, int mode)
 	return (int)ask_of(CHANNEL_ACCESS, path, NULL, &m, NULL, NULL);
 }
 
-static int worker_device_holder(const char *dir, const char *device, char *out, size_t len)
+/* The monitor knows where the inventory is, and how much time it has. */
+static int worker_device_holder(const char *dir, const char *device, int64_t deadline, char *out, size_t len)
 {
 	struct channel_message m = { .value = 0 };
 	struct channel_found found;
 	int rc = (int)ask_of(CHANNEL_HOLDER, device, NULL, &m, &found, NULL);
 
-	(void)dir; /* the monitor knows where it is */
-
+	(void)dir;
+	(void)deadline;
 	if (!rc && found.len > len)
 		rc = -ENAMETOOLONG;
 	if (!rc)

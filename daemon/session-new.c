@@ -94,7 +94,7 @@ int session_launch(struct sessions *all, struct session *s, int fd, const struct
 	if (!rc) /* without memory to count in it serves all the same */
 		rc = channel_send(s->channel, start, counts);
 	if (!rc)
-		rc = worker_log_open(&s->log, s->id, &log);
+		rc = worker_log_open(&s->log, s->id, s->stranger ? s->origin : s->info.principal, &log);
 	if (!rc)
 		rc = watched_add(s->poll, s->channel, s->id);
 	if (!rc)

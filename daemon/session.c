@@ -239,7 +239,7 @@ static void dismiss(struct session *s)
 	s->stranger = false;
 	s->refused = s->dismissed = true;
 	s->kill_at = clock_deadline(DISMISSED_NS);
-	log_about("strangers", "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
+	log_about(s->origin, "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
 }
 
 /* What becomes of a session whose peer is known. */
@@ -281,6 +281,7 @@ static void introduce(struct sessions *all, struct session *s, const char *princ
 	s->stranger = false;
 	s->admit_by = INT64_MAX;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
+	s->log.who = s->info.principal;
 	settle(all, s, rule, refuse);
 	if (*refuse && many) {
 		kill_worker(s, "others are being told why they are refused");
@@ -503,8 +504,8 @@ void sessions_tick(struct sessions *all)
 		}
 		if (s->kill_at <= now) {
 			if (!s->dismissed) /* his peer had the time to read */
-				log_warning("session %u: its worker did not end in time and is killed",
-					    s->id);
+				log_warning_about(s->info.principal, "session %u: its worker did not end "
+						  "in time and is killed", s->id);
 			kill_worker(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}

@@ -22,6 +22,8 @@ void attacker_obey(int fd);
 void attacker_show(const char *name, const char *arg);
 /* Asks the monitor: "TYPE FLAGS PATH [PATH2]". */
 long ask_as_told(const char *arg);
+/* "MS TYPE FLAGS PATH": the same for so long; how long the slowest answer took, in ms. */
+long ask_again_and_again(const char *arg);
 /* The one that came last; -1: none has. */
 int lent_descriptor(void);
 /* With that. */
