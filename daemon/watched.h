@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Descriptors in an epoll. A process that was forked has copies of all until it has become its program, and so
- * long an epoll goes on telling of one that was only closed: it is taken out of it first.
+ * Descriptors in an epoll. A process that was forked has copies of all until it has become its program, and
+ * so long an epoll goes on telling of one that was only closed: it is taken out of it first.
  */
 #ifndef DAEMON_WATCHED_H
 #define DAEMON_WATCHED_H

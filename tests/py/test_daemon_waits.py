@@ -18,8 +18,8 @@ def processor_seconds(pid):
 
 @pytest.mark.skipif(not SLOW_EXEC.exists(), reason="a sanitizer's program cannot be loaded before")
 def test_a_session_ends_while_another_begins(opaed):
-    """A new worker has copies of the monitor's descriptors until it has become its program. Those of a session
-    that ends meanwhile are nothing that the monitor would wake for, again and again."""
+    """A new worker has copies of the monitor's descriptors until it has become its program. Those of a
+    session that ends meanwhile are nothing that the monitor would wake for, again and again."""
     d = opaed(env={"LD_PRELOAD": str(SLOW_EXEC)})
     first = d.peer()
     [gone] = d.workers()
