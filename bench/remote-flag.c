@@ -105,8 +105,8 @@ static bool job(const struct place *p, const struct row *row)
 	const char *count = p->run->quick ? "5" : "200";
 	char cpu[12];
 	struct side ours = { .args = { "job", count, row->args[0] }, .numbers = 1 };
-	struct side raw = { .raw = raw_exchange(p->way), .args = { raw_socket(p->way), "64", "64", count, cpu },
-			    .numbers = 1 };
+	struct side raw = { .raw = raw_exchange(p->way), .numbers = 1,
+			    .args = { raw_socket(p->way), "64", "64", count, cpu } };
 
 	if (!run_wants(p->run, names.median) || (!memory_can_trap() && !row->eager))
 		return true;

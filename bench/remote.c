@@ -286,7 +286,9 @@ static bool known(const char *only)
 
 bool bench_remote(const struct bench_remote_options *o, struct bench_report *report)
 {
-	struct run r = { .quick = o->quick, .rdma = o->by_rdma, .only = o->only, .report = report };
+	struct run r = {
+		.quick = o->quick, .rdma = o->by_rdma, .only = o->only, .report = report
+	};
 
 	ways_wanted[WAY_UNIX] = o->by_unix;
 	ways_wanted[WAY_TCP] = o->by_tcp;

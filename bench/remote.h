@@ -15,7 +15,8 @@ struct bench_remote_options {
 };
 
 /*
- * As bench_local(). Also false: a name in `only` is that of no row; a build without TLS or RDMA shall measure it.
+ * As bench_local(). Also false: a name in `only` is that of no row; a build without TLS or RDMA shall
+ * measure it.
  */
 bool bench_remote(const struct bench_remote_options *o, struct bench_report *report);
 /* What `only` may begin with, in one line. */

@@ -116,8 +116,8 @@ static int parse(int argc, char *argv[], struct options *o)
 			return usage_error("bench %s has no argument '%s'", argv[1], argv[i]);
 	if (!in_transport(o, "unix") && !in_transport(o, "tcp") && !in_transport(o, "tls") &&
 	    !is_rdma(o))
-		return usage_error("--transport is unix, tcp, tls, both (the first two), all (three) or rdma, "
-				   "not '%s'",
+		return usage_error("--transport is unix, tcp, tls, both (the first two), all (three), or "
+				   "rdma, not '%s'",
 				   o->transport);
 	return 0;
 }
