@@ -300,7 +300,8 @@ bool bench_remote(const struct bench_remote_options *o, struct bench_report *rep
 				  "libssl-dev 3.0 or newer, and build with `meson setup -Dtls=enabled`");
 	if (o->by_rdma && !BENCH_HAS_FABRIC)
 		return bench_fail("this opae was built without RDMA, which cannot be measured then; install "
-				  "libfabric-dev 1.14 or newer, and build with `meson setup -Dfabric=enabled`");
+				  "libfabric-dev 1.14 or newer, and build with "
+				  "`meson setup -Dfabric=enabled`");
 	memory_find_tracker(&r);
 	if (!known(o->only) || !run_all(&r, parts, sizeof(parts) / sizeof(parts[0])))
 		return false;

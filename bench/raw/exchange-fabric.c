@@ -146,14 +146,16 @@ static void connect_ends(const char *provider, size_t len, int server, int out, 
 	hints->caps = FI_MSG | FI_RMA, hints->addr_format = FI_SOCKADDR_IN;
 	hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
 	hints->fabric_attr->prov_name = strdup(provider);
-	*(server ? &hints->src_addr : &hints->dest_addr) = memcpy(malloc(size), server ? &at : &far->at, size);
+	*(server ? &hints->src_addr : &hints->dest_addr) =
+		memcpy(malloc(size), server ? &at : &far->at, size);
 	*(server ? &hints->src_addrlen : &hints->dest_addrlen) = size;
 	DO(fi_getinfo(FI_VERSION(1, 14), NULL, NULL, 0, hints, &info));
 	DO(fi_fabric(info->fabric_attr, &fabric, NULL));
 	DO(fi_eq_open(fabric, &events, &eq, NULL));
 	open_queues(fabric, len + 2 * MESSAGE + 1, &own);
 	if (server) {
-		DO(fi_passive_ep(fabric, info, &pep, NULL) || fi_pep_bind(pep, &eq->fid, 0) || fi_listen(pep));
+		DO(fi_passive_ep(fabric, info, &pep, NULL) || fi_pep_bind(pep, &eq->fid, 0));
+		DO(fi_listen(pep));
 		DO(fi_getname(&pep->fid, &own.at, &size));
 		DO(write(out, &own, sizeof(own)) != sizeof(own));
 		await_event(FI_CONNREQ, &e);
