@@ -33,8 +33,8 @@ class Far:
     def connect(self):
         provider, at, token, proof = self.c.call("FABRIC")
         host, port = at.rsplit(":", 1)
-        self.odd = subprocess.Popen([ODD, provider, host, port, token.hex()], text=True, stdin=subprocess.PIPE,
-                                    stdout=subprocess.PIPE)
+        self.odd = subprocess.Popen([ODD, provider, host, port, token.hex()], text=True,
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.odd.stdout.readline() == f"connected {proof.hex()}\n"
         return self
 
@@ -202,28 +202,33 @@ def test_reads_while_the_device_is_asked(here, opaed):  # noqa: F811
 
 
 def test_the_fabric_breaks(here, opaed):  # noqa: F811
-    """Its connection alone is cut in the middle of a program's work: the program is told, and the card is
-    free for the next one."""
-    needs_tracker("trap")
+    """Its connection alone is cut in the middle of a push: the program is told, and the card is free for the
+    next one."""
     here.start(board="he-lb")
     d = opaed()
     needs_fabric(d)
     soon(d.is_idle)
-    with subprocess.Popen([here.bin / "host_exerciser", "--continuous", "3600", "-t", "3600000", "lpbk"],
-                          env={**here.env, **far(here, d)}, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT) as job:
+    with subprocess.Popen([here.bin / "opae", "bench", "subject", "move", "push", str(64 << 20), "100000"],
+                          env={**here.env, **far(here, d, buffers="explicit")}, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
+        job.stdin.write("go\n")
+        job.stdin.flush()
         [worker] = soon(d.workers)
         port = soon(lambda: fabric_port(worker))
         soon(lambda: connections(port))
         time.sleep(0.3)  # it is at work
         assert job.poll() is None
-        cut = subprocess.run(["ss", "-K", "state", "established", f"( sport = :{port} )"], timeout=60, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        cut = subprocess.run(["ss", "-K", "state", "established", f"( sport = :{port} )"], timeout=60,
+                             text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if connections(port):
             job.kill()
             pytest.skip(f"this kernel, or this user, ends no connection of others: {cut.stdout}")
-        told, _ = job.communicate(timeout=60)
-        assert job.returncode > 0 and "RDMA" in told, told
+        try:
+            told, _ = job.communicate(timeout=60)
+        finally:
+            job.kill()
+        assert job.returncode > 0 and "opaex_push" in told, told
     soon(d.is_idle)
+    needs_tracker("trap")
     done = exercise(here, far(here, d))
     assert done.returncode == 0 and "content goes by RDMA (tcp)" in done.stdout, done.stdout

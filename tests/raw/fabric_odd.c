@@ -137,8 +137,9 @@ static bool obey(const char *line)
 	char what[8];
 	bool good;
 
-	need(sscanf(line, "%7s %" SCNu64 " %" SCNu64 " %" SCNu64 " %u", what, &key, &at, &len, &byte) >= 4 &&
-	     len && len <= ROOM, "the command");
+	need(sscanf(line, "%7s %" SCNu64 " %" SCNu64 " %" SCNu64 " %u", what, &key, &at, &len, &byte) >= 4,
+	     "the command");
+	need(len && len <= ROOM, "the length");
 	if (*what == 'r') {
 		good = move(false, key, at, len);
 	} else {
