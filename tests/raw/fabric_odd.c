@@ -135,17 +135,20 @@ static bool obey(const char *line)
 	unsigned int byte = 0;
 	double begin = now_us();
 	char what[8];
+	int n;
 	bool good;
 
-	need(sscanf(line, "%7s %" SCNu64 " %" SCNu64 " %" SCNu64 " %u", what, &key, &at, &len, &byte) >= 4,
-	     "the command");
+	n = sscanf(line, "%7s %" SCNu64 " %" SCNu64 " %" SCNu64 " %u", what, &key, &at, &len, &byte);
+	need(n >= 4, "the command");
 	need(len && len <= ROOM, "the length");
 	if (*what == 'r') {
 		good = move(false, key, at, len);
 	} else {
 		memset(room, (int)byte, len);
-		if (*what == 'b')
-			return !fi_write(ep, room, len, fi_mr_desc(mr), 0, at, key, NULL) && puts("begun") > 0;
+		if (*what == 'b') {
+			puts("begun");
+			return !fi_write(ep, room, len, fi_mr_desc(mr), 0, at, key, NULL);
+		}
 		good = move(true, key, at, len) && move(false, key, at, 1);
 	}
 	if (good)
