@@ -299,10 +299,12 @@ def test_memory_is_read_while_the_session_is_busy(rig):
     try:
         asked = c.start("READ64", h, 0, 0)
         first = int(reader.says("read")[0])
-        end = time.monotonic() + 2
+        end = time.monotonic() + 1  # a card that does not answer is given up after 2 s
         while time.monotonic() < end:
             last = int(reader.says("read")[0])
-        assert last > first + 10 and not select.select([c.sock], [], [], 0)[0]  # it is still busy
+        while select.select([c.sock], [], [], 0)[0]:
+            c.take()
+        assert last > first + 10 and not c.replies[asked]  # it is still busy
     finally:
         os.kill(pid, signal.SIGCONT)
     c.finish(asked)
@@ -510,7 +512,12 @@ def test_connects_and_kills_leave_nothing(rig):
             p.close()
     soon(lambda: len(r.workers()) == 4, 60)
     r.is_ready(4)
-    soon(lambda: (descriptors(r.daemon.process.pid), descriptors(door)) == before)
+
+    def more():
+        now = descriptors(r.daemon.process.pid), descriptors(door)
+        return [n - b for n, b in zip(now, before)]
+
+    soon(lambda: max(more()) <= 0 or print(more()))
 
 
 @pytest.mark.parametrize("listen,rdma,says", [
