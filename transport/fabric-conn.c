@@ -211,6 +211,15 @@ static bool is_end(int err)
 	       err == EPIPE || err == FI_ESHUTDOWN || err == FI_EIO;
 }
 
+/* Provider verbs has one code for all: a receive that was given up has another, so this one had a message. */
+static bool is_too_long(const struct fi_cq_err_entry *e)
+{
+	const struct op *op = e->op_context;
+
+	return e->err == FI_ETRUNC || e->err == FI_EMSGSIZE ||
+	       (e->err == FI_EIO && op && op->kind == OP_RECV);
+}
+
 /* An operation that failed: the connection is no more, whatever the provider thinks of it. */
 static void failed(struct fabric_conn *c)
 {
@@ -218,7 +227,7 @@ static void failed(struct fabric_conn *c)
 	char text[200];
 
 	fi_cq_readerr(c->cq, &e, 0);
-	if (e.err == FI_ETRUNC || e.err == FI_EMSGSIZE) {
+	if (is_too_long(&e)) {
 		fabric_lose(c, -EPROTO, "has sent a message that is too long");
 	} else if (is_end(e.err)) {
 		fabric_lose(c, -EPIPE, "has gone, or refused an access");
