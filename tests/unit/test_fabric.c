@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/thread.h"
@@ -238,6 +239,36 @@ static void accepted_with_private_data(void **state)
 	assert_non_null(rig.server.conn);
 	assert_int_equal(answer.len, sent.len);
 	assert_memory_equal(answer.data, sent.data, sent.len);
+}
+
+static void *accept_without_descriptors(void *arg)
+{
+	struct fabric_request *q = rig_next(rig.listener, SOON);
+	struct rlimit before, few;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	few.rlim_cur = STDERR_FILENO + 1;
+	setrlimit(RLIMIT_NOFILE, &few);
+	if (fabric_request_accept(q, NULL, SOON, &rig.server.conn) != -EMFILE)
+		arg = NULL;
+	setrlimit(RLIMIT_NOFILE, &before);
+	return arg;
+}
+
+/* The client is told at once. */
+static void a_server_that_cannot_refuses(void **state)
+{
+	struct fabric_conn *c = NULL;
+	pthread_t t;
+	void *ok;
+
+	(void)state;
+	rig.client.fabric = rig_client(&rig.address);
+	assert_int_equal(thread_start(&t, NULL, accept_without_descriptors, &rig), 0);
+	assert_int_equal(fabric_connect(rig.client.fabric, 0, NULL, SOON, NULL, &c), -ECONNREFUSED);
+	pthread_join(t, &ok);
+	assert_non_null(ok);
 }
 
 static void nothing_stays_open(void **state)
@@ -514,6 +545,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_listens, up_listen, down),
 		cmocka_unit_test_setup_teardown(silent_server_costs_the_deadline, up_listen, down),
 		cmocka_unit_test_setup_teardown(accepted_with_private_data, up_listen, down),
+		cmocka_unit_test_setup_teardown(a_server_that_cannot_refuses, up_listen, down),
 		cmocka_unit_test_teardown(nothing_stays_open, down),
 		RIGGED(every_length_comes_back),
 		RIGGED(pieces_are_one_message),
