@@ -69,6 +69,13 @@ def rdma_vm(vm):
 
 
 @pytest.fixture(scope="session")
+def tracking_rdma_vm(rdma_vm, tracking_vm):
+    """The same with Debian's newest kernel for this rig, for what goes by RDMA is tracked mostly."""
+    del rdma_vm  # it has looked whether it can be
+    return functools.partial(tracking_vm, rdma=True)
+
+
+@pytest.fixture(scope="session")
 def with_udev():
     """udev can be had, for a guest whose test wants it."""
     need("no udev", udev.bundle)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """RDMA in a guest without hardware: soft RoCE, by Debian's kernel module rdma_rxe.
 
-libfabric is this machine's. What its provider verbs opens for such a device, and the tool that makes one of a
-network device, are unpacked into the cache, from the packages of this machine's release, for they must fit it."""
+libfabric is this machine's. What its provider verbs opens for such a device, and the tool that makes one
+of a network device, are unpacked into the cache, from packages of this machine's release, to fit it."""
 import json
 import shlex
 import shutil
@@ -37,6 +37,11 @@ def bundle():
     return fetch.made("rdma", fetch.recipe("rdma", fetch.release(), PACKAGES, 1), make)
 
 
+def tool():
+    """What a shell in the guest calls iproute2's rdma by."""
+    return shlex.join(unpack.in_place(bundle(), "rdma"))
+
+
 def install(m):
     """Gives machine m, which has rdma=True, the libraries, and an RDMA device at ADDRESS."""
     folder = bundle()
@@ -47,5 +52,5 @@ def install(m):
     m.include(LIBFABRIC)
     m.image.text("/etc/libibverbs.d/rxe.driver", "driver rxe\n")
     m.sh("rdma", f"ip addr add {ADDRESS}/24 dev {DEVICE}; ip link set {DEVICE} mtu 4500 up\n"
-         f"{shlex.join(unpack.in_place(folder, 'rdma'))} link add rxe0 type rxe netdev {DEVICE}\n"
+         f"{tool()} link add rxe0 type rxe netdev {DEVICE}\n"
          "test -c /dev/infiniband/uverbs0; test -c /dev/infiniband/rdma_cm")
