@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "daemon/sandbox-start.h"
 #include "daemon/sandbox.h"
 #include "daemon/session.h"
+#include "daemon/watched.h"
 
 #define NAME "opaed-metrics"
 #define AGE_NS (50 * NS_PER_MS)	  /* of an answer that is good enough: what making one costs has a limit */
@@ -36,6 +36,7 @@ void metrics_process_init(struct metrics_process *p)
 		.at = { .poll = -1, .says = "metrics at" },
 		.program = -1,
 		.channel = -1,
+		.poll = -1,
 		.fd = -1,
 		.start_at = INT64_MAX,
 		.pause = PAUSE_MIN,
@@ -44,9 +45,7 @@ void metrics_process_init(struct metrics_process *p)
 
 static void close_channel(struct metrics_process *p)
 {
-	if (p->channel >= 0)
-		sys_close(p->channel); /* and epoll forgets it */
-	p->channel = -1;
+	watched_close(p->poll, &p->channel);
 }
 
 /* What the kernel does not let die in time is waited for with the workers. */
@@ -236,12 +235,12 @@ static int start(struct sessions *all)
 		.gid = all->config->worker_gid,
 		.must = all->config->sandbox_required ? SANDBOX_ALL : SANDBOX_ALWAYS,
 	};
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = METRICS_TAG };
 	CLEANUP_CLOSE int theirs = -1;
 	int rc = channel_pair(&p->channel, &theirs);
 
-	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, p->channel, &e))
-		rc = -errno;
+	p->poll = all->poll;
+	if (!rc)
+		rc = watched_add(p->poll, p->channel, METRICS_TAG);
 	if (!rc && !answer(p, &start, sizeof(start)))
 		rc = -EAGAIN;
 	if (rc)

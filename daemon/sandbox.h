@@ -44,7 +44,7 @@ struct sandbox {
 	uint64_t file;		 /* bytes that a file of its own may have */
 	uint64_t data;	 /* bytes of memory that nobody shares */
 	uint64_t locked; /* bytes that it may have pinned */
-	bool fabric; /* it has one, which takes connections */
+	bool fabric; /* it has one, which takes connections; its peer is on no unix socket */
 	bool locks; /* may lock what files it is given */
 	/*
 	 * NULL; or it is to have a fabric of verbs. Of a device the kernel lets nobody make use whose

@@ -25,6 +25,7 @@
 #include "daemon/session-new.h"
 #include "daemon/session-open.h"
 #include "daemon/spawn.h"
+#include "daemon/watched.h"
 #include "wire/ops.h"
 
 #define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
@@ -32,7 +33,6 @@
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
 #define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
 #define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
-#define DRAIN_MAX 4096			  /* messages: more than a socket holds */
 #define DISMISSED_NS (2 * NS_PER_S)	  /* for a stranger to read why he stays one */
 #define STRANGER_NS NS_PER_S		  /* one is left so long to shake hands, whoever waits */
 #define LOOK_NS (50 * NS_PER_MS)	  /* between two rounds of LOOK at least, */
@@ -44,7 +44,6 @@ int sessions_init(struct sessions *all, int poll)
 	all->answer_at = INT64_MAX;
 	metrics_process_init(&all->metrics_process);
 	all->poll = poll;
-	all->plugins = -1;
 	all->environment = spawn_environment();
 	sandbox_probe();
 	gethostname(all->host, sizeof(all->host) - 1);
@@ -66,18 +65,7 @@ void sessions_done(struct sessions *all)
 		sys_close(all->worker);
 	if (all->worker_tls >= 0)
 		sys_close(all->worker_tls);
-	if (all->plugins >= 0)
-		sys_close(all->plugins);
 	spawn_free_environment(all->environment);
-	scout_done(&all->scout);
-}
-
-void sessions_configure(struct sessions *all, struct daemon_config *config, int prepared)
-{
-	if (all->plugins >= 0)
-		sys_close(all->plugins);
-	all->plugins = prepared;
-	all->config = config;
 }
 
 /* ---- the end ---- */
@@ -125,8 +113,7 @@ static void stop(struct session *s, const char *why, int64_t kill_at)
 
 static void close_channel(struct session *s)
 {
-	sys_close(s->channel); /* and epoll forgets it */
-	s->channel = -1;
+	watched_close(s->poll, &s->channel);
 	s->asked = false;
 	s->question = 0;
 	if (s->kill_at == INT64_MAX)
@@ -144,9 +131,14 @@ void sessions_stop(struct sessions *all, int64_t kill_at)
 
 /* ---- changes ---- */
 
-static bool is_to_look(const struct session *s)
+/* When it is to be told to look; INT64_MAX: it is not. It is to find what scouts have not found before. */
+static int64_t look_time(const struct sessions *all, const struct session *s)
 {
-	return s->look && !s->looking && s->channel >= 0 && session_serves(s);
+	int64_t sure_until = s->config->plugin_set->scout.sure_until;
+
+	if (!s->look || s->looking || s->channel < 0 || !session_serves(s))
+		return INT64_MAX;
+	return sure_until > all->look_at ? sure_until : all->look_at;
 }
 
 /* All who are to look are told at once; and not again before they can have rested. */
@@ -154,10 +146,8 @@ static void push_looks(struct sessions *all)
 {
 	int64_t now = clock_now_ns(), rest = 0;
 
-	if (now < all->look_at)
-		return;
 	for (struct session *s = all->first; s; s = s->next) {
-		if (!is_to_look(s))
+		if (now < look_time(all, s))
 			continue;
 		s->look = false;
 		s->looking = true;
@@ -171,9 +161,11 @@ static void push_looks(struct sessions *all)
 /* They are told in sessions_tick(), once however many tell of something until then. */
 static void let_others_look(struct sessions *all, const struct session *source)
 {
-	scout_look_again(&all->scout);
-	for (struct session *s = all->first; s; s = s->next)
+	scout_look_again(&all->config->plugin_set->scout);
+	for (struct session *s = all->first; s; s = s->next) {
+		scout_look_again(&s->config->plugin_set->scout);
 		s->look |= s != source;
+	}
 }
 
 /* ---- which sessions there are ---- */
@@ -214,7 +206,7 @@ static void ask_all(struct sessions *all, struct session *who, uint32_t question
 
 /* ---- what workers say ---- */
 
-static void begin_scout(struct sessions *all);
+static void begin_scout(struct sessions *all, struct daemon_config *config);
 
 static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
 {
@@ -236,8 +228,8 @@ static void answer(struct sessions *all, struct session *s, const struct channel
 	struct channel_message found;
 
 	session_answer(all, s, m, &found, &fd);
-	if (found.value == -EINPROGRESS && scout_wanted(&all->scout))
-		begin_scout(all);
+	if (found.value == -EINPROGRESS && scout_wanted(&s->config->plugin_set->scout))
+		begin_scout(all, s->config);
 	send_to(s, &found, found.value ? -1 : fd);
 }
 
@@ -247,7 +239,7 @@ static void dismiss(struct session *s)
 	s->stranger = false;
 	s->refused = s->dismissed = true;
 	s->kill_at = clock_deadline(DISMISSED_NS);
-	log_about("strangers", "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
+	log_about(s->origin, "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
 }
 
 /* What becomes of a session whose peer is known. */
@@ -255,6 +247,7 @@ static void settle(struct sessions *all, struct session *s, const struct policy_
 		   const char *refuse)
 {
 	session_judged(all, s->kind, rule, refuse);
+	origin_of_principal(s->info.principal, s->counts_as);
 	s->refused = *refuse;
 	if (rule && !*refuse && !policy_rule_copy(rule, &s->rule))
 		kill_worker(s, "there is no memory for its rule");
@@ -288,6 +281,7 @@ static void introduce(struct sessions *all, struct session *s, const char *princ
 	s->stranger = false;
 	s->admit_by = INT64_MAX;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
+	s->log.who = s->info.principal;
 	settle(all, s, rule, refuse);
 	if (*refuse && many) {
 		kill_worker(s, "others are being told why they are refused");
@@ -327,7 +321,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		break;
 	case CHANNEL_SCOUTED:
 		if (s->scout)
-			scout_hear(&all->scout, &m->scouted);
+			scout_hear(&s->config->plugin_set->scout, &m->scouted);
 		break;
 	case CHANNEL_LOOKED:
 		s->looking = false;
@@ -401,21 +395,21 @@ static bool begin(struct sessions *all, struct session *s, int fd, const struct 
 }
 
 /* A worker without a peer, whom nobody can talk into anything. */
-static void begin_scout(struct sessions *all)
+static void begin_scout(struct sessions *all, struct daemon_config *config)
 {
 	CLEANUP_CLOSE int null = sys_open("/dev/null", O_RDWR, 0);
-	struct session *s = null < 0 ? NULL : session_new(all, NULL, "");
+	struct session *s = null < 0 ? NULL : session_new_scout(all, config);
+	struct scout *scout = &config->plugin_set->scout;
 	struct channel_message start;
 
-	scout_started(&all->scout);
+	scout_started(scout);
 	if (s) {
-		s->refused = s->scout = true;
 		s->kill_at = clock_deadline(SCOUT_NS);
 		admit_start(all, s, NULL, "", &start);
 		start.start.scout = 1;
 	}
 	if (!s || !begin(all, s, null, &start, NULL))
-		scout_ended(&all->scout);
+		scout_ended(scout);
 }
 
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
@@ -443,18 +437,17 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 /* ---- strangers ---- */
 
-bool sessions_room_for_stranger(struct sessions *all, const char *origin)
+bool sessions_room_for_stranger(struct sessions *all, const char *origin, bool *share)
 {
-	struct session *s = admit_in_the_way(all, origin);
-	bool share = sessions_have_share(all, origin);
+	struct session *s = admit_in_the_way(all, origin, share);
 	char why[ORIGIN_MAX + 64];
 
 	if (!s)
 		return true;
 	if (!s->dismissed && s->since + STRANGER_NS > clock_now_ns())
 		return false;
-	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", share ? " from " : "",
-		 share ? origin : "");
+	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", *share ? " from " : "",
+		 *share ? origin : "");
 	kill_worker(s, why);
 	s->stranger = s->dismissed = false; /* it counts no more */
 	s->refused = true;
@@ -495,7 +488,7 @@ int64_t sessions_deadline(const struct sessions *all)
 	for (const struct session *s = all->first; s; s = s->next) {
 		next = s->kill_at < next ? s->kill_at : next;
 		next = s->admit_by < next ? s->admit_by : next;
-		next = is_to_look(s) && all->look_at < next ? all->look_at : next;
+		next = look_time(all, s) < next ? look_time(all, s) : next;
 	}
 	return next;
 }
@@ -511,8 +504,8 @@ void sessions_tick(struct sessions *all)
 		}
 		if (s->kill_at <= now) {
 			if (!s->dismissed) /* his peer had the time to read */
-				log_warning("session %u: its worker did not end in time and is killed",
-					    s->id);
+				log_warning_about(s->info.principal, "session %u: its worker did not end "
+						  "in time and is killed", s->id);
 			kill_worker(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}
@@ -523,20 +516,14 @@ void sessions_tick(struct sessions *all)
 	metrics_process_tick(all);
 }
 
-/*
- * What the channel still has comes first: why the session ended is in there, and what others must hear of.
- * But a dead worker may have passed its end on to somebody who goes on writing.
- */
+/* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
 static void drain(struct sessions *all, struct session *s)
 {
 	struct channel_message m;
 
-	for (int i = 0; i < DRAIN_MAX && s->channel >= 0; i++) {
-		if (channel_receive(s->channel, &m, NULL) != 1)
-			break;
+	for (int left = CHANNEL_LEFT_MAX; s->channel >= 0 && channel_left(s->channel, &m, &left);)
 		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED)
 			hear(all, s, &m);
-	}
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)
@@ -552,7 +539,7 @@ static void bury(struct sessions *all, pid_t pid, int status)
 		session_ended(all, s, status);
 		*at = s->next;
 		if (s->scout)
-			scout_ended(&all->scout);
+			scout_ended(&s->config->plugin_set->scout);
 		if (!s->said_end && session_serves(s)) /* what it held is free, and it told nobody */
 			let_others_look(all, s);
 		session_free(s);

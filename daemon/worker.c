@@ -38,6 +38,7 @@
 #include "daemon/worker-fabric.h"
 #include "daemon/worker-tls.h"
 #include "transport/fabric.h"
+#include "transport/listen.h"
 #include "transport/stream.h"
 
 #define START_NS (5 * NS_PER_S) /* for the monitor's first message */
@@ -210,9 +211,13 @@ static void missing(enum sandbox_piece piece, int error)
 
 static struct sandbox box;
 
+/* A peer on another socket has no fabric, and his worker a sandbox without what verbs takes. */
 static bool wants_verbs(void)
 {
-	return !*start.refuse && !start.scout && !strcmp(start.rdma, "verbs");
+	struct address own;
+
+	return !*start.refuse && !start.scout && !strcmp(start.rdma, "verbs") &&
+	       !address_of_socket(WORKER_PEER, &own) && own.kind == ADDRESS_TCP;
 }
 
 static void open_verbs(void)
