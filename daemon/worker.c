@@ -37,6 +37,8 @@
 #include "daemon/spawn.h"
 #include "daemon/worker-fabric.h"
 #include "daemon/worker-tls.h"
+#include "transport/fabric.h"
+#include "transport/listen.h"
 #include "transport/stream.h"
 
 #define START_NS (5 * NS_PER_S) /* for the monitor's first message */
@@ -207,9 +209,37 @@ static void missing(enum sandbox_piece piece, int error)
 			 strerror(error));
 }
 
+static struct sandbox box;
+
+/* A peer on another socket has no fabric, and his worker a sandbox without what verbs takes. */
+static bool wants_verbs(void)
+{
+	struct address own;
+
+	return !*start.refuse && !start.scout && !strcmp(start.rdma, "verbs") &&
+	       !address_of_socket(WORKER_PEER, &own) && own.kind == ADDRESS_TCP;
+}
+
+static void open_verbs(void)
+{
+	fabric = worker_fabric_open(&start, WORKER_PEER);
+	box.fabric = fabric;
+}
+
+/* With libfabric, whose files are out of reach in the sandbox. */
+static void prepare_fabric(void)
+{
+	char why[FABRIC_WHY_MAX];
+
+	if (wants_verbs())
+		fabric_load(why); /* which will be told when it is opened */
+	else if (!*start.refuse && !start.scout && *start.rdma)
+		fabric = worker_fabric_open(&start, WORKER_PEER);
+}
+
 static void enter_sandbox(void)
 {
-	const struct sandbox s = {
+	box = (struct sandbox){
 		.uid = start.uid,
 		.gid = start.gid,
 		.files = SANDBOX_FILES,
@@ -219,12 +249,13 @@ static void enter_sandbox(void)
 		.locked = start.locked,
 		.fabric = fabric,
 		.locks = start.scout,
+		.open_verbs = wants_verbs() ? open_verbs : NULL,
 		.filter = sandbox_filter,
 		.missing = missing,
 	};
 
 	seam_prepare();
-	sandbox_enter(&s);
+	sandbox_enter(&box);
 }
 
 /* It serves nobody, and of its peer it reads no more than it takes to say so. */
@@ -290,8 +321,7 @@ int main(void)
 		return EXIT_FAILURE;
 	if (!*start.refuse)
 		why = load();
-	if (!*start.refuse && !start.scout && *start.rdma)
-		fabric = worker_fabric_open(&start, WORKER_PEER);
+	prepare_fabric();
 	enter_sandbox();
 	if (*lacks)
 		return refuse_all();
