@@ -270,7 +270,7 @@ static void what_is_not_there_is_named(void **state)
 	(void)state;
 	fails_at("tcp", "127.0.0.1:1", -ECONNREFUSED, "127.0.0.1:1: Connection refused");
 	fails_at("no-such", "127.0.0.1:1", -ENODEV, "127.0.0.1:1: provider \"no-such\"");
-	fails_at("tcp", "no-such-host.invalid:1", -ENOENT, "no-such-host.invalid:1: ");
+	fails_at("tcp", "no-such-host.invalid:1", -EHOSTUNREACH, "no-such-host.invalid:1: ");
 }
 
 /* The kernel takes the connection, and nobody answers: until the deadline, or until who asked has gone. */
