@@ -98,14 +98,30 @@ static void put_name(char *to, size_t room, const char *path)
 	snprintf(to, room, "%s", path + skip);
 }
 
+static void put_names(const struct credentials *credentials, struct channel_message *m)
+{
+	for (int i = 0; i < CREDENTIALS; i++)
+		if (credentials->name[i])
+			put_name(m->start.tls[i], sizeof(m->start.tls[i]), credentials->name[i]);
+}
+
+void admit_start_spare(const struct sessions *all, const struct session *s, const struct spares *of,
+		       struct channel_message *m)
+{
+	begin_start(all, s, m);
+	m->start.spare = 1;
+	m->start.bearer = all->config->listen[of->listen].rdma;
+	snprintf(m->start.fabric_at, sizeof(m->start.fabric_at), "%.63s", of->at.host);
+	if (of->credentials)
+		put_names(of->credentials, m);
+}
+
 void admit_start_stranger(const struct sessions *all, const struct session *s,
 			  const struct credentials *credentials, struct channel_message *m)
 {
 	begin_start(all, s, m);
 	m->start.rdma[0] = '\0'; /* what it takes to load is not for who may be anybody */
-	for (int i = 0; i < CREDENTIALS; i++)
-		if (credentials->name[i])
-			put_name(m->start.tls[i], sizeof(m->start.tls[i]), credentials->name[i]);
+	put_names(credentials, m);
 }
 
 /*

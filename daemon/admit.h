@@ -5,6 +5,7 @@
 
 #include "daemon/channel.h"
 #include "daemon/session.h"
+#include "daemon/spares.h"
 
 /* Why this principal, for whom there is that rule (or NULL), is not served; "": he is. */
 void admit_why_not(const struct sessions *all, const char *principal, const struct policy_rule *rule,
@@ -14,6 +15,9 @@ bool admit_no_more_refusals(const struct sessions *all);
 /* The message that tells the worker of a known peer what it serves, or why not. */
 void admit_start(const struct sessions *all, const struct session *s, const struct policy_rule *rule,
 		 const char *refuse, struct channel_message *m);
+/* The first one of a worker that has no peer yet. */
+void admit_start_spare(const struct sessions *all, const struct session *s, const struct spares *of,
+		       struct channel_message *m);
 /* The first one of a stranger's. */
 void admit_start_stranger(const struct sessions *all, const struct session *s,
 			  const struct credentials *credentials, struct channel_message *m);

@@ -46,6 +46,7 @@ static size_t size_of(uint32_t type, bool from_monitor)
 	case CHANNEL_LOOKED:
 	case CHANNEL_UEVENTS:
 	case CHANNEL_MISSING:
+	case CHANNEL_READY:
 		return from_monitor ? 0 : HEAD;
 	case CHANNEL_PEER:
 		return from_monitor ? 0 : HEAD + sizeof(struct channel_peer);

@@ -16,6 +16,7 @@
 #include "daemon/policy.h"
 #include "daemon/scout.h"
 #include "rpc/server/server.h"
+#include "transport/fabric-door.h"
 
 #define CHANNEL_PATH_MAX 1024 /* of a path that a worker asks for, with the NUL */
 #define CHANNEL_WHY_MAX 256
@@ -39,6 +40,7 @@ enum channel_type {
 	CHANNEL_INFO, /* struct rpc_session_info */
 	CHANNEL_END,  /* the last: struct channel_end */
 	CHANNEL_SCOUTED, /* of a scout: struct scout_report, one for each object that it found */
+	CHANNEL_READY, /* of a worker that waits for its peer; value: at this port of the fabric, or 0 */
 	CHANNEL_PEER, /* of a stranger's worker: struct channel_peer; another START answers */
 	/* What is at a path: struct channel_path. From UNLINK to LINK of a scout alone. */
 	CHANNEL_STAT,
@@ -74,6 +76,13 @@ struct channel_start {
 	char rdma[8];	      /* the fabric's provider; "": none */
 	uint32_t rdma_least;  /* bytes that are worth it */
 	uint32_t rdma_in_clear; /* 1: also where other machines can read along */
+	/*
+	 * 1: it makes itself ready, and another START tells of its peer: comes with his connection, or
+	 * (bearer) says what he shows who comes by the fabric.
+	 */
+	uint32_t spare, bearer;
+	char fabric_at[64]; /* the address of its fabric */
+	uint8_t token[DOOR_SECRET], proof[DOOR_SECRET];
 	uint32_t uid, gid; /* whom it becomes; UINT32_MAX: it stays who it is */
 	uint32_t must;	   /* bits of enum sandbox_piece: without these it serves nobody */
 	char principal[POLICY_PRINCIPAL_MAX], peer[128], host[256];

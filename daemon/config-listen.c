@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/opaed-socket.h"
+#include "transport/fabric.h"
 #include "transport/tls-config.h"
 
 #define ANY_CID UINT32_MAX /* VMADDR_CID_ANY */
@@ -26,23 +27,37 @@ void config_read_unix(struct problems *p, const char *where, const char *path, s
 		memcpy(l->address.path, path, strlen(path) + 1);
 }
 
+/* "rdma" has another usual port. */
+static uint32_t usual_port(const struct config_listen *l, const char *text)
+{
+	char tcp[ADDRESS_TEXT_MAX];
+	size_t len = strlen(text), end;
+
+	snprintf(tcp, sizeof(tcp), ":%u", ADDRESS_PORT);
+	end = strlen(tcp);
+	return l->rdma && (len < end || strcmp(text + len - end, tcp)) ? FABRIC_PORT : ADDRESS_PORT;
+}
+
 static void read_tcp(struct problems *p, const char *where, const char *text, bool clear, bool public,
 		     struct config_listen *l)
 {
-	const char *why = "";
+	const char *why = "", *kind = l->rdma ? "rdma" : "tcp";
 
 	if (address_parse(text, &l->address, &why) || l->address.kind != ADDRESS_TCP ||
 	    !policy_address_ok(l->address.host)) {
-		problem(p, "%s: \"tcp\": \"%.80s\": %s; give an address and a port, as \"127.0.0.1:%u\"",
-			where, text, *why ? why : "it is no IPv4 or IPv6 address", ADDRESS_PORT);
+		problem(p, "%s: \"%s\": \"%.80s\": %s; give an address and a port, as \"127.0.0.1:%u\"",
+			where, kind, text, *why ? why : "it is no IPv4 or IPv6 address",
+			l->rdma ? FABRIC_PORT : ADDRESS_PORT);
 		return;
 	}
+	if (l->address.port == ADDRESS_PORT)
+		l->address.port = usual_port(l, text);
 	if (l->tls)
 		return;
 	if (!clear)
-		problem(p, "%s: all that goes over tcp can be read and changed on its way, and a peer is "
+		problem(p, "%s: all that goes over %s can be read and changed on its way, and a peer is "
 			"believed to be its address; give it \"tls\", or if that is meant, add "
-			"\"clear\": true", where);
+			"\"clear\": true", where, kind);
 	else if (!address_is_loopback(&l->address) && !public)
 		problem(p, "%s: %s can be reached from other machines, in clear text; if that is meant, add "
 			"\"public\": true, else listen on 127.0.0.1", where, text);
@@ -128,10 +143,10 @@ static void read_tls(struct problems *p, const char *where, struct json_object *
 			where);
 }
 
-/* The one of the three that says where; "": none does, or several do. */
+/* The one of them that says where; "": none does, or several do. */
 static const char *where_to(struct problems *p, const char *where, struct json_object *o)
 {
-	static const char *const kinds[] = { "unix", "tcp", "vsock" };
+	static const char *const kinds[] = { "unix", "tcp", "vsock", "rdma" };
 	const char *found = "";
 	int n = 0;
 
@@ -141,22 +156,34 @@ static const char *where_to(struct problems *p, const char *where, struct json_o
 			n++;
 		}
 	if (n != 1)
-		problem(p, "%s: it must have one of \"unix\": PATH, \"tcp\": \"ADDRESS:PORT\" and "
-			"\"vsock\": PORT", where);
+		problem(p, "%s: it must have one of \"unix\": PATH, \"tcp\": \"ADDRESS:PORT\", "
+			"\"vsock\": PORT and \"rdma\": \"ADDRESS:PORT\"", where);
 	return n == 1 ? found : "";
+}
+
+static void name_it(struct config_listen *l)
+{
+	size_t len = l->rdma ? sizeof("rdma:") - 1 : 0;
+
+	memcpy(l->text, "rdma:", len);
+	if (l->address.kind == ADDRESS_VSOCK)
+		snprintf(l->text, sizeof(l->text), "vsock:%u", l->address.port);
+	else
+		address_text(&l->address, l->text + len, sizeof(l->text) - len);
 }
 
 static void read_listener(struct problems *p, const char *where, struct json_object *o,
 			  struct config_listen *l)
 {
-	static const char *const keys[] = { "unix", "tcp",  "vsock",	 "clear", "public",
-					    "mode", "principal", "tls", NULL };
+	static const char *const keys[] = { "unix",   "tcp",  "vsock",	   "rdma", "clear",
+					    "public", "mode", "principal", "tls",  NULL };
 	const char *kind, *text = NULL;
 	bool clear = false, public = false;
 
 	if (!json_check_keys(p, where, o, keys))
 		return;
 	kind = where_to(p, where, o);
+	l->rdma = !strcmp(kind, "rdma");
 	json_get_bool(p, where, o, "clear", &clear);
 	json_get_bool(p, where, o, "public", &public);
 	read_tls(p, where, o, clear || public, l);
@@ -173,10 +200,7 @@ static void read_listener(struct problems *p, const char *where, struct json_obj
 		read_tcp(p, where, text, clear, public, l);
 	config_read_mode(p, where, o, l);
 	read_principal(p, where, o, l);
-	if (l->address.kind == ADDRESS_VSOCK)
-		snprintf(l->text, sizeof(l->text), "vsock:%u", l->address.port);
-	else
-		address_text(&l->address, l->text, sizeof(l->text));
+	name_it(l);
 }
 
 void config_read_listen(struct problems *p, struct json_object *top, struct daemon_config *c)

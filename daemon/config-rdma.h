@@ -7,5 +7,7 @@
 #include "daemon/config.h"
 
 void config_read_rdma(struct problems *p, struct json_object *top, struct daemon_config *c);
+/* Where the fabric of this listener's peers is, at any port. False: they can have none. */
+bool config_rdma_at(const struct daemon_config *c, const struct config_listen *l, struct address *ret);
 
 #endif

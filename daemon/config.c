@@ -209,7 +209,7 @@ static void compare_listeners_with_policy(struct problems *p, const struct daemo
 
 	for (size_t i = 0; i < c->num_listen; i++) {
 		const struct config_listen *l = &c->listen[i];
-		const char *kind = l->tls ? "tls" : kinds[l->address.kind];
+		const char *kind = l->tls ? "tls" : kinds[l->address.kind]; /* rdma's are told as tcp's */
 		bool served = *l->principal && policy_find(&c->policy, l->principal);
 		const char *who, *peer = one_peer(l, &who);
 

@@ -21,6 +21,7 @@
 
 struct config_listen {
 	struct address address;
+	bool rdma;		     /* its connections are a fabric's; the address is of tcp's form */
 	char text[ADDRESS_TEXT_MAX]; /* for people */
 	char principal[POLICY_PRINCIPAL_MAX]; /* who all of its peers are; "": as the kernel says */
 	mode_t mode;			      /* unix */
@@ -55,6 +56,8 @@ struct daemon_config {
 	char rdma[8];	    /* the fabric's provider; "": content goes by the connections alone */
 	uint32_t rdma_least; /* bytes that are worth it */
 	bool rdma_in_clear; /* also where other machines can read along */
+	uint32_t rdma_spare; /* workers of a listener that are ready before their peers come */
+	char rdma_address[64]; /* of this machine's fabric; "": a listener's own */
 	bool has_metrics;
 	struct config_listen metrics; /* where they can be scraped */
 	/* Where they are, of those that are cards' sockets. */

@@ -93,11 +93,9 @@ static void name_it(struct listener *l)
 
 static void listener_close(struct listener *l)
 {
-	if (l->fd < 0)
-		return;
-	if (!l->given && l->config.address.kind == ADDRESS_UNIX && is_there(l))
+	if (l->fd >= 0 && !l->given && l->config.address.kind == ADDRESS_UNIX && is_there(l))
 		unlink(l->config.address.path);
-	if (!l->given) /* else systemd goes on listening */
+	if (l->fd >= 0 && !l->given) /* else systemd goes on listening */
 		sys_close(l->fd);
 	l->fd = -1;
 	credentials_unref(l->credentials);
@@ -224,6 +222,8 @@ static int open_new(struct listeners *old, const struct daemon_config *config, s
 	for (size_t i = 0; i < config->num_listen && !rc; i++) {
 		const struct listener *had = find(old, all[i].config.text);
 
+		if (all[i].config.rdma) /* daemon/doors.h */
+			continue;
 		if (!had || !is_there(had))
 			rc = listener_open(old->given, &all[i], !old->num);
 	}
@@ -284,6 +284,8 @@ void listeners_commit(struct listeners *l, const struct daemon_config *config, s
 	for (size_t i = 0; i < config->num_listen; i++) {
 		struct listener *had = all[i].fd < 0 ? find(l, all[i].config.text) : NULL;
 
+		if (all[i].config.rdma)
+			continue;
 		if (had)
 			keep(had, &all[i]);
 		else
@@ -294,12 +296,12 @@ void listeners_commit(struct listeners *l, const struct daemon_config *config, s
 				 "can "
 				 "read and change all of it", all[i].text);
 	}
-	for (size_t i = 0; i < l->num; i++)
-		if (l->all[i].fd >= 0) {
+	for (size_t i = 0; i < l->num; i++) {
+		if (l->all[i].fd >= 0)
 			log_line("no longer %s %s%s", says, l->all[i].text,
 				 l->all[i].given ? "; systemd is: stop its socket unit" : "");
-			listener_close(&l->all[i]);
-		}
+		listener_close(&l->all[i]);
+	}
 	free(l->all);
 	l->all = all;
 	l->num = config->num_listen;
@@ -353,9 +355,9 @@ void listeners_watch(struct listeners *l, bool on)
 
 /* ---- who comes ---- */
 
-/* As the kernel says it; over tcp, as the peer's address says. */
-static int principal_of(const struct peer *peer, char *out, size_t len)
+int listeners_principal(const struct peer *peer, char out[POLICY_PRINCIPAL_MAX])
 {
+	const size_t len = POLICY_PRINCIPAL_MAX;
 	const char *why;
 	struct address a;
 
@@ -388,7 +390,7 @@ int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *pe
 		snprintf(principal, POLICY_PRINCIPAL_MAX, "%s", at->config.principal);
 		return 0;
 	}
-	rc = principal_of(peer, principal, POLICY_PRINCIPAL_MAX);
+	rc = listeners_principal(peer, principal);
 	if (rc)
 		sys_close(*fd);
 	return rc;

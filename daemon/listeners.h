@@ -48,6 +48,8 @@ void listeners_close(struct listeners *l);
  */
 int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *peer, char *principal,
 		     struct credentials **credentials);
+/* Who that is, as the kernel says; over tcp, as his address says. -EPROTO: it says nothing. */
+int listeners_principal(const struct peer *peer, char out[POLICY_PRINCIPAL_MAX]);
 /* Stops looking at them, and looks again: where descriptors have run out. */
 void listeners_watch(struct listeners *l, bool on);
 

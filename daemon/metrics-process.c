@@ -2,32 +2,31 @@
 #include "daemon/metrics-process.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/beside.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/sys.h"
 #include "daemon/channel.h"
+#include "daemon/helper.h"
 #include "daemon/log.h"
 #include "daemon/metrics-text.h"
 #include "daemon/sandbox-start.h"
 #include "daemon/sandbox.h"
 #include "daemon/session.h"
+#include "daemon/watched.h"
+
+_Static_assert(METRICS_CHANNEL == HELPER_FIRST && METRICS_FDS == HELPER_FIRST + HELPER_FDS,
+	       "where it finds its descriptors");
 
 #define NAME "opaed-metrics"
 #define AGE_NS (50 * NS_PER_MS)	  /* of an answer that is good enough: what making one costs has a limit */
 #define PAUSE_MIN (100 * NS_PER_MS) /* before a start, doubled each time up to: */
 #define PAUSE_MAX (30 * NS_PER_S)
-#define END_NS NS_PER_S
-#define END_NAP_NS NS_PER_MS
 #define WELL_NS (60 * NS_PER_S)	  /* having lived so long, it is started soon again */
 
 void metrics_process_init(struct metrics_process *p)
@@ -36,6 +35,7 @@ void metrics_process_init(struct metrics_process *p)
 		.at = { .poll = -1, .says = "metrics at" },
 		.program = -1,
 		.channel = -1,
+		.poll = -1,
 		.fd = -1,
 		.start_at = INT64_MAX,
 		.pause = PAUSE_MIN,
@@ -44,32 +44,14 @@ void metrics_process_init(struct metrics_process *p)
 
 static void close_channel(struct metrics_process *p)
 {
-	if (p->channel >= 0)
-		sys_close(p->channel); /* and epoll forgets it */
-	p->channel = -1;
-}
-
-/* What the kernel does not let die in time is waited for with the workers. */
-static void await_end(pid_t pid)
-{
-	int64_t until = clock_deadline(END_NS);
-
-	while (!waitpid(pid, NULL, WNOHANG)) {
-		if (clock_now_ns() >= until) {
-			log_warning(NAME " was killed, and is not gone yet");
-			return;
-		}
-		clock_sleep_ns(END_NAP_NS);
-	}
+	watched_close(p->poll, &p->channel);
 }
 
 static void end(struct metrics_process *p)
 {
 	close_channel(p);
-	if (p->pid > 0) {
-		kill(p->pid, SIGKILL);
-		await_end(p->pid); /* it holds the socket, which may be wanted again at once */
-	}
+	if (p->pid > 0) /* it holds the socket, which may be wanted again at once */
+		helper_end(NAME, p->pid);
 	p->pid = 0;
 	p->start_at = INT64_MAX;
 }
@@ -85,22 +67,15 @@ void metrics_process_done(struct metrics_process *p)
 
 static int find(struct metrics_process *p)
 {
-	static const char *const places[] = { ".", "../libexec/opae", OPAED_WORKER_DIR };
-	char path[PATH_MAX];
+	int rc = helper_find(NAME, &p->program);
 
-	if (p->program >= 0)
-		return 0;
-	if (!beside_find(places, sizeof(places) / sizeof(places[0]), NAME, path, sizeof(path))) {
+	if (rc == -ENOENT)
 		log_line("\"metrics\": there is no " NAME " beside opaed, nor in " OPAED_WORKER_DIR
 			 "; it is built where libmicrohttpd-dev is installed. Build and install anew, or "
 			 "remove \"metrics\"");
-		return -ENOENT;
-	}
-	p->program = sys_open(path, O_PATH, 0);
-	if (p->program >= 0)
-		return 0;
-	log_line("%s: %s", path, strerror(-p->program));
-	return p->program;
+	else if (rc)
+		log_line(NAME ": %s", strerror(-rc));
+	return rc;
 }
 
 static struct daemon_config where(const struct daemon_config *config, struct config_listen *listen)
@@ -205,29 +180,6 @@ bool metrics_process_died(struct metrics_process *p, pid_t pid, int status)
 	return true;
 }
 
-/* In the child: its two descriptors, and nothing else of the monitor's. */
-static void become(const struct metrics_process *p, int channel, char *const environment[])
-{
-	char name[] = NAME;
-	char *const args[] = { name, NULL };
-	int away[2] = { fcntl(channel, F_DUPFD_CLOEXEC, METRICS_FDS),
-			fcntl(p->fd, F_DUPFD_CLOEXEC, METRICS_FDS) };
-	int exe = fcntl(p->program, F_DUPFD_CLOEXEC, METRICS_FDS);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
-	errno = -sandbox_keep();
-	if (!errno && exe >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
-	    dup2(away[0], METRICS_CHANNEL) >= 0 && dup2(away[1], METRICS_LISTEN) >= 0 &&
-	    !close_range(METRICS_FDS, UINT_MAX, CLOSE_RANGE_CLOEXEC))
-		fexecve(exe, args, environment);
-	log_line(NAME " could not be started: %s", strerror(errno));
-	_exit(127);
-}
-
 static int start(struct sessions *all)
 {
 	struct metrics_process *p = &all->metrics_process;
@@ -236,20 +188,18 @@ static int start(struct sessions *all)
 		.gid = all->config->worker_gid,
 		.must = all->config->sandbox_required ? SANDBOX_ALL : SANDBOX_ALWAYS,
 	};
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = METRICS_TAG };
 	CLEANUP_CLOSE int theirs = -1;
 	int rc = channel_pair(&p->channel, &theirs);
 
-	if (!rc && epoll_ctl(all->poll, EPOLL_CTL_ADD, p->channel, &e))
-		rc = -errno;
+	p->poll = all->poll;
+	if (!rc)
+		rc = watched_add(p->poll, p->channel, METRICS_TAG);
 	if (!rc && !answer(p, &start, sizeof(start)))
 		rc = -EAGAIN;
 	if (rc)
 		return rc;
 	p->answered = 0; /* it has no answer before */
-	p->pid = sandbox_fork();
-	if (!p->pid)
-		become(p, theirs, all->environment);
+	p->pid = helper_start(NAME, p->program, (const int[]){ theirs, p->fd }, all->environment);
 	return p->pid < 0 ? p->pid : 0;
 }
 

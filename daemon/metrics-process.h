@@ -31,6 +31,7 @@ struct sessions;
 struct metrics_process {
 	struct listeners at; /* none or one */
 	struct listener *next;
+	int poll; /* the monitor's epoll, which has the channel */
 	int program, channel, fd; /* fd: what it accepts from; -1: it shall not run */
 	pid_t pid;		  /* 0: it does not run */
 	int64_t start_at;	  /* INT64_MAX: it runs, or shall not */

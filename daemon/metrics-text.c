@@ -18,11 +18,11 @@
 /* What is told once; of all sessions together. */
 struct sums {
 	uint64_t total[RPC_TOTALS], gauge[RPC_GAUGES];
-	uint64_t active[METRICS_KINDS], workers;
+	uint64_t active[METRICS_KINDS], workers, spares;
 };
 
 static const char *const kinds[METRICS_KINDS] = { [ADDRESS_TCP] = "tcp", [ADDRESS_UNIX] = "unix",
-						  [ADDRESS_VSOCK] = "vsock" };
+						  [ADDRESS_VSOCK] = "vsock", [METRICS_RDMA] = "rdma" };
 static const char *const refusals[METRICS_REFUSALS] = { "policy", "limit", "tls", "silent",
 							"not_started" };
 static const char *const ends[METRICS_ENDS] = { "peer_gone", "stopped", "protocol", "timeout",
@@ -90,6 +90,7 @@ static void add_up(struct sessions *all, struct sums *sums)
 	memcpy(sums->total, all->metrics.gone, sizeof(sums->total));
 	for (struct session *s = all->first; s; s = s->next) {
 		sums->workers++;
+		sums->spares += s->spare && s->spare != SPARE_LET_GO && s->ready;
 		if (!session_serves(s))
 			continue;
 		sums->active[s->kind]++;
@@ -113,6 +114,11 @@ static void about_sessions(FILE *f, const struct metrics *m, const struct sums *
 	each(f, "opaed_sessions_ended_total", "reason", ends, METRICS_ENDS, m->ended);
 	family(f, "opaed_sessions_active", "gauge", "Sessions now, those that are ending included.");
 	each(f, "opaed_sessions_active", "kind", kinds, METRICS_KINDS, s->active);
+	one(f, "opaed_spare_workers", "gauge",
+	    "Worker processes with a fabric that are ready for peers to come.", s->spares);
+	one(f, "opaed_spare_workers_missed_total", "counter",
+	    "Peers whose content goes by the connection, because no worker with a fabric was ready.",
+	    m->spares_missed);
 	one(f, "opaed_workers", "gauge", "Worker processes, those that refuse somebody included.",
 	    s->workers);
 	family(f, "opaed_session_cleanup_duration_seconds", "histogram",
@@ -238,6 +244,8 @@ char *metrics_text(struct sessions *all, size_t *len)
 		return NULL;
 	add_up(all, &sums);
 	about_opaed(f, m, all->metrics_process.starts);
+	one(f, "opaed_rdma_listener_starts_total", "counter", "Starts of processes that listen at a fabric.",
+	    all->doors.starts);
 	about_sessions(f, m, &sums);
 	about_troubles(f, m, &sums);
 	about_traffic(f, &sums);

@@ -14,7 +14,9 @@
 #include "daemon/counted.h"
 #include "transport/address.h"
 
-#define METRICS_KINDS 3u /* enum address_kind */
+/* enum address_kind, and what has no socket of ours. */
+#define METRICS_RDMA 3u
+#define METRICS_KINDS 4u
 
 enum metrics_refusal {
 	METRICS_BY_POLICY,
@@ -42,6 +44,7 @@ struct metrics {
 	uint64_t accepted[METRICS_KINDS], started[METRICS_KINDS];
 	uint64_t refused[METRICS_REFUSALS], ended[METRICS_ENDS];
 	uint64_t deaths[NSIG]; /* of workers, by signal */
+	uint64_t spares_missed; /* strangers who would have had a worker with a fabric */
 	uint64_t gate;	       /* what workers asked for and may not have */
 	uint64_t wrong;	       /* sessions whose counters were not believed any more */
 	uint64_t cleanup[RPC_TIME_LEN]; /* a histogram as of rpc/counts.h */

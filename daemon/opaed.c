@@ -26,6 +26,7 @@
 #include "daemon/notify.h"
 #include "daemon/sandbox-start.h"
 #include "daemon/session.h"
+#include "daemon/spares.h"
 #include "daemon/worker-log.h"
 
 #define SIGNALS_TAG (UINT64_C(2) << 32)
@@ -86,6 +87,8 @@ static int apply(struct monitor *m, struct daemon_config *c)
 	rc = prepared < 0 ? prepared : sandbox_check(c->sandbox_required);
 	if (!rc)
 		rc = metrics_process_prepare(&m->sessions.metrics_process, c);
+	if (!rc)
+		rc = doors_prepare(&m->sessions.doors, c);
 	if (!rc) {
 		rc = listeners_apply(&m->listeners, c);
 		metrics_process_settle(&m->sessions.metrics_process, c, !rc);
@@ -97,6 +100,8 @@ static int apply(struct monitor *m, struct daemon_config *c)
 		return rc;
 	}
 	sessions_configure(&m->sessions, c, prepared);
+	spares_configure(&m->sessions, &m->listeners);
+	doors_configure(&m->sessions.doors, c);
 	config_let_go(m->config);
 	m->config = c;
 	return 0;
@@ -197,6 +202,8 @@ static void run(struct monitor *m)
 				intake_take(&m->intake, tag);
 			else if (tag & LOBBY_TAG)
 				lobby_serve(&m->lobby, tag);
+			else if (tag & DOORS_TAG)
+				doors_serve(&m->sessions, tag);
 			else if (tag == METRICS_TAG)
 				metrics_process_serve(&m->sessions);
 			else
@@ -284,6 +291,7 @@ static int serve(const char *file)
 	int rc;
 
 	metrics_process_init(&m.sessions.metrics_process);
+	doors_init(&m.sessions.doors, -1);
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
 	log_init();

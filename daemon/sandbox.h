@@ -59,8 +59,9 @@ struct sandbox {
 void sandbox_enter(const struct sandbox *s);
 /* For the log: "a network namespace". */
 const char *sandbox_name(enum sandbox_piece piece);
-/* Filters of system calls: a worker's, and that of opaed-metrics. 0 or a negative errno. */
+/* Filters of system calls: a worker's, those of opaed-metrics and opaed-rdma. 0 or a negative errno. */
 int sandbox_filter(const struct sandbox *s);
 int metrics_filter(const struct sandbox *s);
+int rdma_filter(const struct sandbox *s);
 
 #endif

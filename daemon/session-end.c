@@ -5,8 +5,9 @@
 #include <sys/wait.h>
 
 #include "daemon/log.h"
+#include "daemon/spares.h"
 
-void session_judged(struct sessions *all, enum address_kind kind, const struct policy_rule *rule,
+void session_judged(struct sessions *all, unsigned int kind, const struct policy_rule *rule,
 		    const char *refuse)
 {
 	struct metrics *m = &all->metrics;
@@ -39,6 +40,10 @@ static void tell_of_end(const struct session *s, int status)
 
 void session_ended(struct sessions *all, struct session *s, int status)
 {
+	if (s->spare) {
+		spares_died(all, s, status);
+		return;
+	}
 	tell_of_end(s, status);
 	if (session_serves(s)) {
 		metrics_end(&all->metrics, &s->counted, s->id, s->said_end, status);

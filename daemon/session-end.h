@@ -6,7 +6,7 @@
 #include "daemon/session.h"
 
 /* Its peer is known, and was refused for this reason ("": is served), under this rule or none. */
-void session_judged(struct sessions *all, enum address_kind kind, const struct policy_rule *rule,
+void session_judged(struct sessions *all, unsigned int kind, const struct policy_rule *rule,
 		    const char *refuse);
 /* Its worker has died, with this status as of waitpid(), and all that it said was heard. */
 void session_ended(struct sessions *all, struct session *s, int status);

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 #include "base/cleanup.h"
 #include "base/sys.h"
 #include "daemon/spawn.h"
+#include "daemon/watched.h"
 
 struct session *session_find(struct sessions *all, uint32_t id)
 {
@@ -33,6 +33,7 @@ struct session *session_new(struct sessions *all, const struct peer *peer, const
 	if (!s)
 		return NULL;
 	s->channel = s->log.fd = -1;
+	s->poll = s->log.poll = all->poll;
 	s->kill_at = s->admit_by = INT64_MAX;
 	s->id = peer ? new_id(all) : SCOUT_ID;
 	s->config = config_hold(all->config);
@@ -47,20 +48,12 @@ struct session *session_new(struct sessions *all, const struct peer *peer, const
 
 void session_free(struct session *s)
 {
-	if (s->channel >= 0)
-		sys_close(s->channel);
+	watched_close(s->poll, &s->channel);
 	worker_log_close(&s->log);
 	counted_done(&s->counted);
 	policy_rule_done(&s->rule);
 	config_let_go(s->config);
 	free(s);
-}
-
-static int watch(const struct sessions *all, int fd, uint64_t tag)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = tag };
-
-	return epoll_ctl(all->poll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
 int session_launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
@@ -79,9 +72,9 @@ int session_launch(struct sessions *all, struct session *s, int fd, const struct
 	if (!rc)
 		rc = worker_log_open(&s->log, s->id, &log);
 	if (!rc)
-		rc = watch(all, s->channel, s->id);
+		rc = watched_add(s->poll, s->channel, s->id);
 	if (!rc)
-		rc = watch(all, s->log.fd, WORKER_LOG_TAG | s->id);
+		rc = watched_add(s->poll, s->log.fd, WORKER_LOG_TAG | s->id);
 	if (rc)
 		return rc;
 	files.channel = theirs;

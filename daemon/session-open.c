@@ -21,6 +21,8 @@ static const char *what(const struct channel_message *m)
 
 bool session_may_say(const struct session *s, uint32_t type)
 {
+	if (type == CHANNEL_READY)
+		return s->spare;
 	return type == CHANNEL_PEER || type == CHANNEL_END || type == CHANNEL_MISSING || s->scout ||
 	       session_serves(s);
 }

@@ -20,21 +20,20 @@
 #include "daemon/channel.h"
 #include "daemon/log.h"
 #include "daemon/sandbox-start.h"
+#include "daemon/session-begin.h"
 #include "daemon/session-end.h"
 #include "daemon/session-list.h"
 #include "daemon/session-new.h"
 #include "daemon/session-open.h"
+#include "daemon/session-tell.h"
+#include "daemon/spares.h"
 #include "daemon/spawn.h"
+#include "daemon/watched.h"
 #include "wire/ops.h"
 
-#define SCOUT_NS (20 * NS_PER_S)	  /* to look at all devices there are */
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
-#define REFUSE_NS (10 * NS_PER_S)	  /* for one to start, and to say why its peer is refused */
-#define GRACE_NS NS_PER_S		  /* for one to say itself that its peer took too long */
 #define DRAIN_MAX 4096			  /* messages: more than a socket holds */
-#define DISMISSED_NS (2 * NS_PER_S)	  /* for a stranger to read why he stays one */
-#define STRANGER_NS NS_PER_S		  /* one is left so long to shake hands, whoever waits */
 #define LOOK_NS (50 * NS_PER_MS)	  /* between two rounds of LOOK at least, */
 #define LOOK_EACH_NS (5 * NS_PER_MS)	  /* and for each worker that is told */
 
@@ -43,6 +42,7 @@ int sessions_init(struct sessions *all, int poll)
 	memset(all, 0, sizeof(*all));
 	all->answer_at = INT64_MAX;
 	metrics_process_init(&all->metrics_process);
+	doors_init(&all->doors, poll);
 	all->poll = poll;
 	all->plugins = -1;
 	all->environment = spawn_environment();
@@ -56,6 +56,8 @@ int sessions_init(struct sessions *all, int poll)
 void sessions_done(struct sessions *all)
 {
 	metrics_process_done(&all->metrics_process);
+	doors_done(&all->doors);
+	spares_end(all);
 	while (all->first) {
 		struct session *s = all->first;
 
@@ -82,51 +84,18 @@ void sessions_configure(struct sessions *all, struct daemon_config *config, int 
 
 /* ---- the end ---- */
 
-static void end_because(struct session *s, const char *why)
-{
-	if (!*s->ended)
-		snprintf(s->ended, sizeof(s->ended), "%s", why);
-}
-
-static void kill_worker(struct session *s, const char *why)
-{
-	end_because(s, why);
-	s->counted.killed = true;
-	if (s->pid > 0) /* else it has been waited for, and the number may be another's by now */
-		kill(s->pid, SIGKILL);
-}
-
-static void send_to(struct session *s, const struct channel_message *m, int fd)
-{
-	int rc = s->channel < 0 ? 0 : channel_send(s->channel, m, fd);
-
-	if (rc && rc != -EPIPE) /* who has gone is waited for soon */
-		kill_worker(s, "its worker did not take what the monitor told it");
-}
-
-static void send_word(struct session *s, enum channel_type type, uint32_t id, int64_t value, int fd)
-{
-	struct channel_message m;
-
-	m.type = type;
-	m.id = id;
-	m.value = value;
-	send_to(s, &m, fd);
-}
-
 static void stop(struct session *s, const char *why, int64_t kill_at)
 {
-	end_because(s, why);
+	session_because(s, why);
 	if (s->kill_at == INT64_MAX)
-		send_word(s, CHANNEL_STOP, 0, 0, -1);
+		session_send_word(s, CHANNEL_STOP, 0, 0, -1);
 	if (kill_at < s->kill_at)
 		s->kill_at = kill_at;
 }
 
 static void close_channel(struct session *s)
 {
-	sys_close(s->channel); /* and epoll forgets it */
-	s->channel = -1;
+	watched_close(s->poll, &s->channel);
 	s->asked = false;
 	s->question = 0;
 	if (s->kill_at == INT64_MAX)
@@ -135,9 +104,11 @@ static void close_channel(struct session *s)
 
 void sessions_stop(struct sessions *all, int64_t kill_at)
 {
+	doors_done(&all->doors);
+	spares_end(all);
 	for (struct session *s = all->first; s; s = s->next)
 		if (s->refused || s->stranger) /* it has nothing but its peer to wait for */
-			kill_worker(s, "opaed ends");
+			session_kill(s, "opaed ends");
 		else
 			stop(s, "opaed ends", s->scout ? 0 : kill_at); /* a scout has nothing to lose */
 }
@@ -161,7 +132,7 @@ static void push_looks(struct sessions *all)
 			continue;
 		s->look = false;
 		s->looking = true;
-		send_word(s, CHANNEL_LOOK, 0, 0, -1);
+		session_send_word(s, CHANNEL_LOOK, 0, 0, -1);
 		rest += LOOK_EACH_NS;
 	}
 	if (rest)
@@ -185,7 +156,7 @@ static void answer_questions(struct sessions *all)
 		CLEANUP_CLOSE int fd = s->question ? session_list_file(all->first, s) : -1;
 
 		if (s->question)
-			send_word(s, CHANNEL_ANSWER, s->question, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
+			session_send_word(s, CHANNEL_ANSWER, s->question, fd < 0 ? fd : 0, fd < 0 ? -1 : fd);
 		s->question = 0;
 	}
 }
@@ -208,13 +179,11 @@ static void ask_all(struct sessions *all, struct session *who, uint32_t question
 	for (struct session *s = all->first; s; s = s->next)
 		if (s->channel >= 0 && session_serves(s) && !s->asked) {
 			s->asked = true;
-			send_word(s, CHANNEL_ASK, 0, 0, -1);
+			session_send_word(s, CHANNEL_ASK, 0, 0, -1);
 		}
 }
 
 /* ---- what workers say ---- */
-
-static void begin_scout(struct sessions *all);
 
 static void kick(struct sessions *all, struct session *who, const struct channel_message *m)
 {
@@ -222,7 +191,7 @@ static void kick(struct sessions *all, struct session *who, const struct channel
 	struct session *s = is_id ? session_find(all, (uint32_t)m->value) : NULL;
 	bool may = s && session_list_shows(who, s);
 
-	send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
+	session_send_word(who, CHANNEL_ANSWER, m->id, may ? 0 : -ENOENT, -1);
 	if (!may)
 		return;
 	log_about(who->info.principal, "session %u: ended for session %u (%s)", s->id, who->id,
@@ -237,64 +206,8 @@ static void answer(struct sessions *all, struct session *s, const struct channel
 
 	session_answer(all, s, m, &found, &fd);
 	if (found.value == -EINPROGRESS && scout_wanted(&all->scout))
-		begin_scout(all);
-	send_to(s, &found, found.value ? -1 : fd);
-}
-
-/* He keeps his place among the strangers, for he has a worker still. */
-static void dismiss(struct session *s)
-{
-	s->stranger = false;
-	s->refused = s->dismissed = true;
-	s->kill_at = clock_deadline(DISMISSED_NS);
-	log_about("strangers", "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
-}
-
-/* What becomes of a session whose peer is known. */
-static void settle(struct sessions *all, struct session *s, const struct policy_rule *rule,
-		   const char *refuse)
-{
-	session_judged(all, s->kind, rule, refuse);
-	s->refused = *refuse;
-	if (rule && !*refuse && !policy_rule_copy(rule, &s->rule))
-		kill_worker(s, "there is no memory for its rule");
-	s->allow = s->rule.allow;
-	s->sees_all = rule && policy_rule_shows_all(rule);
-	if (*refuse) /* its worker has no longer than it takes to say so */
-		s->kill_at = clock_deadline((int64_t)all->config->limits.hello_ms * NS_PER_MS + REFUSE_NS);
-	if (*refuse)
-		log_about(s->info.principal, "session %u: %s (%s) is refused: %s", s->id,
-			  s->info.principal, s->info.peer, refuse);
-	else
-		log_about(s->info.principal, "session %u: %s (%s)", s->id, s->info.principal, s->info.peer);
-}
-
-/* A stranger's worker says who he is: his certificate was good. */
-static void introduce(struct sessions *all, struct session *s, const char *principal)
-{
-	const struct policy_rule *rule;
-	struct channel_message start;
-	char refuse[CHANNEL_WHY_MAX];
-	bool good = !strncmp(principal, "tls:", 4), many = admit_no_more_refusals(all);
-
-	for (const char *c = principal; *c && good; c++)
-		good = *c > ' ' && *c < 0x7f && *c != '*';
-	if (!good) {
-		kill_worker(s, "its worker told a principal that is none");
-		return;
-	}
-	rule = policy_find(&all->config->policy, principal);
-	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
-	s->stranger = false;
-	s->admit_by = INT64_MAX;
-	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
-	settle(all, s, rule, refuse);
-	if (*refuse && many) {
-		kill_worker(s, "others are being told why they are refused");
-		return;
-	}
-	admit_start(all, s, rule, refuse, &start);
-	send_to(s, &start, -1);
+		session_begin_scout(all);
+	session_send(s, &found, found.value ? -1 : fd);
 }
 
 static void hear(struct sessions *all, struct session *s, const struct channel_message *m)
@@ -302,25 +215,25 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 	bool admin = (s->allow & WIRE_RIGHT_ADMIN) && session_serves(s);
 
 	if (!session_may_say(s, m->type)) {
-		kill_worker(s, "its worker asked for something, and nobody is served by it");
+		session_kill(s, "its worker asked for something, and nobody is served by it");
 		return;
 	}
 	switch (m->type) {
 	case CHANNEL_PEER:
 		if (s->stranger)
-			introduce(all, s, m->peer.principal);
+			session_introduce(all, s, m->peer.principal);
 		break;
 	case CHANNEL_SESSIONS:
 		if (admin && m->id && !s->question)
 			ask_all(all, s, m->id);
 		else
-			send_word(s, CHANNEL_ANSWER, m->id, -EACCES, -1);
+			session_send_word(s, CHANNEL_ANSWER, m->id, -EACCES, -1);
 		break;
 	case CHANNEL_KICK:
 		if (admin)
 			kick(all, s, m);
 		else
-			send_word(s, CHANNEL_ANSWER, m->id, -EACCES, -1);
+			session_send_word(s, CHANNEL_ANSWER, m->id, -EACCES, -1);
 		break;
 	case CHANNEL_CHANGED:
 		let_others_look(all, s);
@@ -339,11 +252,15 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		break;
 	case CHANNEL_END:
 		session_list_learn(s, &m->end.info);
-		end_because(s, m->end.why);
+		session_because(s, m->end.why);
 		s->counted.end = m->end.rc;
 		s->said_end = true;
 		if (s->stranger)
-			dismiss(s);
+			session_dismiss(s);
+		break;
+	case CHANNEL_READY:
+		if (s->spare)
+			spares_hear(all, s, m->value);
 		break;
 	case CHANNEL_MISSING:
 		sandbox_told(s->id, m->value, m->id);
@@ -367,7 +284,7 @@ void sessions_serve(struct sessions *all, uint32_t id)
 	if (rc == -EAGAIN)
 		return;
 	if (rc)
-		kill_worker(s, "its worker broke the rules of the channel");
+		session_kill(s, "its worker broke the rules of the channel");
 	close_channel(s);
 	answer_when_all_are_heard(all);
 }
@@ -380,116 +297,14 @@ void sessions_read_log(struct sessions *all, uint32_t id)
 		worker_log_read(&s->log);
 }
 
-/* ---- the beginning ---- */
-
-/* Takes the session over: into the list, or, when it cannot be, away. */
-static bool begin(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
-		  const struct credentials *credentials)
-{
-	int rc = session_launch(all, s, fd, start, credentials);
-
-	if (rc) {
-		all->metrics.refused[METRICS_NOT_STARTED]++;
-		log_warning_about(s->info.principal, "session %u: %s (%s): no worker could be started: %s",
-				  s->id, s->info.principal, s->info.peer, strerror(-rc));
-		session_free(s);
-		return false;
-	}
-	s->next = all->first;
-	all->first = s;
-	return true;
-}
-
-/* A worker without a peer, whom nobody can talk into anything. */
-static void begin_scout(struct sessions *all)
-{
-	CLEANUP_CLOSE int null = sys_open("/dev/null", O_RDWR, 0);
-	struct session *s = null < 0 ? NULL : session_new(all, NULL, "");
-	struct channel_message start;
-
-	scout_started(&all->scout);
-	if (s) {
-		s->refused = s->scout = true;
-		s->kill_at = clock_deadline(SCOUT_NS);
-		admit_start(all, s, NULL, "", &start);
-		start.start.scout = 1;
-	}
-	if (!s || !begin(all, s, null, &start, NULL))
-		scout_ended(&all->scout);
-}
-
-void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
-{
-	const struct policy_rule *rule = policy_find(&all->config->policy, principal);
-	CLEANUP_CLOSE int mine = fd;
-	struct channel_message start;
-	char refuse[CHANNEL_WHY_MAX];
-	struct session *s;
-
-	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
-	if (*refuse && admit_no_more_refusals(all)) {
-		session_judged(all, peer->kind, rule, refuse);
-		log_about(principal, "%s (%s): %s; closed without a word, as many are", principal, peer->text,
-			  refuse);
-		return;
-	}
-	s = session_new(all, peer, principal);
-	if (!s)
-		return;
-	admit_start(all, s, rule, refuse, &start);
-	if (begin(all, s, mine, &start, NULL))
-		settle(all, s, rule, refuse);
-}
-
-/* ---- strangers ---- */
-
-bool sessions_room_for_stranger(struct sessions *all, const char *origin)
-{
-	struct session *s = admit_in_the_way(all, origin);
-	bool share = sessions_have_share(all, origin);
-	char why[ORIGIN_MAX + 64];
-
-	if (!s)
-		return true;
-	if (!s->dismissed && s->since + STRANGER_NS > clock_now_ns())
-		return false;
-	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", share ? " from " : "",
-		 share ? origin : "");
-	kill_worker(s, why);
-	s->stranger = s->dismissed = false; /* it counts no more */
-	s->refused = true;
-	return true;
-}
-
-void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *peer,
-			     struct credentials *credentials)
-{
-	CLEANUP_CLOSE int mine = fd;
-	struct channel_message start;
-	char why[TLS_WHY_MAX];
-	struct session *s = session_new(all, peer, "");
-	int rc = credentials_look(credentials, why);
-
-	if (!s)
-		return;
-	if (rc < 0)
-		log_warning("\"tls\": %s; the files stay those that were good", why);
-	else if (rc)
-		log_line("\"tls\": %s and what belongs to it are read again", credentials->files->cert);
-	s->stranger = true;
-	origin_of(peer, s->origin);
-	s->since = clock_now_ns();
-	s->admit_by = clock_deadline((int64_t)all->config->limits.preauth_ms * NS_PER_MS + GRACE_NS);
-	admit_start_stranger(all, s, credentials, &start);
-	begin(all, s, mine, &start, credentials);
-}
-
 /* ---- time and death ---- */
 
 int64_t sessions_deadline(const struct sessions *all)
 {
-	int64_t next = all->answer_at;
+	int64_t next = all->answer_at, spare = spares_deadline(all), door = doors_deadline(&all->doors);
 
+	next = spare < next ? spare : next;
+	next = door < next ? door : next;
 	if (all->metrics_process.start_at < next)
 		next = all->metrics_process.start_at;
 	for (const struct session *s = all->first; s; s = s->next) {
@@ -507,13 +322,13 @@ void sessions_tick(struct sessions *all)
 	for (struct session *s = all->first; s; s = s->next) {
 		if (s->admit_by <= now) {
 			s->admit_by = INT64_MAX;
-			kill_worker(s, "its worker took too long to find out who its peer is");
+			session_kill(s, "its worker took too long to find out who its peer is");
 		}
 		if (s->kill_at <= now) {
 			if (!s->dismissed) /* his peer had the time to read */
 				log_warning("session %u: its worker did not end in time and is killed",
 					    s->id);
-			kill_worker(s, "its worker was killed");
+			session_kill(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}
 	}
@@ -521,6 +336,8 @@ void sessions_tick(struct sessions *all)
 	if (all->answer_at <= now)
 		answer_questions(all);
 	metrics_process_tick(all);
+	spares_tick(all);
+	doors_tick(all);
 }
 
 /*
@@ -566,7 +383,8 @@ void sessions_reap(struct sessions *all)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!metrics_process_died(&all->metrics_process, pid, status))
+		if (!metrics_process_died(&all->metrics_process, pid, status) &&
+		    !doors_died(&all->doors, pid, status))
 			bury(all, pid, status);
 	answer_when_all_are_heard(all);
 }

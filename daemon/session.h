@@ -18,12 +18,14 @@
 
 #include "daemon/config.h"
 #include "daemon/credentials.h"
+#include "daemon/doors.h"
 #include "daemon/metrics-process.h"
 #include "daemon/metrics.h"
 #include "daemon/origin.h"
 #include "daemon/scout.h"
 #include "daemon/worker-log.h"
 #include "rpc/server/server.h"
+#include "transport/fabric-door.h"
 #include "transport/listen.h"
 
 struct session {
@@ -31,6 +33,7 @@ struct session {
 	uint32_t id;
 	pid_t pid;
 	int channel; /* -1: closed */
+	int poll;    /* the monitor's epoll, which has it and log.fd */
 	char origin[ORIGIN_MAX]; /* of a stranger */
 	bool stranger; /* its worker finds out who the peer is; until then it has no principal */
 	bool dismissed; /* a stranger who stays one: his worker only lets him read why */
@@ -43,6 +46,9 @@ struct session {
 	/* Its own: what its worker may have opened does not change with the policy. */
 	struct policy_rule rule;
 	struct daemon_config *config; /* that it began with, whose "plugins" its worker has */
+	uint32_t spare;	  /* of struct spares: it waits for its peer; 0: it does not */
+	bool ready;	  /* that one is */
+	uint16_t port;	  /* where it waits for him */
 	bool scout;	  /* has no peer, and looks around for the monitor */
 	bool told_denied; /* that something was not for it is told once: a worker tries what there is */
 	bool sees_all;	 /* its rule shows everything: it may know of the sessions of others, and end them */
@@ -51,12 +57,15 @@ struct session {
 	uint32_t question;
 	bool asked; /* ASK is sent, and INFO has not come */
 	struct rpc_session_info info;
-	enum address_kind kind;
+	unsigned int kind; /* enum address_kind, or METRICS_RDMA */
 	struct counted counted;
 	struct worker_log log;
 };
 
+#define SPARE_LET_GO UINT32_MAX
 #define SCOUT_ID UINT32_MAX /* of the scout, of which there is one at a time */
+
+struct spares; /* daemon/spares.h */
 
 struct sessions {
 	struct session *first;
@@ -71,8 +80,13 @@ struct sessions {
 	struct daemon_config *config;
 	struct scout scout; /* which GUIDs there are, for rules that show by them */
 	int plugins; /* a file with its "plugins" */
+	struct spares *spares;
+	size_t num_spares;
+	uint32_t last_spares;
+	int64_t spare_at, spare_pause; /* not before, one is started; and behind that, should it fail */
 	struct metrics metrics;
 	struct metrics_process metrics_process;
+	struct doors doors;
 };
 
 static inline bool session_serves(const struct session *s)
@@ -99,6 +113,11 @@ void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *pe
 bool sessions_room_for_stranger(struct sessions *all, const char *origin);
 /* Do as many as may shake hands who come from there? */
 bool sessions_have_share(const struct sessions *all, const char *origin);
+/*
+ * Somebody knocks at the fabric of this listener; whose address is not known has the text "". *ret is what he
+ * is told. One who may come gets a worker that waits for him.
+ */
+void sessions_knock(struct sessions *all, size_t listen, const struct peer *peer, struct door_answer *ret);
 /* The channel of the session with this id has something. */
 void sessions_serve(struct sessions *all, uint32_t id);
 /* The worker of this one has something for the log. */

@@ -338,8 +338,25 @@ static int open_at(const char *provider, const struct address *at, char *why)
 	return rc;
 }
 
+int worker_fabric_open_at(const struct channel_start *start, const struct address *at,
+			  const struct rpc_exposer **ret, char *why)
+{
+	int rc;
+
+	snprintf(w.provider, sizeof(w.provider), "%s", start->rdma);
+	w.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = w.wake < 0 ? -errno : open_at(start->rdma, at, why);
+	exposer.fetch_least = start->rdma_least;
+	if (rc)
+		return rc;
+	seam_unmap_by(unmap_memory);
+	*ret = &exposer;
+	return 0;
+}
+
 const struct rpc_exposer *worker_fabric_open(const struct channel_start *start, int peer)
 {
+	const struct rpc_exposer *ret;
 	struct address at;
 	char why[FABRIC_WHY_MAX] = "";
 	int rc = local_address(peer, &at);
@@ -351,14 +368,9 @@ const struct rpc_exposer *worker_fabric_open(const struct channel_start *start, 
 			 "\"data_in_clear\": true of \"rdma\" allows that", start->session);
 		return NULL;
 	}
-	snprintf(w.provider, sizeof(w.provider), "%s", start->rdma);
-	w.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = w.wake < 0 ? -errno : open_at(start->rdma, &at, why);
-	exposer.fetch_least = start->rdma_least;
-	if (!rc) {
-		seam_unmap_by(unmap_memory);
-		return &exposer;
-	}
+	rc = worker_fabric_open_at(start, &at, &ret, why);
+	if (!rc)
+		return ret;
 	log_line("session %u: its content goes by the connection: \"rdma\": %s", start->session,
 		 *why ? why : strerror(-rc));
 	return NULL;

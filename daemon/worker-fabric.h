@@ -9,6 +9,7 @@
 #define DAEMON_WORKER_FABRIC_H
 
 #include "daemon/channel.h"
+#include "transport/address.h"
 
 /*
  * Before the sandbox is entered, for a fabric opens sockets, devices and files: at the local address of the
@@ -16,6 +17,9 @@
  * others (rdma_in_clear). NULL: there is none, and the log says why.
  */
 const struct rpc_exposer *worker_fabric_open(const struct channel_start *start, int peer);
+/* The same at this address; a negative errno, and why (FABRIC_WHY_MAX bytes) may say more. */
+int worker_fabric_open_at(const struct channel_start *start, const struct address *at,
+			  const struct rpc_exposer **ret, char *why);
 /* Ends its thread and closes it. When no memory is exposed any more. */
 void worker_fabric_close(void);
 

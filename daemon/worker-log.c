@@ -9,6 +9,7 @@
 
 #include "base/sys.h"
 #include "daemon/session.h"
+#include "daemon/watched.h"
 
 #define PIECE 4096u
 #define CLOSING 64 /* pieces: one that is not dead yet could write for ever */
@@ -52,10 +53,8 @@ bool worker_log_read(struct worker_log *l)
 		if (piece[i] != '\n')
 			l->line[l->have++] = piece[i] ? piece[i] : '?';
 	}
-	if (!n) { /* the worker has closed it */
-		sys_close(l->fd);
-		l->fd = -1;
-	}
+	if (!n) /* the worker has closed it */
+		watched_close(l->poll, &l->fd);
 	return n > 0;
 }
 
@@ -64,7 +63,5 @@ void worker_log_close(struct worker_log *l)
 	for (int i = 0; i < CLOSING && worker_log_read(l); i++)
 		;
 	end_line(l);
-	if (l->fd >= 0)
-		sys_close(l->fd);
-	l->fd = -1;
+	watched_close(l->poll, &l->fd);
 }

@@ -17,7 +17,8 @@
 #define WORKER_LOG_TAG (UINT64_C(16) << 32)
 
 struct worker_log {
-	int fd; /* -1: there is none */
+	int fd;	  /* -1: there is none */
+	int poll; /* the epoll that it is in; -1: in none */
 	uint32_t session;
 	size_t have;		     /* of a line that has not ended */
 	char line[LOG_LINE_MAX / 2]; /* escaped it may be longer */

@@ -36,6 +36,7 @@
 #include "daemon/served.h"
 #include "daemon/spawn.h"
 #include "daemon/worker-fabric.h"
+#include "daemon/worker-spare.h"
 #include "daemon/worker-tls.h"
 #include "transport/stream.h"
 
@@ -217,7 +218,7 @@ static void enter_sandbox(void)
 		.file = start.max_pinned + SANDBOX_FILE_SPARE,
 		.data = start.data,
 		.locked = start.locked,
-		.fabric = fabric,
+		.fabric = fabric || start.spare,
 		.locks = start.scout,
 		.filter = sandbox_filter,
 		.missing = missing,
@@ -238,9 +239,9 @@ static int refuse_all(void)
 	m.end.rc = -EPERM;
 	memcpy(m.end.why, lacks, sizeof(m.end.why));
 	channel_send(WORKER_CHANNEL, &m, -1);
-	if (*start.tls[CREDENTIAL_CERT])
+	if (*start.tls[CREDENTIAL_CERT] && !start.spare)
 		worker_tls_refuse();
-	else if (!start.scout && !stream_new(WORKER_PEER, start.peer, &t))
+	else if (!start.scout && !start.spare && !stream_new(WORKER_PEER, start.peer, &t))
 		refuse_peer(t, start.hello_ns, *start.refuse ? start.refuse : why);
 	return EXIT_SUCCESS;
 }
@@ -274,8 +275,7 @@ static void have_small_stacks(void)
 int main(void)
 {
 	const char *why = "";
-	struct transport *t;
-	int rc;
+	struct transport *t = NULL;
 
 	if (!is_channel(WORKER_CHANNEL)) {
 		fprintf(stderr, "opaed-worker: opaed starts this, one for each connection; start opaed\n");
@@ -290,15 +290,18 @@ int main(void)
 		return EXIT_FAILURE;
 	if (!*start.refuse)
 		why = load();
-	if (!*start.refuse && !start.scout && *start.rdma)
+	if (start.spare && worker_spare_open(&start, &fabric))
+		return EXIT_FAILURE;
+	if (!*start.refuse && !start.scout && !start.spare && *start.rdma)
 		fabric = worker_fabric_open(&start, WORKER_PEER);
 	enter_sandbox();
 	if (*lacks)
 		return refuse_all();
 	if (start.scout)
 		return be_scout(why);
-	rc = stream_new(WORKER_PEER, start.peer, &t);
-	if (rc)
+	if (start.spare && worker_spare_await(&start, &t))
+		return EXIT_SUCCESS;
+	if (!t && stream_new(WORKER_PEER, start.peer, &t))
 		return EXIT_FAILURE;
 	if (*start.tls[CREDENTIAL_CERT] && worker_tls(&start, &t))
 		return EXIT_SUCCESS;

@@ -76,17 +76,19 @@ def test_nobody_is_taken_unawaited(here, opaed):
     with subprocess.Popen([here.bin / "host_exerciser", "--continuous", "3600", "-t", "3600000", "lpbk"],
                           env={**here.env, **far(here, d)}, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as job:
-        [worker] = soon(d.workers)
-        port = soon(lambda: fabric_port(worker))
-        soon(lambda: connections(port))
-        before = len(os.listdir(f"/proc/{worker}/fd"))
-        strangers = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(30)]
-        soon(lambda: connections(port) > 30)
-        time.sleep(0.5)  # for what must not happen
-        assert len(os.listdir(f"/proc/{worker}/fd")) <= before + 3 and job.poll() is None
-        for s in strangers:
-            s.close()
-        job.kill()
+        try:
+            [worker] = soon(d.workers)
+            port = soon(lambda: fabric_port(worker))
+            soon(lambda: connections(port))
+            before = len(os.listdir(f"/proc/{worker}/fd"))
+            strangers = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(30)]
+            soon(lambda: connections(port) > 30)
+            time.sleep(0.5)  # for what must not happen
+            assert len(os.listdir(f"/proc/{worker}/fd")) <= before + 3 and job.poll() is None
+            for s in strangers:
+                s.close()
+        finally:
+            job.kill()
     soon(d.is_idle)
 
 
@@ -99,7 +101,12 @@ def sockets(state):
 
 def fabric_port(pid):
     """Where the process takes connections; 0: nowhere."""
-    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    links = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:  # closed meanwhile
+            pass
     return next((port for port, inode in sockets("0A") if f"socket:[{inode}]" in links), 0)
 
 
