@@ -29,6 +29,12 @@ static bool by(const char *way)
 	return !strcmp(getenv("OPAE_TEST_REMOTE"), way);
 }
 
+/* Content goes by RDMA; of the second way, all goes by it. */
+static bool by_rdma(void)
+{
+	return by("rdma") || by("rdma-plugin");
+}
+
 static void copy_file(FILE *to, const char *path)
 {
 	FILE *from = fopen(path, "re");
@@ -61,13 +67,15 @@ static void write_config(const char *local)
 		write_tls(f, "localhost");
 	} else if (by("tcp") || by("rdma")) {
 		fputs("\"tcp\": \"127.0.0.1:0\", \"clear\": true", f);
+	} else if (by("rdma-plugin")) {
+		fputs("\"rdma\": \"127.0.0.1:0\", \"clear\": true", f);
 	} else if (by("vsock")) {
 		fprintf(f, "\"vsock\": %u", VSOCK_PORT);
 	} else {
 		fprintf(f, "\"unix\": \"%s\"", socket_path);
 	}
 	fputs("}], ", f);
-	if (by("rdma"))
+	if (by_rdma())
 		fputs("\"rdma\": {\"provider\": \"tcp\", \"least\": 64}, ", f);
 	fprintf(f, "\"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
 		"\"plugins\": ");
@@ -91,7 +99,7 @@ static void await_listener(int fd)
 		have += (size_t)n;
 		lines[have] = '\0';
 	}
-	if (by("tcp") || by("tls") || by("rdma"))
+	if (by("tcp") || by("tls") || by_rdma())
 		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
 }
 
@@ -134,13 +142,13 @@ void remote_configure(FILE *f)
 {
 	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 60000, "
 		"\"tracker\": \"%s\", \"timeout_ms\": 60000, %s\"hosts\": [", tracker(),
-		by("rdma") ? "\"data\": \"rdma\", \"rdma_least\": 1, " : "");
+		by_rdma() ? "\"data\": \"rdma\", \"rdma_least\": 1, " : "");
 	if (by("tls")) {
 		/* No name is looked up, for that takes a thread, and a child of fork must not need one. */
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u, ", port);
 		write_tls(f, "alice");
 		fputs("}", f);
-	} else if (by("tcp") || by("rdma")) {
+	} else if (by("tcp") || by_rdma()) {
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
 	} else if (by("vsock")) {
 		fprintf(f, "{\"cid\": 1, \"port\": %u}", VSOCK_PORT);
@@ -148,7 +156,7 @@ void remote_configure(FILE *f)
 		fprintf(f, "{\"unix\": \"%s\"}", socket_path);
 	}
 	fprintf(f, "]}, \"enabled\": true, \"plugin\": \"lib%s-opae.so\"}}, \"plugins\": [\"far\"]}",
-		by("vsock") ? "vsock" : "tcp");
+		by("vsock") ? "vsock" : by("rdma-plugin") ? "rdma" : "tcp");
 }
 
 /* What it said is of interest after a failure; what a sanitizer says of it or of a worker is one. */
