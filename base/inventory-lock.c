@@ -58,11 +58,11 @@ int inventory_lock_lend(const char *dir, const char *device, enum inventory_lock
 	return rc ? rc : fd_steal(&theirs);
 }
 
-int inventory_lock_holder(const char *dir, const char *device, char *out, size_t len)
+int inventory_lock_holder(const char *dir, const char *device, int64_t deadline, char *out, size_t len)
 {
-	off_t byte = inventory_lock_byte(device, INVENTORY_HOLD);
 	char file[PATH_MAX];
 	int rc = path_in(dir, file);
 
-	return rc ? rc : process_with_lock(file, byte, out, len) ? 0 : -ENOENT;
+	return rc ? rc :
+		    process_with_lock(file, inventory_lock_byte(device, INVENTORY_HOLD), deadline, out, len);
 }

@@ -7,6 +7,7 @@
 #ifndef BASE_INVENTORY_LOCK_H
 #define BASE_INVENTORY_LOCK_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #define INVENTORY_HOLDERS "holders"
@@ -21,7 +22,7 @@ off_t inventory_lock_byte(const char *device, enum inventory_lock which);
  */
 int inventory_lock_lend(const char *dir, const char *device, enum inventory_lock which);
 
-/* The process that holds a device, in words: process_with_lock(). -ENOENT: none that can be seen. */
-int inventory_lock_holder(const char *dir, const char *device, char *out, size_t len);
+/* The process that holds a device, in words: as of process_with_lock(). */
+int inventory_lock_holder(const char *dir, const char *device, int64_t deadline, char *out, size_t len);
 
 #endif

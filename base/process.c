@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/process.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/sys.h"
 
 #define INFO_MAX 8192 /* of /proc/PID/fdinfo/FD: room for a hundred locks */
@@ -51,35 +54,49 @@ static bool has_lock(const char *pid, const char *fd, off_t byte)
 	return false;
 }
 
-static bool process_has_lock(const char *pid, const char *file, off_t byte)
+/* The next name in a folder of /proc, which may be long: it is read as far as there is time. */
+static const char *next_number(DIR *dir, int64_t deadline)
 {
-	CLEANUP_FREE char *fds = NULL;
-	char path[64], target[PATH_MAX];
+	const struct dirent *e;
 
-	snprintf(path, sizeof(path), "/proc/%.12s/fd", pid);
-	if (sys_list(path, &fds))
-		return false;
-	for (const char *at = fds; *at; at += strlen(at) + 1) {
-		snprintf(path, sizeof(path), "/proc/%.12s/fd/%.12s", pid, at);
-		if (!sys_readlink(path, target, sizeof(target)) && !strcmp(target, file) &&
-		    has_lock(pid, at, byte))
-			return true;
-	}
-	return false;
+	while (clock_now_ns() < deadline && (e = readdir(dir)))
+		if (!e->d_name[strspn(e->d_name, "0123456789")])
+			return e->d_name;
+	return NULL;
 }
 
-bool process_with_lock(const char *name, off_t byte, char *out, size_t len)
+static bool process_has_lock(const char *pid, const char *file, off_t byte, int64_t deadline)
 {
-	CLEANUP_FREE char *pids = NULL, *file = realpath(name, NULL);
+	char path[64], target[PATH_MAX];
+	const char *at;
+	bool found = false;
+	DIR *fds;
 
-	if (!file || len < PROCESS_NAME_MAX || sys_list("/proc", &pids))
-		return false;
-	for (const char *at = pids; *at; at += strlen(at) + 1) {
-		if (at[strspn(at, "0123456789")] || strtol(at, NULL, 10) == getpid() ||
-		    !process_has_lock(at, file, byte))
-			continue;
-		process_name(at, out);
-		return true;
+	snprintf(path, sizeof(path), "/proc/%.12s/fd", pid);
+	fds = opendir(path);
+	while (fds && !found && (at = next_number(fds, deadline))) {
+		snprintf(path, sizeof(path), "/proc/%.12s/fd/%.12s", pid, at);
+		found = !sys_readlink(path, target, sizeof(target)) && !strcmp(target, file) &&
+			has_lock(pid, at, byte);
 	}
-	return false;
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+int process_with_lock(const char *name, off_t byte, int64_t deadline, char *out, size_t len)
+{
+	CLEANUP_FREE char *file = realpath(name, NULL);
+	DIR *pids = file && len >= PROCESS_NAME_MAX ? opendir("/proc") : NULL;
+	const char *at = NULL;
+
+	if (!pids)
+		return -ENOENT;
+	while ((at = next_number(pids, deadline)))
+		if (strtol(at, NULL, 10) != getpid() && process_has_lock(at, file, byte, deadline))
+			break;
+	if (at)
+		process_name(at, out);
+	closedir(pids);
+	return at ? 0 : clock_now_ns() < deadline ? -ENOENT : -ETIMEDOUT;
 }

@@ -573,9 +573,9 @@ int sys_link(const char *from, const char *to)
 	return in_force->link(from, to);
 }
 
-int sys_device_holder(const char *dir, const char *device, char *out, size_t len)
+int sys_device_holder(const char *dir, const char *device, int64_t deadline, char *out, size_t len)
 {
-	return in_force->device_holder(dir, device, out, len);
+	return in_force->device_holder(dir, device, deadline, out, len);
 }
 
 bool sys_is_guest(void)

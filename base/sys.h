@@ -71,7 +71,7 @@ struct sys_ops {
 	int (*rename)(const char *from, const char *to);
 	int (*link)(const char *from, const char *to);
 	/* The process that holds a device, by the inventory in `dir`: as of inventory_lock_holder(). */
-	int (*device_holder)(const char *dir, const char *device, char *out, size_t len);
+	int (*device_holder)(const char *dir, const char *device, int64_t deadline, char *out, size_t len);
 	/*
 	 * Of a guest of the inventory, who neither writes nor locks there: has a lock of a device (enum
 	 * inventory_lock) taken for it. A descriptor that keeps it; -EBUSY: another has it; -ENOLCK: there
@@ -125,7 +125,7 @@ int sys_stat(const char *path, struct stat *st);
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rename(const char *from, const char *to);
 int sys_link(const char *from, const char *to);
-int sys_device_holder(const char *dir, const char *device, char *out, size_t len);
+int sys_device_holder(const char *dir, const char *device, int64_t deadline, char *out, size_t len);
 bool sys_is_guest(void);
 int sys_lock_device(const char *device, int which);
 

@@ -16,10 +16,12 @@ void admit_why_not(const struct sessions *all, const char *principal, const stru
 {
 	const struct config_limits *limits = &all->config->limits;
 	uint32_t total = 0, of_his = 0;
+	char as[POLICY_PRINCIPAL_MAX];
 
+	origin_of_principal(principal, as);
 	for (const struct session *s = all->first; s; s = s->next) {
 		total += session_serves(s);
-		of_his += session_serves(s) && !strcmp(s->info.principal, principal);
+		of_his += session_serves(s) && !strcmp(s->counts_as, as);
 	}
 	*why = 0;
 	if (!rule)
@@ -34,7 +36,7 @@ void admit_why_not(const struct sessions *all, const char *principal, const stru
 			 total);
 	else if (of_his >= limits->per_principal)
 		snprintf(why, len, "%s has %u connections, the limit (\"connections_per_principal\" of "
-			 "opaed's limits)", principal, of_his);
+			 "opaed's limits)", as, of_his);
 }
 
 bool admit_no_more_refusals(const struct sessions *all)
@@ -124,36 +126,30 @@ void admit_start_stranger(const struct sessions *all, const struct session *s,
 	put_names(credentials, m);
 }
 
-/*
- * How many there are that come from there (NULL: from anywhere), and who is at it longest; of those who are
- * dismissed, if there are any.
- */
-static uint32_t strangers(const struct sessions *all, const char *origin, struct session **oldest)
-{
-	uint32_t n = 0;
+struct strangers {
+	uint32_t num;
+	struct session *oldest; /* of those who are dismissed, if there are any */
+};
 
-	for (struct session *s = all->first; s; s = s->next) /* the latest is first */
-		if ((s->stranger || s->dismissed) && (!origin || !strcmp(s->origin, origin))) {
-			n++;
-			if (!*oldest || s->dismissed >= (*oldest)->dismissed)
-				*oldest = s;
-		}
-	return n;
+static void count(struct strangers *n, struct session *s)
+{
+	n->num++;
+	if (!n->oldest || s->dismissed >= n->oldest->dismissed)
+		n->oldest = s;
 }
 
-struct session *admit_in_the_way(const struct sessions *all, const char *origin)
+struct session *admit_in_the_way(const struct sessions *all, const char *origin, bool *share)
 {
 	uint32_t most = all->config->limits.preauth_connections;
-	struct session *of_his = NULL, *oldest = NULL;
+	struct strangers there = { 0 }, total = { 0 };
 
-	if (strangers(all, origin, &of_his) >= origin_share(most))
-		return of_his;
-	return strangers(all, NULL, &oldest) >= most ? oldest : NULL;
-}
-
-bool sessions_have_share(const struct sessions *all, const char *origin)
-{
-	struct session *oldest = NULL;
-
-	return strangers(all, origin, &oldest) >= origin_share(all->config->limits.preauth_connections);
+	for (struct session *s = all->first; s; s = s->next) { /* the latest is first */
+		if (!s->stranger && !s->dismissed)
+			continue;
+		count(&total, s);
+		if (!strcmp(s->origin, origin))
+			count(&there, s);
+	}
+	*share = there.num >= origin_share(most);
+	return *share ? there.oldest : total.num >= most ? total.oldest : NULL;
 }

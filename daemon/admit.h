@@ -21,7 +21,10 @@ void admit_start_spare(const struct sessions *all, const struct session *s, cons
 /* The first one of a stranger's. */
 void admit_start_stranger(const struct sessions *all, const struct session *s,
 			  const struct credentials *credentials, struct channel_message *m);
-/* Who has the place that a stranger from there needs (the oldest); NULL: one is free. */
-struct session *admit_in_the_way(const struct sessions *all, const char *origin);
+/*
+ * Who has the place that a stranger from there needs: of those who are dismissed, or of all, the one who has
+ * it longest. NULL: one is free. *share: those from there have as many as they may.
+ */
+struct session *admit_in_the_way(const struct sessions *all, const char *origin, bool *share);
 
 #endif

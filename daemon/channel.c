@@ -190,6 +190,11 @@ int channel_receive(int channel, struct channel_message *m, int *fd)
 	return 1;
 }
 
+bool channel_left(int channel, struct channel_message *m, int *left)
+{
+	return (*left)-- > 0 && channel_receive(channel, m, NULL) == 1;
+}
+
 int channel_await_start(int channel, int64_t wait_ns, struct channel_start *ret, int *fd)
 {
 	struct pollfd p = { .fd = channel, .events = POLLIN };

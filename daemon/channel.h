@@ -9,6 +9,7 @@
 #define DAEMON_CHANNEL_H
 
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -152,6 +153,12 @@ int channel_send(int fd, const struct channel_message *m, int pass);
  * is a descriptor that came with it, or -1.
  */
 int channel_receive(int channel, struct channel_message *m, int *fd);
+/*
+ * The next one that a dead worker has left. At most CHANNEL_LEFT_MAX are taken, however fast somebody writes
+ * who has got hold of the worker's end: *left is that many at first.
+ */
+bool channel_left(int channel, struct channel_message *m, int *left);
+#define CHANNEL_LEFT_MAX 4096 /* more than a socket holds */
 /* A worker: waits for START, at most so long. 0; -EPROTO: that did not come. *fd: as above. */
 int channel_await_start(int channel, int64_t wait_ns, struct channel_start *ret, int *fd);
 

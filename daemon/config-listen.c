@@ -27,31 +27,18 @@ void config_read_unix(struct problems *p, const char *where, const char *path, s
 		memcpy(l->address.path, path, strlen(path) + 1);
 }
 
-/* "rdma" has another usual port. */
-static uint32_t usual_port(const struct config_listen *l, const char *text)
-{
-	char tcp[ADDRESS_TEXT_MAX];
-	size_t len = strlen(text), end;
-
-	snprintf(tcp, sizeof(tcp), ":%u", ADDRESS_PORT);
-	end = strlen(tcp);
-	return l->rdma && (len < end || strcmp(text + len - end, tcp)) ? FABRIC_PORT : ADDRESS_PORT;
-}
-
 static void read_tcp(struct problems *p, const char *where, const char *text, bool clear, bool public,
 		     struct config_listen *l)
 {
 	const char *why = "", *kind = l->rdma ? "rdma" : "tcp";
+	uint32_t usual = l->rdma ? FABRIC_PORT : ADDRESS_PORT;
 
-	if (address_parse(text, &l->address, &why) || l->address.kind != ADDRESS_TCP ||
+	if (address_parse_near(text, usual, &l->address, &why) || l->address.kind != ADDRESS_TCP ||
 	    !policy_address_ok(l->address.host)) {
 		problem(p, "%s: \"%s\": \"%.80s\": %s; give an address and a port, as \"127.0.0.1:%u\"",
-			where, kind, text, *why ? why : "it is no IPv4 or IPv6 address",
-			l->rdma ? FABRIC_PORT : ADDRESS_PORT);
+			where, kind, text, *why ? why : "it is no IPv4 or IPv6 address", usual);
 		return;
 	}
-	if (l->address.port == ADDRESS_PORT)
-		l->address.port = usual_port(l, text);
 	if (l->tls)
 		return;
 	if (!clear)

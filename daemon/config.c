@@ -52,6 +52,7 @@ void config_done(struct daemon_config *c)
 	config_listen_done(c);
 	policy_done(&c->policy);
 	free(c->plugins);
+	plugin_set_let_go(c->plugin_set);
 	free(c->cards);
 	for (char **at = c->paths; at && *at; at++)
 		free(*at);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "daemon/config-cards.h"
+#include "daemon/plugin-set.h"
 #include "daemon/policy.h"
 #include "transport/address.h"
 
@@ -51,6 +52,7 @@ struct daemon_config {
 	struct config_limits limits;
 	/* JSON text in opae.cfg's form for the workers. */
 	char *plugins;
+	struct plugin_set *plugin_set; /* NULL until it is in force */
 	/* Absolute paths that it names: sockets that a worker may connect to. Ends with NULL. */
 	char **paths;
 	char rdma[8];	    /* the fabric's provider; "": content goes by the connections alone */

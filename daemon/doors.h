@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Listeners of rdma, as the monitor has them: for each a process, opaed-rdma, which listens and asks where who
- * knocks is to go. It is started again, ever more slowly, when it dies; one that silent strangers have filled,
- * at once.
+ * Listeners of rdma, as the monitor has them: for each a process, opaed-rdma, which listens and asks where
+ * who knocks is to go. It is started again, ever more slowly, when it dies; one that silent strangers have
+ * filled, at once.
  */
 #ifndef DAEMON_DOORS_H
 #define DAEMON_DOORS_H

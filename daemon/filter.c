@@ -72,6 +72,15 @@ void filter_one_of(struct filter *p, uint32_t nr, unsigned int arg, const uint32
 	filter_return(p, what);
 }
 
+void filter_refuse(struct filter *p, uint32_t nr, unsigned int arg, uint32_t value)
+{
+	filter_put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, nr);
+	filter_load(p, FILTER_LOW(arg));
+	filter_put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, value);
+	filter_return(p, FILTER_ANSWER(EPERM));
+	filter_load(p, offsetof(struct seccomp_data, nr));
+}
+
 void filter_sending(struct filter *p)
 {
 	filter_put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 9, SYS_sendto);
@@ -84,7 +93,6 @@ void filter_sending(struct filter *p)
 	filter_put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
 	filter_return(p, SECCOMP_RET_ALLOW);
 	filter_return(p, FILTER_ANSWER(EPERM));
-	filter_masked(p, SYS_sendmsg, 2, MSG_FASTOPEN, 0, FILTER_ANSWER(EPERM));
 }
 
 /* ---- what is the same for all ---- */

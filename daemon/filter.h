@@ -46,7 +46,9 @@ void filter_masked(struct filter *p, uint32_t nr, unsigned int arg, uint32_t mas
 /* Allowed when the argument is one of these. */
 void filter_one_of(struct filter *p, uint32_t nr, unsigned int arg, const uint32_t *values, uint8_t n,
 		   uint32_t what);
-/* Sending: to no address, and without the flag by which a TCP socket lets itself be connected anew. */
+/* EPERM when the argument, an int, is this; else what comes later decides. */
+void filter_refuse(struct filter *p, uint32_t nr, unsigned int arg, uint32_t value);
+/* sendto: to no address, and without the flag by which a TCP socket lets itself be connected anew. */
 void filter_sending(struct filter *p);
 
 #endif

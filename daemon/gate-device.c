@@ -70,7 +70,7 @@ static int judge_function(const struct gate_who *who, const struct pci_address *
 
 	if (shows_address(who, a))
 		return 0;
-	if (!who->scout || !policy_rule_shows_guids(who->rule))
+	if (!policy_rule_shows_guids(who->rule))
 		return not_shown(why, key);
 	rc = scout_ask(who->scout, a, key, &found);
 	if (rc)
@@ -370,8 +370,7 @@ int gate_scouted(const struct gate_who *who, const char *device)
 	struct scout_guids found;
 	struct pci_address a;
 
-	if (!who->scout ||
-	    !(*device == '/' ? address_of_socket(who, device, &a) : pci_parse(device, &a)))
+	if (!(*device == '/' ? address_of_socket(who, device, &a) : pci_parse(device, &a)))
 		return 0;
 	return scout_ask(who->scout, &a, device, &found) == -EINPROGRESS ? -EINPROGRESS : 0;
 }

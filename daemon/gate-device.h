@@ -31,7 +31,7 @@ struct gate_who {
 	const struct policy_rule *rule; /* NULL: the monitor itself, to whom all is shown */
 	const struct config_card *cards;
 	size_t num_cards;
-	struct scout *scout; /* NULL: nobody knows of GUIDs */
+	struct scout *scout; /* of its "plugins" */
 };
 
 /*

@@ -12,57 +12,46 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/emu-dir.h"
 #include "base/inventory-dir.h"
 #include "base/inventory-lock.h"
-#include "base/process.h"
 #include "base/sys.h"
+#include "daemon/gate-holder.h"
 #include "daemon/gate-places.h"
 #include "daemon/gate.h"
-#include "daemon/log.h"
 
 #define UEVENT_GROUP 1
-#define HOLDER_NS (NS_PER_S / 20) /* between two searches through all processes, which take milliseconds */
 
 /* ---- where it is ---- */
 
-/* With all links resolved; or all but the last. */
-static int resolve(const char *path, bool follow, char real[PATH_MAX])
+static bool is_in(const char *path)
 {
-	char parent[PATH_MAX];
-	const char *name = strrchr(path, '/') + 1;
-	size_t n;
-
-	if (follow)
-		return realpath(path, real) ? 0 : -errno;
-	if (snprintf(parent, sizeof(parent), "%.*s", (int)(name - path), path) >= (int)sizeof(parent))
-		return -ENAMETOOLONG;
-	if (!realpath(parent, real))
-		return -errno;
-	n = strlen(real);
-	return snprintf(real + n, PATH_MAX - n, "/%s", name) < (int)(PATH_MAX - n) ? 0 : -ENAMETOOLONG;
+	return *path == '/' && path[1] && !strchr(path + 1, '/') && strcmp(path, "/.") && strcmp(path, "/..");
 }
 
-/* The folder itself, its parent as DIR/.., or, with `inside`, what is in it. */
-static bool is_at(const char *path, const char *dir, bool inside)
+/*
+ * The folder itself, or what is in it, when it can be trusted. Whether it can is told by STAT of it and of
+ * what is above it.
+ */
+static bool is_at(const char *path, const char *dir, uint32_t type)
 {
 	size_t len = strlen(dir);
+	bool whose = type == CHANNEL_STAT || type == CHANNEL_LSTAT;
 
 	if (strncmp(path, dir, len) != 0)
 		return false;
 	path += len;
-	return !*path || !strcmp(path, "/..") ||
-	       (inside && *path == '/' && path[1] && !strchr(path + 1, '/') && strcmp(path, "/.") != 0);
+	if (whose && (!*path || !strcmp(path, "/..")))
+		return true;
+	return (!*path || is_in(path)) && emu_dir_trusted(dir);
 }
 
-static bool is_ours(const char *path)
+static bool is_ours(const char *path, uint32_t type)
 {
 	char inventory[INVENTORY_DIR_MAX], emu[EMU_DIR_MAX];
 
-	return (inventory_dir_path(inventory, sizeof(inventory), NULL) &&
-		is_at(path, inventory, emu_dir_trusted(inventory))) ||
-	       (emu_dir_path(emu, sizeof(emu)) && is_at(path, emu, emu_dir_trusted(emu)));
+	return (inventory_dir_path(inventory, sizeof(inventory), NULL) && is_at(path, inventory, type)) ||
+	       (emu_dir_path(emu, sizeof(emu)) && is_at(path, emu, type));
 }
 
 static bool is_named(const char *path, const char *const *named)
@@ -74,29 +63,29 @@ static bool is_named(const char *path, const char *const *named)
 }
 
 /* Where a look leads; -EACCES: it is none of a worker's. */
-static int judge(const struct gate_who *who, const char *path, bool follow, const char *const *named,
+static int judge(const struct gate_who *who, const char *path, uint32_t type, const char *const *named,
 		 char real[PATH_MAX])
 {
-	char why[GATE_WHY_MAX];
-	char at[CHANNEL_PATH_MAX];
+	bool follow = type != CHANNEL_LSTAT && type != CHANNEL_READLINK;
+	char why[GATE_WHY_MAX], at[CHANNEL_PATH_MAX];
 	size_t len = strlen(path);
-	int rc;
+	int rc, missing;
 
-	if (is_ours(path) || is_named(path, named)) {
-		memcpy(real, path, len + 1);
+	memcpy(real, path, len + 1);
+	if (is_ours(path, type) || is_named(path, named))
 		return 0;
-	}
 	memcpy(at, path, len + 1);
 	if (len > 1 && at[len - 1] == '/') { /* a folder, or a link to one */
 		at[len - 1] = 0;
 		follow = true;
 	}
-	if (!gate_is_plain(at) || (!gate_begins(at, "/sys/") && !gate_begins(at, "/dev/")))
+	if (!gate_is_plain(at))
 		return -EACCES;
-	rc = resolve(at, follow, real);
-	if (rc)
-		return rc;
-	return gate_is_device(real) ? 0 : gate_judge_sysfs(who, real, why);
+	missing = gate_resolve(at, follow, real);
+	if (!*real)
+		return missing;
+	rc = gate_is_device(real) ? gate_judge_node(who, real, why) : gate_judge_sysfs(who, real, why);
+	return rc ? rc : missing;
 }
 
 /* ---- what is there ---- */
@@ -134,14 +123,12 @@ static int stat_to(const char *real, const char *const *named, struct channel_fo
 static int find(const struct gate_who *who, const struct channel_message *m, const char *const *named,
 		struct channel_found *found, int *fd)
 {
-	uint32_t type = m->type;
-	bool follow = type == CHANNEL_STAT || type == CHANNEL_LIST;
 	char real[PATH_MAX];
-	int rc = judge(who, m->path.path, follow, named, real);
+	int rc = judge(who, m->path.path, m->type, named, real);
 
 	if (rc)
 		return rc;
-	switch (type) {
+	switch (m->type) {
 	case CHANNEL_STAT:
 		return stat_to(real, named, found);
 	case CHANNEL_LSTAT:
@@ -166,24 +153,16 @@ static int judge_device(const struct gate_who *who, const char *device, const ch
 	return gate_judge_device(who, device, why);
 }
 
-/* One search at a time, and not one after the other: all other workers wait for this thread. */
 static int find_holder(const struct gate_who *who, const char *device, const char *const *named,
 		       struct channel_found *found)
 {
-	static int64_t last;
-	char dir[INVENTORY_DIR_MAX], why[GATE_WHY_MAX];
+	char why[GATE_WHY_MAX];
 	int rc = judge_device(who, device, named, why);
 
 	if (rc)
 		return rc;
-	if (last && clock_now_ns() - last < HOLDER_NS)
-		return -EAGAIN;
 	found->len = PROCESS_NAME_MAX;
-	rc = inventory_dir_path(dir, sizeof(dir), NULL) ?
-		     sys_device_holder(dir, device, found->text, sizeof(found->text)) :
-		     -ENOENT;
-	last = clock_now_ns();
-	return rc;
+	return gate_holder(device, found->text);
 }
 
 /*
@@ -244,8 +223,10 @@ static int change(const struct gate_who *who, const struct channel_message *m)
 static int may_use(const struct gate_who *who, const struct channel_path *p, const char *const *named)
 {
 	char real[PATH_MAX];
-	int rc = p->flags & ~(R_OK | W_OK | X_OK) ? -EINVAL : judge(who, p->path, true, named, real);
+	int rc = -EINVAL;
 
+	if (!(p->flags & ~(R_OK | W_OK | X_OK)))
+		rc = judge(who, p->path, CHANNEL_ACCESS, named, real);
 	return rc ? rc : sys_access(real, p->flags);
 }
 

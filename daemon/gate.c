@@ -21,6 +21,7 @@
 #include "daemon/gate-places.h"
 #include "dev/vf-token.h"
 
+#define DEPTH_MAX 40 /* parts of a path; those of /sys have 20 */
 #define ACCESS_FLAGS (O_ACCMODE | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_EXCL)
 
 /* Absolute, and no part of it is empty, "." or "..": as it stands it says where it leads. */
@@ -46,12 +47,16 @@ bool gate_is_device(const char *real)
 	       gate_begins(real, "/dev/dfl-") || gate_begins(real, "/dev/uio") || !strcmp(real, "/dev/null");
 }
 
-/* Files of any PCI device that can be mapped: its registers, and its ROM. They are nothing to read. */
-static bool is_memory(const char *real)
+/*
+ * Files of any PCI function that are no text: registers and ROM, which can be mapped, and the configuration
+ * space, of which there is more for root than for others. What a worker wants of it has text of its own, or
+ * is read through vfio by who has the function.
+ */
+static bool is_no_text(const char *real)
 {
 	const char *name = strrchr(real, '/') + 1;
 
-	return !strcmp(name, "rom") ||
+	return !strcmp(name, "rom") || !strcmp(name, "config") ||
 	       (gate_begins(name, "resource") && name[8] >= '0' && name[8] <= '9');
 }
 
@@ -79,6 +84,35 @@ const char *gate_in_inventory(const char *path, char *dir, size_t room)
 	if (strncmp(path, dir, len) != 0 || path[len] != '/' || strchr(path + len + 1, '/'))
 		return NULL;
 	return path + len + 1;
+}
+
+static bool is_deep(const char *path)
+{
+	int parts = 0;
+
+	for (; (path = strchr(path, '/')); path++)
+		parts++;
+	return parts > DEPTH_MAX;
+}
+
+int gate_resolve(const char *path, bool follow, char real[PATH_MAX])
+{
+	size_t len = follow ? strlen(path) : (size_t)(strrchr(path, '/') - path), n;
+	char at[PATH_MAX];
+	int rc = 0;
+
+	*real = 0;
+	if (len >= sizeof(at) || is_deep(path) || (!gate_is_device(path) && !gate_is_readable(path)))
+		return -EACCES;
+	memcpy(at, path, len);
+	at[len] = 0;
+	while (*at && !realpath(at, real)) {
+		rc = rc ? rc : -errno;
+		*strrchr(at, '/') = 0;
+	}
+	n = *at ? strlen(real) : 0;
+	snprintf(real + n, PATH_MAX - n, "%s", path + strlen(at));
+	return rc;
 }
 
 /* ---- opening ---- */
@@ -146,12 +180,30 @@ static int open_inventory(const struct gate_who *who, const char *path, int flag
 	return rc ? rc : open_real(folder, flags | O_NONBLOCK, S_IFREG, who->rule ? 0600 : mode);
 }
 
+/* What it must be, as of open_real(). As root the monitor can read more than who asks could. */
+static int judge_open(const struct gate_who *who, const char *real, int flags, mode_t *must, char *why)
+{
+	int rc = -EACCES;
+
+	*must = S_IFREG;
+	if (gate_is_device(real)) {
+		*must = S_IFCHR;
+		return gate_judge_node(who, real, why);
+	}
+	if ((flags & O_ACCMODE) == O_RDONLY) {
+		rc = gate_judge_sysfs(who, real, why);
+		*must |= who->rule ? S_IROTH : 0;
+	} else if (is_fpga_attribute(real)) {
+		rc = gate_judge_attribute(who, real, why);
+	}
+	return rc ? rc : is_no_text(real) ? -EACCES : 0;
+}
+
 int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mode, char *why)
 {
-	CLEANUP_FREE char *real = NULL;
-	bool reading = (flags & O_ACCMODE) == O_RDONLY;
-	char dir[INVENTORY_DIR_MAX];
-	int rc;
+	char dir[INVENTORY_DIR_MAX], real[PATH_MAX];
+	int rc, missing;
+	mode_t must;
 
 	if (!gate_is_plain(path))
 		return -EACCES;
@@ -159,25 +211,13 @@ int gate_open(const struct gate_who *who, const char *path, int flags, mode_t mo
 		return open_inventory(who, path, flags, mode, why);
 	if (flags & ~ACCESS_FLAGS)
 		return -EACCES;
-	if (!gate_begins(path, "/dev/") && !gate_begins(path, "/sys/"))
-		return -EACCES;
-	real = realpath(path, NULL);
-	if (!real)
-		return -errno;
-	if (gate_is_device(real)) {
-		rc = gate_judge_node(who, real, why);
-		return rc ? rc : open_real(real, flags, S_IFCHR, 0);
-	}
-	if (is_memory(real))
-		return -EACCES;
-	if (reading) { /* as root a monitor can read more than who asks could */
-		rc = gate_judge_sysfs(who, real, why);
-		return rc ? rc : open_real(real, flags, S_IFREG | (who->rule ? S_IROTH : 0), 0);
-	}
-	if (!is_fpga_attribute(real))
-		return -EACCES;
-	rc = gate_judge_attribute(who, real, why);
-	return rc ? rc : open_real(real, flags, S_IFREG, 0);
+	missing = gate_resolve(path, true, real);
+	if (!*real)
+		return missing;
+	rc = judge_open(who, real, flags, &must, why);
+	if (rc || missing)
+		return rc ? rc : missing;
+	return open_real(real, flags, must, 0);
 }
 
 /* ---- sockets ---- */

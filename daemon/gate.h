@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a worker may have opened: the monitor judges a path and opens it, and the worker gets the descriptor.
- * A path is absolute and without "..", and after links are resolved it lies at one of few places:
+ * A path is absolute and without "..", and as it stands and after links are resolved it lies at one of few
+ * places, which of all else tell nothing, not even that it is there:
  *
  *	/dev/vfio/, /dev/iommu, /dev/dfl-*, /dev/uio*: devices
- *	/sys: devices and drivers, for reading; for writing, below a card that the kernel's FPGA driver has
+ *	/sys: text of devices and drivers, for reading; for writing, attributes of the kernel's FPGA driver
  *	the inventory's folder: v-opae's files of this user; for reading, unless it is a scout who asks
  *
  * and a socket is in the emulator directory or named in "plugins".

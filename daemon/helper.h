@@ -12,7 +12,7 @@
 int helper_find(const char *name, int *fd);
 /* With these descriptors (-1: none), which stay the caller's. Its id or a negative errno. */
 pid_t helper_start(const char *name, int program, const int fds[HELPER_FDS], char *const environment[]);
-/* Kills it, and waits for its end; what the kernel does not let die in time is waited for with the workers. */
+/* Kills it and waits for its end. What the kernel does not let die in time is waited for with the workers. */
 void helper_end(const char *name, pid_t pid);
 
 #endif

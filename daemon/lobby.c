@@ -140,7 +140,7 @@ static void begin(struct lobby *l, struct guest *g)
 
 static void tell_that_it_waits(struct lobby *l, const struct guest *g)
 {
-	if (sessions_have_share(l->sessions, g->origin) && may_tell(&l->tell_waits_at))
+	if (may_tell(&l->tell_waits_at))
 		log_line("%s waits for its turn to shake hands: %s has half of the places", g->peer.text,
 			 g->origin);
 }
@@ -154,6 +154,7 @@ static void let_in(struct lobby *l)
 	const char *full[FULL_MAX];
 	struct guest *g, *before;
 	size_t num = 0;
+	bool share;
 
 	for (g = l->last; g && num < FULL_MAX; g = before) {
 		before = g->prev;
@@ -161,10 +162,11 @@ static void let_in(struct lobby *l)
 			continue;
 		if (has_gone(g)) {
 			leave(l, g);
-		} else if (sessions_room_for_stranger(l->sessions, g->origin)) {
+		} else if (sessions_room_for_stranger(l->sessions, g->origin, &share)) {
 			begin(l, g);
 		} else {
-			tell_that_it_waits(l, g);
+			if (share)
+				tell_that_it_waits(l, g);
 			full[num++] = g->origin;
 		}
 	}
@@ -188,7 +190,7 @@ void lobby_tick(struct lobby *l)
 	int64_t now = clock_now_ns();
 
 	while (l->first && l->first->leave_at <= now) {
-		log_about("strangers", "%s said nothing, or waited for its turn, for %u ms: closed",
+		log_about(l->first->origin, "%s said nothing, or waited for its turn, for %u ms: closed",
 			  l->first->peer.text, l->sessions->config->limits.preauth_ms);
 		l->sessions->metrics.refused[METRICS_SILENT]++;
 		leave(l, l->first);

@@ -25,14 +25,14 @@ static bool is_free(const struct log_key *k, int64_t now)
 	return !k->kind || (k->full_at <= now && !k->left_out);
 }
 
-/* Its place, or a new one; NULL: all of them are needed. */
+/* Its place, or a new one; NULL: all of them are needed. A long `who` is cut. */
 static struct log_key *find(struct log_key keys[LOG_RATE_KEYS], const void *kind, const char *who,
 			    int64_t now)
 {
 	struct log_key *room = NULL;
 
 	for (int i = 0; i < LOG_RATE_KEYS; i++) {
-		if (keys[i].kind == kind && !strcmp(keys[i].who, who))
+		if (keys[i].kind == kind && !strncmp(keys[i].who, who, LOG_RATE_WHO_MAX - 1))
 			return &keys[i];
 		if (!room && is_free(&keys[i], now))
 			room = &keys[i];
@@ -44,7 +44,7 @@ static struct log_key *find(struct log_key keys[LOG_RATE_KEYS], const void *kind
 	return room;
 }
 
-static void leave_out(struct log_rate *r, struct log_key *k, const char *line, int64_t now)
+static bool leave_out(struct log_rate *r, struct log_key *k, const char *line, int64_t now)
 {
 	size_t len = utf8_fit(line, sizeof(k->example) - 1);
 
@@ -55,51 +55,55 @@ static void leave_out(struct log_rate *r, struct log_key *k, const char *line, i
 	}
 	memcpy(k->example, line, len);
 	k->example[len] = 0;
+	return false;
 }
 
-bool log_rate_take(struct log_rate *r, const void *kind, const char *who, const char *line, int64_t now)
+bool log_rate_take(struct log_rate *r, const void *kind, struct log_whose whose, const char *line,
+		   int64_t now)
 {
-	char cut[LOG_RATE_WHO_MAX];
-	struct log_key *of_kind = find(r->kinds, kind, "", now), *of_who = NULL;
+	struct log_key *part = *whose.part ? find(r->parts, kind, whose.part, now) : NULL;
+	struct log_key *who = *whose.who ? find(r->whos, kind, whose.who, now) : NULL;
+	struct log_key *all = who ? NULL : find(r->kinds, kind, "", now);
 
-	snprintf(cut, sizeof(cut), "%s", who);
-	if (!of_kind) /* kinds are few; those that are too many share a place */
-		of_kind = &r->kinds[LOG_RATE_KEYS - 1];
-	if (*cut)
-		of_who = find(r->whos, kind, cut, now);
-	if (of_who && !take(of_who, LOG_RATE_WHO_BURST, LOG_RATE_WHO_NS, now)) {
-		leave_out(r, of_who, line, now);
-		return false;
-	}
-	if (!take(of_kind, LOG_RATE_KIND_BURST, LOG_RATE_KIND_NS, now)) {
-		leave_out(r, of_kind, line, now);
-		return false;
-	}
-	return true;
+	if (part && !take(part, LOG_RATE_PART_BURST, LOG_RATE_PART_NS, now))
+		return leave_out(r, part, line, now);
+	if (who)
+		return take(who, LOG_RATE_WHO_BURST, LOG_RATE_WHO_NS, now) || leave_out(r, who, line, now);
+	if (!all) /* kinds are few; those that are too many share a place */
+		all = &r->kinds[LOG_RATE_KEYS - 1];
+	return take(all, LOG_RATE_KIND_BURST, LOG_RATE_KIND_NS, now) || leave_out(r, all, line, now);
 }
 
-int64_t log_rate_deadline(const struct log_rate *r)
+static bool is_sooner(const struct log_key *k, const struct log_key *than)
 {
-	int64_t next = INT64_MAX;
+	return k->left_out && (!than || k->tell_at < than->tell_at);
+}
+
+/* Of all of which something is to be told the one that is first. */
+static struct log_key *first(struct log_rate *r)
+{
+	struct log_key *next = NULL;
 
 	for (int i = 0; i < LOG_RATE_KEYS; i++) {
-		if (r->kinds[i].left_out && r->kinds[i].tell_at < next)
-			next = r->kinds[i].tell_at;
-		if (r->whos[i].left_out && r->whos[i].tell_at < next)
-			next = r->whos[i].tell_at;
+		next = is_sooner(&r->kinds[i], next) ? &r->kinds[i] : next;
+		next = is_sooner(&r->whos[i], next) ? &r->whos[i] : next;
+		next = is_sooner(&r->parts[i], next) ? &r->parts[i] : next;
 	}
 	return next;
 }
 
+int64_t log_rate_deadline(struct log_rate *r)
+{
+	const struct log_key *k = first(r);
+
+	return k ? k->tell_at : INT64_MAX;
+}
+
 struct log_key *log_rate_due(struct log_rate *r, int64_t now)
 {
-	for (int i = 0; i < LOG_RATE_KEYS; i++) {
-		if (r->kinds[i].left_out && r->kinds[i].tell_at <= now)
-			return &r->kinds[i];
-		if (r->whos[i].left_out && r->whos[i].tell_at <= now)
-			return &r->whos[i];
-	}
-	return NULL;
+	struct log_key *k = first(r);
+
+	return k && k->tell_at <= now ? k : NULL;
 }
 
 void log_rate_told(struct log_key *key)

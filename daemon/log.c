@@ -11,7 +11,6 @@
 
 #include "base/cleanup.h"
 #include "base/sys.h"
-#include "daemon/log-rate.h"
 #include "wire/utf8.h"
 
 static bool to_journal;
@@ -45,7 +44,7 @@ static void write_line(enum log_level level, const char *text)
 		return; /* there is nobody to tell */
 }
 
-void log_at(enum log_level level, const char *who, const char *fmt, ...)
+void log_at(enum log_level level, struct log_whose whose, const char *fmt, ...)
 {
 	char text[LOG_LINE_MAX];
 	va_list ap;
@@ -54,7 +53,7 @@ void log_at(enum log_level level, const char *who, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	SCOPED_LOCK(&lock);
-	if (log_rate_take(&rate, fmt, who, text, clock_now_ns()))
+	if (log_rate_take(&rate, fmt, whose, text, clock_now_ns()))
 		write_line(level, text);
 }
 

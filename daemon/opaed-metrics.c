@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "daemon/log.h"
 #include "daemon/metrics-process.h"
 #include "daemon/metrics-text.h"
 #include "daemon/sandbox.h"
@@ -27,6 +28,7 @@
 #define LIFE_NS (5 * NS_PER_S)		  /* of a connection, whatever it does */
 #define CROWDED_NS (NS_PER_S / 2)
 #define MEMORY ((size_t)8192)		  /* of a connection, for its request */
+#define BLOCK ((size_t)32768)		  /* of an answer's content, sent at once */
 #define ANSWER_NS (2 * NS_PER_S)	  /* for the monitor */
 #define FDS (CONNECTIONS + 32)
 #define DATA ((size_t)64 << 20)
@@ -84,11 +86,40 @@ static bool ask(void)
 
 /* ---- who asks ---- */
 
+struct content {
+	size_t len;
+	char bytes[];
+};
+
+static ssize_t read_content(void *of, uint64_t at, char *out, size_t most)
+{
+	const struct content *c = of;
+	size_t left = c->len - (size_t)at, n = left < most ? left : most;
+
+	memcpy(out, c->bytes + at, n);
+	return (ssize_t)n;
+}
+
+/* Given it whole, MHD would send it by sendmsg, which the sandbox has not. */
+static struct MHD_Response *response_of(const void *bytes, size_t len)
+{
+	struct content *c = malloc(sizeof(*c) + len);
+	struct MHD_Response *r;
+
+	if (!c)
+		return NULL;
+	c->len = len;
+	memcpy(c->bytes, bytes, len);
+	r = MHD_create_response_from_callback(len, BLOCK, read_content, c, free);
+	if (!r)
+		free(c);
+	return r;
+}
+
 static enum MHD_Result reply(struct MHD_Connection *c, unsigned int status, const void *body, size_t len,
 			     const char *type)
 {
-	uintptr_t at = (uintptr_t)body; /* it is copied */
-	struct MHD_Response *r = MHD_create_response_from_buffer(len, (void *)at, MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *r = response_of(body, len);
 	enum MHD_Result sent;
 
 	if (!r)
@@ -192,8 +223,7 @@ static bool unfit; /* the sandbox lacks what it must have */
 
 static void missing(enum sandbox_piece piece, int error)
 {
-	fprintf(stderr, "opaed: opaed-metrics: its sandbox lacks %s: %s\n", sandbox_name(piece),
-		strerror(error));
+	log_warning("opaed-metrics: its sandbox lacks %s: %s", sandbox_name(piece), strerror(error));
 	unfit |= (start.must & SANDBOX_BIT(piece)) != 0;
 }
 
@@ -251,16 +281,19 @@ int main(void)
 	}
 	prctl(PR_SET_NAME, "opaed-metrics");
 	signal(SIGPIPE, SIG_IGN);
+	log_init();
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		connections[i].fd = -1;
 	d = read_start() ? listen_there() : NULL;
 	if (!d) {
-		fprintf(stderr, "opaed: opaed-metrics: it cannot use its socket\n");
+		log_error("opaed-metrics: it cannot use its socket");
 		_exit(EXIT_FAILURE);
 	}
 	if (!enter_sandbox())
 		_exit(EXIT_FAILURE);
-	sys_dup_over(STDIN_FILENO, STDERR_FILENO); /* the log is the monitor's: there are no words any more */
+	/* The log is the monitor's: there are no words any more. */
+	sys_dup_over(STDIN_FILENO, STDOUT_FILENO);
+	sys_dup_over(STDIN_FILENO, STDERR_FILENO);
 	serve(d);
 	_exit(EXIT_SUCCESS); /* the monitor has gone; the kernel closes all */
 }

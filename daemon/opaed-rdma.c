@@ -254,7 +254,7 @@ int main(void)
 	struct rdma_says says = { .word = RDMA_LISTENS };
 
 	if (!is_channel(RDMA_CHANNEL)) {
-		fprintf(stderr, "opaed-rdma: opaed starts this, one for each listener of rdma; start opaed\n");
+		fprintf(stderr, "opaed-rdma: opaed starts this, for a listener of rdma; start opaed\n");
 		return 2;
 	}
 	prctl(PR_SET_NAME, "opaed-rdma");

@@ -80,11 +80,12 @@ static struct daemon_config *load(const char *file)
 /* Takes the configuration over; also on failure, when the one before stays in force. */
 static int apply(struct monitor *m, struct daemon_config *c)
 {
-	int prepared = sessions_prepare(&m->sessions, c), rc;
+	int rc = sessions_prepare(&m->sessions, c);
 
-	if (prepared < 0)
-		log_error("workers cannot be started: %s", strerror(-prepared));
-	rc = prepared < 0 ? prepared : sandbox_check(c->sandbox_required);
+	if (rc)
+		log_error("workers cannot be started: %s", strerror(-rc));
+	else
+		rc = sandbox_check(c->sandbox_required);
 	if (!rc)
 		rc = metrics_process_prepare(&m->sessions.metrics_process, c);
 	if (!rc)
@@ -94,12 +95,10 @@ static int apply(struct monitor *m, struct daemon_config *c)
 		metrics_process_settle(&m->sessions.metrics_process, c, !rc);
 	}
 	if (rc) {
-		if (prepared >= 0)
-			sys_close(prepared);
 		config_let_go(c);
 		return rc;
 	}
-	sessions_configure(&m->sessions, c, prepared);
+	m->sessions.config = c;
 	spares_configure(&m->sessions, &m->listeners);
 	doors_configure(&m->sessions.doors, c);
 	config_let_go(m->config);
@@ -286,8 +285,7 @@ static void end(struct monitor *m)
 static int serve(const char *file)
 {
 	struct monitor m = { .file = file, .poll = -1, .signals = -1, .end_at = INT64_MAX,
-			     .intake = { .spare = -1 }, .sessions = { .worker = -1, .worker_tls = -1,
-							   .plugins = -1 } };
+			     .intake = { .spare = -1 }, .sessions = { .worker = -1, .worker_tls = -1 } };
 	int rc;
 
 	metrics_process_init(&m.sessions.metrics_process);

@@ -38,3 +38,16 @@ void origin_of(const struct peer *peer, char out[ORIGIN_MAX])
 	else
 		of_host(a.host, out);
 }
+
+void origin_of_principal(const char *principal, char out[POLICY_PRINCIPAL_MAX])
+{
+	static const char tcp[] = "tcp:";
+	char host[POLICY_PRINCIPAL_MAX], origin[ORIGIN_MAX];
+
+	snprintf(out, POLICY_PRINCIPAL_MAX, "%s", principal);
+	if (strncmp(principal, tcp, strlen(tcp)) != 0)
+		return;
+	snprintf(host, sizeof(host), "%s", principal + strlen(tcp));
+	of_host(host, origin);
+	snprintf(out, POLICY_PRINCIPAL_MAX, "%s%s", tcp, origin);
+}

@@ -5,12 +5,16 @@
 
 #include <stdint.h>
 
+#include "daemon/policy.h"
 #include "transport/listen.h"
 
 #define ORIGIN_MAX 64
 
 /* "10.0.0.7"; "2001:db8:1:2::/64", for who has one of these has them all; "uid 1000"; "cid 4". */
 void origin_of(const struct peer *peer, char out[ORIGIN_MAX]);
+
+/* As whom a principal counts for limits: of clear text, as his origin ("tcp:2001:db8:1:2::/64"). */
+void origin_of_principal(const char *principal, char out[POLICY_PRINCIPAL_MAX]);
 
 /* How many of so many places those of one origin may have. */
 static inline uint32_t origin_share(uint32_t places)

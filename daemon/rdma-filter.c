@@ -12,7 +12,8 @@
 #ifdef FILTER_IS_KNOWN
 static const uint32_t allowed[] = {
 	/* strangers' sockets, and the monitor's; dup: are there descriptors left? */
-	SYS_accept, SYS_accept4, SYS_recvfrom, SYS_recvmsg, SYS_read, SYS_write, SYS_readv, SYS_writev,
+	SYS_accept, SYS_accept4, SYS_recvfrom, SYS_recvmsg, SYS_sendmsg, SYS_read, SYS_write, SYS_readv,
+	SYS_writev,
 	SYS_shutdown, SYS_close, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_setsockopt, SYS_getsockopt,
 	SYS_getsockname, SYS_getpeername, SYS_fstat, SYS_dup,
 	/* memory, time, its end */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the monitor and opaed-rdma say to each other, over a socketpair that keeps messages apart. That process
- * listens at one fabric: what strangers send there is read by libfabric, so it has no rights, nothing of the
- * monitor's, and one thing to ask it: where who knocks is to go.
+ * What the monitor and opaed-rdma say to each other, over a socketpair that keeps messages apart. That
+ * process listens at one fabric: what strangers send there is read by libfabric, so it has no rights, nothing
+ * of the monitor's, and one thing to ask it: where who knocks is to go.
  */
 #ifndef DAEMON_RDMA_PROCESS_H
 #define DAEMON_RDMA_PROCESS_H

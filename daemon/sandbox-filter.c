@@ -14,6 +14,7 @@
 
 #include "daemon/filter.h"
 #include "daemon/sandbox.h"
+#include "daemon/spawn.h"
 
 #ifdef FILTER_IS_KNOWN
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
@@ -22,6 +23,8 @@
 /* Types of requests: VFIO and iommufd have one, the kernel's FPGA driver the other. */
 #define TYPE_VFIO ';'
 #define TYPE_DFL 0xb6
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* A request of one of these types, or one of these. */
 static void put_ioctl(struct filter *p)
@@ -52,9 +55,25 @@ static void put_prlimit(struct filter *p)
 	filter_return(p, FILTER_ANSWER(EPERM));
 }
 
-/* ---- the list ---- */
+/*
+ * A peer on a unix socket could be handed descriptors, which he would keep when the session has ended, and
+ * could hand over another socket to do it by. What is left of calls on his socket carries bytes alone; and it
+ * gets no other number, by which it would be another socket for this filter.
+ */
+static void put_peer(struct filter *p)
+{
+	static const uint32_t calls[] = {
+		SYS_sendmsg, SYS_recvmsg, SYS_dup, SYS_dup3, SYS_fcntl,
+#ifdef __x86_64__
+		SYS_dup2,
+#endif
+	};
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+	for (size_t i = 0; i < COUNT(calls); i++)
+		filter_refuse(p, calls[i], 0, WORKER_PEER);
+}
+
+/* ---- the list ---- */
 
 static void put_conditions(struct filter *p, bool locks)
 {
@@ -66,6 +85,8 @@ static void put_conditions(struct filter *p, bool locks)
 
 	put_ioctl(p);
 	filter_sending(p);
+	put_peer(p);
+	filter_masked(p, SYS_sendmsg, 2, MSG_FASTOPEN, 0, FILTER_ANSWER(EPERM));
 	filter_masked(p, SYS_mmap, 2, PROT_EXEC, 0, FILTER_ANSWER(EPERM));
 	filter_masked(p, SYS_mprotect, 2, PROT_EXEC, 0, FILTER_ANSWER(EPERM));
 	/* the last one is for locks */

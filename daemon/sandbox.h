@@ -44,7 +44,7 @@ struct sandbox {
 	uint64_t file;		 /* bytes that a file of its own may have */
 	uint64_t data;	 /* bytes of memory that nobody shares */
 	uint64_t locked; /* bytes that it may have pinned */
-	bool fabric; /* it has a socket that takes connections, of a fabric */
+	bool fabric; /* it has a fabric's socket, that takes connections; its peer is on no unix socket */
 	bool locks; /* may lock what files it is given */
 	int (*filter)(const struct sandbox *s);
 	/* Called, from sandbox_enter(), for each piece that there is not; error is an errno. */

@@ -10,7 +10,8 @@
 #include "base/sys.h"
 
 #define ENTRIES_MAX 1024u
-#define NOTHING_NS (2 * NS_PER_S) /* that nothing was found holds for so long: it was held, or slow */
+#define NOTHING_NS (2 * NS_PER_S) /* that nothing was found holds for so long: it was held, or slow; */
+#define SURE_NS (500 * NS_PER_MS) /* and for so long when something has changed since */
 #define REST_NS (200 * NS_PER_MS) /* between two scouts */
 
 /* A socket is this file; or a driver is bound to a function since then. */
@@ -23,7 +24,7 @@ struct scout_entry {
 	struct pci_address address;
 	struct identity is;
 	enum { WANTED, ASKED, KNOWN } state;
-	int64_t until; /* when KNOWN */
+	int64_t known_at; /* when KNOWN */
 	struct scout_guids found;
 };
 
@@ -81,6 +82,14 @@ static struct scout_entry *find_or_add(struct scout *s, const struct pci_address
 	return e;
 }
 
+/* Nothing was found of it, and that was long ago. */
+static bool is_old(const struct scout *s, const struct scout_entry *e)
+{
+	int64_t holds = s->changed_at > e->known_at ? SURE_NS : NOTHING_NS;
+
+	return e->state == KNOWN && !e->found.num && e->known_at + holds <= clock_now_ns();
+}
+
 int scout_ask(struct scout *s, const struct pci_address *a, const char *key, struct scout_guids *ret)
 {
 	struct scout_entry *e;
@@ -91,7 +100,7 @@ int scout_ask(struct scout *s, const struct pci_address *a, const char *key, str
 	e = find_or_add(s, a);
 	if (!e)
 		return -ENOENT;
-	if (memcmp(&e->is, &now, sizeof(now)) != 0 || (e->state == KNOWN && e->until <= clock_now_ns())) {
+	if (memcmp(&e->is, &now, sizeof(now)) != 0 || is_old(s, e)) {
 		e->is = now;
 		e->state = WANTED;
 		e->found.num = 0;
@@ -112,11 +121,12 @@ bool scout_wanted(const struct scout *s)
 	return false;
 }
 
+/* It looks at all there is: who asks for the next one that is old need not wait for another. */
 void scout_started(struct scout *s)
 {
 	s->runs = true;
 	for (size_t i = 0; i < s->num; i++)
-		if (s->entries[i].state == WANTED)
+		if (s->entries[i].state == WANTED || is_old(s, &s->entries[i]))
 			s->entries[i].state = ASKED;
 }
 
@@ -131,21 +141,23 @@ void scout_hear(struct scout *s, const struct scout_report *r)
 
 void scout_ended(struct scout *s)
 {
+	int64_t now = clock_now_ns();
+
 	s->runs = false;
-	s->rests_until = clock_deadline(REST_NS);
+	s->rests_until = now + REST_NS;
 	for (size_t i = 0; i < s->num; i++) {
 		struct scout_entry *e = &s->entries[i];
 
 		if (e->state != ASKED)
 			continue;
 		e->state = KNOWN;
-		e->until = e->found.num ? INT64_MAX : clock_deadline(NOTHING_NS);
+		e->known_at = now;
+		if (!e->found.num)
+			s->sure_until = now + SURE_NS;
 	}
 }
 
 void scout_look_again(struct scout *s)
 {
-	for (size_t i = 0; i < s->num; i++)
-		if (s->entries[i].state == KNOWN && !s->entries[i].found.num)
-			s->entries[i].until = 0;
+	s->changed_at = clock_now_ns();
 }

@@ -6,7 +6,8 @@
  *
  *	wanted --the scout starts--> asked --it has ended--> known --another device is there--> wanted
  *
- * A function of which nothing was found is wanted again after a while.
+ * A function of which nothing was found is wanted again after a while; sooner when something has changed, but
+ * not at once: who waits is to hear of it before, whatever others say all the time.
  */
 #ifndef DAEMON_SCOUT_H
 #define DAEMON_SCOUT_H
@@ -38,6 +39,8 @@ struct scout {
 	size_t num;
 	bool runs;
 	int64_t rests_until; /* who asks all the time is not to keep one running all the time */
+	int64_t changed_at;
+	int64_t sure_until; /* of what the last one did not find, nobody finds more until then */
 };
 
 void scout_done(struct scout *s);

@@ -8,7 +8,10 @@
 
 #include "base/sys.h"
 
-/* Opens what the kernel tells of this process, which nobody else can; before sandbox_enter(). */
+/*
+ * Opens what the kernel tells of this process, which nobody else can, and puts seam_of_peer() in force.
+ * Before sandbox_enter().
+ */
 void seam_prepare(void);
 #define SEAM_FILES 4
 
@@ -20,5 +23,7 @@ void seam_unmap_by(int (*unmap)(void *at, size_t len));
 const struct sys_ops *seam_of_worker(void);
 /* The same of one that has a peer, and is a guest of the inventory. */
 const struct sys_ops *seam_of_guest(void);
+/* For the program's own calls: the kernel, and with its peer by the calls that the sandbox leaves. */
+const struct sys_ops *seam_of_peer(void);
 
 #endif

@@ -30,7 +30,7 @@ void session_dismiss(struct session *s)
 	s->stranger = false;
 	s->refused = s->dismissed = true;
 	s->kill_at = clock_deadline(DISMISSED_NS);
-	log_about("strangers", "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
+	log_about(s->origin, "session %u: %s is not let in: %s", s->id, s->info.peer, s->ended);
 }
 
 /* What becomes of a session whose peer is known. */
@@ -38,6 +38,7 @@ static void settle(struct sessions *all, struct session *s, const struct policy_
 		   const char *refuse)
 {
 	session_judged(all, s->kind, rule, refuse);
+	origin_of_principal(s->info.principal, s->counts_as);
 	s->refused = *refuse;
 	if (rule && !*refuse && !policy_rule_copy(rule, &s->rule))
 		session_kill(s, "there is no memory for its rule");
@@ -71,6 +72,7 @@ void session_introduce(struct sessions *all, struct session *s, const char *prin
 	s->stranger = false;
 	s->admit_by = INT64_MAX;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
+	s->log.who = s->info.principal;
 	settle(all, s, rule, refuse);
 	if (*refuse && many) {
 		session_kill(s, "others are being told why they are refused");
@@ -99,21 +101,21 @@ static bool begin(struct sessions *all, struct session *s, int fd, const struct 
 }
 
 /* A worker without a peer, whom nobody can talk into anything. */
-void session_begin_scout(struct sessions *all)
+void session_begin_scout(struct sessions *all, struct daemon_config *config)
 {
 	CLEANUP_CLOSE int null = sys_open("/dev/null", O_RDWR, 0);
-	struct session *s = null < 0 ? NULL : session_new(all, NULL, "");
+	struct session *s = null < 0 ? NULL : session_new_scout(all, config);
+	struct scout *scout = &config->plugin_set->scout;
 	struct channel_message start;
 
-	scout_started(&all->scout);
+	scout_started(scout);
 	if (s) {
-		s->refused = s->scout = true;
 		s->kill_at = clock_deadline(SCOUT_NS);
 		admit_start(all, s, NULL, "", &start);
 		start.start.scout = 1;
 	}
 	if (!s || !begin(all, s, null, &start, NULL))
-		scout_ended(&all->scout);
+		scout_ended(scout);
 }
 
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
@@ -141,18 +143,17 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 
 /* ---- strangers ---- */
 
-bool sessions_room_for_stranger(struct sessions *all, const char *origin)
+bool sessions_room_for_stranger(struct sessions *all, const char *origin, bool *share)
 {
-	struct session *s = admit_in_the_way(all, origin);
-	bool share = sessions_have_share(all, origin);
+	struct session *s = admit_in_the_way(all, origin, share);
 	char why[ORIGIN_MAX + 64];
 
 	if (!s)
 		return true;
 	if (!s->dismissed && s->since + STRANGER_NS > clock_now_ns())
 		return false;
-	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", share ? " from " : "",
-		 share ? origin : "");
+	snprintf(why, sizeof(why), "others%s%s waited for their turn to shake hands", *share ? " from " : "",
+		 *share ? origin : "");
 	session_kill(s, why);
 	s->stranger = s->dismissed = false; /* it counts no more */
 	s->refused = true;
@@ -205,7 +206,7 @@ void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *pe
 	}
 	if (spares) {
 		all->metrics.spares_missed++;
-		log_about("strangers", "session %u: %s: content of its buffers goes by the connection: no "
+		log_about(s->origin, "session %u: %s: content of its buffers goes by the connection: no "
 			  "worker with a fabric was ready", s->id, peer->text);
 	}
 	begin(all, s, mine, &start, credentials);
@@ -231,13 +232,14 @@ static enum door_code stranger_knocks(struct sessions *all, const struct spares 
 	struct channel_message start;
 	char origin[ORIGIN_MAX];
 	struct session *s;
+	bool share;
 
 	if (look_at(of->credentials))
 		spares_renew(all, of);
 	if (!spares_ready(all, of))
 		return DOOR_AGAIN;
 	origin_of(peer, origin);
-	if (!sessions_room_for_stranger(all, origin))
+	if (!sessions_room_for_stranger(all, origin, &share))
 		return DOOR_BUSY;
 	s = spares_take(all, of);
 	be_stranger(all, s, peer);

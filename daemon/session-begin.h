@@ -6,7 +6,7 @@
 #include "daemon/session.h"
 
 /* A worker without a peer, whom nobody can talk into anything. */
-void session_begin_scout(struct sessions *all);
+void session_begin_scout(struct sessions *all, struct daemon_config *config);
 /* A stranger's worker says who he is: his certificate was good. */
 void session_introduce(struct sessions *all, struct session *s, const char *principal);
 /* It says that it was not. */

@@ -21,12 +21,21 @@ struct session *session_find(struct sessions *all, uint32_t id)
 static uint32_t new_id(struct sessions *all)
 {
 	do
-		all->next_id++;
-	while (!all->next_id || all->next_id == SCOUT_ID || session_find(all, all->next_id));
+		all->next_id = all->next_id < SCOUT_IDS - 1 ? all->next_id + 1 : 1;
+	while (session_find(all, all->next_id));
 	return all->next_id;
 }
 
-struct session *session_new(struct sessions *all, const struct peer *peer, const char *principal)
+static uint32_t new_scout_id(struct sessions *all)
+{
+	uint32_t id = SCOUT_IDS;
+
+	while (session_find(all, id))
+		id++;
+	return id;
+}
+
+static struct session *new_record(const struct sessions *all, uint32_t id, struct daemon_config *config)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -35,11 +44,26 @@ struct session *session_new(struct sessions *all, const struct peer *peer, const
 	s->channel = s->log.fd = -1;
 	s->poll = s->log.poll = all->poll;
 	s->kill_at = s->admit_by = INT64_MAX;
-	s->id = peer ? new_id(all) : SCOUT_ID;
-	s->config = config_hold(all->config);
-	s->info.id = s->id;
-	if (!peer)
-		return s;
+	s->id = s->info.id = id;
+	s->config = config_hold(config);
+	return s;
+}
+
+struct session *session_new_scout(struct sessions *all, struct daemon_config *config)
+{
+	struct session *s = new_record(all, new_scout_id(all), config);
+
+	if (s)
+		s->refused = s->scout = true;
+	return s;
+}
+
+struct session *session_new(struct sessions *all, const struct peer *peer, const char *principal)
+{
+	struct session *s = new_record(all, new_id(all), all->config);
+
+	if (!s)
+		return NULL;
 	s->kind = peer->kind;
 	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
 	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
@@ -59,7 +83,7 @@ void session_free(struct session *s)
 int session_launch(struct sessions *all, struct session *s, int fd, const struct channel_message *start,
 		   const struct credentials *credentials)
 {
-	struct spawn_files files = { .peer = fd, .plugins = all->plugins,
+	struct spawn_files files = { .peer = fd, .plugins = s->config->plugin_set->file,
 				     .tls = credentials ? credentials->fd : NULL };
 	CLEANUP_CLOSE int theirs = -1;
 	CLEANUP_CLOSE int log = -1;
@@ -70,7 +94,7 @@ int session_launch(struct sessions *all, struct session *s, int fd, const struct
 	if (!rc) /* without memory to count in it serves all the same */
 		rc = channel_send(s->channel, start, counts);
 	if (!rc)
-		rc = worker_log_open(&s->log, s->id, &log);
+		rc = worker_log_open(&s->log, s->id, s->stranger ? s->origin : s->info.principal, &log);
 	if (!rc)
 		rc = watched_add(s->poll, s->channel, s->id);
 	if (!rc)

@@ -9,6 +9,8 @@
 struct session *session_find(struct sessions *all, uint32_t id); /* NULL: there is none */
 /* Not yet in the list. NULL: no memory. */
 struct session *session_new(struct sessions *all, const struct peer *peer, const char *principal);
+/* A scout's, for sessions that began with this configuration. */
+struct session *session_new_scout(struct sessions *all, struct daemon_config *config);
 void session_free(struct session *s);
 /*
  * Starts its worker for the connection fd, which stays the caller's, with this first message. 0, and the

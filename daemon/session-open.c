@@ -2,7 +2,6 @@
 #include "daemon/session-open.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/gate-look.h"
 #include "daemon/log.h"
@@ -31,10 +30,8 @@ void session_answer(struct sessions *all, struct session *s, const struct channe
 		    struct channel_message *answer, int *fd)
 {
 	const struct daemon_config *c = s->config;
-	/* A scout goes by the "plugins" in force, where an address may be another card's. */
-	bool same = !strcmp(c->plugins, all->config->plugins);
 	const struct gate_who who = { s->scout ? NULL : &s->rule, c->cards, c->num_cards,
-				      same ? &all->scout : NULL };
+				      &c->plugin_set->scout };
 	char why[GATE_WHY_MAX] = "what it asked for";
 
 	gate_answer(&who, m, (const char *const *)c->paths, answer, fd, why);

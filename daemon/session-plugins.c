@@ -1,28 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The configuration's "plugins" as workers get it. */
-#include <errno.h>
-#include <fcntl.h>
+/* What workers need of a configuration: their programs, and its "plugins". */
 #include <string.h>
-#include <sys/mman.h>
 
-#include "base/cleanup.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/spawn.h"
-
-/* A file that all workers may read and none can change. */
-static int file_with(const char *text)
-{
-	const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-	CLEANUP_CLOSE int fd = sys_memfd("opaed-plugins", MFD_ALLOW_SEALING);
-	size_t len = strlen(text);
-
-	if (fd < 0)
-		return fd;
-	if (sys_pwrite(fd, text, len, 0) != (ssize_t)len)
-		return -ENOSPC;
-	return fcntl(fd, F_ADD_SEALS, seals) ? -errno : fd_steal(&fd);
-}
 
 /* Is there a worker for each listener? */
 static int find_workers(struct sessions *all, const struct daemon_config *config)
@@ -39,9 +21,15 @@ static int find_workers(struct sessions *all, const struct daemon_config *config
 	return 0;
 }
 
-int sessions_prepare(struct sessions *all, const struct daemon_config *config)
+int sessions_prepare(struct sessions *all, struct daemon_config *config)
 {
+	const struct daemon_config *before = all->config;
 	int rc = find_workers(all, config);
 
-	return rc ? rc : file_with(config->plugins);
+	if (rc)
+		return rc;
+	if (!before || strcmp(before->plugins, config->plugins) != 0)
+		return plugin_set_new(config->plugins, &config->plugin_set);
+	config->plugin_set = plugin_set_hold(before->plugin_set);
+	return 0;
 }

@@ -33,7 +33,6 @@
 
 #define STOP_NS (5 * NS_PER_S)		  /* for a worker to end its session */
 #define CLOSED_NS NS_PER_S		  /* for one that has closed its channel to die */
-#define DRAIN_MAX 4096			  /* messages: more than a socket holds */
 #define LOOK_NS (50 * NS_PER_MS)	  /* between two rounds of LOOK at least, */
 #define LOOK_EACH_NS (5 * NS_PER_MS)	  /* and for each worker that is told */
 
@@ -44,7 +43,6 @@ int sessions_init(struct sessions *all, int poll)
 	metrics_process_init(&all->metrics_process);
 	doors_init(&all->doors, poll);
 	all->poll = poll;
-	all->plugins = -1;
 	all->environment = spawn_environment();
 	sandbox_probe();
 	gethostname(all->host, sizeof(all->host) - 1);
@@ -68,18 +66,7 @@ void sessions_done(struct sessions *all)
 		sys_close(all->worker);
 	if (all->worker_tls >= 0)
 		sys_close(all->worker_tls);
-	if (all->plugins >= 0)
-		sys_close(all->plugins);
 	spawn_free_environment(all->environment);
-	scout_done(&all->scout);
-}
-
-void sessions_configure(struct sessions *all, struct daemon_config *config, int prepared)
-{
-	if (all->plugins >= 0)
-		sys_close(all->plugins);
-	all->plugins = prepared;
-	all->config = config;
 }
 
 /* ---- the end ---- */
@@ -115,9 +102,14 @@ void sessions_stop(struct sessions *all, int64_t kill_at)
 
 /* ---- changes ---- */
 
-static bool is_to_look(const struct session *s)
+/* When it is to be told to look; INT64_MAX: it is not. It is to find what scouts have not found before. */
+static int64_t look_time(const struct sessions *all, const struct session *s)
 {
-	return s->look && !s->looking && s->channel >= 0 && session_serves(s);
+	int64_t sure_until = s->config->plugin_set->scout.sure_until;
+
+	if (!s->look || s->looking || s->channel < 0 || !session_serves(s))
+		return INT64_MAX;
+	return sure_until > all->look_at ? sure_until : all->look_at;
 }
 
 /* All who are to look are told at once; and not again before they can have rested. */
@@ -125,10 +117,8 @@ static void push_looks(struct sessions *all)
 {
 	int64_t now = clock_now_ns(), rest = 0;
 
-	if (now < all->look_at)
-		return;
 	for (struct session *s = all->first; s; s = s->next) {
-		if (!is_to_look(s))
+		if (now < look_time(all, s))
 			continue;
 		s->look = false;
 		s->looking = true;
@@ -142,9 +132,11 @@ static void push_looks(struct sessions *all)
 /* They are told in sessions_tick(), once however many tell of something until then. */
 static void let_others_look(struct sessions *all, const struct session *source)
 {
-	scout_look_again(&all->scout);
-	for (struct session *s = all->first; s; s = s->next)
+	scout_look_again(&all->config->plugin_set->scout);
+	for (struct session *s = all->first; s; s = s->next) {
+		scout_look_again(&s->config->plugin_set->scout);
 		s->look |= s != source;
+	}
 }
 
 /* ---- which sessions there are ---- */
@@ -205,8 +197,8 @@ static void answer(struct sessions *all, struct session *s, const struct channel
 	struct channel_message found;
 
 	session_answer(all, s, m, &found, &fd);
-	if (found.value == -EINPROGRESS && scout_wanted(&all->scout))
-		session_begin_scout(all);
+	if (found.value == -EINPROGRESS && scout_wanted(&s->config->plugin_set->scout))
+		session_begin_scout(all, s->config);
 	session_send(s, &found, found.value ? -1 : fd);
 }
 
@@ -240,7 +232,7 @@ static void hear(struct sessions *all, struct session *s, const struct channel_m
 		break;
 	case CHANNEL_SCOUTED:
 		if (s->scout)
-			scout_hear(&all->scout, &m->scouted);
+			scout_hear(&s->config->plugin_set->scout, &m->scouted);
 		break;
 	case CHANNEL_LOOKED:
 		s->looking = false;
@@ -310,7 +302,7 @@ int64_t sessions_deadline(const struct sessions *all)
 	for (const struct session *s = all->first; s; s = s->next) {
 		next = s->kill_at < next ? s->kill_at : next;
 		next = s->admit_by < next ? s->admit_by : next;
-		next = is_to_look(s) && all->look_at < next ? all->look_at : next;
+		next = look_time(all, s) < next ? look_time(all, s) : next;
 	}
 	return next;
 }
@@ -326,8 +318,8 @@ void sessions_tick(struct sessions *all)
 		}
 		if (s->kill_at <= now) {
 			if (!s->dismissed) /* his peer had the time to read */
-				log_warning("session %u: its worker did not end in time and is killed",
-					    s->id);
+				log_warning_about(s->info.principal, "session %u: its worker did not end "
+						  "in time and is killed", s->id);
 			session_kill(s, "its worker was killed");
 			s->kill_at = INT64_MAX - 1;
 		}
@@ -340,20 +332,14 @@ void sessions_tick(struct sessions *all)
 	doors_tick(all);
 }
 
-/*
- * What the channel still has comes first: why the session ended is in there, and what others must hear of.
- * But a dead worker may have passed its end on to somebody who goes on writing.
- */
+/* What the channel still has comes first: why the session ended is in there, and what others must hear of. */
 static void drain(struct sessions *all, struct session *s)
 {
 	struct channel_message m;
 
-	for (int i = 0; i < DRAIN_MAX && s->channel >= 0; i++) {
-		if (channel_receive(s->channel, &m, NULL) != 1)
-			break;
+	for (int left = CHANNEL_LEFT_MAX; s->channel >= 0 && channel_left(s->channel, &m, &left);)
 		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED)
 			hear(all, s, &m);
-	}
 }
 
 static void bury(struct sessions *all, pid_t pid, int status)
@@ -369,7 +355,7 @@ static void bury(struct sessions *all, pid_t pid, int status)
 		session_ended(all, s, status);
 		*at = s->next;
 		if (s->scout)
-			scout_ended(&all->scout);
+			scout_ended(&s->config->plugin_set->scout);
 		if (!s->said_end && session_serves(s)) /* what it held is free, and it told nobody */
 			let_others_look(all, s);
 		session_free(s);

@@ -35,6 +35,7 @@ struct session {
 	int channel; /* -1: closed */
 	int poll;    /* the monitor's epoll, which has it and log.fd */
 	char origin[ORIGIN_MAX]; /* of a stranger */
+	char counts_as[POLICY_PRINCIPAL_MAX]; /* of one whose principal is known */
 	bool stranger; /* its worker finds out who the peer is; until then it has no principal */
 	bool dismissed; /* a stranger who stays one: his worker only lets him read why */
 	int64_t since, admit_by; /* of a stranger; admit_by is INT64_MAX for others */
@@ -63,7 +64,7 @@ struct session {
 };
 
 #define SPARE_LET_GO UINT32_MAX
-#define SCOUT_ID UINT32_MAX /* of the scout, of which there is one at a time */
+#define SCOUT_IDS 0xffff0000u /* from here on they are scouts' */
 
 struct spares; /* daemon/spares.h */
 
@@ -76,10 +77,8 @@ struct sessions {
 	int worker, worker_tls; /* the worker's programs; the second is open when it was wanted */
 	char **environment;
 	char host[256];
-	/* Of the configuration in force; the monitor replaces them. */
+	/* In force; the monitor replaces it. */
 	struct daemon_config *config;
-	struct scout scout; /* which GUIDs there are, for rules that show by them */
-	int plugins; /* a file with its "plugins" */
 	struct spares *spares;
 	size_t num_spares;
 	uint32_t last_spares;
@@ -97,10 +96,8 @@ static inline bool session_serves(const struct session *s)
 /* Finds the worker's program, beside this one. 0 or a negative errno, which is logged. */
 int sessions_init(struct sessions *all, int poll);
 void sessions_done(struct sessions *all);
-/* All of it that can fail: a descriptor for sessions_configure(), or a negative errno. */
-int sessions_prepare(struct sessions *all, const struct daemon_config *config);
-/* Takes a configuration for the sessions to come, which must stay until the next, and its prepared part. */
-void sessions_configure(struct sessions *all, struct daemon_config *config, int prepared);
+/* What sessions need of a configuration, before it is in force. 0 or a negative errno, which is logged. */
+int sessions_prepare(struct sessions *all, struct daemon_config *config);
 
 /* A connection came; takes fd over. */
 void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);
@@ -110,9 +107,8 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
  */
 void sessions_begin_stranger(struct sessions *all, int fd, const struct peer *peer,
 			     struct credentials *credentials);
-bool sessions_room_for_stranger(struct sessions *all, const char *origin);
-/* Do as many as may shake hands who come from there? */
-bool sessions_have_share(const struct sessions *all, const char *origin);
+/* *share: as many as may shake hands who come from there. */
+bool sessions_room_for_stranger(struct sessions *all, const char *origin, bool *share);
 /*
  * Somebody knocks at the fabric of this listener; whose address is not known has the text "". *ret is what he
  * is told. One who may come gets a worker that waits for him.

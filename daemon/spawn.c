@@ -23,11 +23,12 @@
 
 #define NUM_FILES (WORKER_FDS - WORKER_CHANNEL)
 
-/* What of the daemon's own environment reaches a worker: where things are, and what sanitizers want. */
+/* What of the daemon's own environment reaches its programs: where things are, and what sanitizers want. */
 static const char *const passed[] = { "OPAEX_PLUGIN_DIR", "OPAEX_EMU_DIR", "OPAEX_INVENTORY_DIR",
-				      "XDG_RUNTIME_DIR", "LD_LIBRARY_PATH", "LIBOPAE_LOG",
+				      "XDG_RUNTIME_DIR", "JOURNAL_STREAM", "LD_LIBRARY_PATH", "LIBOPAE_LOG",
 				      "LIBOPAE_LOGFILE", "ASAN_OPTIONS", "LSAN_OPTIONS",
-				      "UBSAN_OPTIONS", "TSAN_OPTIONS" };
+				      "UBSAN_OPTIONS", "TSAN_OPTIONS", "FI_TCP_PORT_LOW_RANGE",
+				      "FI_TCP_PORT_HIGH_RANGE" };
 #define NUM_PASSED (sizeof(passed) / sizeof(passed[0]))
 
 int spawn_open_program(const char *name)

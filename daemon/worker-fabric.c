@@ -306,17 +306,20 @@ static struct rpc_exposer exposer = { NULL, 0, offer, expose, cover, unmap };
 
 /* ---- life ---- */
 
-/* Where the peer's own socket ends here. A virtual machine's loopback is another one. */
+/*
+ * Where the peer's own socket ends here. A virtual machine's loopback is another one. A peer on a unix
+ * socket has nothing to gain, and might be handed descriptors: by a socketpair, which the sandbox lets a
+ * fabric make, his socket could get a number that the sandbox does not know.
+ */
 static int local_address(int peer, struct address *ret)
 {
 	struct address own;
 	int rc = address_of_socket(peer, &own);
 
-	if (rc || own.kind == ADDRESS_VSOCK)
+	if (rc || own.kind != ADDRESS_TCP)
 		return rc ? rc : -EOPNOTSUPP;
-	*ret = (struct address){ .kind = ADDRESS_TCP, .host = "127.0.0.1" };
-	if (own.kind == ADDRESS_TCP)
-		memcpy(ret->host, own.host, sizeof(ret->host));
+	*ret = (struct address){ .kind = ADDRESS_TCP };
+	memcpy(ret->host, own.host, sizeof(ret->host));
 	return 0;
 }
 

@@ -14,13 +14,14 @@
 #define PIECE 4096u
 #define CLOSING 64 /* pieces: one that is not dead yet could write for ever */
 
-int worker_log_open(struct worker_log *l, uint32_t session, int *theirs)
+int worker_log_open(struct worker_log *l, uint32_t session, const char *who, int *theirs)
 {
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
 		return -errno;
 	l->session = session;
+	l->who = who;
 	l->have = 0;
 	l->fd = ends[0];
 	*theirs = ends[1];
@@ -32,13 +33,14 @@ static void end_line(struct worker_log *l)
 {
 	static const char own[] = "opaed: ";
 	size_t skip = sizeof(own) - 1;
-	char who[32];
+	char part[32];
 
 	if (l->have < skip || memcmp(l->line, own, skip) != 0)
 		skip = 0;
-	snprintf(who, sizeof(who), l->session == SCOUT_ID ? "scout" : "session %u", l->session);
+	snprintf(part, sizeof(part), l->session >= SCOUT_IDS ? "scout" : "session %u", l->session);
 	if (l->have > skip)
-		log_about(who, "%s: worker: %.*s", who, (int)(l->have - skip), l->line + skip);
+		log_at(LOG_LEVEL_INFO, LOG_WHOSE(l->who, part), "%s: worker: %.*s", part,
+		       (int)(l->have - skip), l->line + skip);
 	l->have = 0;
 }
 

@@ -20,12 +20,16 @@ struct worker_log {
 	int fd;	  /* -1: there is none */
 	int poll; /* the epoll that it is in; -1: in none */
 	uint32_t session;
+	const char *who; /* whose worker it is, as far as that is known; "" of the scout */
 	size_t have;		     /* of a line that has not ended */
 	char line[LOG_LINE_MAX / 2]; /* escaped it may be longer */
 };
 
-/* *theirs is what the worker has as its stderr: a pipe that is full takes nothing, and no worker waits. */
-int worker_log_open(struct worker_log *l, uint32_t session, int *theirs);
+/*
+ * `who` stays the caller's. *theirs is what the worker has as its stderr: a pipe that is full takes nothing,
+ * and no worker waits.
+ */
+int worker_log_open(struct worker_log *l, uint32_t session, const char *who, int *theirs);
 /* Logs some of what is there; false: there was nothing. */
 bool worker_log_read(struct worker_log *l);
 /* Logs what is still there. Closed already is fine. */

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,12 +14,10 @@
 #include "daemon/worker-fabric.h"
 #include "transport/fabric-door.h"
 #include "transport/fabric-stream.h"
-#include "transport/listen.h"
 #include "transport/stream.h"
 
 #define BEARER_NS (10 * NS_PER_S) /* for who has the token to come with it */
 #define ACCEPT_NS (5 * NS_PER_S)
-#define SOCKETS 64 /* a worker that has just begun has no higher descriptors */
 
 /* By which the peer comes. Not that of the content: each is driven by a thread of its own. */
 static struct fabric *door;
@@ -67,19 +64,6 @@ static void give_up(int rc, const char *why)
 	channel_send(WORKER_CHANNEL, &m, -1);
 }
 
-/* A peer whose machine has gone is found out as over any socket: the provider does not look for that. */
-static void keep_alive(void)
-{
-	struct sockaddr_storage peer;
-
-	for (int fd = WORKER_CHANNEL; fd < SOCKETS; fd++) {
-		socklen_t len = sizeof(peer);
-
-		if (!getpeername(fd, (struct sockaddr *)&peer, &len) && peer.ss_family != AF_UNIX)
-			socket_prepare(fd, ADDRESS_TCP);
-	}
-}
-
 /* In clear text he is believed to be where he comes from; so it must be where the token was sent to. */
 static bool is_bearer(const struct channel_start *start, const struct fabric_request *r)
 {
@@ -106,10 +90,35 @@ static int accept_bearer(const struct channel_start *start, struct fabric_reques
 	listener = NULL;
 	if (rc)
 		return rc;
-	keep_alive();
 	rc = fabric_stream_new(c, door, start->peer, t);
 	door = NULL;
 	return rc;
+}
+
+static void reply(const struct channel_message *m, enum channel_type type)
+{
+	const struct channel_message answer = { .type = type, .id = m->id };
+
+	channel_send(WORKER_CHANNEL, &answer, -1);
+}
+
+/* The monitor has a session here whose peer is on his way. True: it is to end, or the monitor has gone. */
+static bool is_stopped(void)
+{
+	struct channel_message m;
+	int fd, rc;
+
+	while ((rc = channel_receive(WORKER_CHANNEL, &m, &fd)) == 1) {
+		if (fd >= 0)
+			sys_close(fd);
+		if (m.type == CHANNEL_STOP)
+			return true;
+		if (m.type == CHANNEL_LOOK)
+			reply(&m, CHANNEL_LOOKED);
+		if (m.type == CHANNEL_ASK)
+			reply(&m, CHANNEL_INFO);
+	}
+	return rc != -EAGAIN;
 }
 
 static int await_bearer(const struct channel_start *start, struct transport **t)
@@ -119,7 +128,8 @@ static int await_bearer(const struct channel_start *start, struct transport **t)
 	int rc;
 
 	for (;;) {
-		struct pollfd p = { .fd = fabric_listener_fd(listener), .events = POLLIN };
+		struct pollfd p[2] = { { .fd = fabric_listener_fd(listener), .events = POLLIN },
+				       { .fd = WORKER_CHANNEL, .events = POLLIN } };
 
 		rc = fabric_listener_next(listener, &r);
 		if (!rc && is_bearer(start, r))
@@ -128,10 +138,12 @@ static int await_bearer(const struct channel_start *start, struct transport **t)
 			fabric_request_refuse(r, NULL);
 		else if (rc != -EAGAIN)
 			return rc;
+		else if (is_stopped())
+			return -ECANCELED;
 		else if (!clock_left_ms(until))
 			return -ETIMEDOUT;
 		else
-			sys_poll(&p, 1, clock_left_ms(until));
+			sys_poll(p, 2, clock_left_ms(until));
 	}
 }
 

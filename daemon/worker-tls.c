@@ -32,7 +32,7 @@ static int make_context(const struct channel_start *start, struct tls_context **
 	tls_wipe_freed();
 	sys_set(seam_of_guest());
 	rc = tls_context_new(&config, TLS_SERVER, ret, why);
-	sys_set(NULL);
+	sys_set(seam_of_peer());
 	for (int i = 0; i < CREDENTIALS; i++)
 		if (*start->tls[i])
 			sys_close(WORKER_TLS + i);
@@ -100,19 +100,30 @@ static int introduce(const char *principal, struct channel_start *start)
 	return rc;
 }
 
+/* Who fails to shake hands frees the transport, whose socket is yet to be ended with care. */
+static void leave_open(struct transport *t)
+{
+	(void)t;
+}
+
 int worker_tls(struct channel_start *start, struct transport **t)
 {
 	char principal[TLS_PEER_MAX], why[TLS_WHY_MAX] = "";
-	int kept = dup(WORKER_PEER); /* to be ended with care when shake_hands() has closed its own */
-	int rc = shake_hands(start, t, why);
+	struct transport *peer = *t;
+	const struct transport_ops *own = peer->ops;
+	struct transport_ops kept = *own;
+	int rc;
 
+	kept.free = leave_open;
+	peer->ops = &kept;
+	rc = shake_hands(start, t, why);
+	peer->ops = own;
 	if (rc) {
 		give_up(rc, why);
-		let_it_read(kept);
-		close(kept);
+		let_it_read(WORKER_PEER);
+		transport_free(peer);
 		return rc;
 	}
-	close(kept);
 	rc = tls_peer(*t, principal);
 	if (!rc)
 		rc = introduce(principal, start);

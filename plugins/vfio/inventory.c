@@ -16,6 +16,7 @@
 
 #define ENTRIES_MAX 4096u
 #define WRITER_NS (100 * NS_PER_MS) /* longest wait for another process that writes */
+#define HOLDER_NS NS_PER_S	    /* longest search for the process that holds a device */
 #define WRITER_BYTE INT64_C(0x7ffffffffffffff0)
 
 struct entry {
@@ -349,7 +350,7 @@ bool inventory_holder(struct inventory *inv, const char *path, char name[PROCESS
 	if (holders(inv) >= 0)
 		memcpy(dir, inv->dir, sizeof(dir));
 	pthread_mutex_unlock(&inv->lock); /* the search takes its time */
-	return *dir && !sys_device_holder(dir, path, name, PROCESS_NAME_MAX);
+	return *dir && !sys_device_holder(dir, path, clock_deadline(HOLDER_NS), name, PROCESS_NAME_MAX);
 }
 
 /* ---- the file ---- */

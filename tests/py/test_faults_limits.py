@@ -355,6 +355,28 @@ def test_fault_28_one_workers_lines_hide_no_others(opaed):
     assert len(d.lines("session 1: worker: flood")) < 1000
 
 
+def test_fault_28_one_principals_lines_hide_no_others(opaed):
+    """Of however many sessions they are."""
+    d = opaed()
+    other = d.peer()
+    [his] = d.workers()
+    noisy = [d.peer(tcp=True) for _ in range(20)]
+    flood = []
+    for worker in set(d.workers()) - {his}:
+        flood.append(threading.Thread(target=lambda w=worker: stderr_of(w).write(b"flood\n" * 5000)))
+    with stderr_of(his) as f:
+        for t in flood:
+            t.start()
+        for t in flood:
+            t.join()
+        for i in range(30):
+            f.write(b"of the other, %d\n" % i)
+            soon(lambda: f"opaed: session 1: worker: of the other, {i}" in d.log, 20)
+    soon(lambda: "about tcp:127.0.0.1 were left out" in "".join(d.log))
+    for p in (other, *noisy):
+        p.good(PING)
+
+
 def test_fault_28_last_words_of_a_worker(opaed):
     """They come, though it has died before anybody has read them."""
     d = opaed()

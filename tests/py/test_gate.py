@@ -7,6 +7,9 @@ import json
 import os
 import socket
 import struct
+import subprocess
+import sys
+import threading
 
 import pytest
 from opaed import BUSY as BUSY_RESULT
@@ -203,6 +206,51 @@ def test_it_locks_nothing_odd(rig, what):
     asks(a, what.replace("CARD", str(rig.cards[0])), EACCES)
 
 
+# ---- who holds a device ----
+
+CROWD = """
+import os, resource, sys
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+most = 20000 if most == resource.RLIM_INFINITY else min(most, 20000)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+go_on, end = os.pipe()
+for _ in range(most - 20):
+    os.dup(0)
+for _ in range(min(2000000 // most, 400)):
+    if not os.fork():
+        os.close(end)
+        os.read(go_on, 1)
+        os._exit(0)
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def crowd(place):
+    """Processes with two million descriptors, through which a search takes seconds."""
+    who = {"user": place.user.pw_uid, "group": place.user.pw_gid, "extra_groups": []} if place.user else {}
+    with subprocess.Popen([sys.executable, "-c", CROWD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          **who) as p:
+        assert p.stdout.readline() == b"there\n"
+        yield
+        p.stdin.close()
+
+
+def test_a_search_for_a_holder_keeps_nobody_waiting(rig, crowd):
+    """One asks for it again and again. Neither he nor others wait for long, and who comes is served."""
+    hostile, other = rig.attacker(), rig.attacker()
+    asks(other, f"lock {HOLD} {rig.cards[1]}", "done 0")  # the file of locks is there then
+    slowest = []
+    flood = threading.Thread(target=lambda: slowest.append(
+        hostile.does(f"again 3000 holder 0 {rig.cards[0]}")))
+    flood.start()
+    rig.attacker()
+    slowest.append(other.does("again 2000 stat 0 /dev/null"))
+    flood.join()
+    assert all(s.startswith("done") and int(s.split()[1]) < 1500 for s in slowest), slowest
+
+
 # ---- /sys ----
 
 @pytest.mark.parametrize("path", ["/sys/devices/system", "/sys/devices/system/cpu/online", "/sys/class/net",
@@ -229,7 +277,7 @@ def test_it_is_told_of_functions_that_are_shown(place):
         for name in ("vendor", "device"):
             asks(a, f"open 0 {PCI}/{shown}/{name}", "done 0")
             asks(a, f"open 0 {PCI}/{other}/{name}", "done 0")
-        for name in ("config", "uevent", "modalias", "irq"):
+        for name in ("uevent", "modalias", "irq"):
             asks(a, f"open 0 {PCI}/{shown}/{name}", "done 0")
             asks(a, f"open 0 {PCI}/{other}/{name}", EPERM)
             asks(a, f"stat 0 {PCI}/{other}/{name}", EPERM)
@@ -254,6 +302,87 @@ def test_it_reads_nothing_that_is_roots_alone(folder):
         asks(a, f"open 0 {at}", how)
         a.close()
         assert d.stop() == 0, d.log
+
+
+@needs_pci
+def test_it_reads_no_configuration_space(rig):
+    """Who opens it as root reads 4096 bytes of it, and others 64: it needs none of them."""
+    a = rig.attacker()
+    for flags in (os.O_RDONLY, os.O_RDWR, os.O_WRONLY):
+        asks(a, f"open {flags} {PCI}/{FUNCTIONS[0]}/config", EACCES)
+
+
+# ---- what is none of its business ----
+
+LOOKS = ["open", "stat", "lstat", "readlink", "list", "access"]
+
+
+def answers(attacker, path):
+    return [attacker.does(f"ask {call} 0 {path}") for call in LOOKS]
+
+
+@pytest.mark.parametrize("path,name", [
+    ("/dev", "mem"), ("/dev", "shm"), ("/dev", "fd"), ("/dev", "stdin"), ("/dev/fd", "2"), ("/dev/fd/2", "x"),
+    ("/proc/self/fd", "2"), ("/proc/self", "maps"), ("/", "root"), ("/root", ".profile"),
+    ("/sys/class", "net"), ("/sys/class/net", "lo"), ("/sys/class/net/lo", "address"), ("/sys/bus", "pci"),
+    ("/sys/bus/pci", "drivers_probe"), ("/sys/devices", "system"), ("/sys/devices/system/cpu", "online"),
+    ("/sys/devices/virtual/net/lo", "address"), ("/sys/kernel", "mm"), ("/sys/class/mem/null", "uevent")])
+def test_it_is_not_told_what_there_is(rig, path, name):
+    a = rig.attacker()
+    for there in (f"{path}/{name}", f"{path}/{name}/more", f"{path}/{name}/", f"{path}/none-{name}",
+                  f"{path}/none-{name}/more"):
+        assert answers(a, there) == [EACCES] * len(LOOKS), there
+
+
+def test_links_in_dev_are_none_of_its_business(rig, tmp_path):
+    """Everybody may make some in one place there, and root would follow them."""
+    a, link = rig.attacker(), f"/dev/shm/opae-gate-{os.getpid()}"
+    (tmp_path / "there").write_text("x")
+    os.symlink(tmp_path, link)
+    try:
+        for name in ("there", "none"):
+            assert answers(a, f"{link}/{name}") == [EACCES] * len(LOOKS)
+    finally:
+        os.unlink(link)
+
+
+@needs_pci
+def test_it_is_not_told_what_a_function_has(bound):
+    a, path = bound.attacker(), f"{PCI}/{FUNCTIONS[0]}"
+    for name in ("irq", "none", "power", "power/control", "power/none", "none/none", "resource0",
+                 "resource9", "rom", "config"):
+        assert answers(a, f"{path}/{name}") == [EPERM] * len(LOOKS), name
+
+
+@pytest.mark.parametrize("node", ["vfio/7", "vfio/devices/vfio7", "dfl-port.7", "uio7"])
+def test_it_is_not_told_which_nodes_there_are(bound, node):
+    assert answers(bound.attacker(), f"/dev/{node}") == [EPERM] * len(LOOKS)
+
+
+def test_a_path_may_only_be_so_long(rig):
+    """However much of it there is."""
+    way = "/sys/bus/pci/devices" if FUNCTIONS else "/sys/class"
+    for path in (way + "/x" * 100, "/sys/" + "bus/" * 40 + "x", "/dev/vfio" + "/x" * 100):
+        assert answers(rig.attacker(), path) == [EACCES] * len(LOOKS), path
+
+
+def test_what_is_above_its_folders_is_looked_at_alone(rig):
+    """Whose they are decides whether they can be trusted; what is in there is something else."""
+    a = rig.attacker()
+    for folder in (rig.inventory, rig.place.folder / "emu"):
+        for call in ("stat", "lstat"):
+            asks(a, f"{call} 0 {folder}/..", "done 0")
+        for call in ("list", "readlink", "access", "open"):
+            asks(a, f"{call} 0 {folder}/..", EACCES)
+
+
+def test_a_folder_that_others_may_change_is_looked_at_alone(rig):
+    a = rig.attacker()
+    asks(a, f"list 0 {rig.inventory}", "done 0")
+    rig.inventory.chmod(0o777)
+    for how in ("list", "access"):
+        asks(a, f"{how} 0 {rig.inventory}", EACCES)
+    asks(a, f"stat 0 {rig.inventory}", "done 0")
 
 
 # ---- a configuration that is read again ----

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Content of buffers by RDMA, with libfabric's provider tcp: that it is used, what is told where it cannot
 be, and what strangers and other clients get. The rest is in test_remote_ways.py and test_litmus.py."""
+import contextlib
 import json
 import os
 import re
@@ -75,20 +76,18 @@ def test_nobody_is_taken_unawaited(here, opaed):
     soon(d.is_idle)
     with subprocess.Popen([here.bin / "host_exerciser", "--continuous", "3600", "-t", "3600000", "lpbk"],
                           env={**here.env, **far(here, d)}, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT) as job:
-        try:
-            [worker] = soon(d.workers)
-            port = soon(lambda: fabric_port(worker))
-            soon(lambda: connections(port))
-            before = len(os.listdir(f"/proc/{worker}/fd"))
-            strangers = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(30)]
-            soon(lambda: connections(port) > 30)
-            time.sleep(0.5)  # for what must not happen
-            assert len(os.listdir(f"/proc/{worker}/fd")) <= before + 3 and job.poll() is None
-            for s in strangers:
-                s.close()
-        finally:
-            job.kill()
+                          stderr=subprocess.STDOUT) as job, contextlib.ExitStack() as end:
+        end.callback(job.kill)
+        [worker] = soon(d.workers)
+        port = soon(lambda: fabric_port(worker))
+        soon(lambda: connections(port))
+        before = len(os.listdir(f"/proc/{worker}/fd"))
+        strangers = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(30)]
+        soon(lambda: connections(port) > 30)
+        time.sleep(0.5)  # for what must not happen
+        assert len(os.listdir(f"/proc/{worker}/fd")) <= before + 3 and job.poll() is None
+        for s in strangers:
+            s.close()
     soon(d.is_idle)
 
 
@@ -101,13 +100,15 @@ def sockets(state):
 
 def fabric_port(pid):
     """Where the process takes connections; 0: nowhere."""
-    links = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
-        except FileNotFoundError:  # closed meanwhile
-            pass
+    links = [link_of(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     return next((port for port, inode in sockets("0A") if f"socket:[{inode}]" in links), 0)
+
+
+def link_of(path):
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:  # it has just been closed
+        return ""
 
 
 def connections(port):
@@ -155,6 +156,15 @@ def test_nobody_else_reads_along(here, opaed):
     with peer.Client(peer.address(f"{addresses[0]}:{d.ports[0]}")) as c:
         assert c.hello(features=FABRIC)["features"] == 0
     d.says("data_in_clear")
+
+
+def test_none_over_a_unix_socket(here, opaed):
+    """Its worker may not have what a fabric needs."""
+    d = opaed(listen=[{"unix": str(here.folder / "way.sock")}, *CLEAR])
+    needs_fabric(d)
+    for address, features in ((str(here.folder / "way.sock"), 0), (f"127.0.0.1:{d.ports[0]}", FABRIC)):
+        with peer.Client(peer.address(address)) as c:
+            assert c.hello(features=FABRIC)["features"] == features
 
 
 # ---- another's client, and strangers ----

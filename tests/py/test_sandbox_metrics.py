@@ -11,6 +11,7 @@ from opaed import Daemon, soon
 from test_metrics import http, needs_server
 from test_sandbox import (ENOENT, ENOSYS, EPERM, KILLED, PLAIN, Attacker, limits_of, needs_plain, place,
                           status_of)
+from test_sandbox_passing import TAKING, WAYS
 
 __all__ = ["place"]  # a fixture
 ATTACKER = BUILD / "tests/sandbox/opaed-metrics-attacker"
@@ -78,6 +79,7 @@ def test_it_is_nobody_and_sees_nothing(attacker, opaed):
     ("reconnect-by-message", EPERM), ("send-to 22", EPERM), ("listen", EPERM), ("setsockopt", EPERM),
     ("ioctl-of-sockets", EPERM), ("type-into-terminal", EPERM), ("own-descriptor MONITOR", EPERM),
     ("queue-signal MONITOR", EPERM), ("pidfd MONITOR", KILLED), ("read-memory MONITOR", KILLED),
+    *((f"{how} 3", EPERM) for how in [*WAYS, *TAKING, "pass-up"]),
     ("map-code", EPERM), ("make-code-by-key", KILLED), ("userfaultfd", KILLED), ("set-user 0", KILLED),
     ("set-capabilities", KILLED), ("another-filter", KILLED), ("bpf", KILLED), ("perf", KILLED),
     ("io-uring", KILLED), ("add-key", KILLED), ("x32", KILLED), ("int80", KILLED),
@@ -102,7 +104,7 @@ def test_the_real_one(here):
     assert status["Seccomp"] == "2" and status["NSpid"].split()[-1] == "1" and "lacks" not in str(d.log)
     if PLAIN:
         assert os.listdir(f"/proc/{pid}/root") == []
-        assert os.readlink(f"/proc/{pid}/fd/2") == "/dev/null"
+        assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)} == {"/dev/null"}
     assert d.stop() == 0
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -13,6 +14,8 @@ import pytest
 
 from conftest import SOURCE
 from opaed import Daemon, PING, Peer, pause, soon
+from test_metrics import needs_server
+from test_sandbox_metrics import DENIED
 
 # Puts descriptors at 3 and on, says so as systemd does, and becomes the program.
 LAUNCH = """
@@ -34,8 +37,8 @@ os.execv(sys.argv[2], sys.argv[2:])
 class Service(Daemon):
     """An opaed with sockets handed over, and a socket that it tells of itself."""
 
-    def __init__(self, machine, name="opaed", **config):
-        super().__init__(machine, name, start=False)
+    def __init__(self, machine, name="opaed", command=None, **config):
+        super().__init__(machine, name, start=False, command=command)
         self.notify = str(machine.folder / f"{name}.notify")
         self.hears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.hears.settimeout(60)
@@ -50,7 +53,7 @@ class Service(Daemon):
             env["NOTIFY_SOCKET"] = notify
         self.process = subprocess.Popen(
             ["/usr/bin/python3", "-c", LAUNCH, ",".join(str(s.fileno()) for s in sockets),
-             self.machine.bin / "opaed", "--config", self.file], stderr=subprocess.PIPE, text=True,
+             *self.command, "--config", self.file], stderr=subprocess.PIPE, text=True,
             pass_fds=[s.fileno() for s in sockets], env={**self.machine.env, **env})
         self.log = []
         self.reader = threading.Thread(target=self.read, args=(self.process,))
@@ -338,6 +341,15 @@ def test_the_journal_is_told_how_bad_it_is(service, here):
     with Peer(d.path) as p:
         p.hello("evil\n<0>opaed: gone")
     assert r"evil\x0a<0>opaed" in d.says("session 1: ended")
+    assert all(re.match("<[346]>", line) for line in d.log)
+
+
+def test_opaed_metrics_tells_it_as_well(service, here):
+    needs_server(here)
+    d = service(metrics={"unix": str(here.folder / "metrics.sock")},
+                command=[sys.executable, DENIED, "clone,unshare", here.bin / "opaed"])
+    d.launch(JOURNAL_STREAM="yes").told("READY=1")
+    assert d.says("sandbox lacks a network namespace").startswith("<4>opaed-metrics: its sandbox lacks")
     assert all(re.match("<[346]>", line) for line in d.log)
 
 

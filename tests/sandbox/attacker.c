@@ -23,8 +23,12 @@ static long run(const char *name, const char *arg)
 
 	if (!found)
 		rc = run_in(attacks_on_files, name, arg, &found);
+	if (!found)
+		rc = run_in(attacks_by_messages, name, arg, &found);
 	if (!strcmp(name, "ask"))
 		return ask_as_told(arg);
+	if (!strcmp(name, "again"))
+		return ask_again_and_again(arg);
 	if (!strcmp(name, "abuse"))
 		return abuse(arg);
 	if (!strcmp(name, "flood"))

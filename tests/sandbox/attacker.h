@@ -14,14 +14,19 @@ struct attack {
 	long (*run)(const char *arg);
 };
 
-extern const struct attack attacks[], attacks_on_files[]; /* each ends with a NULL name */
+/* Each ends with a NULL name. */
+extern const struct attack attacks[], attacks_on_files[], attacks_by_messages[];
 
 /* Does what the other end says until that has gone; or one attack, and prints what came of it. */
 void attacker_obey(int fd);
 void attacker_show(const char *name, const char *arg);
 /* Asks the monitor: "TYPE FLAGS PATH [PATH2]". */
 long ask_as_told(const char *arg);
-/* With the descriptor that came last. */
+/* "MS TYPE FLAGS PATH": the same for so long; how long the slowest answer took, in ms. */
+long ask_again_and_again(const char *arg);
+/* The one that came last; -1: none has. */
+int lent_descriptor(void);
+/* With that. */
 long abuse(const char *how);
 /* Asks so often, and reads no answer. */
 long ask_flood(const char *arg);

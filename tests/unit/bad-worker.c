@@ -3,7 +3,8 @@
  * In the place of opaed-worker: one that its peer has taken over. The peer says, one line each, what the
  * monitor is asked for ("open PATH", "write PATH", "connect PATH", "kick ID"), and gets the answer as a
  * number: 0, or a negative errno. What comes with the answer is closed. "changed N" says so many times that
- * devices have changed, "looks N" waits until it was told as often to look, and "close FD" closes.
+ * devices have changed, "looks N" waits until it was told as often to look, and "close FD" closes. Peers by
+ * TCP are innocent, and have a worker as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -106,14 +107,16 @@ static int64_t obey(const char *verb, const char *what)
 	return value;
 }
 
-static bool is_scout(void)
+/* A scout has no peer that could have taken it over. */
+static bool is_innocent(void)
 {
 	struct pollfd p = { .fd = WORKER_CHANNEL, .events = POLLIN };
 	struct channel_message m;
 
 	if (sys_poll(&p, 1, WAIT_MS) != 1)
 		return false;
-	return recv(WORKER_CHANNEL, &m, sizeof(m), MSG_PEEK) >= (ssize_t)sizeof(m.start) && m.start.scout;
+	return recv(WORKER_CHANNEL, &m, sizeof(m), MSG_PEEK) >= (ssize_t)sizeof(m.start) &&
+	       (m.start.scout || !strncmp(m.start.principal, "tcp:", 4));
 }
 
 int main(int argc, char *argv[])
@@ -124,7 +127,7 @@ int main(int argc, char *argv[])
 	int fd;
 
 	(void)argc;
-	if (is_scout()) { /* which has no peer that could have taken it over */
+	if (is_innocent()) {
 		execv(REAL_WORKER, argv);
 		return EXIT_FAILURE;
 	}

@@ -187,6 +187,38 @@ static void who_has_gone(void **state)
 	assert_int_equal(channel_receive(ours, &got, NULL), 0);
 }
 
+/* However much there was, all of it is taken. */
+static void what_a_dead_worker_left(void **state)
+{
+	const struct channel_message changed = { .type = CHANNEL_CHANGED };
+	struct channel_message m;
+	int sent = 0, taken = 0, left = CHANNEL_LEFT_MAX;
+
+	(void)state;
+	while (!channel_send(theirs, &changed, -1))
+		sent++;
+	close(theirs);
+	theirs = -1;
+	while (channel_left(ours, &m, &left))
+		taken++;
+	assert_true(sent > 0);
+	assert_int_equal(taken, sent);
+}
+
+/* Somebody has its end, and writes whenever there is room. */
+static void who_never_stops_writing(void **state)
+{
+	const struct channel_message changed = { .type = CHANNEL_CHANGED };
+	struct channel_message m;
+	int taken = 0, left = CHANNEL_LEFT_MAX;
+
+	(void)state;
+	do
+		assert_int_equal(channel_send(theirs, &changed, -1), 0);
+	while (channel_left(ours, &m, &left) && taken++ <= CHANNEL_LEFT_MAX);
+	assert_int_equal(taken, CHANNEL_LEFT_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +227,7 @@ int main(void)
 		RIGGED(wrong_direction), RIGGED(wrong_length),
 		RIGGED(descriptors_from_a_worker), RIGGED(descriptor_of_a_refused_message),
 		RIGGED(who_does_not_read), RIGGED(who_has_gone),
+		RIGGED(what_a_dead_worker_left), RIGGED(who_never_stops_writing),
 	};
 
 	return RUN(tests);

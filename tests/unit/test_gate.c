@@ -3,14 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/inventory-lock.h"
+#include "daemon/gate-holder.h"
 #include "daemon/gate.h"
 #include "tests/unit/check.h"
 
@@ -100,11 +107,12 @@ static void what_it_may_not(void **state)
 static void registers(void **state)
 {
 	static const char *const patterns[] = { "/sys/bus/pci/devices/*/resource[0-9]*",
-						"/sys/bus/pci/devices/*/rom" };
+						"/sys/bus/pci/devices/*/rom",
+						"/sys/bus/pci/devices/*/config" };
 	glob_t found;
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
 		if (glob(patterns[i], 0, NULL, &found))
 			continue; /* a machine without */
 		for (size_t k = 0; k < found.gl_pathc; k++) {
@@ -176,6 +184,107 @@ static void sockets(void **state)
 	close(card);
 }
 
+/* A process that has locked a device's byte, and has so many descriptors or as many as it may. */
+static pid_t holder_of(const char *device, int descriptors)
+{
+	struct flock l = { .l_type = F_WRLCK,
+			   .l_whence = SEEK_SET,
+			   .l_start = inventory_lock_byte(device, INVENTORY_HOLD),
+			   .l_len = 1 };
+	int ready[2], fd;
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fd = open(in_home("holders"), O_RDWR | O_CREAT, 0600);
+		if (fd < 0 || fcntl(fd, F_OFD_SETLK, &l))
+			_exit(1);
+		while (descriptors-- && dup(0) >= 0)
+			;
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void a_holder_is_found_in_time(void **state)
+{
+	char name[PROCESS_NAME_MAX], wanted[32];
+	pid_t pid = holder_of("one", 0);
+
+	(void)state;
+	snprintf(wanted, sizeof(wanted), "process %d (", pid);
+	assert_int_equal(inventory_lock_holder(home, "one", INT64_MAX, name, sizeof(name)), 0);
+	assert_non_null(strstr(name, wanted));
+	assert_int_equal(inventory_lock_holder(home, "two", INT64_MAX, name, sizeof(name)), -ENOENT);
+	assert_int_equal(inventory_lock_holder(home, "one", clock_now_ns(), name, sizeof(name)), -ETIMEDOUT);
+	assert_int_equal(inventory_lock_holder(home, "two", clock_now_ns(), name, sizeof(name)), -ETIMEDOUT);
+	end(pid);
+}
+
+/* Of this thread: what others need of a loaded machine does not count. */
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* Whoever asks, and for however many devices. */
+static void most_of_the_time_nobody_searches(void **state)
+{
+	int64_t began = clock_now_ns(), spent = 0;
+	char name[PROCESS_NAME_MAX], device[32];
+	pid_t pid = holder_of("one", 20000);
+
+	(void)state;
+	for (int searches = 0; searches < 4;) {
+		int64_t before = clock_now_ns() - began, at = cpu_ns(), took;
+
+		snprintf(device, sizeof(device), "other %d", searches);
+		gate_holder(device, name);
+		took = cpu_ns() - at;
+		if (took < NS_PER_MS / 5) /* it is not the time yet */
+			continue;
+		searches++;
+		assert_true(spent <= before / 5);
+		spent += took;
+	}
+	end(pid);
+}
+
+static void what_was_found_is_told_again(void **state)
+{
+	pid_t pid = holder_of("one", 0);
+	char name[PROCESS_NAME_MAX];
+	int64_t end_at = clock_deadline(60 * NS_PER_S), found;
+
+	(void)state;
+	do {
+		found = clock_now_ns();
+		assert_true(found < end_at);
+	} while (gate_holder("one", name));
+	end(pid);
+	while (gate_holder("one", name) != -ENOENT)
+		assert_true(clock_now_ns() < end_at);
+	assert_true(clock_now_ns() - found >= NS_PER_S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +293,9 @@ int main(void)
 		RIGGED(registers),
 		RIGGED(inventory),
 		RIGGED(sockets),
+		RIGGED(a_holder_is_found_in_time),
+		RIGGED(most_of_the_time_nobody_searches),
+		RIGGED(what_was_found_is_told_again),
 	};
 
 	return RUN(tests);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/log-rate.h"
+#include "daemon/log.h"
 #include "tests/unit/check.h"
 #include "wire/utf8.h"
 
@@ -24,7 +24,7 @@ static int passed(const void *kind, const char *who, int tried)
 	int n = 0;
 
 	for (int i = 0; i < tried; i++)
-		n += log_rate_take(&r, kind, who, "a line", now);
+		n += log_rate_take(&r, kind, LOG_WHOSE(who, ""), "a line", now);
 	return n;
 }
 
@@ -51,6 +51,48 @@ static void another_is_not_hidden(void **state)
 	assert_int_equal(passed(kinds[1], "", 10), 10);
 }
 
+/* Those who are known have a place each, whatever those do who find none. */
+static void nobodys_flood_hides_others(void **state)
+{
+	char who[32];
+
+	(void)state;
+	for (int i = 0; i < LOG_RATE_KEYS - 1; i++) {
+		snprintf(who, sizeof(who), "tcp:%d", i);
+		assert_int_equal(passed(kinds[0], who, 1000), LOG_RATE_WHO_BURST);
+	}
+	assert_int_equal(passed(kinds[0], "b", 10), 10);
+	assert_int_equal(passed(kinds[0], "c", 1000), LOG_RATE_KIND_BURST);
+	assert_int_equal(passed(kinds[0], "d", 10), 0); /* as "c": there is no place */
+	assert_int_equal(passed(kinds[0], "b", 10), 10);
+}
+
+static int passed_of(const char *who, const char *part, int tried)
+{
+	int n = 0;
+
+	for (int i = 0; i < tried; i++)
+		n += log_rate_take(&r, kinds[0], LOG_WHOSE(who, part), "a line", now);
+	return n;
+}
+
+/* One session does not hide another of the same principal; all of them together hide no other's. */
+static void sessions_are_told_apart(void **state)
+{
+	char part[32];
+
+	(void)state;
+	assert_int_equal(passed_of("a", "session 1", 1000), LOG_RATE_PART_BURST);
+	assert_string_equal(r.parts[0].who, "session 1");
+	assert_int_equal(passed_of("a", "session 2", 10), 10);
+	for (int i = 3; i < 1000; i++) {
+		snprintf(part, sizeof(part), "session %d", i);
+		passed_of("a", part, 100);
+	}
+	assert_int_equal(passed_of("a", "session 1000", 10), 0);
+	assert_int_equal(passed_of("b", "session 1001", 10), 10);
+}
+
 static void many_principals_are_no_way_round(void **state)
 {
 	char who[32];
@@ -59,9 +101,9 @@ static void many_principals_are_no_way_round(void **state)
 	(void)state;
 	for (int i = 0; i < 100000; i++) {
 		snprintf(who, sizeof(who), "tcp:%d", i);
-		n += log_rate_take(&r, kinds[0], who, "a line", now);
+		n += log_rate_take(&r, kinds[0], LOG_WHOSE(who, ""), "a line", now);
 	}
-	assert_int_equal(n, LOG_RATE_KIND_BURST);
+	assert_int_equal(n, LOG_RATE_KEYS + LOG_RATE_KIND_BURST);
 }
 
 /* More kinds than there are places: what is too much shares the last. */
@@ -83,7 +125,7 @@ static void what_is_left_out_is_told(void **state)
 	assert_int_equal(log_rate_deadline(&r), INT64_MAX);
 	passed(kinds[0], "a", LOG_RATE_WHO_BURST + 41);
 	now += NS_PER_S / 10;
-	assert_false(log_rate_take(&r, kinds[0], "a", "the last", now));
+	assert_false(log_rate_take(&r, kinds[0], LOG_WHOSE("a", ""), "the last", now));
 	assert_int_equal(log_rate_deadline(&r), now - NS_PER_S / 10 + LOG_RATE_TELL_NS);
 	assert_null(log_rate_due(&r, now));
 	now += LOG_RATE_TELL_NS;
@@ -107,7 +149,7 @@ static void long_texts_are_cut(void **state)
 	memset(who, 'y', sizeof(who) - 1);
 	line[sizeof(line) - 1] = who[sizeof(who) - 1] = 0;
 	for (int i = 0; i < LOG_RATE_WHO_BURST + 1; i++)
-		log_rate_take(&r, kinds[0], who, line, now);
+		log_rate_take(&r, kinds[0], LOG_WHOSE(who, ""), line, now);
 	assert_int_equal(r.whos[0].left_out, 1); /* it is one principal, cut or not */
 	assert_int_equal(strlen(r.whos[0].example), LOG_RATE_EXAMPLE_MAX - 1);
 }
@@ -144,6 +186,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_burst_and_then_a_rate, up),
 		cmocka_unit_test_setup(another_is_not_hidden, up),
+		cmocka_unit_test_setup(nobodys_flood_hides_others, up),
+		cmocka_unit_test_setup(sessions_are_told_apart, up),
 		cmocka_unit_test_setup(many_principals_are_no_way_round, up),
 		cmocka_unit_test_setup(many_kinds, up),
 		cmocka_unit_test_setup(what_is_left_out_is_told, up),

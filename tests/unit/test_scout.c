@@ -5,13 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/scout.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fake-tree.h"
 
 static const struct pci_address at = { .segment = 0x8001 }, other = { .segment = 0x8002 };
 static const struct scout_report report = { .segment = 0x8001, .guid = "0123456789abcde" };
-static struct scout scout;
+static struct scout scout, idle;
 static char path[160];
 
 static int up(void **state)
@@ -115,21 +116,58 @@ static void what_nobody_asked_for(void **state)
 	assert_int_equal(found.num, 0);
 }
 
-/* It was held, and is asked for again when something was closed. */
+/* A scout finds nothing: for how long nobody need look again. */
+static int64_t nothing_holds(bool changed)
+{
+	struct scout_guids found;
+	int64_t since;
+
+	scout_ask(&scout, &at, path, &found);
+	scout_started(&scout);
+	since = clock_now_ns();
+	scout_ended(&scout);
+	if (changed)
+		scout_look_again(&scout);
+	assert_int_equal(scout_ask(&scout, &at, path, &found), 0);
+	assert_int_equal(found.num, 0);
+	while (!scout_ask(&scout, &at, path, &found)) {
+		scout_look_again(changed ? &scout : &idle); /* all the time */
+		clock_sleep_ns(NS_PER_MS);
+	}
+	return clock_now_ns() - since;
+}
+
+/* It was held, and is asked for again when something was closed; but whoever waits is told before. */
 static void nothing_is_asked_again(void **state)
 {
+	struct scout_guids found;
+	int64_t changed = nothing_holds(true), quiet = nothing_holds(false);
+
+	(void)state;
+	assert_true(changed >= 500 * NS_PER_MS);
+	assert_true(quiet >= 2 * NS_PER_S);
+	assert_true(changed < quiet);
+	a_scout_goes(&report);
+	scout_look_again(&scout);
+	assert_int_equal(scout_ask(&scout, &at, path, &found), 0);
+	assert_int_equal(found.num, 1);
+}
+
+/* It goes for one, and answers for all that are as old. */
+static void one_for_all(void **state)
+{
+	const struct scout_report of_other = { .segment = 0x8002, .guid = "0123456789abcde" };
 	struct scout_guids found;
 
 	(void)state;
 	scout_ask(&scout, &at, path, &found);
+	scout_ask(&scout, &other, path, &found);
 	a_scout_goes(NULL);
-	assert_int_equal(scout_ask(&scout, &at, path, &found), 0);
-	assert_false(scout_wanted(&scout));
 	scout_look_again(&scout);
-	assert_int_equal(scout_ask(&scout, &at, path, &found), -EINPROGRESS);
-	a_scout_goes(&report);
-	scout_look_again(&scout);
-	assert_int_equal(scout_ask(&scout, &at, path, &found), 0);
+	while (!scout_ask(&scout, &at, path, &found))
+		clock_sleep_ns(NS_PER_MS);
+	a_scout_goes(&of_other);
+	assert_int_equal(scout_ask(&scout, &other, path, &found), 0);
 	assert_int_equal(found.num, 1);
 }
 
@@ -159,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIGGED(asks_once),	      RIGGED(too_late), RIGGED(another_in_its_place),
 		RIGGED(what_nobody_asked_for), RIGGED(too_many),	RIGGED(nothing_is_asked_again),
+		RIGGED(one_for_all),
 	};
 
 	return RUN(tests);
