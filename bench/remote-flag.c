@@ -60,7 +60,7 @@ static bool flag(const struct place *p, const struct row *row)
 	const char *raw_count = p->run->quick ? "5" : "500", *count = p->run->quick ? "3" : row->args[2];
 	char cpu[12];
 	struct side ours = { .args = { "flag", count, row->args[0], row->args[1] }, .numbers = 2 };
-	struct side raw = { .raw = "deliver", .args = { way_names[p->way], "64", "0", raw_count, cpu },
+	struct side raw = { .raw = "deliver", .args = { raw_socket(p->way), "64", "0", raw_count, cpu },
 			    .numbers = 2 };
 	struct limit limit = no_limit;
 
@@ -105,8 +105,8 @@ static bool job(const struct place *p, const struct row *row)
 	const char *count = p->run->quick ? "5" : "200";
 	char cpu[12];
 	struct side ours = { .args = { "job", count, row->args[0] }, .numbers = 1 };
-	struct side raw = { .raw = "exchange", .args = { way_names[p->way], "64", "64", count, cpu },
-			    .numbers = 1 };
+	struct side raw = { .raw = raw_exchange(p->way), .numbers = 1,
+			    .args = { raw_socket(p->way), "64", "64", count, cpu } };
 
 	if (!run_wants(p->run, names.median) || (!memory_can_trap() && !row->eager))
 		return true;

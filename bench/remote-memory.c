@@ -60,8 +60,8 @@ static bool beside_stream(const struct place *p, bool eager, struct side *ours, 
 			  double median[2])
 {
 	char cpu[12];
-	struct side raw = { .raw = "exchange", .numbers = 1,
-			    .args = { way_names[p->way], out ? bytes : "1", out ? "1" : bytes, ours->args[3],
+	struct side raw = { .raw = raw_exchange(p->way), .numbers = 1,
+			    .args = { raw_socket(p->way), out ? bytes : "1", out ? "1" : bytes, ours->args[3],
 				      cpu } };
 
 	other_cpu(p->run, cpu);

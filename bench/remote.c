@@ -26,7 +26,7 @@ static bool read_by(struct run *r, enum way way)
 	const char *count = r->quick ? "50" : "20000";
 	char cpu[12];
 	struct side ours = { .args = { "call", count }, .numbers = 2 };
-	struct side raw = { .raw = raw_exchange(way), .args = { way_names[way], "32", "32", count, cpu },
+	struct side raw = { .raw = raw_exchange(way), .args = { raw_socket(way), "32", "32", count, cpu },
 			    .numbers = 2 };
 
 	other_cpu(r, cpu);
@@ -50,7 +50,7 @@ static bool writes_by(struct run *r, enum way way)
 	const char *count = r->quick ? "500" : "1000000";
 	char cpu[12];
 	struct side ours = { .args = { "post", count }, .numbers = 1 };
-	struct side raw = { .raw = "coalesce", .args = { way_names[way], count, cpu }, .numbers = 1 };
+	struct side raw = { .raw = "coalesce", .args = { raw_socket(way), count, cpu }, .numbers = 1 };
 
 	other_cpu(r, cpu);
 	if (!run_wants(r, names.median))
@@ -150,7 +150,7 @@ static bool move_by(struct run *r, enum way way, bool push)
 		const char *count = r->quick ? "1" : sizes[i].count, *what = push ? "push" : "pull";
 		struct side ours = { .args = { "move", what, sizes[i].bytes, count }, .numbers = 1 };
 		struct side raw = { .raw = raw_exchange(way), .numbers = 1,
-				    .args = { way_names[way], push ? sizes[i].bytes : "1",
+				    .args = { raw_socket(way), push ? sizes[i].bytes : "1",
 					      push ? "1" : sizes[i].bytes, count, cpu } };
 		char name[40];
 
@@ -286,15 +286,22 @@ static bool known(const char *only)
 
 bool bench_remote(const struct bench_remote_options *o, struct bench_report *report)
 {
-	struct run r = { .quick = o->quick, .only = o->only, .report = report };
+	struct run r = {
+		.quick = o->quick, .rdma = o->by_rdma, .only = o->only, .report = report
+	};
 
 	ways_wanted[WAY_UNIX] = o->by_unix;
 	ways_wanted[WAY_TCP] = o->by_tcp;
 	ways_wanted[WAY_TLS] = o->by_tls;
+	ways_wanted[WAY_RDMA] = o->by_rdma;
 	memset(report, 0, sizeof(*report));
 	if (o->by_tls && !BENCH_HAS_TLS)
 		return bench_fail("this opae was built without TLS, which cannot be measured then; install "
 				  "libssl-dev 3.0 or newer, and build with `meson setup -Dtls=enabled`");
+	if (o->by_rdma && !BENCH_HAS_FABRIC)
+		return bench_fail("this opae was built without RDMA, which cannot be measured then; install "
+				  "libfabric-dev 1.14 or newer, and build with "
+				  "`meson setup -Dfabric=enabled`");
 	memory_find_tracker(&r);
 	if (!known(o->only) || !run_all(&r, parts, sizeof(parts) / sizeof(parts[0])))
 		return false;

@@ -10,12 +10,13 @@
 
 struct bench_remote_options {
 	bool quick;	       /* as in bench_local() */
-	bool by_unix, by_tcp, by_tls; /* which kinds of connection */
+	bool by_unix, by_tcp, by_tls, by_rdma; /* which kinds of connection */
 	const char *only;      /* rows, or how their names begin, with commas between; NULL: all */
 };
 
 /*
- * As bench_local(). Also false: a name in `only` is that of no row; a build without TLS shall measure it.
+ * As bench_local(). Also false: a name in `only` is that of no row; a build without TLS or RDMA shall
+ * measure it.
  */
 bool bench_remote(const struct bench_remote_options *o, struct bench_report *report);
 /* What `only` may begin with, in one line. */

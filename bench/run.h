@@ -15,6 +15,7 @@
 
 struct run {
 	bool quick;
+	bool rdma; /* its daemons offer it */
 	const char *only;    /* names of rows, or how they begin, with commas between; NULL: all */
 	unsigned int rounds; /* of what is measured next */
 	char root[CARDS_DIR_MAX - 24]; /* the private directory; all else lies in it */

@@ -20,7 +20,7 @@
 #define START_NS (30 * NS_PER_S) /* on a machine that has other things to do */
 #define LOOK_NS (10 * NS_PER_MS) /* between two looks at its log */
 
-const char *const way_names[NUM_WAYS] = { "unix", "tcp", "tls" };
+const char *const way_names[NUM_WAYS] = { "unix", "tcp", "tls", "rdma" };
 
 /* ---- configurations ---- */
 
@@ -68,7 +68,8 @@ bool server_client_config(struct run *r, const struct server *s, enum way way, c
 			 way == WAY_TLS ? SITE_ADDRESS : "127.0.0.1",
 			 way == WAY_TLS ? s->tls_port : s->port, tls);
 	/* So many workers may start at once that one waits for a core. */
-	snprintf(all, sizeof(all), ", \"connect_ms\": 20000%s", more);
+	snprintf(all, sizeof(all), ", \"connect_ms\": 20000%s%s",
+		 way == WAY_RDMA ? ", \"data\": \"rdma\"" : "", more);
 	return client_config(r, host, all, setting, len);
 }
 
@@ -96,9 +97,9 @@ static bool write_daemon_config(const struct run *r, const struct server *s, con
 			  " \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}],\n"
 			  " \"limits\": {\"connections\": %u, \"connections_per_principal\": %u,"
 			  " \"buffer_bytes\": %llu},\n"
-			  " \"plugins\": %s}\n",
+			  " \"plugins\": %s%s}\n",
 			  s->unix_path, tls, CONNECTIONS, CONNECTIONS, (unsigned long long)BUFFER_BYTES,
-			  plugins);
+			  plugins, r->rdma ? ", \"rdma\": {\"provider\": \"tcp\"}" : "");
 }
 
 /* Its log tells each place in a line, in their order, when connections are taken. False: not all yet. */

@@ -6,9 +6,9 @@
 #include "bench/cards.h"
 #include "bench/run.h"
 
-enum way { WAY_UNIX, WAY_TCP, WAY_TLS, NUM_WAYS };
+enum way { WAY_UNIX, WAY_TCP, WAY_TLS, WAY_RDMA, NUM_WAYS };
 
-extern const char *const way_names[NUM_WAYS]; /* "unix", "tcp", "tls" */
+extern const char *const way_names[NUM_WAYS]; /* "unix", "tcp", "tls", "rdma" */
 
 #define CONFIG_MAX (CARDS_DIR_MAX + 48)
 

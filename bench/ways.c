@@ -31,12 +31,13 @@ bool each_way_and_tls(struct run *r, bool (*measure)(struct run *r, enum way way
 bool each_way(struct run *r, bool (*measure)(struct run *r, enum way way))
 {
 	return (!ways_wanted[WAY_UNIX] || measure(r, WAY_UNIX)) &&
-	       (!ways_wanted[WAY_TCP] || measure(r, WAY_TCP));
+	       (!ways_wanted[WAY_TCP] || measure(r, WAY_TCP)) &&
+	       (!ways_wanted[WAY_RDMA] || measure(r, WAY_RDMA));
 }
 
 const char *raw_exchange(enum way way)
 {
-	return way == WAY_TLS ? "exchange-tls" : "exchange";
+	return way == WAY_TLS ? "exchange-tls" : way == WAY_RDMA ? "exchange-fabric" : "exchange";
 }
 
 const char *raw_socket(enum way way)

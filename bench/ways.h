@@ -20,7 +20,7 @@ bool names_wanted(const struct run *r, const struct names *n);
 bool each_way(struct run *r, bool (*measure)(struct run *r, enum way way));
 bool each_way_and_tls(struct run *r, bool (*measure)(struct run *r, enum way way));
 
-/* The raw exchange of that way; and the socket of other raw references: tcp for TLS, too. */
+/* The raw exchange of that way; and its kind of socket, or provider: tcp for TLS and RDMA, too. */
 const char *raw_exchange(enum way way);
 const char *raw_socket(enum way way);
 

@@ -92,6 +92,12 @@ static bool in_transport(const struct options *o, const char *way)
 	       (!strcmp(o->transport, "both") && strcmp(way, "tls"));
 }
 
+/* By itself alone: a daemon that offers it starts each worker later. */
+static bool is_rdma(const struct options *o)
+{
+	return !strcmp(o->transport, "rdma");
+}
+
 /* What follows `bench local` or `bench remote`; 0, or an exit code. */
 static int parse(int argc, char *argv[], struct options *o)
 {
@@ -108,8 +114,10 @@ static int parse(int argc, char *argv[], struct options *o)
 			o->only = argv[++i];
 		else
 			return usage_error("bench %s has no argument '%s'", argv[1], argv[i]);
-	if (!in_transport(o, "unix") && !in_transport(o, "tcp") && !in_transport(o, "tls"))
-		return usage_error("--transport is unix, tcp, tls, both (the first two) or all, not '%s'",
+	if (!in_transport(o, "unix") && !in_transport(o, "tcp") && !in_transport(o, "tls") &&
+	    !is_rdma(o))
+		return usage_error("--transport is unix, tcp, tls, both (the first two), all (three), or "
+				   "rdma, not '%s'",
 				   o->transport);
 	return 0;
 }
@@ -120,6 +128,7 @@ static bool measure(const char *what, const struct options *o, struct bench_repo
 					       .by_unix = in_transport(o, "unix"),
 					       .by_tcp = in_transport(o, "tcp"),
 					       .by_tls = in_transport(o, "tls"),
+					       .by_rdma = is_rdma(o),
 					       .only = o->only };
 
 	return strcmp(what, "remote") ? bench_local(o->quick, report) : bench_remote(&remote, report);

@@ -89,7 +89,7 @@ static const struct command commands[] = {
 	  "        the authority is at hand. Exit code 1 when something needed ends within 14 days, or has",
 	  cmd_cert },
 	{ "bench", "local [--json]", "how fast the local path is beside the bare machine", cmd_bench },
-	{ "bench", "remote [--transport unix|tcp|tls|both|all] [--only ROW,...] [--json]",
+	{ "bench", "remote [--transport unix|tcp|tls|both|all|rdma] [--only ROW,...] [--json]",
 	  "how fast the path through opaed is beside bare sockets. ROW: a row's name, or how it begins",
 	  cmd_bench },
 };

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SOURCE, TREE, Machine
+from conftest import BUILD, SOURCE, TREE, Machine
 
 RAW = sorted((SOURCE / "bench/raw").glob("*.c"))
 ROWS = """mmio-read mmio-read-2-threads mmio-write mmio-write-2-threads mmio-read-trapped
@@ -168,6 +168,23 @@ def test_all_transports(bench):
     rows = remote(bench, "--transport", "all", "--only", "connect")["rows"]
     assert [r["name"] for r in rows] == [
         f"connect-{way}{p99}" for way in ("unix", "tcp", "tls") for p99 in ("", "-p99")]
+
+
+def test_by_rdma(bench):
+    if not (BUILD / "tests/raw/fabric_odd").exists():
+        pytest.skip("built without libfabric")
+    rows = remote(bench, "--transport", "rdma", "--only", "mmio-read,push-4KiB,pull-4KiB")["rows"]
+    assert [r["name"] for r in rows] == [
+        "mmio-read-rdma", "mmio-read-rdma-p99", "push-4KiB-rdma", "pull-4KiB-rdma"]
+    check_rows(rows)
+
+
+def test_rdma_needs_a_build_that_has_it(bench):
+    if (BUILD / "tests/raw/fabric_odd").exists():
+        pytest.skip("this build has RDMA")
+    done = bench.run("opae", "bench", "remote", "--quick", "--transport", "rdma")
+    assert done.returncode == 1 and "was built without RDMA" in done.stderr and done.stdout == ""
+    nothing_is_left(bench)
 
 
 def test_tls_needs_a_build_that_has_it(bench):
