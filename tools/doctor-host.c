@@ -60,8 +60,38 @@ bool doctor_names_host(const char *text)
 
 /* ---- connecting ---- */
 
+/* What a fabric alone can be about. False: it is about a host, as with others. */
+static bool fix_fabric(struct subject *s, const struct host *h, int rc)
+{
+	switch (rc) {
+	case -ENOENT:
+		fix(s, "sudo apt install libfabric1   # or reach %s by the plugin libtcp-opae.so",
+		    h->far.address.host);
+		return true;
+	case -ENODEV:
+	case -ENOTSUP:
+		fix(s, "$EDITOR %s   # \"provider\" of %s: \"tcp\" needs no hardware; fi_info -p %s shows "
+		       "what there is here", config_name(), h->far.text, h->far.provider);
+		return true;
+	case -EAGAIN:
+	case -EBUSY:
+		fix(s, "opae sessions   # on that machine: who has them; \"limits\" of its opaed.cfg "
+		       "says how many there may be");
+		return true;
+	case -EPROTO:
+	case -EPERM:
+		fix(s, "ss -ltnp   # on that machine: which program listens on %s; is \"rdma\" in \"listen\" "
+		       "of its opaed.cfg?", h->far.text);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool fix_connection(struct subject *s, const struct host *h, int rc)
 {
+	if (*h->far.provider && fix_fabric(s, h, rc))
+		return false;
 	if (h->far.tls && rc != -ECONNREFUSED && rc != -ETIMEDOUT)
 		return fix(s, "$EDITOR %s   # \"tls\" of %s: its files, and \"name\"; `opae cert show` on "
 			      "the machine of the authority tells what is good", config_name(), h->far.text);

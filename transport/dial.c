@@ -11,7 +11,6 @@
 #include "base/sys.h"
 #include "transport/fabric-dial.h"
 
-#define FABRIC_NS (3 * NS_PER_S) /* for a fabric to connect; who waits longer begins anew */
 #define LATE_NS (100 * NS_PER_MS) /* its thread keeps the deadline, and then says more than we can */
 
 struct dial {
@@ -33,7 +32,7 @@ static int start(struct dial *d, const struct dial_to *to, int64_t deadline)
 	return fabric_dial_start(to->provider, to->at, tls, deadline, &d->fabric);
 }
 
-static int dial_start_by(const struct dial_to *to, int64_t deadline, struct dial **ret)
+int dial_start(const struct dial_to *to, int64_t deadline, struct dial **ret)
 {
 	struct dial *d = calloc(1, sizeof(*d));
 	int rc;
@@ -49,11 +48,6 @@ static int dial_start_by(const struct dial_to *to, int64_t deadline, struct dial
 	}
 	*ret = d;
 	return 0;
-}
-
-int dial_start(const struct dial_to *to, struct dial **ret)
-{
-	return dial_start_by(to, clock_deadline(FABRIC_NS), ret);
 }
 
 int dial_fd(const struct dial *d, short *events)
@@ -154,7 +148,7 @@ int transport_dial(const struct dial_to *to, int64_t deadline, struct transport 
 	if (!to->tls && !*to->provider)
 		return transport_connect(to->at, deadline, ret, why);
 	address_text(to->at, text, sizeof(text));
-	rc = dial_start_by(to, deadline, &d);
+	rc = dial_start(to, deadline, &d);
 	if (*to->provider)
 		deadline += LATE_NS;
 	if (rc) {

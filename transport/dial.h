@@ -21,10 +21,10 @@ struct dial_to {
 };
 
 /*
- * The files of TLS are read here, so that each connection has what they say now. 0, or a negative errno; what
- * is wrong with the files is told by the first step.
+ * The files of TLS are read here, so that each connection has what they say now. A fabric gives up at the
+ * deadline by itself. 0, or a negative errno; what is wrong with the files is told by the first step.
  */
-int dial_start(const struct dial_to *to, struct dial **ret);
+int dial_start(const struct dial_to *to, int64_t deadline, struct dial **ret);
 /* As connector_fd() and connector_due(). */
 int dial_fd(const struct dial *d, short *events);
 int64_t dial_due(const struct dial *d);

@@ -286,7 +286,7 @@ static void take(struct fabric_conn *c)
 		n = fi_cq_read(c->cq, e, BATCH);
 		for (ssize_t i = 0; i < n && !c->lost; i++)
 			done(c, &e[i]);
-	} while (n > 0 && !c->lost);
+	} while (n == BATCH && !c->lost); /* each look costs system calls */
 	if (n == -FI_EAVAIL && !c->lost)
 		failed(c);
 	else if (n < 0 && n != -FI_EAGAIN && n != -FI_EINTR)

@@ -196,8 +196,7 @@ static int find_and_connect(struct fabric_dial *d)
 	snprintf(port, sizeof(port), "%u", d->to.port);
 	gai = getaddrinfo(d->to.host, port, &hints, &all);
 	if (gai)
-		return fail(d, gai == EAI_AGAIN ? -EHOSTUNREACH : -ENOENT, "%s",
-			    gai == EAI_SYSTEM ? strerror(errno) : gai_strerror(gai));
+		return fail(d, -EHOSTUNREACH, "%s", gai == EAI_SYSTEM ? strerror(errno) : gai_strerror(gai));
 	rc = try_all(d, all);
 	freeaddrinfo(all);
 	return rc;

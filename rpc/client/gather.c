@@ -123,7 +123,8 @@ static void begin_connecting(struct gather *g, struct remote_host *h)
 	struct ask *a = h->ask;
 	char text[ASK_WHY_MAX];
 	const struct dial_to to = host_dial_to(h);
-	int rc = dial_start(&to, &a->dial);
+	int64_t connect_ns = client_config(g->client)->connect_ns;
+	int rc = dial_start(&to, clock_deadline(connect_ns > ASK_MAX_NS ? connect_ns : ASK_MAX_NS), &a->dial);
 
 	if (!rc) {
 		move(g, a, ASK_CONNECTING);

@@ -40,6 +40,12 @@ static bool by(const char *way)
 	return !strcmp(getenv("OPAE_TEST_REMOTE"), way);
 }
 
+/* Content goes by RDMA; of the second way, all goes by it. */
+static bool by_rdma(void)
+{
+	return by("rdma") || by("rdma-plugin");
+}
+
 static void copy_file(FILE *to, const char *path)
 {
 	FILE *from = fopen(path, "re");
@@ -72,13 +78,15 @@ static void write_config(const char *local)
 		write_tls(f, "localhost");
 	} else if (by("tcp") || by("rdma")) {
 		fprintf(f, "\"tcp\": \"%s:0\", \"clear\": true, \"public\": true", host);
+	} else if (by("rdma-plugin")) {
+		fputs("\"rdma\": \"127.0.0.1:0\", \"clear\": true", f);
 	} else if (by("vsock")) {
 		fprintf(f, "\"vsock\": %u", VSOCK_PORT);
 	} else {
 		fprintf(f, "\"unix\": \"%s\"", socket_path);
 	}
 	fputs("}], ", f);
-	if (by("rdma"))
+	if (by_rdma())
 		fprintf(f, "\"rdma\": {\"provider\": \"%s\", \"least\": 64, \"data_in_clear\": true}, ",
 			provider);
 	fprintf(f, "\"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
@@ -103,8 +111,8 @@ static void await_listener(int fd)
 		have += (size_t)n;
 		lines[have] = '\0';
 	}
-	if (by("tcp") || by("tls") || by("rdma"))
-		port = (unsigned int)strtoul(strchr(at, ':') + 1, NULL, 10);
+	if (by("tcp") || by("tls") || by_rdma())
+		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
 }
 
 void remote_start(const char *dir, const char *local)
@@ -153,13 +161,13 @@ void remote_configure(FILE *f)
 {
 	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 60000, "
 		"\"tracker\": \"%s\", \"timeout_ms\": 60000, %s\"hosts\": [", tracker(),
-		by("rdma") ? "\"data\": \"rdma\", \"data_in_clear\": true, \"rdma_least\": 1, " : "");
+		by_rdma() ? "\"data\": \"rdma\", \"data_in_clear\": true, \"rdma_least\": 1, " : "");
 	if (by("tls")) {
 		/* No name is looked up, for that takes a thread, and a child of fork must not need one. */
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u, ", port);
 		write_tls(f, "alice");
 		fputs("}", f);
-	} else if (by("tcp") || by("rdma")) {
+	} else if (by("tcp") || by_rdma()) {
 		fprintf(f, "{\"host\": \"%s\", \"port\": %u}", host, port);
 	} else if (by("vsock")) {
 		fprintf(f, "{\"cid\": 1, \"port\": %u}", VSOCK_PORT);
@@ -167,7 +175,7 @@ void remote_configure(FILE *f)
 		fprintf(f, "{\"unix\": \"%s\"}", socket_path);
 	}
 	fprintf(f, "]}, \"enabled\": true, \"plugin\": \"lib%s-opae.so\"}}, \"plugins\": [\"far\"]}",
-		by("vsock") ? "vsock" : "tcp");
+		by("vsock") ? "vsock" : by("rdma-plugin") ? "rdma" : "tcp");
 }
 
 /* What it said is of interest after a failure; what a sanitizer says of it or of a worker is one. */

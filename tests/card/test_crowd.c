@@ -49,8 +49,10 @@ static int look_once(bool known)
 
 	if (fpgaEnumerate(NULL, 0, list, ROOM, &n) != FPGA_OK)
 		return 1;
-	if (known ? n != TOKENS : n < CARDS || n > TOKENS)
+	if (known ? n != TOKENS : n < CARDS || n > TOKENS) {
+		fprintf(stderr, "%u tokens: %s\n", n, opaex_error_detail());
 		return 2;
+	}
 	for (uint32_t k = 0; k < n; k++)
 		if ((known && !has_guid(list[k])) || fpgaDestroyToken(&list[k]) != FPGA_OK)
 			return 3;

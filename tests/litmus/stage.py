@@ -11,7 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-WAYS = ["local", "unix", "tcp", "tls", "rdma"]
+WAYS = ["local", "unix", "tcp", "tls", "rdma", "rdma-plugin"]
 TRACKERS = ["eager", "trap"]
 KINDS = ["plain", "handles", "events", "frees", "queues"]
 
@@ -55,14 +55,17 @@ class Stage:
 
     def remote(self, local):
         path = str(self.folder / "opaed")
+        rdma = self.way.startswith("rdma")
         listen = {"unix": path} if self.way == "unix" else {"tcp": "127.0.0.1:0"}
-        if self.way in ("tcp", "rdma"):
+        if self.way == "rdma-plugin":
+            listen = {"rdma": "127.0.0.1:0"}
+        if self.way == "tcp" or rdma:
             listen["clear"] = True
         if self.way == "tls":
             self.cert("init")
             listen["tls"] = self.cert("issue", "localhost")
-        rdma = {"rdma": {"provider": "tcp", "least": 64}} if self.way == "rdma" else {}
-        self.write("opaed.cfg", {"listen": [listen], "plugins": local, **rdma,
+        fabric = {"rdma": {"provider": "tcp", "least": 64}} if rdma else {}
+        self.write("opaed.cfg", {"listen": [listen], "plugins": local, **fabric,
                                  "policy": [{"principal": "*", "see": ["*"], "allow": ["*"]}]})
         line = self.start("listening on ", self.build / "daemon/opaed", "--config", self.folder / "opaed.cfg")
         host = {"unix": path} if self.way == "unix" else {"host": "127.0.0.1",
@@ -70,10 +73,10 @@ class Stage:
         if self.way == "tls":
             host = {**host, "host": "localhost", "tls": self.cert("issue", "--client", "alice")}
         more = {"tracker": self.tracker}
-        if self.way == "rdma":  # whatever its size
+        if rdma:  # whatever its size
             more.update({"data": "rdma", "rdma_least": 1})
         return {"plugins": ["far"], "configurations": {"far": {
-            "plugin": "libtcp-opae.so", "enabled": True,
+            "plugin": "librdma-opae.so" if self.way == "rdma-plugin" else "libtcp-opae.so", "enabled": True,
             "configuration": {"hosts": [host], "connect_ms": 60000, "timeout_ms": 60000, **more}}}}
 
     def cert(self, *words):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The plugins tcp and vsock as a user meets them: their configuration, what `opae` shows and the doctor
+"""The plugins tcp, vsock and rdma as a user meets them: their configuration, what `opae` shows and the doctor
 tells. The servers are those of tests/raw, written from docs/protocol.md alone."""
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from conftest import SOURCE
+from conftest import BUILD, SOURCE
 
 sys.path.insert(0, str(SOURCE / "tests/raw"))
 import frames  # noqa: E402
@@ -171,11 +171,32 @@ WRONG_VSOCK = [
     ({"hosts": [{"cid": 2, "host": "a"}]}, '"host" is unknown'),
     ({"hosts": ["vsock:any:8447"]}, "nobody is there"),
 ]
+WRONG_RDMA = [
+    ({"hosts": ["vsock:2:8447"]}, "libvsock-opae.so"),
+    ({"hosts": ["unix:/s"]}, "libtcp-opae.so"),
+    ({"hosts": [{"unix": "/s"}]}, '"unix" is unknown'),
+    ({"hosts": [{"port": 8448}]}, "nothing of where that is"),
+    ({"hosts": [{"host": "a", "port": 0}]}, '"port" must be 1 to 65535'),
+    ({"hosts": [{"host": "a", "provider": ""}]}, '"tcp" or "verbs"'),
+    ({"hosts": [{"host": "a", "provider": "tcp;ofi_rxm"}]}, '"tcp" or "verbs"'),
+    ({"hosts": [{"host": "a", "provider": 1}]}, '"tcp" or "verbs"'),
+    ({"hosts": ["a", {"host": "a", "port": 8448}]}, "is there twice"),
+    ({"hosts": ["a"], "data": "tcp"}, '"stream" or "rdma"'),
+]
+
+
+@pytest.fixture(scope="module")
+def rdma_built():
+    if not (BUILD / "plugins/rdma/librdma-opae.so").exists():
+        pytest.skip("built without libfabric's headers, so there is no librdma-opae.so")
 
 
 @pytest.mark.parametrize("plugin, wrong, why", [("libtcp-opae.so", *w) for w in WRONG] +
-                         [("libvsock-opae.so", *w) for w in WRONG_VSOCK])
-def test_what_is_wrong_is_named(here, plugin, wrong, why):
+                         [("libvsock-opae.so", *w) for w in WRONG_VSOCK] +
+                         [("librdma-opae.so", *w) for w in WRONG_RDMA])
+def test_what_is_wrong_is_named(here, request, plugin, wrong, why):
+    if "rdma" in plugin:
+        request.getfixturevalue("rdma_built")
     shown = here.run("opae", "plugins", "--json", env=config(here, (plugin, wrong)))
     row = json.loads(shown.stdout)["plugins"][0]
     assert row["state"] == "failed" and why in row["reason"], row
@@ -187,8 +208,12 @@ def test_what_is_wrong_is_named(here, plugin, wrong, why):
                         "buffers": "explicit", "tracker": "trap"}),
     ("libtcp-opae.so", {"hosts": ["a"], "tracker": "auto"}),
     ("libvsock-opae.so", {"hosts": ["vsock:2:8447"], "tracker": "eager"}),
-    ("libvsock-opae.so", {"hosts": ["vsock:2:8447", {"cid": 3, "segment": 1, "name": "vm"}]})])
-def test_what_is_right(here, plugin, right):
+    ("libvsock-opae.so", {"hosts": ["vsock:2:8447", {"cid": 3, "segment": 1, "name": "vm"}]}),
+    ("librdma-opae.so", {"hosts": ["a", "a:8447", "[::1]", {"host": "b", "provider": "verbs"}],
+                         "data": "stream", "rdma_least": 1, "data_in_clear": True})])
+def test_what_is_right(here, request, plugin, right):
+    if "rdma" in plugin:
+        request.getfixturevalue("rdma_built")
     shown = here.run("opae", "plugins", "--json", env=config(here, (plugin, right)))
     assert json.loads(shown.stdout)["plugins"][0]["state"] == "ready", shown.stdout
 
@@ -229,6 +254,26 @@ def test_doctor_host_refuses(here, serve):
 def test_doctor_name_is_not_known(here):
     wrong(here, config(here, tcp("no-such-host.invalid")), "no-such-host.invalid:8447", "connection",
           "no-such-host.invalid", "ping no-such-host.invalid")
+
+
+@pytest.mark.parametrize("host, at, says, mend", [
+    ("127.0.0.1:1", "127.0.0.1:1", ": Connection refused", 'does its "listen" name 127.0.0.1:1'),
+    ("no-such-host.invalid", "no-such-host.invalid:8448", ": ", "ping no-such-host.invalid"),
+    ({"host": "127.0.0.1", "provider": "no-such"}, "127.0.0.1:8448", ': provider "no-such" of libfabric',
+     '"provider" of 127.0.0.1:8448')])
+def test_doctor_fabric(here, rdma_built, host, at, says, mend):
+    env = config(here, ("librdma-opae.so", {"hosts": [host]}))
+    wrong(here, env, at, "connection", at + says, mend)
+    done = here.run("opae", "list", env=env)
+    assert at + says in done.stderr, done
+
+
+def test_doctor_fabric_finds_no_opaed(here, rdma_built):
+    """Whoever listens there with a fabric, and accepts nobody by the rules of ours."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        env = config(here, ("librdma-opae.so", {"hosts": [f"127.0.0.1:{port}"], "connect_ms": 100}))
+        wrong(here, env, f"127.0.0.1:{port}", "connection", "no answer in time", "ping 127.0.0.1")
 
 
 def test_doctor_no_permission(here, serve):
