@@ -73,12 +73,10 @@ void config_read_rdma(struct problems *p, struct json_object *top, struct daemon
 
 bool config_rdma_at(const struct daemon_config *c, const struct config_listen *l, struct address *ret)
 {
-	bool own = l->rdma || (l->address.kind == ADDRESS_TCP && !*c->rdma_address);
-
-	*ret = (struct address){ .kind = ADDRESS_TCP, .host = "127.0.0.1" };
-	if (own)
+	*ret = (struct address){ .kind = ADDRESS_TCP };
+	if (l->rdma || !*c->rdma_address)
 		memcpy(ret->host, l->address.host, sizeof(ret->host));
-	else if (*c->rdma_address)
+	else
 		memcpy(ret->host, c->rdma_address, sizeof(c->rdma_address));
-	return l->address.kind != ADDRESS_VSOCK; /* whose two ends have a loopback each */
+	return l->address.kind == ADDRESS_TCP;
 }

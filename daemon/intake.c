@@ -22,15 +22,25 @@
 #define ROOM_ADMIN 12
 
 /* Are n more to be had? Tried, as it is neither known which numbers are in use nor what the limit is now. */
-static bool has_room(const struct intake *in, int n)
+static bool can_have(int fd, int n)
 {
 	int fds[ROOM], got = 0;
 
-	while (got < n && (fds[got] = fcntl(in->listeners->poll, F_DUPFD_CLOEXEC, 0)) >= 0)
+	while (got < n && (fds[got] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
 		got++;
 	for (int i = 0; i < got; i++)
 		sys_close(fds[i]);
 	return got == n;
+}
+
+static bool has_room(const struct intake *in, int n)
+{
+	return can_have(in->listeners->poll, n);
+}
+
+bool intake_has_room(int fd)
+{
+	return can_have(fd, ROOM);
 }
 
 static void keep_spare(struct intake *in)

@@ -35,6 +35,8 @@ void intake_done(struct intake *in);
 /* The listener with this tag has one. One at a time: others are told of again. */
 void intake_take(struct intake *in, uint64_t tag);
 void intake_tick(struct intake *in);
+/* Are there as many descriptors as one connection more is to leave? Tried with a descriptor that is open. */
+bool intake_has_room(int fd);
 int64_t intake_deadline(const struct intake *in);
 
 #endif

@@ -23,21 +23,23 @@
 /* Types of requests: VFIO and iommufd have one, the kernel's FPGA driver the other. */
 #define TYPE_VFIO ';'
 #define TYPE_DFL 0xb6
+#define TYPE_RDMA 0x1b
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* A request of one of these types, or one of these. */
-static void put_ioctl(struct filter *p)
+static void put_ioctl(struct filter *p, bool verbs)
 {
 	static const uint32_t requests[] = { PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE,
 					     SIOCOUTQ /* what a peer has not acknowledged */ };
-	static const uint32_t types[] = { TYPE_VFIO << 8, TYPE_DFL << 8 };
+	static const uint32_t types[] = { TYPE_VFIO << 8, TYPE_DFL << 8, TYPE_RDMA << 8 };
+	unsigned int num_types = verbs ? 3 : 2;
 
-	filter_put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 13, SYS_ioctl);
+	filter_put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, (uint8_t)(9 + 2 * num_types), SYS_ioctl);
 	filter_load(p, FILTER_LOW(1));
 	filter_rules(p, requests, 3, SECCOMP_RET_ALLOW);
 	filter_put(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xff00);
-	filter_rules(p, types, 2, SECCOMP_RET_ALLOW);
+	filter_rules(p, types, num_types, SECCOMP_RET_ALLOW);
 	filter_return(p, FILTER_ANSWER(EPERM));
 }
 
@@ -75,7 +77,7 @@ static void put_peer(struct filter *p)
 
 /* ---- the list ---- */
 
-static void put_conditions(struct filter *p, bool locks)
+static void put_conditions(struct filter *p, bool locks, bool verbs)
 {
 	static const uint32_t fcntls[] = { F_DUPFD,	F_DUPFD_CLOEXEC, F_GETFD,	F_SETFD,
 					   F_GETFL,	F_SETFL,	 F_ADD_SEALS,	F_GET_SEALS,
@@ -83,7 +85,7 @@ static void put_conditions(struct filter *p, bool locks)
 	static const uint32_t prctls[] = { PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */ };
 	const uint32_t me[] = { (uint32_t)getpid() };
 
-	put_ioctl(p);
+	put_ioctl(p, verbs);
 	filter_sending(p);
 	put_peer(p);
 	filter_masked(p, SYS_sendmsg, 2, MSG_FASTOPEN, 0, FILTER_ANSWER(EPERM));
@@ -136,7 +138,7 @@ int sandbox_filter(const struct sandbox *s)
 	struct filter p;
 
 	filter_begin(&p);
-	put_conditions(&p, s->locks);
+	put_conditions(&p, s->locks, s->open_verbs && s->fabric);
 	filter_rules(&p, allowed, COUNT(allowed), SECCOMP_RET_ALLOW);
 	if (s->fabric)
 		filter_rules(&p, of_fabric, COUNT(of_fabric), SECCOMP_RET_ALLOW);

@@ -49,31 +49,41 @@ static int add_proc(void)
 {
 	unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
-	if (mkdir("proc", 0555) || mount("proc", "proc", "proc", flags, NULL))
+	return mkdir("proc", 0555) ? -1 : mount("proc", "proc", "proc", flags, NULL);
+}
+
+static int fill(const struct sandbox *s, unsigned long flags)
+{
+	if (SANITIZED && add_proc())
+		return -1;
+	if (s->open_verbs && sandbox_show_verbs())
 		return -1;
 	return mount(NULL, ".", NULL, MS_REMOUNT | flags, NULL);
 }
 
 /* Any folder of the machine will do to mount it on, and /proc is always there. */
-static int empty_root(void)
+static int empty_root(const struct sandbox *s)
 {
-	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (SANITIZED ? 0 : MS_RDONLY);
-	const char *how = SANITIZED ? "mode=0755" : "mode=0555,size=4k,nr_inodes=1";
+	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
+	bool filled = SANITIZED || s->open_verbs;
+	/* To fill it takes no privilege over files, which the worker of an ordinary user has not got. */
+	const char *how = filled ? "mode=0755,size=64k" : "mode=0555,size=4k,nr_inodes=1";
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("none", "/proc", "tmpfs", flags, how) || chdir("/proc") ||
-	    (SANITIZED && add_proc()) || change_root())
+	    mount("none", "/proc", "tmpfs", filled ? flags & ~(unsigned long)MS_RDONLY : flags, how) ||
+	    chdir("/proc") || (filled && fill(s, flags)) || change_root())
 		return -1;
 	return chdir("/");
 }
 
 static void enter_namespaces(const struct sandbox *s)
 {
-	piece(s, SANDBOX_NET, unshare(CLONE_NEWNET));
+	if (!s->open_verbs)
+		piece(s, SANDBOX_NET, unshare(CLONE_NEWNET));
 	piece(s, SANDBOX_IPC, unshare(CLONE_NEWIPC));
 	piece(s, SANDBOX_UTS, unshare(CLONE_NEWUTS));
 	piece(s, SANDBOX_CGROUP, unshare(CLONE_NEWCGROUP));
-	piece(s, SANDBOX_MOUNT, unshare(CLONE_NEWNS) || empty_root() ? -1 : 0);
+	piece(s, SANDBOX_MOUNT, unshare(CLONE_NEWNS) || empty_root(s) ? -1 : 0);
 	if (getpid() != 1) {
 		errno = EPERM;
 		piece(s, SANDBOX_PID, -1);
@@ -146,6 +156,8 @@ void sandbox_enter(const struct sandbox *s)
 	piece(s, SANDBOX_USER, become(s));
 	piece(s, SANDBOX_CAPABILITIES, rc | drop_capabilities());
 	prctl(PR_SET_DUMPABLE, 0);
+	if (s->open_verbs)
+		s->open_verbs();
 	rc = s->filter(s);
 	if (rc) {
 		errno = -rc;

@@ -44,8 +44,15 @@ struct sandbox {
 	uint64_t file;		 /* bytes that a file of its own may have */
 	uint64_t data;	 /* bytes of memory that nobody shares */
 	uint64_t locked; /* bytes that it may have pinned */
-	bool fabric; /* it has a fabric's socket, that takes connections; its peer is on no unix socket */
+	bool fabric; /* it has one, which takes connections; its peer is on no unix socket */
 	bool locks; /* may lock what files it is given */
+	/*
+	 * NULL; or it is to have a fabric of verbs. Of a device the kernel lets nobody make use whose
+	 * credentials have changed since he opened it, and it goes by the network that he was in. So this is
+	 * called when the worker has lost its privileges, and keeps the machine's network; it sees the files
+	 * that this takes. It sets `fabric`.
+	 */
+	void (*open_verbs)(void);
 	int (*filter)(const struct sandbox *s);
 	/* Called, from sandbox_enter(), for each piece that there is not; error is an errno. */
 	void (*missing)(enum sandbox_piece piece, int error);
@@ -57,6 +64,8 @@ struct sandbox {
  * had is told of, and the others are there all the same: whether that will do is the caller's to judge.
  */
 void sandbox_enter(const struct sandbox *s);
+/* Within sandbox_enter(): the folders that verbs needs, in the current one. 0, or -1 and errno. */
+int sandbox_show_verbs(void);
 /* For the log: "a network namespace". */
 const char *sandbox_name(enum sandbox_piece piece);
 /* Filters of system calls: a worker's, those of opaed-metrics and opaed-rdma. 0 or a negative errno. */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "daemon/admit.h"
 #include "daemon/config-rdma.h"
+#include "daemon/intake.h"
 #include "daemon/log.h"
 #include "daemon/session-new.h"
 #include "daemon/session-tell.h"
@@ -214,12 +215,13 @@ static const struct spares *lacking(const struct sessions *all)
 void spares_tick(struct sessions *all)
 {
 	const struct spares *of = is_starting(all) || clock_now_ns() < all->spare_at ? NULL : lacking(all);
-	int rc = of ? start(all, of) : 0;
+	bool room = of && intake_has_room(all->poll); /* else what is left is for the sessions there are */
+	int rc = room ? start(all, of) : 0;
 
-	if (!rc)
-		return;
-	wait_longer(all);
-	log_warning("a worker with a fabric cannot be started now: %s", strerror(-rc));
+	if (of && (!room || rc))
+		wait_longer(all);
+	if (rc)
+		log_warning("a worker with a fabric cannot be started now: %s", strerror(-rc));
 }
 
 int64_t spares_deadline(const struct sessions *all)

@@ -38,6 +38,8 @@
 #include "daemon/worker-fabric.h"
 #include "daemon/worker-spare.h"
 #include "daemon/worker-tls.h"
+#include "transport/fabric.h"
+#include "transport/listen.h"
 #include "transport/stream.h"
 
 #define START_NS (5 * NS_PER_S) /* for the monitor's first message */
@@ -49,6 +51,7 @@ _Static_assert(WORKER_PLUGINS == 5, "the name of the file says it");
 
 static struct channel_start start; /* constant once it is read */
 static char lacks[CHANNEL_WHY_MAX]; /* of the sandbox, and without it nobody is served; "": nothing */
+static bool unfit; /* a spare that has no fabric */
 static const struct rpc_exposer *fabric; /* NULL: content goes by the connection */
 static struct rpc_counts *counts; /* what the monitor reads; NULL: it does not */
 
@@ -208,9 +211,47 @@ static void missing(enum sandbox_piece piece, int error)
 			 strerror(error));
 }
 
+static struct sandbox box;
+
+/* A peer on another socket has no fabric, and his worker a sandbox without what verbs takes. */
+static bool wants_verbs(void)
+{
+	struct address own;
+
+	if (start.spare)
+		return !strcmp(start.rdma, "verbs");
+	return !*start.refuse && !start.scout && !strcmp(start.rdma, "verbs") &&
+	       !address_of_socket(WORKER_PEER, &own) && own.kind == ADDRESS_TCP;
+}
+
+static void open_fabric(void)
+{
+	if (start.spare)
+		unfit = worker_spare_open(&start, &fabric);
+	else if (!*start.refuse && !start.scout && *start.rdma)
+		fabric = worker_fabric_open(&start, WORKER_PEER);
+}
+
+static void open_verbs(void)
+{
+	open_fabric();
+	box.fabric = fabric;
+}
+
+/* With libfabric, whose files are out of reach in the sandbox. */
+static void prepare_fabric(void)
+{
+	char why[FABRIC_WHY_MAX];
+
+	if (wants_verbs())
+		fabric_load(why); /* which will be told when it is opened */
+	else
+		open_fabric();
+}
+
 static void enter_sandbox(void)
 {
-	const struct sandbox s = {
+	box = (struct sandbox){
 		.uid = start.uid,
 		.gid = start.gid,
 		.files = SANDBOX_FILES,
@@ -220,12 +261,13 @@ static void enter_sandbox(void)
 		.locked = start.locked,
 		.fabric = fabric || start.spare,
 		.locks = start.scout,
+		.open_verbs = wants_verbs() ? open_verbs : NULL,
 		.filter = sandbox_filter,
 		.missing = missing,
 	};
 
 	seam_prepare();
-	sandbox_enter(&s);
+	sandbox_enter(&box);
 }
 
 /* It serves nobody, and of its peer it reads no more than it takes to say so. */
@@ -290,13 +332,12 @@ int main(void)
 		return EXIT_FAILURE;
 	if (!*start.refuse)
 		why = load();
-	if (start.spare && worker_spare_open(&start, &fabric))
-		return EXIT_FAILURE;
-	if (!*start.refuse && !start.scout && !start.spare && *start.rdma)
-		fabric = worker_fabric_open(&start, WORKER_PEER);
+	prepare_fabric();
 	enter_sandbox();
 	if (*lacks)
 		return refuse_all();
+	if (unfit)
+		return EXIT_FAILURE;
 	if (start.scout)
 		return be_scout(why);
 	if (start.spare && worker_spare_await(&start, &t))

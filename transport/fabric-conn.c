@@ -23,17 +23,47 @@
 
 /* ---- making ---- */
 
+int fabric_eq_open(struct fabric *f, struct fid_eq **ret)
+{
+	struct fi_eq_attr attr = { .wait_obj = FI_WAIT_FD };
+
+	return fabric_error(fi_eq_open(f->fid, &attr, ret, NULL));
+}
+
+static int take_eq(struct fabric_conn *c)
+{
+	c->eq = atomic_exchange(&c->fabric->spare, NULL);
+	return c->eq ? 0 : fabric_eq_open(c->fabric, &c->eq);
+}
+
+/* What it has to say of a connection that is no more is of no interest to the next. */
+static void give_back(struct fabric *f, struct fid_eq *eq)
+{
+	struct fi_eq_err_entry error = { .err = 0 };
+	struct fi_eq_cm_entry e;
+	struct fid_eq *none = NULL;
+	uint32_t what;
+	ssize_t n;
+
+	do {
+		n = fi_eq_read(eq, &what, &e, sizeof(e), 0);
+		if (n == -FI_EAVAIL)
+			n = fi_eq_readerr(eq, &error, 0);
+	} while (n > 0);
+	if (!f->spares || !atomic_compare_exchange_strong(&f->spare, &none, eq))
+		fi_close(&eq->fid);
+}
+
 static int open_queues(struct fabric_conn *c)
 {
-	struct fi_eq_attr eq = { .wait_obj = FI_WAIT_FD };
 	struct fi_cq_attr cq = { .wait_obj = FI_WAIT_FD,
 				 .format = FI_CQ_FORMAT_DATA,
 				 .size = RECVS + SENDS + MOVES };
-	int rc = fi_eq_open(c->fabric->fid, &eq, &c->eq, NULL);
+	int rc = take_eq(c);
 
 	if (!rc)
-		rc = fi_cq_open(c->fabric->domain, &cq, &c->cq, NULL);
-	return fabric_error(rc);
+		rc = fabric_error(fi_cq_open(c->fabric->domain, &cq, &c->cq, NULL));
+	return rc;
 }
 
 static int watch(int epoll, int fd)
@@ -76,7 +106,7 @@ static int open_room(struct fabric_conn *c)
 	return fabric_memory_add(c->fabric, room, len, FABRIC_OWN, &c->slots);
 }
 
-static int open_endpoint(struct fabric_conn *c, struct fi_info *info)
+int fabric_conn_open(struct fabric_conn *c, struct fi_info *info)
 {
 	int rc = fi_endpoint(c->fabric->domain, info, &c->ep, NULL);
 
@@ -117,7 +147,7 @@ static void init_locks(struct fabric_conn *c)
 	pthread_mutex_init(&c->lock, NULL);
 }
 
-int fabric_conn_new(struct fabric *f, struct fi_info *info, struct fabric_conn **ret)
+int fabric_conn_new(struct fabric *f, struct fabric_conn **ret)
 {
 	struct fabric_conn *c = calloc(1, sizeof(*c));
 	int rc;
@@ -133,8 +163,6 @@ int fabric_conn_new(struct fabric *f, struct fi_info *info, struct fabric_conn *
 		rc = open_wait(c);
 	if (!rc)
 		rc = open_room(c);
-	if (!rc)
-		rc = open_endpoint(c, info);
 	if (rc) {
 		fabric_conn_free(c);
 		return rc;
@@ -191,7 +219,7 @@ void fabric_conn_free(struct fabric_conn *c)
 	if (c->cq)
 		fi_close(&c->cq->fid);
 	if (c->eq)
-		fi_close(&c->eq->fid);
+		give_back(c->fabric, c->eq);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -223,6 +251,15 @@ static bool is_end(int err)
 	       err == EPIPE || err == FI_ESHUTDOWN || err == FI_EIO;
 }
 
+/* Provider verbs has one code for all: a receive that was given up has another, so this one had a message. */
+static bool is_too_long(const struct fi_cq_err_entry *e)
+{
+	const struct op *op = e->op_context;
+
+	return e->err == FI_ETRUNC || e->err == FI_EMSGSIZE ||
+	       (e->err == FI_EIO && op && op->kind == OP_RECV);
+}
+
 /* An operation that failed: the connection is no more, whatever the provider thinks of it. */
 static void failed(struct fabric_conn *c)
 {
@@ -230,7 +267,7 @@ static void failed(struct fabric_conn *c)
 	char text[200];
 
 	fi_cq_readerr(c->cq, &e, 0);
-	if (e.err == FI_ETRUNC || e.err == FI_EMSGSIZE) {
+	if (is_too_long(&e)) {
 		fabric_lose(c, -EPROTO, "has sent a message that is too long");
 	} else if (is_end(e.err)) {
 		fabric_lose(c, -EPIPE, "has gone, or refused an access");

@@ -33,11 +33,22 @@ static void take_greeting(struct fabric_greeting *g, const void *data, size_t le
 
 /* ---- listening ---- */
 
+static int have_spare(struct fabric *f)
+{
+	struct fid_eq *eq;
+	int rc = f->spares ? 0 : fabric_eq_open(f, &eq);
+
+	if (rc || f->spares)
+		return rc;
+	f->spares = true;
+	atomic_store(&f->spare, eq);
+	return 0;
+}
+
 static int listen_on(struct fabric_listener *l)
 {
-	struct fi_eq_attr attr = { .wait_obj = FI_WAIT_FD };
 	struct fabric *f = l->fabric;
-	int rc = fi_eq_open(f->fid, &attr, &l->eq, NULL);
+	int rc = fabric_eq_open(f, &l->eq);
 
 	if (!rc)
 		rc = fi_passive_ep(f->fid, f->info, &l->pep, NULL);
@@ -47,7 +58,7 @@ static int listen_on(struct fabric_listener *l)
 		rc = fi_listen(l->pep);
 	if (!rc && !fabric_wait_fd_of(&l->eq->fid, &l->fd))
 		rc = -FI_ENOSYS;
-	return fabric_error(rc);
+	return rc ? fabric_error(rc) : have_spare(f);
 }
 
 int fabric_listen(struct fabric *f, struct fabric_listener **ret, char *why)
@@ -222,14 +233,17 @@ int fabric_request_accept(struct fabric_request *r, const struct fabric_greeting
 			  struct fabric_conn **ret)
 {
 	struct fabric_conn *c = NULL;
-	int rc = fabric_conn_new(r->listener->fabric, r->info, &c);
+	int rc = fabric_conn_new(r->listener->fabric, &c);
 
 	if (rc) {
-		free_request(r);
+		fabric_request_refuse(r, NULL);
 		return rc;
 	}
 	name_peer(c, r->info->dest_addr, r->info->dest_addrlen);
-	rc = fabric_error(fi_accept(c->ep, answer ? answer->data : NULL, answer ? answer->len : 0));
+	rc = fabric_conn_open(c, r->info);
+	if (!rc)
+		rc = fabric_error(fi_accept(c->ep, answer ? answer->data : NULL,
+					    answer ? answer->len : 0));
 	if (!rc)
 		rc = await_connected(c, deadline, NULL);
 	free_request(r);
@@ -279,7 +293,9 @@ int fabric_connect(struct fabric *f, uint32_t port, const struct fabric_greeting
 		answer->len = 0;
 	if (rc)
 		return rc;
-	rc = fabric_conn_new(f, info, &c);
+	rc = fabric_conn_new(f, &c);
+	if (!rc)
+		rc = fabric_conn_open(c, info);
 	if (!rc) {
 		name_peer(c, info->dest_addr, info->dest_addrlen);
 		rc = fabric_error(fi_connect(c->ep, info->dest_addr, hello ? hello->data : NULL,

@@ -11,6 +11,7 @@
 #include <rdma/fi_eq.h>
 #include <rdma/fi_errno.h>
 #include <rdma/fi_rma.h>
+#include <stdatomic.h>
 
 #include "transport/alive.h"
 #include "transport/fabric-lib.h"
@@ -40,6 +41,12 @@ struct fabric {
 	struct fid_fabric *fid;
 	struct fid_domain *domain;
 	enum fabric_side side;
+	/*
+	 * A listener's, for its next connection: provider verbs opens a device for each, which a process that
+	 * has shut itself in since cannot.
+	 */
+	_Atomic(struct fid_eq *) spare;
+	bool spares;
 };
 
 struct fabric_memory {
@@ -107,8 +114,11 @@ bool fabric_wait_fd_of(struct fid *fid, int *ret);
 /* Of a connection that has just come to stand. */
 void fabric_socket_find(struct fabric_conn *c);
 
-/* An endpoint of `info`, ready to be connected or accepted; takes nothing over. */
-int fabric_conn_new(struct fabric *f, struct fi_info *info, struct fabric_conn **ret);
+int fabric_eq_open(struct fabric *f, struct fid_eq **ret);
+/* All but the endpoint. */
+int fabric_conn_new(struct fabric *f, struct fabric_conn **ret);
+/* The endpoint of `info`, ready to be connected or accepted; takes a request over, also on failure. */
+int fabric_conn_open(struct fabric_conn *c, struct fi_info *info);
 
 /* With c->lock held, all of these. */
 int fabric_post_recv(struct fabric_conn *c, unsigned int recv);

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -52,10 +53,20 @@ static int find(void *dl, const char *name, void *ret)
 	return at ? 0 : -ENOTSUP;
 }
 
+/*
+ * Provider verbs keeps registrations of its own behind ours: with all rights, under the same key, and beyond
+ * our removal of them; it finds out by userfaultfd, or by hooks in libc, when their memory has gone. It asks
+ * the environment whether it may.
+ */
+static int keep_no_registrations(void)
+{
+	return setenv("FI_MR_CACHE_MAX_COUNT", "0", 1) ? -errno : 0;
+}
+
 static int load(const char *soname, char *why)
 {
 	struct fabric_lib l;
-	void *dl = open_keeping_signals(soname);
+	void *dl = keep_no_registrations() ? NULL : open_keeping_signals(soname);
 
 	if (!dl) {
 		snprintf(why, FABRIC_WHY_MAX, "%s cannot be loaded: install libfabric1 (%s)", soname,

@@ -72,10 +72,11 @@ static int move_all(struct fabric_conn *c, enum direction way, const struct fabr
 			break;
 		if (at > before) { /* all that was posted may be done already, and wake nobody */
 			spin_until = clock_deadline(SPIN_NS);
-			continue;
+			rc = clock_now_ns() < deadline ? 0 : -ETIMEDOUT;
+		} else {
+			rc = fabric_pause(c, spin_until, deadline);
 		}
-		rc = fabric_pause(c, spin_until, deadline);
-		if (rc && c->idle_move_count < MOVES)
+		if (rc && at)
 			fabric_lose(c, -ETIMEDOUT, "a read or write did not end in time");
 		if (rc)
 			break;

@@ -5,6 +5,15 @@
 
 #include "transport/fabric.h"
 
+static const char none[] =
+	"this build has no RDMA: build it with libfabric's headers (meson setup -Dfabric=enabled)";
+
+int fabric_load(char *why)
+{
+	snprintf(why, FABRIC_WHY_MAX, "%s", none);
+	return -ENOTSUP;
+}
+
 int fabric_open(const char *provider, const struct address *at, enum fabric_side side, struct fabric **ret,
 		char *why)
 {
@@ -12,9 +21,7 @@ int fabric_open(const char *provider, const struct address *at, enum fabric_side
 	(void)at;
 	(void)side;
 	(void)ret;
-	snprintf(why, FABRIC_WHY_MAX,
-		 "this build has no RDMA: build it with libfabric's headers (meson setup -Dfabric=enabled)");
-	return -ENOTSUP;
+	return fabric_load(why);
 }
 
 /* Without a fabric nobody comes to the rest. */
@@ -87,10 +94,10 @@ void fabric_listener_free(struct fabric_listener *l)
 
 const struct fabric_greeting *fabric_request_greeting(const struct fabric_request *r)
 {
-	static const struct fabric_greeting none;
+	static const struct fabric_greeting nothing;
 
 	(void)r;
-	return &none;
+	return &nothing;
 }
 
 int fabric_request_peer(const struct fabric_request *r, struct address *ret)

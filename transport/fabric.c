@@ -140,6 +140,13 @@ static int open_domain(struct fabric *f, char *why)
 	return rc;
 }
 
+int fabric_load(char *why)
+{
+	const struct fabric_lib *lib;
+
+	return fabric_lib_load(FABRIC_SONAME, &lib, why);
+}
+
 int fabric_open(const char *provider, const struct address *at, enum fabric_side side, struct fabric **ret,
 		char *why)
 {
@@ -168,6 +175,8 @@ void fabric_close(struct fabric *f)
 {
 	if (!f)
 		return;
+	if (f->spare)
+		fi_close(&f->spare->fid);
 	if (f->domain)
 		fi_close(&f->domain->fid);
 	if (f->fid)

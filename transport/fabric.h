@@ -43,6 +43,9 @@ struct fabric_request;
 struct fabric_conn;
 struct fabric_memory;
 
+/* Loads libfabric, as fabric_open() does, for who is to read no files by then: -ENOTSUP, -ENOENT. */
+int fabric_load(char *why);
+
 enum fabric_side { FABRIC_CLIENT, FABRIC_SERVER };
 
 /* What comes along with a connection's request, its acceptance and its refusal. */

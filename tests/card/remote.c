@@ -19,6 +19,17 @@ static int log_fd = -1;	  /* its lines; the pipe holds those of a test */
 #define LOG_BYTES (1 << 20)
 #define VSOCK_PORT 8447u
 
+/* Of "rdma": the provider, and where both ends are; as for tests/unit. */
+static char provider[16] = "tcp", host[46] = "127.0.0.1";
+
+static void read_fabric(void)
+{
+	const char *text = getenv("OPAE_TEST_FABRIC");
+
+	if (text)
+		assert_int_equal(sscanf(text, "%15s %45s", provider, host), 2);
+}
+
 bool remote_is(void)
 {
 	return getenv("OPAE_TEST_REMOTE");
@@ -66,9 +77,9 @@ static void write_config(const char *local)
 		fputs("\"tcp\": \"127.0.0.1:0\", ", f);
 		write_tls(f, "localhost");
 	} else if (by("tcp") || by("rdma")) {
-		fputs("\"tcp\": \"127.0.0.1:0\", \"clear\": true", f);
+		fprintf(f, "\"tcp\": \"%s:0\", \"clear\": true, \"public\": true", host);
 	} else if (by("rdma-plugin")) {
-		fputs("\"rdma\": \"127.0.0.1:0\", \"clear\": true", f);
+		fprintf(f, "\"rdma\": \"%s:0\", \"clear\": true, \"public\": true", host);
 	} else if (by("vsock")) {
 		fprintf(f, "\"vsock\": %u", VSOCK_PORT);
 	} else {
@@ -76,7 +87,8 @@ static void write_config(const char *local)
 	}
 	fputs("}], ", f);
 	if (by_rdma())
-		fputs("\"rdma\": {\"provider\": \"tcp\", \"least\": 64}, ", f);
+		fprintf(f, "\"rdma\": {\"provider\": \"%s\", \"least\": 64, \"data_in_clear\": true}, ",
+			provider);
 	fprintf(f, "\"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}], "
 		"\"plugins\": ");
 	copy_file(f, local);
@@ -99,14 +111,17 @@ static void await_listener(int fd)
 		have += (size_t)n;
 		lines[have] = '\0';
 	}
+	if (by("rdma-plugin"))
+		at = strchr(at, ':') + 1; /* "rdma:", and the address */
 	if (by("tcp") || by("tls") || by_rdma())
-		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
+		port = (unsigned int)strtoul(strchr(at, ':') + 1, NULL, 10);
 }
 
 void remote_start(const char *dir, const char *local)
 {
 	int out[2];
 
+	read_fabric();
 	remote_stop(false);
 	snprintf(socket_path, sizeof(socket_path), "%s/opaed", dir);
 	snprintf(config_path, sizeof(config_path), "%s/opaed.cfg", dir);
@@ -133,6 +148,12 @@ static const char *tracker(void)
 	return t ? t : "auto";
 }
 
+bool remote_is_slow(void)
+{
+	read_fabric();
+	return remote_is() && strcmp(provider, "tcp") != 0;
+}
+
 bool remote_is_eager(void)
 {
 	return remote_is() && !strcmp(tracker(), "eager");
@@ -142,14 +163,14 @@ void remote_configure(FILE *f)
 {
 	fprintf(f, "{\"configurations\": {\"far\": {\"configuration\": {\"connect_ms\": 60000, "
 		"\"tracker\": \"%s\", \"timeout_ms\": 60000, %s\"hosts\": [", tracker(),
-		by_rdma() ? "\"data\": \"rdma\", \"rdma_least\": 1, " : "");
+		by_rdma() ? "\"data\": \"rdma\", \"data_in_clear\": true, \"rdma_least\": 1, " : "");
 	if (by("tls")) {
 		/* No name is looked up, for that takes a thread, and a child of fork must not need one. */
 		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u, ", port);
 		write_tls(f, "alice");
 		fputs("}", f);
 	} else if (by("tcp") || by_rdma()) {
-		fprintf(f, "{\"host\": \"127.0.0.1\", \"port\": %u}", port);
+		fprintf(f, "{\"host\": \"%s\", \"port\": %u}", host, port);
 	} else if (by("vsock")) {
 		fprintf(f, "{\"cid\": 1, \"port\": %u}", VSOCK_PORT);
 	} else {

@@ -6,8 +6,9 @@
  *	rdma-pump ADDRESS                       knocks, goes to the worker, and pumps
  *	rdma-pump ADDRESS knock N               knocks N times, goes nowhere, and tells each answer
  *	rdma-pump ADDRESS go PORT TOKEN         goes there with these 32 digits, and pumps
+ *	rdma-pump ADDRESS read TOKEN BASE KEY LEN   connects with these, and reads the memory again and again
  *
- * On stdout: "answer CODE PORT TOKEN PROOF", "refused ERRNO", "accepted PROOF".
+ * On stdout: "answer CODE PORT TOKEN PROOF", "refused ERRNO", "accepted PROOF"; "read TIMES".
  */
 #include <errno.h>
 #include <poll.h>
@@ -85,6 +86,41 @@ static int go(uint16_t port, const uint8_t *token, struct transport **t)
 	return fabric_stream_new(c, NULL, "opaed", t);
 }
 
+#define TELL_NS (100 * NS_PER_MS)
+
+static int read_memory(char *argv[])
+{
+	struct fabric_remote far = { strtoull(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
+				     strtoull(argv[3], NULL, 10) };
+	struct fabric_move m = { .remote = &far, .len = far.len };
+	struct fabric_greeting hello = { .len = DOOR_SECRET };
+	unsigned char *to = malloc(far.len);
+	struct fabric_conn *c = NULL;
+	unsigned long times = 0;
+	int64_t tell_at = 0;
+	int rc;
+
+	get_hex(argv[0], hello.data);
+	rc = to ? fabric_connect(fabric, 0, &hello, clock_deadline(CALL_NS), NULL, &c) : -ENOMEM;
+	if (!rc)
+		rc = fabric_memory_add(fabric, to, far.len, FABRIC_OWN, &m.own);
+	while (!rc) {
+		rc = fabric_read(c, &m, clock_deadline(CALL_NS));
+		times++;
+		if (rc || clock_now_ns() < tell_at)
+			continue;
+		tell_at = clock_deadline(TELL_NS);
+		if (printf("read %lu\n", times) < 0 || fflush(stdout))
+			break;
+	}
+	fabric_conn_free(c);
+	fabric_memory_remove(m.own);
+	free(to);
+	if (rc)
+		printf("refused %d\n", -rc);
+	return rc;
+}
+
 static int pump_out(struct transport *t)
 {
 	static unsigned char buf[65536];
@@ -159,6 +195,8 @@ int main(int argc, char *argv[])
 			rc = knock(&a);
 		return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
+	if (argc == 7 && !strcmp(argv[2], "read"))
+		return read_memory(argv + 3) ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (argc == 5 && !strcmp(argv[2], "go"))
 		get_hex(argv[4], token);
 	rc = argc == 5 ? go((uint16_t)strtol(argv[3], NULL, 10), token, &t) : come(&t);

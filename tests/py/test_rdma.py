@@ -75,12 +75,12 @@ def test_nobody_is_taken_unawaited(here, opaed):
     needs_fabric(d)
     soon(d.is_idle)
     with subprocess.Popen([here.bin / "host_exerciser", "--continuous", "3600", "-t", "3600000", "lpbk"],
-                          env={**here.env, **far(here, d)}, stdout=subprocess.PIPE,
+                          env={**here.env, **far(here, d), "LIBOPAE_LOG": "2"}, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as job, contextlib.ExitStack() as end:
         end.callback(job.kill)
         [worker] = soon(d.workers)
         port = soon(lambda: fabric_port(worker))
-        soon(lambda: connections(port))
+        assert any(b"content goes by RDMA" in line for line in job.stdout)  # and nobody is awaited
         before = len(os.listdir(f"/proc/{worker}/fd"))
         strangers = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(30)]
         soon(lambda: connections(port) > 30)

@@ -28,6 +28,7 @@ struct raw {
 	struct fid_eq *eq;
 	struct fid_cq *cq;
 	struct fid_ep *ep;
+	struct fid_mr *mr;
 	unsigned char room[ROOM];
 };
 
@@ -44,7 +45,9 @@ static void find(struct raw *r, const struct address *to)
 	assert_non_null(hints);
 	hints->caps = FI_MSG | FI_RMA;
 	hints->ep_attr->type = FI_EP_MSG;
-	hints->fabric_attr->prov_name = strdup("tcp");
+	hints->fabric_attr->prov_name = strdup(rig_provider());
+	hints->mode = FI_RX_CQ_DATA;
+	hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
 	hints->dest_addr = malloc(len);
 	assert_non_null(hints->dest_addr);
 	memcpy(hints->dest_addr, &at, len);
@@ -63,6 +66,7 @@ struct raw *raw_connect(const struct address *to)
 	find(r, to);
 	OK(r->lib->fabric(r->info->fabric_attr, &r->fabric, NULL));
 	OK(fi_domain(r->fabric, r->info, &r->domain, NULL));
+	OK(fi_mr_reg(r->domain, r->room, ROOM, FI_SEND, 0, 0, 0, &r->mr, NULL));
 	OK(fi_eq_open(r->fabric, &eq, &r->eq, NULL));
 	OK(fi_cq_open(r->domain, &cq, &r->cq, NULL));
 	OK(fi_endpoint(r->domain, r->info, &r->ep, NULL));
@@ -91,9 +95,9 @@ void raw_send(struct raw *r, size_t len, const uint64_t *data)
 
 	assert_true(len <= ROOM);
 	if (data)
-		n = fi_senddata(r->ep, r->room, len, NULL, *data, 0, NULL);
+		n = fi_senddata(r->ep, r->room, len, fi_mr_desc(r->mr), *data, 0, NULL);
 	else
-		n = fi_send(r->ep, r->room, len, NULL, 0, NULL);
+		n = fi_send(r->ep, r->room, len, fi_mr_desc(r->mr), 0, NULL);
 	while (!n && (n = fi_cq_read(r->cq, &e, 1)) == -FI_EAGAIN && clock_left_ms(deadline))
 		n = 0;
 }
@@ -101,6 +105,7 @@ void raw_send(struct raw *r, size_t len, const uint64_t *data)
 void raw_free(struct raw *r)
 {
 	fi_close(&r->ep->fid);
+	fi_close(&r->mr->fid);
 	fi_close(&r->cq->fid);
 	fi_close(&r->eq->fid);
 	fi_close(&r->domain->fid);

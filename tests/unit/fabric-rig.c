@@ -4,30 +4,63 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/thread.h"
 #include "tests/unit/check.h"
 
-static const struct address loopback = { .kind = ADDRESS_TCP, .host = "127.0.0.1", .port = 0 };
+#define VARIABLE "OPAE_TEST_FABRIC"
+
+static struct {
+	char provider[16];
+	struct address at;
+} way = { "tcp", { .kind = ADDRESS_TCP, .host = "127.0.0.1" } };
+
+static void read_way(void)
+{
+	const char *text = getenv(VARIABLE);
+
+	if (text && sscanf(text, "%15s %45s", way.provider, way.at.host) != 2)
+		fail_msg("%s=\"%s\" is no provider and address", VARIABLE, text);
+}
+
+const char *rig_provider(void)
+{
+	read_way();
+	return way.provider;
+}
+
+struct address rig_address(void)
+{
+	read_way();
+	return way.at;
+}
+
+bool rig_is_slow(void)
+{
+	return strcmp(rig_provider(), "tcp") != 0;
+}
 
 static struct fabric *open_fabric(const struct address *a, enum fabric_side side)
 {
 	char why[FABRIC_WHY_MAX] = "";
 	struct fabric *f = NULL;
 
-	if (fabric_open("tcp", a, side, &f, why))
+	if (fabric_open(rig_provider(), a, side, &f, why))
 		fail_msg("%s", why);
 	return f;
 }
 
 void rig_listen(struct fabric_rig *r)
 {
+	const struct address any = rig_address();
 	char why[FABRIC_WHY_MAX] = "";
 
 	memset(r, 0, sizeof(*r));
-	r->server.fabric = open_fabric(&loopback, FABRIC_SERVER);
+	r->server.fabric = open_fabric(&any, FABRIC_SERVER);
 	if (fabric_listen(r->server.fabric, &r->listener, why))
 		fail_msg("%s", why);
 	assert_int_equal(fabric_listener_address(r->listener, &r->address), 0);
@@ -93,6 +126,7 @@ struct fabric_mover {
 	struct fabric_conn *conn;
 	pthread_t thread;
 	int rc;
+	atomic_bool done;
 };
 
 static void *move(void *arg)
@@ -104,6 +138,7 @@ static void *move(void *arg)
 		fabric_wait(m->conn, FABRIC_IN, 0, SOON);
 		m->rc = (int)fabric_recv(m->conn, buf, sizeof(buf));
 	} while (m->rc >= 0 || m->rc == -EAGAIN);
+	atomic_store(&m->done, true);
 	return NULL;
 }
 
@@ -126,4 +161,13 @@ int rig_moved(struct fabric_mover *m)
 	rc = m->rc;
 	free(m);
 	return rc;
+}
+
+int rig_lost(struct fabric_mover *m)
+{
+	int64_t deadline = SOON;
+
+	while (!atomic_load(&m->done) && clock_left_ms(deadline))
+		clock_sleep_ns(NS_PER_MS);
+	return rig_moved(m);
 }

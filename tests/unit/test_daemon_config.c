@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/config-rdma.h"
 #include "daemon/config.h"
 #include "tests/unit/check.h"
 #include "transport/tls-config.h"
@@ -172,6 +173,32 @@ static void listeners(void **state)
 	bad("{\"listen\": [{\"unix\": \"/x\", \"principal\": \"tls:x\"}]}", 1, "principal", "certificate");
 	bad("{\"listen\": [{\"unix\": \"/x\"}, {\"unix\": \"/x\"}]}", 1, "listen[1]", "listen[0]");
 	bad("{\"listen\": [{\"unix\": \"/x\", \"clear\": 1}]}", 1, "\"clear\"", "true or false");
+}
+
+#define RDMA(listen, more) "{\"listen\": [" listen "], \"rdma\": {" more "}, " ALL_MAY "}"
+#define AT(where) "{\"rdma\": \"" where "\", \"clear\": true, \"public\": true}"
+
+/* The rest of its keys: tests/py/test_rdma_spare.py and test_rdma_listen.py. */
+static void rdma(void **state)
+{
+	struct daemon_config c = good(RDMA(AT("[::1]") ", " AT("127.0.0.1:8447") ", {\"tcp\": \"127.0.0.1\", "
+					   "\"clear\": true}", "\"address\": \"10.0.0.7\""));
+	struct address at;
+
+	(void)state;
+	assert_true(c.listen[0].rdma && c.listen[1].rdma && !c.listen[2].rdma);
+	assert_string_equal(c.listen[0].text, "rdma:[::1]:8448");
+	assert_string_equal(c.listen[1].text, "rdma:127.0.0.1:8447");
+	assert_int_equal(c.listen[2].address.port, 8447);
+	assert_int_equal(c.rdma_spare, 1);
+	assert_true(config_rdma_at(&c, &c.listen[0], &at));
+	assert_string_equal(at.host, "::1");
+	assert_true(config_rdma_at(&c, &c.listen[2], &at));
+	assert_string_equal(at.host, "10.0.0.7");
+	config_done(&c);
+	bad("{\"listen\": [" AT("10.0.0.7") "], " ALL_MAY "}", 1, "listen[0]", "{\"provider\": \"tcp\"}");
+	bad(RDMA(AT("::"), ""), 1, "listen[0]", "several addresses");
+	bad(RDMA(AT("127.0.0.1:0") ", " AT("127.0.0.1:0"), ""), 1, "listen[1]", "listen[0]");
 }
 
 #define TLS_WITH(more) \
@@ -353,7 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything), cmocka_unit_test(little),	 cmocka_unit_test(nothing),
 		cmocka_unit_test(no_json),    cmocka_unit_test(keys),	 cmocka_unit_test(listeners),
-		cmocka_unit_test(tls_of_a_listener),
+		cmocka_unit_test(tls_of_a_listener), cmocka_unit_test(rdma),
 		cmocka_unit_test(nobody_may), cmocka_unit_test(rules),	 cmocka_unit_test(limits),
 		cmocka_unit_test(plugins),    cmocka_unit_test(many_mistakes), cmocka_unit_test(files),
 		cmocka_unit_test(metrics),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Connections and messages, by provider tcp over the loopback. */
+/* Connections and messages. */
 #include "transport/fabric.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/thread.h"
@@ -15,7 +16,6 @@
 #include "tests/unit/fabric-rig.h"
 #include "tests/unit/seam.h"
 #include "transport/fabric-lib.h"
-#include "transport/listen.h"
 
 #define SIGNALS 32 /* but for those of real time: from 1 to 31 */
 
@@ -129,7 +129,7 @@ static void *refuse_all(void *arg)
 		struct fabric_request *q = rig_next(rig.listener, SOON);
 		struct address peer;
 
-		if (fabric_request_peer(q, &peer) || strcmp(peer.host, "127.0.0.1"))
+		if (fabric_request_peer(q, &peer) || strcmp(peer.host, rig_address().host))
 			r->times = -1;
 		r->heard = *fabric_request_greeting(q);
 		fabric_request_refuse(q, r->answer.len ? &r->answer : NULL);
@@ -197,24 +197,20 @@ static void nobody_listens(void **state)
 	assert_null(c);
 }
 
-/* The kernel takes the connection, and nobody answers. */
+/* The request arrives, and nobody answers it. */
 static void silent_server_costs_the_deadline(void **state)
 {
-	struct address a = { .kind = ADDRESS_TCP, .host = "127.0.0.1" };
 	struct fabric_conn *c = NULL;
 	int64_t begun;
-	int fd, rc;
+	int rc;
 
 	(void)state;
-	assert_int_equal(listen_open(&a, &fd), 0);
-	assert_int_equal(address_of_socket(fd, &a), 0);
-	rig.client.fabric = rig_client(&a);
+	rig.client.fabric = rig_client(&rig.address);
 	begun = clock_now_ns();
 	rc = fabric_connect(rig.client.fabric, 0, NULL, clock_deadline(200 * NS_PER_MS), NULL, &c);
 	assert_int_equal(rc, -ETIMEDOUT);
 	assert_true(clock_now_ns() - begun >= 200 * NS_PER_MS);
 	assert_null(c);
-	close(fd);
 }
 
 static void *accept_with_answer(void *arg)
@@ -243,6 +239,36 @@ static void accepted_with_private_data(void **state)
 	assert_non_null(rig.server.conn);
 	assert_int_equal(answer.len, sent.len);
 	assert_memory_equal(answer.data, sent.data, sent.len);
+}
+
+static void *accept_without_descriptors(void *arg)
+{
+	struct fabric_request *q = rig_next(rig.listener, SOON);
+	struct rlimit before, few;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	few.rlim_cur = STDERR_FILENO + 1;
+	setrlimit(RLIMIT_NOFILE, &few);
+	if (fabric_request_accept(q, NULL, SOON, &rig.server.conn) != -EMFILE)
+		arg = NULL;
+	setrlimit(RLIMIT_NOFILE, &before);
+	return arg;
+}
+
+/* The client is told at once. */
+static void a_server_that_cannot_refuses(void **state)
+{
+	struct fabric_conn *c = NULL;
+	pthread_t t;
+	void *ok;
+
+	(void)state;
+	rig.client.fabric = rig_client(&rig.address);
+	assert_int_equal(thread_start(&t, NULL, accept_without_descriptors, &rig), 0);
+	assert_int_equal(fabric_connect(rig.client.fabric, 0, NULL, SOON, NULL, &c), -ECONNREFUSED);
+	pthread_join(t, &ok);
+	assert_non_null(ok);
 }
 
 static void nothing_stays_open(void **state)
@@ -475,7 +501,7 @@ static void what_came_before_the_end_is_received(void **state)
 		assert_int_equal(fabric_flush(rig.server.conn, SOON), -EPIPE);
 	}
 	fabric_why(rig.server.conn, why);
-	assert_non_null(strstr(why, "127.0.0.1"));
+	assert_non_null(strstr(why, rig_address().host));
 }
 
 static void *recv_one(void *arg)
@@ -519,6 +545,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_listens, up_listen, down),
 		cmocka_unit_test_setup_teardown(silent_server_costs_the_deadline, up_listen, down),
 		cmocka_unit_test_setup_teardown(accepted_with_private_data, up_listen, down),
+		cmocka_unit_test_setup_teardown(a_server_that_cannot_refuses, up_listen, down),
 		cmocka_unit_test_teardown(nothing_stays_open, down),
 		RIGGED(every_length_comes_back),
 		RIGGED(pieces_are_one_message),

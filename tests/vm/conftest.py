@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import dfl  # noqa: E402
 import fetch  # noqa: E402
+import rdma  # noqa: E402
 import rig  # noqa: E402
 import udev  # noqa: E402
 import vsock  # noqa: E402
@@ -54,6 +55,24 @@ def vsock_vm(vm):
         pytest.skip(f"vsock is tested with Debian's kernel alone, not with {KERNEL}")
     need("no vsock", vsock.program)
     return vm
+
+
+@pytest.fixture(scope="session")
+def rdma_vm(vm):
+    """The same with soft RoCE, for rdma.install(): Machine(rdma=True)."""
+    if KERNEL != "stock":
+        pytest.skip(f"RDMA is tested with Debian's kernel alone, not with {KERNEL}")
+    if not (rig.BUILD / "tests/unit/test_fabric").exists():
+        pytest.skip("this build has no fabric")
+    need("no RDMA", rdma.bundle)
+    return functools.partial(vm, rdma=True)
+
+
+@pytest.fixture(scope="session")
+def tracking_rdma_vm(rdma_vm, tracking_vm):
+    """The same with Debian's newest kernel for this rig, for what goes by RDMA is tracked mostly."""
+    del rdma_vm  # it has looked whether it can be
+    return functools.partial(tracking_vm, rdma=True)
 
 
 @pytest.fixture(scope="session")

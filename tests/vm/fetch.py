@@ -26,6 +26,8 @@ SOURCE_PACKAGE = "linux-source-6.12"
 # What the guest's kernel loads, if it is a module there.
 MODULES = ["virtio_pci", "virtio_console", "vfio", "vfio_iommu_type1", "vfio_pci", "igb", "vsock_loopback",
            "vmw_vsock_virtio_transport"]
+# The same where the guest is to have soft RoCE; crc32_generic is what rdma_rxe asks for by name.
+RDMA_MODULES = ["crc32_generic", "dummy", "rdma_rxe", "rdma_ucm", "ib_uverbs"]
 FIRMWARE = ["bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "pvh.bin"]
 
 
@@ -241,7 +243,7 @@ def debians_kernel(work, apt):
             if re.match(r"linux-(image|binary|modules)-\d", n)}
     for deb in apt.download(plan):
         subprocess.run(["dpkg-deb", "-x", deb, work / "root"], check=True)
-    unpack.kernel_bundle(work / "root", work / "out", MODULES)
+    unpack.kernel_bundle(work / "root", work / "out", {"modules": MODULES, "rdma": RDMA_MODULES})
     (work / "out/versions.json").write_text(json.dumps(plan, indent=1))
     return next(iter(plan.values())), work / "out"
 
@@ -252,7 +254,7 @@ def make_stock(work):
 
 
 def stock_kernel(renew=False):
-    return made("stock", recipe("stock", MODULES, 1), make_stock, renew)
+    return made("stock", recipe("stock", MODULES, RDMA_MODULES, 1), make_stock, renew)
 
 
 def make_newest(work):
@@ -263,7 +265,7 @@ def make_newest(work):
 
 
 def newest_kernel(renew=False):
-    return made("newest", recipe("newest", MODULES, 1), make_newest, renew)
+    return made("newest", recipe("newest", MODULES, RDMA_MODULES, 1), make_newest, renew)
 
 
 def make_iommufd(work):

@@ -94,14 +94,16 @@ class Machine:
     """One boot. cards: {name: options of opae-emu}; append: more of the kernel's command line.
 
     dfl: the kernel's driver of FPGA cards is loaded, and takes the cards that `bind` gives it.
+    rdma: the modules of soft RoCE are loaded; rdma.py has the rest.
     vsock: the guest's CID on a vsock with this machine, whose ends here are unix sockets: vsock.py."""
 
     def __init__(self, kernel=None, edu=False, cards=None, igb=False, dfl=False, hugepages=0,
-                 memory_mib=1024, cpus=2, append="", accel=None, vsock=None):
+                 memory_mib=1024, cpus=2, append="", accel=None, vsock=None, rdma=False):
         self.kernel_name = kernel or os.environ.get("OPAEX_VM_KERNEL", "stock")
         self.qemu = fetch.qemu()
         self.kernel = fetch.KERNELS[self.kernel_name]()
         self.dfl_modules = dfl_driver.modules(self.kernel) if dfl else None
+        self.rdma_modules = self.kernel / "rdma" if rdma else None
         self.accel = accel or os.environ.get("OPAEX_VM_ACCEL", "tcg")
         self.edu, self.cards, self.igb = edu, dict(cards or {}), igb
         self.hugepages, self.memory_mib, self.cpus = hugepages, memory_mib, cpus
@@ -209,7 +211,8 @@ class Machine:
         image.text("/rig/signal", (HERE / "guest/signal.sh").read_text(), 0o755)
         image.text("/init", (HERE / "guest/init.sh").read_text(), 0o755)
         image.add(BUILD / "tests/vm/guest/vm-one", "/rig/one")
-        for name, modules in (("modules", self.kernel / "modules"), ("dfl", self.dfl_modules)):
+        for name, modules in (("modules", self.kernel / "modules"), ("dfl", self.dfl_modules),
+                              ("rdma", self.rdma_modules)):
             for module in sorted(modules.iterdir()) if modules else []:
                 image.text(f"/rig/{name}/{module.name}", module.read_bytes())
         plan = {self.address(d): ("none", 0) for d in

@@ -97,12 +97,15 @@ def module_closure(folder, wanted):
 
 
 def kernel_bundle(root, out, modules):
-    (out / "modules").mkdir(parents=True)
+    """vmlinux, and a folder of modules for each of {folder: names}."""
+    out.mkdir()
     image = next(p for pattern in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz") for p in root.glob(pattern))
     (out / "vmlinux").write_bytes(vmlinux(image.read_bytes()))
     folder = next(p for p in (root / "lib/modules", root / "usr/lib/modules") if p.is_dir())
-    for number, (name, text) in enumerate(module_closure(folder, modules)):
-        (out / "modules" / f"{number:02}-{name}.ko").write_bytes(text)
+    for kind, names in modules.items():
+        (out / kind).mkdir()
+        for number, (name, text) in enumerate(module_closure(folder, names)):
+            (out / kind / f"{number:02}-{name}.ko").write_bytes(text)
 
 
 def source_files(deb, wanted, folder):

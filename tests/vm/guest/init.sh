@@ -95,6 +95,7 @@ bind() {
 
 mounts
 modules /rig/modules
+modules /rig/rdma
 dfl_modules
 port
 [ -e /dev/vfio/vfio ] && chmod 666 /dev/vfio/vfio
