@@ -79,7 +79,7 @@ static void write_config(const char *local)
 	} else if (by("tcp") || by("rdma")) {
 		fprintf(f, "\"tcp\": \"%s:0\", \"clear\": true, \"public\": true", host);
 	} else if (by("rdma-plugin")) {
-		fputs("\"rdma\": \"127.0.0.1:0\", \"clear\": true", f);
+		fprintf(f, "\"rdma\": \"%s:0\", \"clear\": true, \"public\": true", host);
 	} else if (by("vsock")) {
 		fprintf(f, "\"vsock\": %u", VSOCK_PORT);
 	} else {
@@ -111,8 +111,10 @@ static void await_listener(int fd)
 		have += (size_t)n;
 		lines[have] = '\0';
 	}
+	if (by("rdma-plugin"))
+		at = strchr(at, ':') + 1; /* "rdma:", and the address */
 	if (by("tcp") || by("tls") || by_rdma())
-		port = (unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
+		port = (unsigned int)strtoul(strchr(at, ':') + 1, NULL, 10);
 }
 
 void remote_start(const char *dir, const char *local)
