@@ -40,7 +40,8 @@ static bool write_text(const char *path, const char *fmt, ...)
 	return good || bench_fail("%s: %s", path, strerror(errno));
 }
 
-bool client_config(struct run *r, const char *hosts, const char *more, char *setting, size_t len)
+static bool configure_client(struct run *r, const char *plugin, const char *hosts, const char *more,
+			     char *setting, size_t len)
 {
 	static const char name[] = "LIBOPAE_CFGFILE=";
 	char dir[CARDS_DIR_MAX];
@@ -50,8 +51,13 @@ bool client_config(struct run *r, const char *hosts, const char *more, char *set
 	snprintf(setting, len, "%s%s/opae.cfg", name, dir);
 	return write_text(setting + strlen(name),
 			  "{\"configurations\": {\"far\": {\"configuration\": {\"hosts\": [%s]%s},"
-			  " \"enabled\": true, \"plugin\": \"libtcp-opae.so\"}}, \"plugins\": [\"far\"]}\n",
-			  hosts, more);
+			  " \"enabled\": true, \"plugin\": \"%s\"}}, \"plugins\": [\"far\"]}\n",
+			  hosts, more, plugin);
+}
+
+bool client_config(struct run *r, const char *hosts, const char *more, char *setting, size_t len)
+{
+	return configure_client(r, "libtcp-opae.so", hosts, more, setting, len);
 }
 
 bool server_client_config(struct run *r, const struct server *s, enum way way, const char *more,
@@ -66,11 +72,11 @@ bool server_client_config(struct run *r, const struct server *s, enum way way, c
 	else
 		snprintf(host, sizeof(host), "{\"host\": \"%s\", \"port\": %u%s}",
 			 way == WAY_TLS ? SITE_ADDRESS : "127.0.0.1",
-			 way == WAY_TLS ? s->tls_port : s->port, tls);
+			 way == WAY_TLS ? s->tls_port : way == WAY_RDMA ? s->rdma_port : s->port, tls);
 	/* So many workers may start at once that one waits for a core. */
-	snprintf(all, sizeof(all), ", \"connect_ms\": 20000%s%s",
-		 way == WAY_RDMA ? ", \"data\": \"rdma\"" : "", more);
-	return client_config(r, host, all, setting, len);
+	snprintf(all, sizeof(all), ", \"connect_ms\": 20000%s", more);
+	return configure_client(r, way == WAY_RDMA ? "librdma-opae.so" : "libtcp-opae.so", host, all, setting,
+				len);
 }
 
 void server_address(const struct server *s, enum way way, char *text, size_t len)
@@ -93,17 +99,19 @@ static bool write_daemon_config(const struct run *r, const struct server *s, con
 		site_listener_text(r->site, tls);
 	return write_text(path,
 			  "{\"listen\": [{\"unix\": \"%s\"},"
-			  " {\"tcp\": \"127.0.0.1:0\", \"clear\": true}%s],\n"
+			  " {\"tcp\": \"127.0.0.1:0\", \"clear\": true}%s%s],\n"
 			  " \"policy\": [{\"principal\": \"*\", \"see\": [\"*\"], \"allow\": [\"*\"]}],\n"
 			  " \"limits\": {\"connections\": %u, \"connections_per_principal\": %u,"
 			  " \"buffer_bytes\": %llu},\n"
 			  " \"plugins\": %s%s}\n",
-			  s->unix_path, tls, CONNECTIONS, CONNECTIONS, (unsigned long long)BUFFER_BYTES,
-			  plugins, r->rdma ? ", \"rdma\": {\"provider\": \"tcp\"}" : "");
+			  s->unix_path, tls,
+			  r->rdma ? ", {\"rdma\": \"127.0.0.1:0\", \"clear\": true}" : "",
+			  CONNECTIONS, CONNECTIONS, (unsigned long long)BUFFER_BYTES, plugins,
+			  r->rdma ? ", \"rdma\": {\"provider\": \"tcp\"}" : "");
 }
 
 /* Its log tells each place in a line, in their order, when connections are taken. False: not all yet. */
-static bool find_ports(struct server *s, bool tls)
+static bool find_ports(struct server *s, bool tls, bool rdma)
 {
 	char line[256];
 	FILE *f = fopen(s->log, "re");
@@ -115,12 +123,12 @@ static bool find_ports(struct server *s, bool tls)
 		if (!at || !strchr(at, '\n'))
 			continue;
 		if (told++)
-			*(told == 2 ? &s->port : &s->tls_port) =
+			*(strstr(at, "rdma:") ? &s->rdma_port : told == 2 ? &s->port : &s->tls_port) =
 				(unsigned int)strtoul(strrchr(at, ':') + 1, NULL, 10);
 	}
 	if (f)
 		fclose(f);
-	return told == (tls ? 3 : 2);
+	return told == 2u + tls + rdma;
 }
 
 static void show_log(const struct server *s)
@@ -134,11 +142,11 @@ static void show_log(const struct server *s)
 		fclose(f);
 }
 
-static bool await_listening(struct server *s, bool tls)
+static bool await_listening(struct server *s, bool tls, bool rdma)
 {
 	int64_t deadline = clock_deadline(START_NS);
 
-	while (!find_ports(s, tls)) {
+	while (!find_ports(s, tls, rdma)) {
 		struct pollfd ended = { .fd = s->opaed.out }; /* POLLHUP */
 
 		if (wait_for(&ended, 1, clock_deadline(LOOK_NS)) || clock_now_ns() >= deadline) {
@@ -169,7 +177,7 @@ static bool start_daemon(struct run *r, struct server *s, const char *plugins, i
 	return write_daemon_config(r, s, config, plugins) &&
 	       program_start(&s->opaed, "opaed", path, argv,
 			     &(struct program_frame){ settings, s->log, cpu }) &&
-	       await_listening(s, *r->site);
+	       await_listening(s, *r->site, r->rdma);
 }
 
 bool server_start(struct run *r, struct server *s, const struct cards_kind *kind, unsigned int num,

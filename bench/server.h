@@ -17,7 +17,8 @@ struct server {
 	struct program opaed;
 	char log[CARDS_DIR_MAX + 24]; /* what the daemon says */
 	char unix_path[CARDS_DIR_MAX + 24];
-	unsigned int port, tls_port; /* on 127.0.0.1; on SITE_ADDRESS, where the run has certificates */
+	unsigned int port, rdma_port; /* on 127.0.0.1 */
+	unsigned int tls_port;	      /* on SITE_ADDRESS, where the run has certificates */
 };
 
 /* Pinned: cards and opaed on cpu[1] alone. On failure server_end() is still due. */
