@@ -30,7 +30,7 @@
 #define SPIN_NS (50 * NS_PER_US)
 #define ACCEPT_NS (5 * NS_PER_S)
 #define END_NS NS_PER_S		    /* for the end of a connection, which the peer says has ended */
-#define LINGER_MAX 1024u /* places that are kept: with more the connection ends */
+#define LINGER_MAX 1024u /* places that are kept: with so many the connection ends */
 #define EXPECT_NS (10 * NS_PER_S)   /* for the peer to connect, once he has asked where to */
 #define TOKEN 16u
 
@@ -47,17 +47,13 @@ const char *__tsan_default_suppressions(void)
 }
 #endif
 
-/* Memory that was exposed while there was a connection. */
-struct place {
-	unsigned char *at;
-	size_t len;
-	bool gone; /* to be unmapped with the connection */
-};
-
+/* Memory that is exposed, or was while there was a connection: it is kept until that has ended. */
 struct region {
 	struct fabric_memory *memory;
 	unsigned char *at;
 	size_t len;
+	bool gone;	     /* kept, and to be unmapped with the connection */
+	struct region *next; /* kept before it */
 };
 
 static struct {
@@ -73,8 +69,8 @@ static struct {
 	bool connected;	      /* or about to be */
 	int64_t expected;     /* until then the token is good for one connection; 0: it is not */
 	uint8_t token[TOKEN], proof[TOKEN];
-	struct place places[LINGER_MAX];
-	unsigned int num_places;
+	struct region *kept;
+	unsigned int num_kept;
 } w = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = -1 };
 
 /* ---- the thread ---- */
@@ -101,10 +97,15 @@ static void note_end(void)
 	SCOPED_LOCK(&w.lock);
 
 	w.connected = w.cut = false;
-	for (unsigned int i = 0; i < w.num_places; i++)
-		if (w.places[i].gone)
-			sys_munmap(w.places[i].at, w.places[i].len);
-	w.num_places = 0;
+	while (w.kept) {
+		struct region *e = w.kept;
+
+		w.kept = e->next;
+		if (e->gone)
+			sys_munmap(e->at, e->len);
+		free(e);
+	}
+	w.num_kept = 0;
 }
 
 static struct fabric_conn *take(struct fabric_request *r)
@@ -248,12 +249,12 @@ static int expose(void *ctx, void *at, size_t len, bool writable, struct rpc_exp
 	return 0;
 }
 
-/* With the lock. One place too many ends the connection, and then none is kept any more. */
-static void keep(const struct region *e)
+/* With the lock. Many places end the connection; until it has ended all that come are kept. */
+static void keep(struct region *e)
 {
-	if (w.num_places < LINGER_MAX)
-		w.places[w.num_places++] = (struct place){ e->at, e->len, false };
-	w.cut |= w.num_places == LINGER_MAX;
+	e->next = w.kept;
+	w.kept = e;
+	w.cut |= ++w.num_kept >= LINGER_MAX;
 }
 
 static void cover(void *ctx, struct rpc_exposed *exposed)
@@ -265,35 +266,40 @@ static void cover(void *ctx, struct rpc_exposed *exposed)
 	fabric_memory_remove(e->memory);
 	if (w.connected && fabric_lingers(w.fabric))
 		keep(e);
-	free(e);
+	else
+		free(e);
 	*exposed = (struct rpc_exposed){ 0 };
 }
 
 /* With the lock. */
-static struct place *find(const unsigned char *at, size_t len)
+static struct region *find(const unsigned char *at, size_t len)
 {
-	for (unsigned int i = 0; i < w.num_places; i++)
-		if (!w.places[i].gone && at < w.places[i].at + w.places[i].len && w.places[i].at < at + len)
-			return &w.places[i];
-	return NULL;
+	struct region *e = w.kept;
+
+	while (e && (e->gone || at >= e->at + e->len || e->at >= at + len))
+		e = e->next;
+	return e;
 }
 
 /* What of it was exposed is kept, as nothing. */
 static int unmap_memory(void *at, size_t len)
 {
-	struct place *p;
+	struct region *e;
 	void *there;
 	int rc;
 	SCOPED_LOCK(&w.lock);
 
-	p = find(at, len);
-	if (!p)
+	e = find(at, len);
+	if (!e)
 		return sys_kernel.munmap(at, len);
 	rc = sys_kernel.mmap(at, len, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 			     0, &there);
-	if (!rc)
-		*p = (struct place){ at, len, true };
-	return rc;
+	if (rc)
+		return rc;
+	e->at = at;
+	e->len = len;
+	e->gone = true;
+	return 0;
 }
 
 static void unmap(void *ctx, void *at, size_t len)

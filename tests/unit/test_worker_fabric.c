@@ -19,12 +19,15 @@
 #include "transport/fabric-internal.h"
 
 #define LEN ((size_t)64 << 20) /* more than sockets hold */
+#define PAGE ((size_t)4096)
+#define MANY 2000u /* places: their number ends the connection */
 #define SOON_NS (30 * NS_PER_S)
 
 static const struct rpc_exposer *x;
 static int (*unmap_by_seam)(void *at, size_t len);
 static int to_peer[2], from_peer[2];
 static pid_t peer;
+static struct rpc_exposed *crowd; /* MANY that are covered first */
 
 void seam_unmap_by(int (*unmap)(void *at, size_t len))
 {
@@ -121,41 +124,60 @@ static unsigned char *lend(void)
 	assert_int_equal(x->expose(x->ctx, at, LEN, true, &t.at), 0);
 	assert_int_equal(write(to_peer[1], &t, sizeof(t)), sizeof(t));
 	await(from_peer[0]);
+	for (size_t i = 0; crowd && i < MANY; i++)
+		x->cover(x->ctx, &crowd[i]);
 	x->cover(x->ctx, &t.at);
 	assert_null(t.at.region);
 	return at;
 }
 
-/* Nothing else can be put there as long as the peer's connection lives; afterwards it can. */
-static void check_kept(unsigned char *at)
+/* fill 0 takes no time, 'S' is what the peer must not read. */
+static unsigned char *put_there(unsigned char *at, unsigned char fill)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-	int64_t until = clock_deadline(SOON_NS);
-	unsigned char *there;
+	unsigned char *there = mmap(at, LEN, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	if (there == MAP_FAILED)
+		return NULL;
+	if (fill)
+		memset(there, fill, LEN);
+	return there;
+}
+
+static void check_untouched(unsigned char *there, unsigned char fill)
+{
 	int status;
 
-	assert_true(mmap(at, LEN, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED);
-	assert_int_equal(errno, EEXIST);
-	say(to_peer[1]);
-	for (;;) { /* the access fails, which ends the connection */
-		there = mmap(at, LEN, PROT_READ | PROT_WRITE, flags, -1, 0);
-		if (there != MAP_FAILED)
-			break;
-		assert_true(clock_now_ns() < until);
-		clock_sleep_ns(NS_PER_MS);
-	}
-	memset(there, 'S', LEN);
 	assert_int_equal(waitpid(peer, &status, 0), peer);
+	peer = 0;
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	for (size_t i = 0; i < LEN; i++)
-		if (there[i] != 'S')
+		if (there[i] != fill)
 			fail_msg("byte %zu was written to", i);
 	munmap(there, LEN);
-	for (int i = 0; i < 2; i++) {
-		close(to_peer[i]);
-		close(from_peer[i]);
+}
+
+/* The access fails when it goes on, and that ends the connection. */
+static unsigned char *put_there_at_last(unsigned char *at, unsigned char fill)
+{
+	int64_t until = clock_deadline(SOON_NS);
+	unsigned char *there;
+
+	for (there = put_there(at, fill); !there; there = put_there(at, fill)) {
+		assert_true(clock_now_ns() < until);
+		clock_sleep_ns(NS_PER_MS);
 	}
+	return there;
+}
+
+/* Nothing else can be put there as long as the peer's connection lives; afterwards it can. */
+static void check_kept(unsigned char *at)
+{
+	assert_null(put_there(at, 'S'));
+	assert_int_equal(errno, EEXIST);
+	say(to_peer[1]);
+	check_untouched(put_there_at_last(at, 'S'), 'S');
 }
 
 /* The peer is there before libfabric is loaded. */
@@ -192,7 +214,16 @@ static int up_reads(void **state)
 static int down(void **state)
 {
 	(void)state;
+	crowd = NULL;
 	worker_fabric_close();
+	for (int i = 0; i < 2; i++) {
+		close(to_peer[i]);
+		close(from_peer[i]);
+	}
+	if (peer > 0) { /* the test has failed */
+		kill(peer, SIGKILL);
+		waitpid(peer, NULL, 0);
+	}
 	return 0;
 }
 
@@ -214,11 +245,30 @@ static void a_read_that_stands_still(void **state)
 	check_kept(at);
 }
 
+/* Their number ends the connection soon, and not at once: until then it is as with few. */
+static void one_of_many(void **state)
+{
+	static struct rpc_exposed many[MANY];
+	unsigned char *small = map('m'), *at, *there;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(x->expose(x->ctx, small + i * PAGE, PAGE, true, &many[i]), 0);
+	crowd = many;
+	at = lend();
+	x->unmap(x->ctx, at, LEN);
+	there = put_there(at, 0); /* if the connection has ended */
+	say(to_peer[1]);
+	check_untouched(there ? there : put_there_at_last(at, 0), 0);
+	x->unmap(x->ctx, small, LEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_write_that_stands_still, up_writes, down),
 		cmocka_unit_test_setup_teardown(a_read_that_stands_still, up_reads, down),
+		cmocka_unit_test_setup_teardown(one_of_many, up_writes, down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
