@@ -148,6 +148,11 @@ static const char *tracker(void)
 	return t ? t : "auto";
 }
 
+bool remote_is_fabric(void)
+{
+	return by("rdma-plugin");
+}
+
 bool remote_is_slow(void)
 {
 	read_fabric();

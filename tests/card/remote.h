@@ -18,6 +18,8 @@ bool remote_is(void);
 bool remote_is_eager(void);
 /* Its content goes by soft RoCE on an emulated processor. */
 bool remote_is_slow(void);
+/* All goes by a fabric, whose connections are made by a thread each. */
+bool remote_is_fabric(void);
 /* Starts the opaed, with the configuration of a library in the file `local`; ends the one before. */
 void remote_start(const char *dir, const char *local);
 /* The configuration by which the library reaches it. */

@@ -207,14 +207,16 @@ def test_the_fabric_breaks(here, opaed):  # noqa: F811
     here.start(board="he-lb")
     d = opaed()
     needs_fabric(d)
+    env = {**here.env, **far(here, d, buffers="explicit")}
+    soon(lambda: "HE-LB" in here.run("opae", "list", env=env).stdout)  # one that is slow comes late
     soon(d.is_idle)
     with subprocess.Popen([here.bin / "opae", "bench", "subject", "move", "push", str(64 << 20), "100000"],
-                          env={**here.env, **far(here, d, buffers="explicit")}, text=True,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
+                          env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as job:
         job.stdin.write("go\n")
         job.stdin.flush()
         [worker] = soon(d.workers)
-        port = soon(lambda: fabric_port(worker))
+        port = soon(lambda: fabric_port(worker, d))
         soon(lambda: connections(port))
         time.sleep(0.3)  # it is at work
         assert job.poll() is None
@@ -227,7 +229,7 @@ def test_the_fabric_breaks(here, opaed):  # noqa: F811
             told, _ = job.communicate(timeout=60)
         finally:
             job.kill()
-        assert job.returncode > 0 and "opaex_push" in told, told
+        assert job.returncode > 0 and "opaex_push" in told, "\n".join([told, *d.log])
     soon(d.is_idle)
     needs_tracker("trap")
     done = exercise(here, far(here, d))
