@@ -29,6 +29,7 @@
 
 struct place { uint64_t base, key; struct sockaddr_in at; };
 
+static struct fid_fabric *fabric;
 static struct fid_domain *domain;
 static struct fid_eq *eq;
 static struct fid_cq *cq;
@@ -76,7 +77,7 @@ static void await_event(uint32_t what, struct fi_eq_cm_entry *e)
 	DO(fi_eq_sread(eq, &event, e, sizeof(*e), 5000, 0) < 0 || event != what);
 }
 
-static void open_queues(struct fid_fabric *fabric, size_t len, struct place *own)
+static void open_queues(size_t len, struct place *own)
 {
 	struct fi_cq_attr queue = { .format = FI_CQ_FORMAT_MSG, .wait_obj = FI_WAIT_FD };
 
@@ -135,7 +136,6 @@ static void connect_ends(const char *provider, size_t len, int server, int out, 
 	struct fi_eq_attr events = { .wait_obj = FI_WAIT_FD };
 	struct fi_info *hints = fi_allocinfo();
 	struct fi_eq_cm_entry e;
-	struct fid_fabric *fabric;
 	struct fid_pep *pep;
 	struct place own = { .at = at };
 	size_t size = sizeof(own.at);
@@ -152,7 +152,8 @@ static void connect_ends(const char *provider, size_t len, int server, int out, 
 	DO(fi_getinfo(FI_VERSION(1, 14), NULL, NULL, 0, hints, &info));
 	DO(fi_fabric(info->fabric_attr, &fabric, NULL));
 	DO(fi_eq_open(fabric, &events, &eq, NULL));
-	open_queues(fabric, len + 2 * MESSAGE + 1, &own);
+	fi_freeinfo(hints);
+	open_queues(len + 2 * MESSAGE + 1, &own);
 	if (server) {
 		DO(fi_passive_ep(fabric, info, &pep, NULL) || fi_pep_bind(pep, &eq->fid, 0));
 		DO(fi_listen(pep));
@@ -210,5 +211,7 @@ int main(int argc, char *argv[])
 		printf("%.3f %.3f\n", us[count / 2], us[count * 99 / 100]);
 		fflush(stdout);
 	}
+	fi_close(&ep->fid), fi_close(&mr->fid), fi_close(&cq->fid), fi_close(&eq->fid);
+	fi_close(&domain->fid), fi_close(&fabric->fid), fi_freeinfo(info);
 	return free(us), free(room), 0;
 }
