@@ -24,4 +24,19 @@ static inline int thread_start(pthread_t *ret, const pthread_attr_t *attr, void 
 	return -rc;
 }
 
+/* The same of one that nobody waits for. */
+static inline int thread_start_detached(void *(*run)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int rc = -pthread_attr_init(&attr);
+
+	if (rc)
+		return rc;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	rc = thread_start(&thread, &attr, run, arg);
+	pthread_attr_destroy(&attr);
+	return rc;
+}
+
 #endif

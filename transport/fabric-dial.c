@@ -237,17 +237,8 @@ static void *run(void *arg)
 
 static int start_thread(struct fabric_dial *d)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	int rc = -pthread_attr_init(&attr);
-
-	if (rc)
-		return rc;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	atomic_init(&d->users, 2);
-	rc = thread_start(&thread, &attr, run, d);
-	pthread_attr_destroy(&attr);
-	return rc;
+	return thread_start_detached(run, d);
 }
 
 int fabric_dial_start(const char *provider, const struct address *to, struct tls_context *tls,

@@ -52,20 +52,6 @@ static void *ask(void *arg)
 	return NULL;
 }
 
-static int run(struct lookup *l)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int rc = -pthread_attr_init(&attr);
-
-	if (rc)
-		return rc;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	rc = thread_start(&thread, &attr, ask, l);
-	pthread_attr_destroy(&attr);
-	return rc;
-}
-
 int lookup_start(const char *host, uint32_t port, struct lookup **ret)
 {
 	struct lookup *l = calloc(1, sizeof(*l));
@@ -82,7 +68,7 @@ int lookup_start(const char *host, uint32_t port, struct lookup **ret)
 	atomic_init(&l->users, 2);
 	snprintf(l->host, sizeof(l->host), "%s", host);
 	snprintf(l->port, sizeof(l->port), "%u", port);
-	rc = run(l);
+	rc = thread_start_detached(ask, l);
 	if (rc) {
 		sys_close(l->fd);
 		free(l);
