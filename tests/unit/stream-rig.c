@@ -7,13 +7,35 @@
 #include "tests/unit/check.h"
 #include "transport/fabric-stream.h"
 
-struct transport *stream_of(struct fabric_end *end)
+struct fabric_rig rig;
+struct transport *here, *there;
+
+static struct transport *stream_of(struct fabric_end *end)
 {
 	struct transport *t = NULL;
 
 	assert_int_equal(fabric_stream_new(end->conn, NULL, "the other end", &t), 0);
 	end->conn = NULL;
 	return t;
+}
+
+int up(void **state)
+{
+	(void)state;
+	rig_connect(&rig);
+	here = stream_of(&rig.client);
+	there = stream_of(&rig.server);
+	return 0;
+}
+
+int down(void **state)
+{
+	(void)state;
+	transport_free(here);
+	transport_free(there);
+	here = there = NULL;
+	rig_free(&rig);
+	return 0;
 }
 
 int stream_send(struct transport *t, const void *at, size_t len)

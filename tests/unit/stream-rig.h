@@ -6,8 +6,12 @@
 #include "tests/unit/fabric-rig.h"
 #include "transport/transport.h"
 
-/* Takes the connection over. */
-struct transport *stream_of(struct fabric_end *end);
+/* Both ends of one, between up() and down(). */
+extern struct fabric_rig rig;
+extern struct transport *here, *there;
+
+int up(void **state);
+int down(void **state);
 int stream_send(struct transport *t, const void *at, size_t len);
 /* At least a byte, or an error. */
 ssize_t stream_get(struct transport *t, void *to, size_t len);

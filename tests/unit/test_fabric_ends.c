@@ -14,28 +14,6 @@
 #include "tests/unit/stream-rig.h"
 #include "transport/fabric-stream.h"
 
-static struct fabric_rig rig;
-static struct transport *here, *there;
-
-static int up(void **state)
-{
-	(void)state;
-	rig_connect(&rig);
-	here = stream_of(&rig.client);
-	there = stream_of(&rig.server);
-	return 0;
-}
-
-static int down(void **state)
-{
-	(void)state;
-	transport_free(here);
-	transport_free(there);
-	here = there = NULL;
-	rig_free(&rig);
-	return 0;
-}
-
 static void ended(struct transport *t, ssize_t rc)
 {
 	char byte = 0;

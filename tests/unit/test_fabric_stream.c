@@ -15,28 +15,6 @@
 
 #define BULK ((size_t)3 << 20)
 
-static struct fabric_rig rig;
-static struct transport *here, *there;
-
-static int up(void **state)
-{
-	(void)state;
-	rig_connect(&rig);
-	here = stream_of(&rig.client);
-	there = stream_of(&rig.server);
-	return 0;
-}
-
-static int down(void **state)
-{
-	(void)state;
-	transport_free(here);
-	transport_free(there);
-	here = there = NULL;
-	rig_free(&rig);
-	return 0;
-}
-
 static unsigned char byte_at(size_t i)
 {
 	return (unsigned char)(i * 7 + (i >> 8) + (i >> 16));
