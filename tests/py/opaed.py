@@ -175,6 +175,15 @@ def soon(what, seconds=30):
         time.sleep(0.005)
 
 
+def comm(pid):
+    """What runs there; an empty text of what has ended."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
+
+
 def left_out(d):
     """How many lines the log says it does not have."""
     return sum(int(n) for n in re.findall(r"^opaed: (\d+) more lines", "\n".join(d.log), re.M))

@@ -14,7 +14,7 @@ import time
 
 import pytest
 from conftest import ORDINARY, SOURCE, TREE
-from opaed import CLOSE, Daemon, NO_ACCESS, PING, Peer, WRITE, left_out, soon
+from opaed import CLOSE, Daemon, NO_ACCESS, PING, Peer, WRITE, comm, left_out, soon
 from test_tls import Tls, with_tls
 
 NLB0 = "d8424dc4a4a3c413f89e433683f9040b"
@@ -181,16 +181,7 @@ def not_less(before, after):
 
 def server_of(d):
     """The process that answers."""
-    def look():
-        for pid in d.workers():
-            try:
-                with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-                    if f.read() == "opaed-metrics\n":
-                        return pid
-            except OSError:
-                pass
-        return None
-    return soon(look)
+    return soon(lambda: next((pid for pid in d.workers() if comm(pid) == "opaed-metrics"), None))
 
 
 def workers(d):

@@ -14,7 +14,7 @@ import time
 
 import pytest
 from conftest import BUILD, SOURCE, needs_tracker
-from opaed import CLOSE, NLB0, PING, Daemon, Peer, pause, soon
+from opaed import CLOSE, NLB0, PING, Daemon, Peer, comm, pause, soon
 from test_metrics import needs_server, when
 from test_tls import Tls, files, with_tls
 
@@ -99,9 +99,6 @@ class Rig:
         return True
 
     def processes(self, name):
-        def comm(pid):
-            with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-                return f.read().strip()
         return [pid for pid in self.daemon.workers() if comm(pid) == name]
 
     def workers(self):

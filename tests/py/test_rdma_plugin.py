@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from conftest import BUILD, needs_tracker
-from opaed import Daemon, pause, soon
+from opaed import Daemon, comm, pause, soon
 from test_cert import Site
 from test_tls import files, with_tls
 
@@ -95,13 +95,7 @@ def test_doctor_finds_all_well(far):
 
 
 def workers(f):
-    def name(pid):
-        try:
-            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
-                return file.read().strip()
-        except OSError:
-            return ""
-    return [pid for pid in f.daemon.workers() if name(pid) == "opaed-worker"]
+    return [pid for pid in f.daemon.workers() if comm(pid) == "opaed-worker"]
 
 
 def loopbacks(f):

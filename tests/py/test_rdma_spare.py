@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from conftest import needs_tracker
-from opaed import PING, Daemon, pause, soon
+from opaed import PING, Daemon, comm, pause, soon
 from test_metrics import needs_server, when
 from test_tls import Tls, files, with_tls
 
@@ -47,10 +47,7 @@ def has(d, num):
 
 def workers(d):
     """All but opaed-metrics: of which it is known whether they are spare, when there are no sessions."""
-    def name(pid):
-        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-            return f.read().strip()
-    return {pid for pid in d.workers() if name(pid) != "opaed-metrics"}
+    return {pid for pid in d.workers() if comm(pid) not in ("opaed-metrics", "")}
 
 
 def exercise(t):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import BUILD, SOURCE
-from opaed import Daemon, soon
+from opaed import Daemon, comm, soon
 from test_metrics import http, needs_server
 from test_sandbox import (ENOENT, ENOSYS, EPERM, KILLED, PLAIN, Attacker, limits_of, needs_plain, place,
                           status_of)
@@ -29,11 +29,6 @@ class Scraper(Attacker):
 def the_process(d):
     """Once it has begun."""
     return soon(lambda: next((p for p in d.workers() if comm(p) == "opaed-metrics"), None))
-
-
-def comm(pid):
-    with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-        return f.read().strip()
 
 
 @pytest.fixture
