@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The life of a simulation: when its clock runs, how it ends, its logs, clients and control socket. The design
-is in C (tests/unit/fake-afu.c), so no Verilator is needed."""
+"""The life of a simulation: when its clock runs, how it ends, its logs, clients and control socket.
+
+The design is in C (tests/unit/fake-afu.c), so no Verilator is needed."""
 import errno
 import os
 import socket
