@@ -199,7 +199,7 @@ int vu_dma_map_remove(struct vu_dma_table *t, uint64_t iova, uint64_t size)
 
 /* ---- access ---- */
 
-/* A server that is stepped changes the table on the thread that copies: a lock would cost more than a line. */
+/* A server that is stepped changes the table on the thread that copies; the lock costs more than a line. */
 static void hold_table(struct vu_server *s)
 {
 	if (!s->stepped)
