@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "tests/unit/check.h"
 #include "tests/unit/sim-rig.h"
@@ -19,6 +20,7 @@ struct end {
 	struct sim_rig rig;
 	pthread_t thread;
 	struct vu_client *client;
+	pthread_mutex_t lock; /* guards the memory, which another process would share without */
 	uint8_t memory[FAR_BYTES];
 };
 
@@ -29,6 +31,7 @@ static int on_dma(void *ctx, uint64_t iova, void *data, size_t len, bool write)
 
 	if (iova < FAR || len > FAR_BYTES || iova - FAR > FAR_BYTES - len)
 		return -1;
+	SCOPED_LOCK(&e->lock);
 	if (write)
 		memcpy(e->memory + (iova - FAR), data, len);
 	else
@@ -56,6 +59,7 @@ static int up(void **state)
 
 	if (!e)
 		return -1;
+	pthread_mutex_init(&e->lock, NULL);
 	settings_default(&set);
 	snprintf(set.socket, sizeof(set.socket), "/tmp/opae-sim-client.%d", getpid());
 	sim_rig_up(&e->rig, &set);
@@ -79,6 +83,7 @@ static int down(void **state)
 	pthread_join(e->thread, NULL);
 	e->rig.peer = dup(e->rig.mem_fd); /* its own was closed when it left */
 	sim_rig_down(&e->rig);
+	pthread_mutex_destroy(&e->lock);
 	free(e);
 	return 0;
 }
@@ -102,8 +107,10 @@ static void memory_is_served_while_a_register_is_read(void **state)
 	struct end *e = *state;
 	int64_t end = clock_deadline(MINUTE);
 
+	pthread_mutex_lock(&e->lock);
 	for (unsigned int i = 0; i < FAR_BYTES / 2; i++)
 		e->memory[i] = (uint8_t)(i * 3 + 1);
+	pthread_mutex_unlock(&e->lock);
 	set(e, FAKE_SRC, FAR);
 	set(e, FAKE_DST, FAR + FAR_BYTES / 2);
 	set(e, FAKE_LINES, FAR_BYTES / 2 / HOST_LINE);
@@ -111,7 +118,9 @@ static void memory_is_served_while_a_register_is_read(void **state)
 	while (get(e, FAKE_STATUS) && clock_left_ms(end))
 		;
 	assert_int_equal(get(e, FAKE_COPIES), 1);
+	pthread_mutex_lock(&e->lock);
 	assert_memory_equal(e->memory, e->memory + FAR_BYTES / 2, FAR_BYTES / 2);
+	pthread_mutex_unlock(&e->lock);
 }
 
 static void a_reset_lets_the_client_go_on(void **state)
