@@ -129,6 +129,7 @@ int host_run(struct host *h)
 	int64_t now = clock_now_ns(), next_poll = now;
 	unsigned int cycles = 1;
 
+	h->running = true;
 	while (!h->ending && !atomic_load(&h->stop)) {
 		int64_t before = now;
 
