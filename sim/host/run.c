@@ -4,6 +4,7 @@
  * every few cycles: seldom enough that looking costs little, and often enough that a register read does not
  * wait for it. When it stands still, poll waits, and costs nothing.
  */
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
@@ -12,8 +13,9 @@
 #include "sim/host/control.h"
 #include "sim/host/host-internal.h"
 
-#define BUSY_CYCLES 64u		   /* between two looks at the socket, at most */
-#define QUIET_CYCLES 8u		   /* the same when only the client can have something to do */
+#define BUSY_CYCLES 512u	   /* between two looks at the socket, at most */
+#define EAGER_CYCLES 8u		   /* the same when it is the client's turn, and he may be about to take it */
+#define EAGER_FOR 4096u		   /* cycles after the last that was done for him */
 #define LONG_NS (8 * NS_PER_US)	   /* a look comes sooner when the design is slow, */
 #define SHORT_NS (4 * NS_PER_US)   /* and later when it is fast */
 #define POLL_NS NS_PER_MS	   /* between two looks at everything else */
@@ -83,8 +85,8 @@ static void attend(struct host *h, bool running)
 	fds[SCRIPT] = (struct pollfd){ .fd = h->script, .events = POLLIN };
 	if (sys_poll(fds, FDS, running ? 0 : timeout_ms) < 0)
 		return;
-	if (client)
-		vu_server_step(h->server, fds, h->set.run == RUN_LOCKSTEP ? 1 : BURST);
+	if (client && vu_server_step(h->server, fds, h->set.run == RUN_LOCKSTEP ? 1 : BURST))
+		h->answered = true;
 	control_step(h, fds + VU_SERVER_FDS);
 	if (fds[SCRIPT].revents)
 		script_ended(h);
@@ -107,13 +109,25 @@ static void run_cycles(struct host *h, unsigned int cycles)
 
 static unsigned int adapt(const struct host *h, unsigned int cycles, int64_t took)
 {
-	unsigned int most = host_quiet(h) ? QUIET_CYCLES : BUSY_CYCLES;
+	bool his_turn = host_quiet(h) && !idle_for(h, EAGER_FOR);
+	unsigned int most = his_turn ? EAGER_CYCLES : BUSY_CYCLES;
 
 	if (took > LONG_NS && cycles > 1)
 		cycles /= 2;
 	else if (took < SHORT_NS)
 		cycles *= 2;
 	return cycles < most ? cycles : most;
+}
+
+/*
+ * A client that spins for its answer may do so on this very core. It was never asleep, so that nothing would
+ * let it run before this thread's time is over.
+ */
+static void offer_core(struct host *h)
+{
+	if (h->answered)
+		sched_yield();
+	h->answered = false;
 }
 
 static void stand_still(struct host *h)
@@ -141,8 +155,9 @@ int host_run(struct host *h)
 		run_cycles(h, cycles);
 		now = clock_now_ns();
 		cycles = adapt(h, cycles, now - before);
-		if (hears_client(h, true))
-			vu_server_glance(h->server, BURST);
+		if (hears_client(h, true) && vu_server_glance(h->server, BURST))
+			h->answered = true;
+		offer_core(h);
 		if (now >= next_poll) {
 			attend(h, true);
 			next_poll = now + POLL_NS;
