@@ -49,8 +49,8 @@ def test_the_language_of_the_list(tmp_path, monkeypatch):
     monkeypatch.setenv("LIBRARY", str(tmp_path / "lib"))
     path = write(
         tmp_path, sources_dot_txt="# an AFU\n\n top.sv   # the top\nC:${LIBRARY}/lib.txt\nSI:sim.sv\n"
-        "SI:more.txt\nQI:par/pins.qsf\nQI:nowhere.txt\ntiming.sdc\n-F rest/list.f\n+incdir+inc+inc2\n+define+A+B=2\n"
-        "head/x.vh\n",
+        "SI:more.txt\nQI:par/pins.qsf\nQI:nowhere.txt\ntiming.sdc\n-F rest/list.f\n+incdir+inc+inc2\n"
+        "+define+A+B=2\nhead/x.vh\n",
         top_dot_sv="", sim_dot_sv="", lib__lib_dot_txt="lib.sv // of it\n+incdir+.\n", lib__lib_dot_sv="",
         more_dot_txt="m.v\n", m_dot_v="", rest__list_dot_f="r.sv\n../afu.json\n", rest__r_dot_sv="",
         afu_dot_json="{}", inc__a_dot_vh="", inc2__b_dot_vh="", head__x_dot_vh="")
@@ -152,7 +152,7 @@ def test_what_older_verilators_refuse(before, after):
 
 
 def test_copies_keep_names_and_lines(afu):
-    """A literal too wide for an older Verilator, in a file and in one that it includes; a warning after it."""
+    """A literal too wide for an older Verilator, in a file and in one it includes; a warning after it."""
     change(afu / "hello_afu.sv", "logic [63:0] scratch;",
            "`include \"wide.vh\"\nlogic [63:0] scratch;\nlogic [63:0] wide = 'h123456789ab;\n"
            "logic [3:0] narrow;\nassign narrow = scratch[7:0];")
