@@ -35,6 +35,8 @@ MAY_INCLUDE = {
     "daemon": {"base", "dev", "wire", "transport", "rpc", "rpc/server"},
     "emu": {"base", "vfio-user"},
     "sim/host": {"base", "vfio-user"},
+    "sim/ccip": {"sim/host"},
+    "sim/verilator": {"sim/ccip", "sim/host"},
     "bench": {"base", "emu", "wire", "transport", "track", "rpc"},
     "bench/raw": set(),
     "bench/device": {"base", "emu"},

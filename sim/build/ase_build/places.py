@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the parts of a simulation that are not the AFU's are found: in a build tree and installed."""
+from .complaint import Complaint
+
+
+class Places:
+    system_libraries = ["-ljson-c", "-lz", "-lpthread"]
+
+    def __init__(self, data, libs):
+        self.data, self.libs = data, libs
+        self.rtl = data / "sim/rtl"
+        self.template = data / "sim/build/template"
+
+    def libraries(self):
+        """The adapter's archive and the host's; in the build tree each is in a folder of its own."""
+        found = []
+        for name, folder in ("libase-ccip.a", "ccip"), ("libase-sim.a", "host"):
+            at = [p for p in (self.libs / name, self.libs / folder / name) if p.exists()]
+            if not at:
+                raise Complaint(f"{name} is not in {self.libs}: is the project built and installed whole?")
+            found.append(at[0])
+        return found
