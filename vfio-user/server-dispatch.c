@@ -202,6 +202,23 @@ static int check_access(const struct vu_server *s, const struct vu_access *a)
 	return a->count <= r->size && a->offset <= r->size - a->count ? 0 : -EINVAL;
 }
 
+/* Asks the author whether he will answer later. */
+static int read_later(struct vu_server *s, const struct vu_header *head, const struct vu_access *a)
+{
+	uint64_t ticket;
+	int rc;
+
+	if (!s->cfg.ops->region_read_later)
+		return 0;
+	ticket = vu_later_add(s, head, a);
+	if (!ticket)
+		return -EBUSY;
+	rc = s->cfg.ops->region_read_later(s->cfg.dev, a->region, a->offset, a->count, ticket);
+	if (rc != VU_LATER)
+		vu_later_forget(s, ticket);
+	return rc;
+}
+
 static int region_read(struct vu_server *s, struct vu_inbox *in, struct vu_reply *reply)
 {
 	struct vu_access a;
@@ -213,6 +230,8 @@ static int region_read(struct vu_server *s, struct vu_inbox *in, struct vu_reply
 		rc = -EPERM;
 	if (!rc && a.count > s->peer.max_data_xfer_size)
 		rc = -E2BIG;
+	if (!rc && a.count)
+		rc = read_later(s, &in->head, &a);
 	if (!rc && a.count)
 		rc = s->cfg.ops->region_read(s->cfg.dev, a.region, a.offset,
 					     reply->body + sizeof(a), a.count);

@@ -15,8 +15,8 @@
  *   shuffle  a request is carried out when its answer is taken, at a seeded random moment, in any order
  *            that fences and `ordered` leave; until then a write cannot be seen by the host
  *
- * An address that is not mapped: a read answers ones with `error`, a write is dropped and answered with `error`.
- * The host logs and counts it; the adapter does not.
+ * An address that is not mapped: a read answers ones with `error`, a write is dropped and answered with
+ * `error`. The host logs and counts it; the adapter does not.
  */
 #ifndef SIM_HOST_HOST_PORT_H
 #define SIM_HOST_HOST_PORT_H
@@ -72,7 +72,7 @@ void host_mmio_done(struct host_port *p, uint32_t tag, uint64_t value);
 struct host_read {
 	uint64_t cookie; /* comes back with each line */
 	uint64_t iova;
-	uint32_t bytes;  /* 1 to HOST_MAX_READ, in pieces of HOST_LINE from iova on; the last may be shorter */
+	uint32_t bytes;  /* 1 to HOST_MAX_READ: pieces of HOST_LINE from iova on, the last maybe shorter */
 	bool ordered;    /* the pieces of this request come in order even when shuffled (PCIe completions) */
 };
 
@@ -96,8 +96,8 @@ struct host_write {
 	uint64_t iova;
 	uint32_t bytes;   /* 1 to HOST_LINE */
 	uint64_t enables; /* bit n: byte n is written. All ones for a plain write. */
-	/* Carried out after all that was accepted before it in these three kinds (posted writes of PCIe). A
-	 * program that reads a register then sees it, whatever the order of answers. */
+	/* Carried out after all that was accepted before it in these three kinds (posted writes of PCIe).
+	 * A program that reads a register then sees it, whatever the order of answers. */
 	bool ordered;
 	const void *data;
 };
