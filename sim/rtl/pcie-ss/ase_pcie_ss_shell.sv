@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The top of a simulation of an AFU on PCIe SS streams: one port, its four streams as flat ports.
 module ase_pcie_ss_shell (
-	input logic clk,
-	input logic clk_div2,
-	input logic clk_div4,
-	input logic uclk_usr,
-	input logic uclk_usr_div2,
+	input logic pClk,
+	input logic pClkDiv2,
+	input logic pClkDiv4,
+	input logic uClk_usr,
+	input logic uClk_usrDiv2,
 	input logic reset,
 
 	input logic tx_a_ready,
@@ -44,10 +44,10 @@ localparam pcie_ss_hdr_pkg::ReqHdr_pf_vf_info_t [NUM_PORTS-1:0] PF_VF = '{'{3'd0
 logic rst_n;
 assign rst_n = !reset;
 
-pcie_ss_axis_if tx_a [NUM_PORTS-1:0] (.clk(clk), .rst_n(rst_n));
-pcie_ss_axis_if tx_b [NUM_PORTS-1:0] (.clk(clk), .rst_n(rst_n));
-pcie_ss_axis_if rx_a [NUM_PORTS-1:0] (.clk(clk), .rst_n(rst_n));
-pcie_ss_axis_if rx_b [NUM_PORTS-1:0] (.clk(clk), .rst_n(rst_n));
+pcie_ss_axis_if tx_a [NUM_PORTS-1:0] (.clk(pClk), .rst_n(rst_n));
+pcie_ss_axis_if tx_b [NUM_PORTS-1:0] (.clk(pClk), .rst_n(rst_n));
+pcie_ss_axis_if rx_a [NUM_PORTS-1:0] (.clk(pClk), .rst_n(rst_n));
+pcie_ss_axis_if rx_b [NUM_PORTS-1:0] (.clk(pClk), .rst_n(rst_n));
 
 assign tx_a[0].tready = tx_a_ready;
 assign tx_a_valid = tx_a[0].tvalid;
@@ -81,11 +81,11 @@ port_afu_instances #(
 	.PG_NUM_PORTS(NUM_PORTS),
 	.PORT_PF_VF_INFO(PF_VF)
 ) afu (
-	.clk,
-	.clk_div2,
-	.clk_div4,
-	.uclk_usr,
-	.uclk_usr_div2,
+	.clk(pClk),
+	.clk_div2(pClkDiv2),
+	.clk_div4(pClkDiv4),
+	.uclk_usr(uClk_usr),
+	.uclk_usr_div2(uClk_usrDiv2),
 	.rst_n,
 	.port_rst_n({NUM_PORTS{rst_n}}),
 	.afu_axi_tx_a_if(tx_a),

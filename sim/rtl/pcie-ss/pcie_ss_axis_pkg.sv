@@ -2,8 +2,6 @@
 // A stream's signals as one struct.
 package pcie_ss_axis_pkg;
 
-import pcie_ss_hdr_pkg::*;
-
 localparam TDATA_WIDTH = pcie_ss_pkg::TDATA_WIDTH;
 localparam TKEEP_WIDTH = TDATA_WIDTH / 8;
 localparam TUSER_WIDTH = pcie_ss_pkg::TUSER_WIDTH;
