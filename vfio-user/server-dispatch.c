@@ -288,12 +288,16 @@ static int region_write_multi(struct vu_server *s, struct vu_inbox *in, struct v
 static int dma_map(struct vu_server *s, struct vu_inbox *in, struct vu_reply *reply)
 {
 	struct vu_dma_map m;
-	int rc = fixed(in, &m, sizeof(m));
+	int rc = fixed(in, &m, sizeof(m)), fd;
 
 	(void)reply;
 	if (rc || m.argsz < sizeof(m) || in->num_fds > 1)
 		return -EINVAL;
-	return vu_dma_map_add(&s->dma, &m, vu_inbox_take_fd(in, 0));
+	fd = vu_inbox_take_fd(in, 0);
+	rc = vu_dma_map_add(&s->dma, &m, fd);
+	if (!rc && s->cfg.ops->dma_mapped)
+		s->cfg.ops->dma_mapped(s->cfg.dev, m.address, m.size, fd < 0);
+	return rc;
 }
 
 static int dma_unmap(struct vu_server *s, struct vu_inbox *in, struct vu_reply *reply)
@@ -310,7 +314,12 @@ static int dma_unmap(struct vu_server *s, struct vu_inbox *in, struct vu_reply *
 	} else {
 		rc = vu_dma_map_remove(&s->dma, u.address, u.size);
 	}
-	return rc ? rc : answer(reply, &u, sizeof(u));
+	if (rc)
+		return rc;
+	if (s->cfg.ops->dma_unmapped)
+		s->cfg.ops->dma_unmapped(s->cfg.dev, u.address,
+					 u.flags & VU_DMA_UNMAP_ALL ? UINT64_MAX : u.size);
+	return answer(reply, &u, sizeof(u));
 }
 
 /* ---- dispatch ---- */

@@ -2,13 +2,13 @@
 /*
  * The server half of vfio-user: what a program needs to *be* a PCI device behind a unix socket.
  *
- * The device's author describes regions and interrupts, gives callbacks, and runs
- * vu_server_run() on a thread, or steps the server in a loop of his own. One client is served at a
- * time; a second one is told EBUSY at once. When a client leaves, its DMA maps and eventfds are dropped, `detached` is called, and the next
- * one may come. The callbacks run on the server's thread, one after the other. DMA and interrupt
- * functions may be called from any thread while the server exists; they answer -ENOTCONN when no
- * client is there. A range that the client unmaps is out of use when it gets its answer: the copies
- * under way end first.
+ * The device's author describes regions and interrupts, gives callbacks, and runs vu_server_run() on a
+ * thread, or steps the server in a loop of his own. One client is served at a time; a second one is told
+ * EBUSY at once. When a client leaves, its DMA maps and eventfds are dropped, `detached` is called, and the
+ * next one may come. The callbacks run on the server's thread, one after the other. DMA and interrupt
+ * functions may be called from any thread while the server exists; they answer -ENOTCONN when no client is
+ * there. A range that the client unmaps is out of use when it gets its answer: the copies under way end
+ * first.
  *
  * The client's memory is reached through its own files, which it may cut short at any time; the
  * library therefore handles SIGBUS (chained to the handler that was there) during its copies.
@@ -57,6 +57,9 @@ struct vu_server_ops {
 	void (*reset)(void *dev);    /* DEVICE_RESET */
 	void (*attached)(void *dev); /* a client passed VERSION; may be NULL */
 	void (*detached)(void *dev); /* a client left; its maps and eventfds are gone; may be NULL */
+	/* A range of the client's memory was mapped, or all inside that range were unmapped; may be NULL. */
+	void (*dma_mapped)(void *dev, uint64_t iova, uint64_t size, bool by_messages);
+	void (*dma_unmapped)(void *dev, uint64_t iova, uint64_t size);
 	/*
 	 * Asked before region_read; may be NULL. 0: go on to region_read; VU_LATER: the author answers by
 	 * vu_server_read_done() with this ticket; a negative errno refuses. What the client sends
