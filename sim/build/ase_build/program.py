@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From a list of sources to a program: the steps, and the folder that they work in."""
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import afu_json, prepass, sources
+from .complaint import Complaint
+from .verilator import Verilator, verilate
+
+
+@dataclass
+class Interface:
+    """How an AFU is connected: the module that it has, ours around it, and the program for that."""
+    module: str
+    afu_class: str  # in its JSON
+    folder: str     # of ours in sim/rtl
+    prelude: list   # compiled first
+    shell: str
+    main: str
+    defines: list = field(default_factory=list)
+
+
+PCIE_SS = ["ofs_pcie_ss_plat_cfg_pkg.sv", "ofs_pcie_ss_cfg_pkg.sv", "ofs_fim_cfg_pkg.sv",
+           "ofs_fim_eth_plat_if_pkg.sv", "pcie_ss_hdr_pkg.sv", "pcie_ss_pkg.sv", "pcie_ss_axis_pkg.sv",
+           "pcie_ss_axis_if.sv"]
+INTERFACES = {
+    "ccip": Interface("ccip_std_afu", "ccip_std_afu", ".", ["platform_if.vh"], "ase_ccip_shell", "ccip-main"),
+    # The macro leaves out the afu_main of an AFU that brings one: the shell is in its place.
+    "pcie-ss": Interface("port_afu_instances", "afu_main", "pcie-ss", PCIE_SS, "ase_pcie_ss_shell", "tlp-main",
+                         ["SHARED_AFU_MAIN_TO_PORT_AFU_INSTANCES"]),
+}
+QUIET = ["-Wno-fatal", "-Wno-BLKANDNBLK", "-Wno-DECLFILENAME", "-Wno-TIMESCALEMOD"]
+
+
+@dataclass
+class Options:
+    list: Path
+    out: Path
+    top: str = "auto"
+    trace: bool = True
+    coverage: bool = False
+    asserts: bool = True
+    lint: bool = False
+    jobs: int = 0
+
+
+class Build:
+    """One call of ase-build. `places` says where our own files are."""
+
+    def __init__(self, options, places, tell):
+        self.options, self.places, self.tell = options, places, tell
+        self.folder = Path(f"{options.out}.build").absolute()
+        self.objects = self.folder / "obj"
+        self.verilator = Verilator()
+        self.sources = sources.read(options.list)
+        self.afu = afu_json.read(self.sources.json) if self.sources.json else None
+
+    def interface(self):
+        wanted = self.options.top
+        classes = {i.afu_class: name for name, i in INTERFACES.items()}
+        if wanted == "auto" and self.afu and self.afu.top:
+            wanted = classes.get(self.afu.top)
+            if not wanted:
+                raise Complaint(f"{self.sources.json}: an AFU of the class {self.afu.top} cannot be "
+                                f"simulated; of {', '.join(classes)} can")
+        if wanted == "auto":
+            wanted = "ccip"
+        if wanted not in INTERFACES:
+            raise Complaint(f"there is no interface {wanted}; there are {', '.join(INTERFACES)}")
+        return INTERFACES[wanted]
+
+    def write_headers(self):
+        if not self.afu:
+            return
+        put(self.folder / "afu_json_info.vh", afu_json.verilog_header(self.afu))
+        put(self.folder / "afu_json_info.h", afu_json.c_header(self.afu))
+
+    def arguments(self, interface):
+        o, rtl = self.options, self.places.rtl
+        fixed = self.folder / "fixed"
+        ours = rtl / interface.folder
+        own = {p.parent for p in self.sources.rtl}
+        incdirs = self.sources.incdirs + sorted(own - set(self.sources.incdirs))
+        found = ["--lint-only"] if o.lint else ["--cc", "-O3"]
+        found += ["--x-assign", "unique", "--x-initial", "unique"]
+        found += ["--prefix", "Vase", "--top-module", interface.shell, "-Mdir", "obj", *QUIET]
+        found += ["--assert"] if o.asserts else []
+        found += ["--trace-fst"] if o.trace and not o.lint else []
+        found += ["--coverage"] if o.coverage and not o.lint else []
+        found += [f"-I{d}" for d in [self.folder, *prepass.fixed_incdirs(incdirs, fixed), ours]]
+        found += ["-y", str(rtl / "vendor"), "+libext+.sv"]
+        found += [f"+define+{d}" for d in ["SIMULATION", "ASE", *interface.defines, *self.sources.defines]]
+        found += [str(ours / name) for name in interface.prelude]
+        found += map(str, prepass.fixed_sources(self.sources.rtl, fixed))
+        return [*found, str(ours / f"{interface.shell}.sv")]
+
+    def runtime_folder(self):
+        """Objects of the same compiler, Verilator and options can be used by every build."""
+        kind = subprocess.run(["g++", "-v"], stderr=subprocess.PIPE, text=True, check=False).stderr
+        options = [(self.objects / "Vase.mk").read_text(), (self.objects / "Vase_classes.mk").read_text(),
+                   os.environ.get("CXXFLAGS", ""), os.environ.get("CPPFLAGS", "")]
+        options[1] = "".join(line for line in options[1].splitlines()
+                             if line.startswith(("VM_", "\tverilated")))
+        key = hashlib.sha256("\0".join([kind, self.verilator.version, *options]).encode()).hexdigest()[:16]
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        return Path(base) / "opae-ase" / key
+
+    def compile(self, interface):
+        jobs = self.options.jobs or len(os.sched_getaffinity(0))
+        name = self.afu.name if self.afu else self.options.list.stem
+        command = ["make", f"-j{jobs}", "-f", self.places.data / "sim/verilator/ase.mk", "OPT_FAST=-O2",
+                   "OPT_SLOW=-O0", "OPT_GLOBAL=-O1", f"DATA={self.places.data}", f"MAIN={interface.main}",
+                   f"LIBS={' '.join(map(str, self.places.libraries()))}",
+                   f"SYSTEM_LIBS={' '.join(self.places.system_libraries)}",
+                   f"RUNTIME={self.runtime_folder()}", f"NAME={name}",
+                   f"EXTRA={' '.join(map(str, self.sources.c_code))}",
+                   f"OBJCACHE={'ccache' if shutil.which('ccache') else ''}",
+                   f"OUT={self.options.out.absolute()}", str(self.options.out.absolute())]
+        done = subprocess.run(command, cwd=self.objects, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False, errors="replace")
+        if done.returncode:
+            raise Complaint(f"compiling failed in {self.objects}:\n{done.stdout}")
+
+    def run(self):
+        interface = self.interface()
+        self.objects.mkdir(parents=True, exist_ok=True)
+        self.write_headers()
+        verilate(self.verilator, self.arguments(interface), self.objects, self.places.rtl, self.tell)
+        if not self.options.lint:
+            self.compile(interface)
+
+
+def put(path, text):
+    """Writes a file, and leaves one alone that is as it should be."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
