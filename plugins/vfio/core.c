@@ -57,6 +57,15 @@ void debug(const char *fmt, ...)
 	va_end(ap);
 }
 
+void core_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	host->vlog(OPAE_LOG_ERROR, log_name, fmt, ap);
+	va_end(ap);
+}
+
 int core_initialize(struct instance *inst, bool alone)
 {
 	if (!inst->inventory)

@@ -109,6 +109,8 @@ fpga_result say(fpga_result r, const char *fmt, ...) __attribute__((format(print
 /* The same for a negative errno of the device: its own words follow. */
 fpga_result say_device(struct vdev *d, int rc, const char *what);
 void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* For the user's eyes: what no call's result can tell. */
+void core_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const struct opae_host *vfio_host(void);
 
 /* core.c: takes the host's services, once; name: in the log. */
