@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 
 #define READY_MAX 8192
+#define CONTROL_SUFFIX ".ctl"
 
 static const char *asked(const char *name)
 {
@@ -50,7 +51,7 @@ static bool pass_over(struct ase_found *f, const char *fmt, ...)
 
 /* Joins what is relative to the folder (NULL: the working directory). One path for each socket, however it
  * is written, as long as it is there. */
-static bool set_socket(struct ase_found *f, const char *folder, const char *path)
+static bool set_path(struct ase_found *f, const char *folder, const char *path, char to[ASE_SOCKET_MAX])
 {
 	char cwd[PATH_MAX] = "", joined[2 * PATH_MAX], real[PATH_MAX];
 	size_t len;
@@ -58,15 +59,30 @@ static bool set_socket(struct ase_found *f, const char *folder, const char *path
 	if (*path != '/' && !folder)
 		folder = getcwd(cwd, sizeof(cwd)) ? cwd : "";
 	snprintf(joined, sizeof(joined), "%s%s%s", *path == '/' ? "" : folder, *path == '/' ? "" : "/", path);
-	if (!sys_is_guest() && realpath(joined, real) && strlen(real) < sizeof(f->socket))
+	if (!sys_is_guest() && realpath(joined, real) && strlen(real) < ASE_SOCKET_MAX)
 		memcpy(joined, real, strlen(real) + 1);
 	len = strlen(joined);
-	if (len < sizeof(f->socket)) {
-		memcpy(f->socket, joined, len + 1);
+	if (len < ASE_SOCKET_MAX) {
+		memcpy(to, joined, len + 1);
 		return true;
 	}
-	return pass_over(f, "%.200s...: the path has %zu bytes; a socket's has at most %zu", joined, len,
-			 sizeof(f->socket) - 1);
+	return pass_over(f, "%.200s...: the path has %zu bytes; a socket's has at most %d", joined, len,
+			 ASE_SOCKET_MAX - 1);
+}
+
+/* Beside the socket, unless it is known to be elsewhere. */
+static bool set_socket(struct ase_found *f, const char *folder, const char *path)
+{
+	size_t len;
+
+	if (!set_path(f, folder, path, f->socket))
+		return false;
+	len = strlen(f->socket);
+	if (!*f->control && len + strlen(CONTROL_SUFFIX) < sizeof(f->control)) {
+		memcpy(f->control, f->socket, len);
+		memcpy(f->control + len, CONTROL_SUFFIX, sizeof(CONTROL_SUFFIX));
+	}
+	return true;
 }
 
 /* Is somebody there who would take a client? */
@@ -115,6 +131,8 @@ static void take_line(const char *line, size_t len, struct ase_ready *r)
 		take(value, len, r->dir, sizeof(r->dir));
 	else if (key == 6 && !memcmp(line, "socket", 6))
 		take(value, len, r->socket, sizeof(r->socket));
+	else if (key == 7 && !memcmp(line, "control", 7))
+		take(value, len, r->control, sizeof(r->control));
 }
 
 bool ase_ready_parse(const char *text, struct ase_ready *ret)
@@ -151,6 +169,10 @@ static bool judge_ready(const struct ase_ready *r, const char *dir, struct ase_f
 	if (kill(r->pid, 0) && errno == ESRCH)
 		return pass_over(f, "%.200s/" ASE_READY_FILE " is stale: its process %d is gone; start the "
 				    "simulation, or remove the file", dir, (int)r->pid);
+	if (*r->control && !set_path(f, dir, r->control, f->control))
+		return false;
+	if (!*r->socket && *r->control)
+		return pass_over(f, "the simulation in %.200s serves only the program that started it", dir);
 	if (!*r->socket)
 		return pass_over(f, "%.200s/" ASE_READY_FILE " has no \"socket =\": another environment "
 				    "wrote it, whose simulations speak another protocol", dir);
@@ -166,7 +188,7 @@ static bool in_workdir(const char *dir, struct ase_found *f)
 	if (snprintf(path, sizeof(path), "%s/" ASE_READY_FILE, dir) < (int)sizeof(path))
 		rc = read_ready(path, text);
 	if (rc)
-		return pass_over(f, "ASE_WORKDIR names %.200s: " ASE_READY_FILE " cannot be read: %s%s", dir,
+		return pass_over(f, "%.200s/" ASE_READY_FILE " cannot be read: %s%s", dir,
 				 strerror(-rc), rc == -ENOENT ? "; no simulation is ready there" : "");
 	if (!ase_ready_parse(text, &r))
 		return pass_over(f, "%.200s/" ASE_READY_FILE " has no \"pid =\": it is no such file", dir);
@@ -194,6 +216,13 @@ static bool find_socket(const struct ase_config *config, bool other, struct ase_
 	if (!other || listens(f->socket))
 		return found(f, ASE_BY_CONFIG);
 	return pass_over(f, "nobody serves \"socket\" of the configuration, %s", f->socket);
+}
+
+void ase_find_in(const char *dir, struct ase_found *ret)
+{
+	*ret = (struct ase_found){ .origin = ASE_NOWHERE };
+	if (in_workdir(dir, ret))
+		ret->origin = ASE_BY_WORKDIR;
 }
 
 void ase_find(const struct ase_config *config, struct ase_found *ret)

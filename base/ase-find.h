@@ -31,18 +31,23 @@ struct ase_config {
 struct ase_found {
 	enum ase_origin origin;
 	char socket[ASE_SOCKET_MAX]; /* absolute; "" with ASE_BY_EXEC */
+	/* Where its clock and waves are controlled; also of one that serves only the program that started it,
+	 * with ASE_NOWHERE. "": not known. */
+	char control[ASE_SOCKET_MAX];
 	const char *exec;	     /* borrowed, of the environment or the configuration */
 	char why[ASE_WHY_MAX];	     /* why there is none, or an earlier one was passed over; or "" */
 };
 
 void ase_find(const struct ase_config *config, struct ase_found *ret);
+/* The simulation that runs in a folder, as for ASE_WORKDIR; it may serve only the program that started it. */
+void ase_find_in(const char *dir, struct ase_found *ret);
 /* How the origin is called: "OPAE_ASE_SOCKET", ... */
 const char *ase_origin_name(enum ase_origin origin);
 
 /* What a simulation writes of itself, `key = value` in each line. */
 struct ase_ready {
 	pid_t pid;
-	char host[65], dir[1024], socket[1024]; /* "": not said */
+	char host[65], dir[1024], socket[1024], control[1024]; /* "": not said */
 };
 
 /* True: it has a pid at least. Anything else in it is passed over. */
