@@ -202,6 +202,23 @@ static int check_access(const struct vu_server *s, const struct vu_access *a)
 	return a->count <= r->size && a->offset <= r->size - a->count ? 0 : -EINVAL;
 }
 
+/* Asks the author whether he will answer later. */
+static int read_later(struct vu_server *s, const struct vu_header *head, const struct vu_access *a)
+{
+	uint64_t ticket;
+	int rc;
+
+	if (!s->cfg.ops->region_read_later)
+		return 0;
+	ticket = vu_later_add(s, head, a);
+	if (!ticket)
+		return -EBUSY;
+	rc = s->cfg.ops->region_read_later(s->cfg.dev, a->region, a->offset, a->count, ticket);
+	if (rc != VU_LATER)
+		vu_later_forget(s, ticket);
+	return rc;
+}
+
 static int region_read(struct vu_server *s, struct vu_inbox *in, struct vu_reply *reply)
 {
 	struct vu_access a;
@@ -213,6 +230,8 @@ static int region_read(struct vu_server *s, struct vu_inbox *in, struct vu_reply
 		rc = -EPERM;
 	if (!rc && a.count > s->peer.max_data_xfer_size)
 		rc = -E2BIG;
+	if (!rc && a.count)
+		rc = read_later(s, &in->head, &a);
 	if (!rc && a.count)
 		rc = s->cfg.ops->region_read(s->cfg.dev, a.region, a.offset,
 					     reply->body + sizeof(a), a.count);
@@ -269,12 +288,16 @@ static int region_write_multi(struct vu_server *s, struct vu_inbox *in, struct v
 static int dma_map(struct vu_server *s, struct vu_inbox *in, struct vu_reply *reply)
 {
 	struct vu_dma_map m;
-	int rc = fixed(in, &m, sizeof(m));
+	int rc = fixed(in, &m, sizeof(m)), fd;
 
 	(void)reply;
 	if (rc || m.argsz < sizeof(m) || in->num_fds > 1)
 		return -EINVAL;
-	return vu_dma_map_add(&s->dma, &m, vu_inbox_take_fd(in, 0));
+	fd = vu_inbox_take_fd(in, 0);
+	rc = vu_dma_map_add(&s->dma, &m, fd);
+	if (!rc && s->cfg.ops->dma_mapped)
+		s->cfg.ops->dma_mapped(s->cfg.dev, m.address, m.size, fd < 0);
+	return rc;
 }
 
 static int dma_unmap(struct vu_server *s, struct vu_inbox *in, struct vu_reply *reply)
@@ -291,7 +314,12 @@ static int dma_unmap(struct vu_server *s, struct vu_inbox *in, struct vu_reply *
 	} else {
 		rc = vu_dma_map_remove(&s->dma, u.address, u.size);
 	}
-	return rc ? rc : answer(reply, &u, sizeof(u));
+	if (rc)
+		return rc;
+	if (s->cfg.ops->dma_unmapped)
+		s->cfg.ops->dma_unmapped(s->cfg.dev, u.address,
+					 u.flags & VU_DMA_UNMAP_ALL ? UINT64_MAX : u.size);
+	return answer(reply, &u, sizeof(u));
 }
 
 /* ---- dispatch ---- */

@@ -42,6 +42,7 @@ struct vu_dma_call {
 	uint16_t id, command;
 	int cancel;             /* eventfd: ends a wait on the twin; -1: none */
 	bool waiting;
+	bool stepping; /* the sender is the loop's thread, and steps the server until it has its answer */
 	unsigned int overdue; /* answers to messages that nobody waits for any more */
 	int result;           /* 1: no answer yet */
 	unsigned char *into; /* where the data of a DMA_READ goes */
@@ -58,14 +59,23 @@ struct vu_irqs {
 	struct vu_vector *vectors[VU_NUM_IRQS];
 };
 
+/* A read whose author has put its answer off. */
+struct vu_later {
+	uint64_t ticket;
+	struct vu_header head;
+	struct vu_access access;
+};
+
 struct vu_server {
 	struct vu_server_config cfg;
 	char path[108];
 	int listener;
 	int wake; /* eventfd: stop was asked for, or a DMA message waits to be sent */
 	atomic_bool stopping;
-	pthread_t thread; /* that runs vu_server_run() */
-	atomic_bool running;
+	pthread_t thread; /* that runs vu_server_run(), or steps */
+	atomic_bool running; /* in vu_server_run(), or in a step */
+	bool spins;          /* waits actively for the next command */
+	bool stepped;        /* by the author's loop */
 
 	int client; /* -1: none */
 	bool greeted;
@@ -74,6 +84,10 @@ struct vu_server {
 	struct vu_caps peer;
 	struct vu_inbox inbox;
 	struct vu_outbox reply;
+	struct vu_outbox answers; /* to reads that were put off */
+	struct vu_later later[VU_SERVER_MAX_LATER];
+	unsigned int num_later;
+	uint64_t last_ticket;
 	atomic_bool attached; /* a client passed VERSION */
 	atomic_ullong messages, clients; /* counted for vu_server_counts() */
 
@@ -91,10 +105,16 @@ struct vu_reply {
 	int fd; /* to send along and close; -1: none */
 };
 
-/* Carries a command out; 0 or the negative errno to answer. */
+/* Carries a command out; 0 or the negative errno to answer, or VU_LATER: the answer comes by itself. */
 int vu_server_dispatch(struct vu_server *s, struct vu_inbox *in, struct vu_reply *reply);
 
+/* Notes a read and returns its ticket; 0: there are too many. */
+uint64_t vu_later_add(struct vu_server *s, const struct vu_header *head, const struct vu_access *a);
+void vu_later_forget(struct vu_server *s, uint64_t ticket);
+
 int vu_outbox_reserve(struct vu_outbox *o, size_t len);
+/* Sends what waits, as far as the socket takes it. 1: nothing is left; 0: the socket is full. */
+int vu_server_flush(struct vu_server *s);
 
 int vu_dma_table_init(struct vu_dma_table *t);
 void vu_dma_table_done(struct vu_dma_table *t);

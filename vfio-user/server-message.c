@@ -2,7 +2,8 @@
 /*
  * DMA by messages. On the twin socket the sending thread does it all. Without one, the server's
  * thread owns the main socket: the sender leaves its message in the outbox, and gets the answer by
- * the condition variable. The server's thread itself may not: it would wait for its own answer.
+ * the condition variable. The server's thread itself may not: it would wait for its own answer. Only in an
+ * author's own loop may it, outside of a step: then it steps the server meanwhile.
  */
 #include <errno.h>
 #include <string.h>
@@ -182,6 +183,49 @@ static bool answered(const struct vu_dma_call *d)
 	return d->result != 1;
 }
 
+/* The loop's thread is the one that sends: it steps the server until the answer is there. */
+static int step_until_answered(struct vu_server *s, int64_t end)
+{
+	struct vu_dma_call *d = &s->dma_call;
+	bool waits = true;
+
+	while (waits && clock_left_ms(end)) {
+		struct pollfd fds[VU_SERVER_FDS];
+		int timeout_ms = vu_server_wants(s, fds), left = clock_left_ms(end);
+
+		if (timeout_ms < 0 || timeout_ms > left)
+			timeout_ms = left;
+		if (sys_poll(fds, VU_SERVER_FDS, timeout_ms) >= 0)
+			vu_server_step(s, fds, 1);
+		pthread_mutex_lock(&d->lock);
+		waits = !answered(d);
+		pthread_mutex_unlock(&d->lock);
+	}
+	return waits ? -ETIMEDOUT : 0;
+}
+
+static int by_stepping(struct vu_server *s, const struct vu_dma_access *a, void *data, bool write)
+{
+	struct vu_dma_call *d = &s->dma_call;
+	int rc;
+
+	pthread_mutex_lock(&d->lock);
+	rc = d->out.len ? -EBUSY : put_out(d, a, data, write); /* one that timed out may still be leaving */
+	d->into = data;
+	d->len = a->count;
+	d->result = 1;
+	d->waiting = d->stepping = !rc;
+	pthread_mutex_unlock(&d->lock);
+	if (rc)
+		return rc;
+	rc = step_until_answered(s, clock_deadline(ANSWER_NS));
+	SCOPED_LOCK(&d->lock);
+	d->waiting = d->stepping = false;
+	if (rc)
+		d->overdue++;
+	return rc ? rc : d->result;
+}
+
 static int by_main(struct vu_server *s, const struct vu_dma_access *a, void *data, bool write)
 {
 	struct vu_dma_call *d = &s->dma_call;
@@ -250,6 +294,8 @@ void vu_dma_message_abort(struct vu_server *s)
 	d->overdue = 0;
 	pthread_cond_broadcast(&d->changed);
 	pthread_mutex_unlock(&d->lock);
+	if (d->stepping)
+		return; /* the sender is who drops the client */
 	/* The twin is closed after this: wait for a sender to be through with it. */
 	pthread_mutex_lock(&d->turn);
 	pthread_mutex_unlock(&d->turn);
@@ -264,5 +310,7 @@ int vu_dma_message(struct vu_server *s, uint64_t iova, void *data, size_t len, b
 		return -EDEADLK;
 	if (!vu_server_has_client(s))
 		return -ENOTCONN;
-	return s->twin >= 0 ? by_twin(s, &a, data, write) : by_main(s, &a, data, write);
+	if (s->twin >= 0)
+		return by_twin(s, &a, data, write);
+	return s->stepped ? by_stepping(s, &a, data, write) : by_main(s, &a, data, write);
 }

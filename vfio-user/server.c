@@ -7,6 +7,7 @@
 #include "vfio-user/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@
 #define SPIN_NS (30 * NS_PER_US) /* after a command the next one is often close behind */
 #define SPINS_PER_YIELD 4        /* attempts to receive it between two offers of this core */
 
-enum { LISTENER, WAKE, CLIENT, POLLED };
+enum { LISTENER, WAKE, CLIENT };
+static_assert(CLIENT + 1 == VU_SERVER_FDS, "what is polled");
 
 /* ---- sending ---- */
 
@@ -73,20 +75,20 @@ static int outbox_flush(struct vu_outbox *o, int socket)
 
 /*
  * Replies go before DMA commands of ours; but one that has left in part goes on first, for pieces of
- * two messages must never mix. 1: nothing is left; 0: the socket is full.
+ * two messages must never mix.
  */
-static int flush_all(struct vu_server *s)
+int vu_server_flush(struct vu_server *s)
 {
 	struct vu_dma_call *d = &s->dma_call;
+	struct vu_outbox *all[] = { &s->reply, &s->answers, &d->out };
 	int rc = 1;
 	SCOPED_LOCK(&d->lock);
 
-	if (d->out.sent)
-		rc = outbox_flush(&d->out, s->client);
-	if (rc == 1)
-		rc = outbox_flush(&s->reply, s->client);
-	if (rc == 1)
-		rc = outbox_flush(&d->out, s->client);
+	for (unsigned int i = 0; i < 3 && rc == 1; i++)
+		if (all[i]->sent)
+			rc = outbox_flush(all[i], s->client);
+	for (unsigned int i = 0; i < 3 && rc == 1; i++)
+		rc = outbox_flush(all[i], s->client);
 	if (!d->out.len)
 		pthread_cond_broadcast(&d->changed);
 	return rc;
@@ -94,7 +96,7 @@ static int flush_all(struct vu_server *s)
 
 static bool reply_pending(const struct vu_server *s)
 {
-	return s->reply.len > 0;
+	return s->reply.len > 0 || s->answers.len > 0;
 }
 
 static bool dma_pending(struct vu_server *s)
@@ -122,6 +124,8 @@ static void drop_client(struct vu_server *s)
 	vu_inbox_done(&s->inbox);
 	vu_inbox_done(&s->twin_inbox);
 	outbox_drop(&s->reply);
+	outbox_drop(&s->answers);
+	s->num_later = 0;
 	vu_dma_clear(&s->dma);
 	vu_irqs_clear(&s->irqs, s->cfg.irq_count);
 	if (greeted && s->cfg.ops->detached)
@@ -150,7 +154,7 @@ static int finish_reply(struct vu_server *s, const struct vu_header *to, int rc,
 	s->reply.fd = fd;
 	if (s->cfg.reply_delay_ms)
 		clock_sleep_ns(s->cfg.reply_delay_ms * NS_PER_MS);
-	rc = flush_all(s);
+	rc = vu_server_flush(s);
 	return rc < 0 ? rc : 0;
 }
 
@@ -174,6 +178,8 @@ static int handle_message(struct vu_server *s)
 		s->greeted |= first && !rc;
 	}
 	vu_inbox_close_fds(in); /* the client may count on it when it hears the answer */
+	if (rc == VU_LATER)
+		return 0;
 	finish_reply(s, &in->head, rc, reply.len, reply.fd);
 	if (first && rc)
 		return rc;
@@ -193,16 +199,16 @@ static int next_message(struct vu_server *s, int64_t spin_end)
 
 	for (;;) {
 		rc = vu_inbox_read(&s->inbox, s->client);
-		if (rc || clock_now_ns() >= spin_end)
+		if (rc || !s->spins || clock_now_ns() >= spin_end)
 			return rc;
 		if (++tries % SPINS_PER_YIELD == 0)
 			sched_yield(); /* what the last command set to work may need this core */
 	}
 }
 
-static int serve_client(struct vu_server *s)
+static int serve_client(struct vu_server *s, unsigned int max)
 {
-	for (int i = 0; i < FAIR_BURST && !reply_pending(s); i++) {
+	for (unsigned int i = 0; i < max && !reply_pending(s); i++) {
 		int rc = next_message(s, s->spin_end);
 
 		if (rc <= 0)
@@ -211,7 +217,8 @@ static int serve_client(struct vu_server *s)
 		vu_inbox_next(&s->inbox);
 		if (rc < 0)
 			return rc;
-		s->spin_end = clock_deadline(SPIN_NS);
+		if (s->spins)
+			s->spin_end = clock_deadline(SPIN_NS);
 	}
 	return 0;
 }
@@ -248,6 +255,14 @@ static void refuse_client(int fd)
 	sys_close(fd);
 }
 
+static void take_client(struct vu_server *s, int fd)
+{
+	atomic_fetch_add_explicit(&s->clients, 1, memory_order_relaxed);
+	s->client = fd;
+	s->inbox.look = VU_LOOK_AT_COMMANDS;
+	s->greet_deadline = clock_deadline(GREET_NS);
+}
+
 /* A client that left a moment ago must not make the next one find the device busy. */
 static void accept_client(struct vu_server *s)
 {
@@ -256,29 +271,37 @@ static void accept_client(struct vu_server *s)
 	if (fd < 0)
 		return;
 	if (s->client >= 0) {
-		int rc = serve_client(s);
+		int rc = serve_client(s, FAIR_BURST);
 
 		if (rc < 0)
 			drop_client(s);
 	}
-	if (s->client >= 0) {
+	if (s->client >= 0)
 		refuse_client(fd);
-		return;
-	}
-	atomic_fetch_add_explicit(&s->clients, 1, memory_order_relaxed);
-	s->client = fd;
-	s->inbox.look = VU_LOOK_AT_COMMANDS;
-	s->greet_deadline = clock_deadline(GREET_NS);
+	else
+		take_client(s, fd);
 }
 
-static void client_ready(struct vu_server *s, short events)
+int vu_server_adopt(struct vu_server *s, int socket)
+{
+	int flags = s->client >= 0 ? -EBUSY : fcntl(socket, F_GETFL);
+
+	if (s->client >= 0 || flags < 0)
+		return flags;
+	if (fcntl(socket, F_SETFL, flags | O_NONBLOCK) || fcntl(socket, F_SETFD, FD_CLOEXEC))
+		return -errno;
+	take_client(s, socket);
+	return 0;
+}
+
+static void client_ready(struct vu_server *s, short events, unsigned int max)
 {
 	int rc = 0;
 
 	if (events & POLLOUT)
-		rc = flush_all(s);
+		rc = vu_server_flush(s);
 	if (rc >= 0 && !reply_pending(s))
-		rc = serve_client(s);
+		rc = serve_client(s, max);
 	if (rc >= 0 && (events & (POLLERR | POLLNVAL)))
 		rc = -ENOTCONN;
 	if (rc == -EPROTO)
@@ -312,33 +335,64 @@ static short client_events(struct vu_server *s)
 	return dma_pending(s) ? POLLIN | POLLOUT : POLLIN;
 }
 
-static void one_round(struct vu_server *s)
+int vu_server_wants(struct vu_server *s, struct pollfd fds[VU_SERVER_FDS])
 {
-	struct pollfd p[POLLED] = {
-		[LISTENER] = { .fd = s->listener, .events = POLLIN },
-		[WAKE] = { .fd = s->wake, .events = POLLIN },
-		[CLIENT] = { .fd = s->client, .events = s->client >= 0 ? client_events(s) : 0 },
-	};
+	fds[LISTENER] = (struct pollfd){ .fd = s->listener, .events = POLLIN };
+	fds[WAKE] = (struct pollfd){ .fd = s->wake, .events = POLLIN };
+	fds[CLIENT] = (struct pollfd){ .fd = s->client, .events = s->client >= 0 ? client_events(s) : 0 };
+	return poll_timeout(s);
+}
+
+static void after_poll(struct vu_server *s, const struct pollfd *p, unsigned int max)
+{
 	eventfd_t ignored;
 
-	if (sys_poll(p, POLLED, poll_timeout(s)) < 0)
-		return;
 	if (p[WAKE].revents)
 		eventfd_read(s->wake, &ignored);
 	if (p[CLIENT].revents || still_busy(s))
-		client_ready(s, p[CLIENT].revents);
+		client_ready(s, p[CLIENT].revents, max);
 	else if (s->client >= 0 && !s->greeted && !clock_left_ms(s->greet_deadline))
 		drop_client(s);
 	if (p[LISTENER].revents)
 		accept_client(s);
 }
 
+static void begin_step(struct vu_server *s)
+{
+	s->thread = pthread_self();
+	s->stepped = true;
+	atomic_store(&s->running, true);
+}
+
+void vu_server_step(struct vu_server *s, const struct pollfd fds[VU_SERVER_FDS], unsigned int max)
+{
+	begin_step(s);
+	after_poll(s, fds, max);
+	atomic_store(&s->running, false);
+}
+
+void vu_server_glance(struct vu_server *s, unsigned int max)
+{
+	if (s->client < 0)
+		return;
+	begin_step(s);
+	client_ready(s, reply_pending(s) ? POLLOUT : 0, max);
+	atomic_store(&s->running, false);
+}
+
 int vu_server_run(struct vu_server *s)
 {
 	s->thread = pthread_self();
 	atomic_store(&s->running, true);
-	while (!atomic_load(&s->stopping))
-		one_round(s);
+	s->spins = true;
+	while (!atomic_load(&s->stopping)) {
+		struct pollfd fds[VU_SERVER_FDS];
+		int timeout_ms = vu_server_wants(s, fds);
+
+		if (sys_poll(fds, VU_SERVER_FDS, timeout_ms) >= 0)
+			after_poll(s, fds, FAIR_BURST);
+	}
+	s->spins = false;
 	if (s->client >= 0)
 		drop_client(s);
 	atomic_store(&s->running, false);
@@ -429,7 +483,8 @@ int vu_server_new(const struct vu_server_config *cfg, struct vu_server **ret)
 	if (!s)
 		return -ENOMEM;
 	s->cfg = *cfg;
-	s->listener = s->client = s->twin = s->reply.fd = s->dma_call.out.fd = -1;
+	s->listener = s->client = s->twin = -1;
+	s->reply.fd = s->answers.fd = s->dma_call.out.fd = -1;
 	s->dma_call.cancel = -1;
 	s->wake = sys_eventfd(0, EFD_NONBLOCK);
 	rc = s->wake < 0 ? s->wake : vu_copy_install();
@@ -441,7 +496,7 @@ int vu_server_new(const struct vu_server_config *cfg, struct vu_server **ret)
 		rc = vu_irqs_init(&s->irqs, cfg->irq_count);
 	if (!rc)
 		rc = vu_outbox_reserve(&s->reply, sizeof(struct vu_header) + VU_MAX_BODY);
-	if (!rc)
+	if (!rc && cfg->path)
 		rc = listen_at(s, cfg->path);
 	if (rc) {
 		vu_server_free(s);
@@ -468,5 +523,6 @@ void vu_server_free(struct vu_server *s)
 	vu_dma_call_done(&s->dma_call);
 	vu_irqs_done(&s->irqs, s->cfg.irq_count);
 	free(s->reply.buf);
+	free(s->answers.buf);
 	free(s);
 }

@@ -2,13 +2,13 @@
 /*
  * The server half of vfio-user: what a program needs to *be* a PCI device behind a unix socket.
  *
- * The device's author describes regions and interrupts, gives callbacks, and runs
- * vu_server_run() on a thread. One client is served at a time; a second one is told EBUSY at once.
- * When a client leaves, its DMA maps and eventfds are dropped, `detached` is called, and the next
- * one may come. The callbacks run on the server's thread, one after the other. DMA and interrupt
- * functions may be called from any thread while the server exists; they answer -ENOTCONN when no
- * client is there. A range that the client unmaps is out of use when it gets its answer: the copies
- * under way end first.
+ * The device's author describes regions and interrupts, gives callbacks, and runs vu_server_run() on a
+ * thread, or steps the server in a loop of his own. One client is served at a time; a second one is told
+ * EBUSY at once. When a client leaves, its DMA maps and eventfds are dropped, `detached` is called, and the
+ * next one may come. The callbacks run on the server's thread, one after the other. DMA and interrupt
+ * functions may be called from any thread while the server exists; they answer -ENOTCONN when no client is
+ * there. A range that the client unmaps is out of use when it gets its answer: the copies under way end
+ * first.
  *
  * The client's memory is reached through its own files, which it may cut short at any time; the
  * library therefore handles SIGBUS (chained to the handler that was there) during its copies.
@@ -16,6 +16,7 @@
 #ifndef VFIO_USER_SERVER_H
 #define VFIO_USER_SERVER_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,8 @@
 #define VU_NUM_REGIONS 9
 #define VU_NUM_IRQS 5
 #define VU_SERVER_MAX_AREAS 16
+#define VU_SERVER_MAX_LATER 64 /* reads that wait for their author; more are refused with EBUSY */
+#define VU_LATER 1
 
 enum vu_region_index { VU_BAR0 = 0, VU_ROM = 6, VU_CONFIG = 7, VU_VGA = 8 };
 enum vu_irq_index { VU_INTX = 0, VU_MSI = 1, VU_MSIX = 2, VU_ERR = 3, VU_REQ = 4 };
@@ -54,10 +57,20 @@ struct vu_server_ops {
 	void (*reset)(void *dev);    /* DEVICE_RESET */
 	void (*attached)(void *dev); /* a client passed VERSION; may be NULL */
 	void (*detached)(void *dev); /* a client left; its maps and eventfds are gone; may be NULL */
+	/* A range of the client's memory was mapped, or all inside that range were unmapped; may be NULL. */
+	void (*dma_mapped)(void *dev, uint64_t iova, uint64_t size, bool by_messages);
+	void (*dma_unmapped)(void *dev, uint64_t iova, uint64_t size);
+	/*
+	 * Asked before region_read; may be NULL. 0: go on to region_read; VU_LATER: the author answers by
+	 * vu_server_read_done() with this ticket; a negative errno refuses. What the client sends
+	 * behind such a read is carried out meanwhile, in order.
+	 */
+	int (*region_read_later)(void *dev, uint32_t region, uint64_t offset, uint32_t len,
+				 uint64_t ticket);
 };
 
 struct vu_server_config {
-	const char *path; /* socket; a stale one (nobody listens) is replaced */
+	const char *path; /* socket; a stale one (nobody listens) is replaced; NULL: none */
 	struct vu_server_region regions[VU_NUM_REGIONS];
 	uint32_t irq_count[VU_NUM_IRQS];
 	unsigned int reply_delay_ms; /* each answer comes so much later: to test against slow devices */
@@ -71,10 +84,33 @@ int vu_server_run(struct vu_server *s);
 /* From any thread or a signal handler: makes run return. */
 void vu_server_stop(struct vu_server *s);
 void vu_server_free(struct vu_server *s); /* unlinks the socket; NULL is fine */
+/* Serves the client at the other end of a connected socket, which is the server's from here on. -EBUSY:
+ * there is a client. Before the server runs, or from the thread that steps it. */
+int vu_server_adopt(struct vu_server *s, int socket);
+
+/*
+ * For an author with a loop of his own, instead of vu_server_run(): wants, poll, step. All of it and all
+ * DMA happen on the loop's thread; vu_server_stop() wakes its poll and does no more.
+ */
+#define VU_SERVER_FDS 3
+/* What to poll for; returns for how many milliseconds at most (-1: no limit). */
+int vu_server_wants(struct vu_server *s, struct pollfd fds[VU_SERVER_FDS]);
+/* Does what poll has found, and of the client's commands no more than max. */
+void vu_server_step(struct vu_server *s, const struct pollfd fds[VU_SERVER_FDS], unsigned int max);
+/* Takes commands that the client has sent, without poll: what a busy loop does now and then. A new client
+ * is not noticed by it. */
+void vu_server_glance(struct vu_server *s, unsigned int max);
+
+/*
+ * The answer to a read that was put off: data (as long as was asked for), or rc, a negative errno. On the
+ * server's thread. -ENOENT: no such ticket, for its client has left.
+ */
+int vu_server_read_done(struct vu_server *s, uint64_t ticket, int rc, const void *data);
 
 /*
  * DMA of the device: copies between buf and the client's memory. Mapped descriptors are used
- * directly, other ranges by messages of at most 64 KiB, never from inside a region callback.
+ * directly, other ranges by messages of at most 64 KiB, never from inside a region callback. A stepped server
+ * without a twin socket carries out the client's commands while it waits for the answer.
  * -EFAULT: not mapped, or mapped without that direction; nothing past the first bad byte is moved.
  */
 int vu_server_dma_read(struct vu_server *s, uint64_t iova, void *buf, size_t len);

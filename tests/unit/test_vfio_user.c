@@ -78,7 +78,11 @@ static void on_detached(void *dev)
 	atomic_fetch_add(&((struct rig *)dev)->detached, 1);
 }
 
-static const struct vu_server_ops ops = { on_read, on_write, on_reset, on_attached, on_detached };
+static const struct vu_server_ops ops = { .region_read = on_read,
+					  .region_write = on_write,
+					  .reset = on_reset,
+					  .attached = on_attached,
+					  .detached = on_detached };
 
 static void *serve(void *arg)
 {

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The model of the host, shared by its files alone. One thread does everything: the clock, the vfio-user
+ * server and the control socket. The server's callbacks therefore run between two cycles, or, for memory
+ * that is reached by messages on a single socket, inside host_read() and host_write(): they only note what
+ * is to be done.
+ */
+#ifndef SIM_HOST_HOST_INTERNAL_H
+#define SIM_HOST_HOST_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "sim/host/due.h"
+#include "sim/host/host-port.h"
+#include "sim/host/settings.h"
+#include "vfio-user/config-space.h"
+#include "vfio-user/server.h"
+
+#define HOST_RESET_CYCLES 64u
+#define HOST_MMIO_TIMEOUT 65536u /* cycles */
+#define HOST_MMIO_CROWD 512u	 /* accesses that wait: the client's next commands wait, too */
+#define HOST_MSIX_BAR 4u
+#define HOST_MSIX_BYTES 0x1000u
+#define HOST_RULES 128u
+
+/* ---- register accesses (mmio.c) ---- */
+
+/* One read of the client's; the pieces that the AFU sees fill it. */
+struct mmio_gather {
+	uint64_t ticket; /* of the server; 0: free */
+	unsigned char *buf;
+	uint32_t offset, len, left; /* left: bytes that are still to come */
+	bool failed;
+};
+
+struct mmio_entry {
+	bool write;
+	uint32_t address, bytes, gather;
+	uint8_t data[HOST_LINE];
+};
+
+struct mmio_tag {
+	bool busy;
+	uint32_t address, bytes, gather;
+	uint64_t deadline;
+};
+
+struct mmio {
+	struct mmio_entry *ring;
+	uint32_t room, head, num; /* room: a power of two */
+	uint64_t next_cycle;      /* the gap ends then */
+	struct mmio_tag tags[HOST_MMIO_TAGS];
+	uint32_t outstanding;
+	uint32_t next_tag;
+	struct mmio_gather gathers[VU_SERVER_MAX_LATER];
+};
+
+/* ---- memory (memory-read.c, memory-write.c) ---- */
+
+struct read_request {
+	struct host_read r;
+	uint32_t left; /* pieces; 0: free */
+};
+
+struct read_piece {
+	uint32_t request, index;
+	bool done, error; /* done: carried out, data is what was read */
+	uint8_t data[HOST_LINE];
+};
+
+/* Slots that are free, as a stack of their numbers. */
+struct free_list {
+	uint32_t *slots;
+	uint32_t num;
+};
+
+struct reads {
+	struct due due; /* pieces */
+	struct read_request *requests;
+	struct read_piece *pieces;
+	struct free_list free_requests, free_pieces;
+	uint32_t room;
+	uint64_t last_due;
+};
+
+struct write_slot {
+	enum host_write_kind kind;
+	uint64_t cookie, iova, enables;
+	uint32_t bytes, vector;
+	bool ordered, done, error;
+	uint8_t data[HOST_LINE];
+};
+
+struct writes {
+	struct due due;
+	struct write_slot *slots;
+	struct free_list free;
+	uint32_t room;
+	uint32_t pending_ordered; /* writes and interrupts that are not carried out yet */
+	uint64_t last_due, floor; /* floor: of the last fence; what comes after it is due later */
+};
+
+/* ---- logs (log.c) ---- */
+
+struct rule_count {
+	char name[32];
+	uint64_t errors, warnings;
+};
+
+struct logs {
+	FILE *transactions, *workspaces, *problems, *memory;
+	struct rule_count rules[HOST_RULES];
+	unsigned int num_rules;
+	uint64_t errors, warnings;
+};
+
+struct control;
+
+struct host {
+	struct host_port port; /* first: a port is a host */
+	const struct sim_model *model;
+	struct settings set;
+	struct logs log;
+	uint64_t random;
+	uint64_t next_event; /* the next cycle in which the port's fields may change */
+	uint64_t last_active;
+
+	struct vu_server *server;
+	struct vu_config_space config;
+	uint8_t msix[HOST_MSIX_BYTES];
+	uint64_t sessions, ended_sessions;
+	bool reset_asked;
+	uint64_t reset_end;
+	struct mmio mmio;
+	struct reads reads;
+	struct writes writes;
+
+	uint64_t credit_end;   /* lockstep: the clock may run until then */
+	uint64_t step_end;     /* the control socket asked for cycles until then */
+	bool ending;	       /* the loop ends after this cycle */
+	const char *why_ending;
+	bool running;	       /* for the status: the clock is not stopped */
+	struct control *control;
+	int script; /* pidfd of ASE_SCRIPT; -1: none */
+	pid_t script_pid;
+	atomic_bool stop; /* by a signal */
+
+	bool wave_open, wave_done; /* done: the window of the command line has passed */
+};
+
+static inline struct host *host_of(struct host_port *p)
+{
+	return (struct host *)(void *)p;
+}
+
+/* Makes the port's fields be looked at in that cycle at the latest. */
+static inline void host_event_at(struct host *h, uint64_t cycle)
+{
+	if (cycle < h->next_event)
+		h->next_event = cycle;
+}
+
+/* host.c */
+int host_init(struct host *h, const struct sim_model *model, const struct settings *set);
+void host_done(struct host *h);
+/* One cycle: the port's fields, then the model's tick. */
+void host_cycle(struct host *h);
+void host_end(struct host *h, const char *why);
+/* From now on the AFU is in reset, and what it had asked for is forgotten. */
+void host_ask_reset(struct host *h);
+/* Nothing is under way that the AFU or the client waits for. */
+bool host_quiet(const struct host *h);
+uint64_t host_random(struct host *h, uint64_t below);
+
+/* memory.c: the client's memory. False: not reachable; data are ones then. Both log it. */
+bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes);
+bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes, uint64_t enables);
+
+/* Stacks of free slots. */
+int free_list_init(struct free_list *f, uint32_t num);
+static inline uint32_t free_list_take(struct free_list *f)
+{
+	return f->slots[--f->num];
+}
+static inline void free_list_give(struct free_list *f, uint32_t slot)
+{
+	f->slots[f->num++] = slot;
+}
+
+int reads_init(struct reads *r, uint64_t outstanding);
+void reads_done(struct reads *r);
+void reads_reset(struct reads *r, uint64_t cycle);
+int writes_init(struct writes *w, uint64_t outstanding);
+void writes_done(struct writes *w);
+void writes_reset(struct writes *w, uint64_t cycle);
+/* Carries out all up to the last ordered one: the answer to a register read pushes posted writes. */
+void writes_push(struct host *h);
+
+int mmio_init(struct mmio *m);
+void mmio_done(struct mmio *m);
+/* From the server: an access of the client's, to be split into what a bus would make of it. */
+int mmio_client_read(struct host *h, uint32_t offset, uint32_t len, uint64_t ticket);
+int mmio_client_write(struct host *h, uint32_t offset, const void *buf, uint32_t len);
+/* Reads that wait are answered with ones, writes are dropped. The client is there: answer it. */
+void mmio_reset(struct host *h);
+/* Sets mmio_ready and looks for answers that are overdue; the next cycle to look again. */
+uint64_t mmio_look(struct host *h);
+
+/* device.c */
+int device_new(struct host *h);
+
+/* log.c */
+int log_open(struct host *h);
+void log_close(struct host *h);
+void log_say(const struct host *h, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_write(struct host *h, const char *what, uint64_t address, uint32_t bytes, uint64_t id,
+	       const void *data);
+/* Register accesses, interrupts, fences and resets. */
+static inline void log_event(struct host *h, const char *what, uint64_t address, uint32_t bytes, uint64_t id,
+			     const void *data)
+{
+	if (h->set.log >= LOG_MMIO)
+		log_write(h, what, address, bytes, id, data);
+}
+/* Lines of memory: there are many. */
+static inline void log_memory(struct host *h, const char *what, uint64_t address, uint32_t bytes, uint64_t id,
+			      const void *data)
+{
+	if (h->set.log >= LOG_ALL)
+		log_write(h, what, address, bytes, id, data);
+}
+void log_workspace(struct host *h, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_fault(struct host *h, bool write, uint64_t iova, uint32_t bytes, const char *why);
+/* What was counted, for people, at the end. */
+void log_summary(const struct host *h);
+
+/* wave.c */
+int wave_begin(struct host *h, const char *path);
+void wave_end(struct host *h);
+
+/* run.c: serves until the end. 0 or a negative errno. */
+int host_run(struct host *h);
+const char *host_run_name(const struct host *h);
+
+#endif

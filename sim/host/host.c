@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One cycle of the host, and its reset. */
+#include <errno.h>
+#include <string.h>
+
+#include "sim/host/host-internal.h"
+
+int host_init(struct host *h, const struct sim_model *model, const struct settings *set)
+{
+	int rc;
+
+	memset(h, 0, sizeof(*h));
+	h->model = model;
+	h->set = *set;
+	h->script = -1;
+	h->random = set->order_seed;
+	h->port.reset = true;
+	h->reset_end = HOST_RESET_CYCLES;
+	rc = mmio_init(&h->mmio);
+	if (!rc)
+		rc = reads_init(&h->reads, set->outstanding);
+	if (!rc)
+		rc = writes_init(&h->writes, set->outstanding);
+	return rc;
+}
+
+void host_done(struct host *h)
+{
+	vu_server_free(h->server);
+	mmio_done(&h->mmio);
+	reads_done(&h->reads);
+	writes_done(&h->writes);
+}
+
+/* splitmix64 by Sebastiano Vigna: any seed will do. */
+uint64_t host_random(struct host *h, uint64_t below)
+{
+	uint64_t z = (h->random += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	z ^= z >> 31;
+	return below ? z % below : 0;
+}
+
+void host_end(struct host *h, const char *why)
+{
+	if (!h->ending)
+		h->why_ending = why;
+	h->ending = true;
+}
+
+/*
+ * The client's accesses are answered at once; the rest happens between two cycles, for this may be called
+ * while a request of the AFU is carried out.
+ */
+void host_ask_reset(struct host *h)
+{
+	mmio_reset(h);
+	vu_config_reset(&h->config);
+	memset(h->msix, 0, sizeof(h->msix));
+	h->reset_asked = true;
+	h->next_event = 0;
+}
+
+static void begin_reset(struct host *h)
+{
+	h->reset_asked = false;
+	h->port.reset = true;
+	h->reset_end = h->port.cycle + HOST_RESET_CYCLES;
+	reads_reset(&h->reads, h->port.cycle);
+	writes_reset(&h->writes, h->port.cycle);
+	h->port.read_full = h->port.write_full = false;
+	h->port.read_ready = h->port.write_ready = h->port.mmio_ready = false;
+	h->last_active = h->port.cycle;
+	log_event(h, "reset", 0, 0, 0, NULL);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Sets the port's fields for this cycle, and finds the next cycle in which they may change by themselves. */
+static void look(struct host *h)
+{
+	struct host_port *p = &h->port;
+	uint64_t read, write;
+
+	if (h->reset_asked)
+		begin_reset(h);
+	if (p->reset && p->cycle < h->reset_end) {
+		h->next_event = h->reset_end;
+		return;
+	}
+	if (p->reset) {
+		p->reset = false;
+		h->mmio.next_cycle = p->cycle + h->set.mmio_gap;
+		log_event(h, "reset-end", 0, 0, 0, NULL);
+	}
+	h->next_event = mmio_look(h);
+	read = due_next(&h->reads.due);
+	write = due_next(&h->writes.due);
+	p->read_ready = read <= p->cycle;
+	p->write_ready = write <= p->cycle;
+	if (!p->read_ready)
+		h->next_event = sooner(h->next_event, read);
+	if (!p->write_ready)
+		h->next_event = sooner(h->next_event, write);
+}
+
+static void wave_window(struct host *h)
+{
+	if (h->wave_done || !h->set.wave[0])
+		return;
+	if (h->port.cycle >= h->set.wave_to) {
+		wave_end(h);
+		h->wave_done = true;
+	} else if (!h->wave_open && h->port.cycle >= h->set.wave_from) {
+		if (wave_begin(h, h->set.wave))
+			h->wave_done = true;
+	}
+}
+
+void host_cycle(struct host *h)
+{
+	h->port.cycle++;
+	if (h->port.cycle >= h->next_event)
+		look(h);
+	if (h->set.wave[0])
+		wave_window(h);
+	if (!h->model->tick(h->model->self, &h->port))
+		host_end(h, "the design has finished");
+}
+
+bool host_quiet(const struct host *h)
+{
+	return !h->port.reset && !h->reset_asked && !h->mmio.num && !h->mmio.outstanding &&
+	       !h->reads.due.num && !h->writes.due.num;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The logs, under the names that OPAE's own simulation gives them, and what is counted. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "sim/host/host-internal.h"
+
+#define SHOWN 10u /* of each rule, on the terminal; the file has them all */
+
+/* A log is made anew at each start. */
+static FILE *create(struct host *h, const char *name)
+{
+	char path[sizeof(h->set.workdir) + 64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", h->set.workdir, name);
+	f = fopen(path, "we");
+	if (!f)
+		fprintf(stderr, "%s: %s: %s; --workdir gives another folder\n", h->model->name, path,
+			strerror(errno));
+	return f;
+}
+
+static int write_seed(struct host *h)
+{
+	FILE *f = create(h, "ase_seed.txt");
+
+	if (!f)
+		return -EIO;
+	fprintf(f, "%" PRIu64 "\n", h->set.seed);
+	return fclose(f) ? -EIO : 0;
+}
+
+int log_open(struct host *h)
+{
+	struct logs *l = &h->log;
+
+	l->transactions = create(h, h->model->tlp ? "log_ase_events.tsv" : "ccip_transactions.tsv");
+	l->workspaces = l->transactions ? create(h, "workspace_info.log") : NULL;
+	l->problems = l->workspaces ? create(h, "ccip_warning_and_errors.txt") : NULL;
+	l->memory = l->problems ? create(h, "ase_memory_error.log") : NULL;
+	if (!l->memory || write_seed(h))
+		return -EIO;
+	setvbuf(l->problems, NULL, _IOLBF, 0);
+	setvbuf(l->workspaces, NULL, _IOLBF, 0);
+	setvbuf(l->memory, NULL, _IOLBF, 0);
+	fprintf(l->transactions, "cycle\twhat\taddress\tbytes\tid\tdata\n");
+	return 0;
+}
+
+void log_close(struct host *h)
+{
+	FILE *all[] = { h->log.transactions, h->log.workspaces, h->log.problems, h->log.memory };
+
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i])
+			fclose(all[i]);
+	h->log.transactions = h->log.workspaces = h->log.problems = h->log.memory = NULL;
+}
+
+void log_say(const struct host *h, const char *fmt, ...)
+{
+	va_list args;
+
+	if (h->set.quiet)
+		return;
+	printf("[SIM]  ");
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+}
+
+void log_write(struct host *h, const char *what, uint64_t address, uint32_t bytes, uint64_t id,
+	       const void *data)
+{
+	const uint8_t *at = data;
+	char hex[2 * HOST_LINE + 1] = "";
+	static const char digits[] = "0123456789abcdef";
+
+	for (uint32_t i = 0; data && i < bytes; i++) { /* the highest byte first, as a number is written */
+		hex[2 * i] = digits[at[bytes - 1 - i] >> 4];
+		hex[2 * i + 1] = digits[at[bytes - 1 - i] & 15];
+	}
+	if (data)
+		hex[2 * bytes] = 0;
+	fprintf(h->log.transactions, "%" PRIu64 "\t%s\t0x%" PRIx64 "\t%" PRIu32 "\t0x%" PRIx64 "\t%s\n",
+		h->port.cycle, what, address, bytes, id, hex);
+}
+
+void log_workspace(struct host *h, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(h->log.workspaces, "%" PRIu64 "\t", h->port.cycle);
+	va_start(args, fmt);
+	vfprintf(h->log.workspaces, fmt, args);
+	va_end(args);
+	fprintf(h->log.workspaces, "\n");
+}
+
+void log_fault(struct host *h, bool write, uint64_t iova, uint32_t bytes, const char *why)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s of %" PRIu32 " bytes at 0x%" PRIx64 ": %s", write ? "write" : "read",
+		 bytes, iova, why);
+	fprintf(h->log.memory, "%" PRIu64 "\t%s\n", h->port.cycle, text);
+	host_error(&h->port, write ? "memory-write" : "memory-read", "%s", text);
+}
+
+/* ---- rules ---- */
+
+/* More rules than there is room for are counted together. */
+static struct rule_count *rule(struct logs *l, const char *name)
+{
+	struct rule_count *r;
+
+	for (unsigned int i = 0; i < l->num_rules; i++)
+		if (!strcmp(l->rules[i].name, name))
+			return &l->rules[i];
+	if (l->num_rules == HOST_RULES)
+		return &l->rules[HOST_RULES - 1];
+	r = &l->rules[l->num_rules++];
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return r;
+}
+
+static void report(struct host *h, bool error, const char *name, const char *fmt, va_list args)
+{
+	struct rule_count *r = rule(&h->log, name);
+	uint64_t count = error ? ++r->errors : ++r->warnings;
+	const char *kind = error ? "error" : "warning";
+	char text[512];
+
+	if (error)
+		h->log.errors++;
+	else
+		h->log.warnings++;
+	vsnprintf(text, sizeof(text), fmt, args);
+	fprintf(h->log.problems, "%" PRIu64 "\t%s\t%s\t%s\n", h->port.cycle, kind, name, text);
+	if (count <= SHOWN)
+		fprintf(stderr, "[SIM]  cycle %" PRIu64 ": %s: %s: %s%s\n", h->port.cycle, kind, name,
+			text, count == SHOWN ? " (more only in ccip_warning_and_errors.txt)" : "");
+	if (error && h->set.strict_rules)
+		host_end(h, "a rule was broken, and --strict was given");
+}
+
+void host_error(struct host_port *p, const char *name, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	report(host_of(p), true, name, fmt, args);
+	va_end(args);
+}
+
+void host_warning(struct host_port *p, const char *name, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	report(host_of(p), false, name, fmt, args);
+	va_end(args);
+}
+
+void log_summary(const struct host *h)
+{
+	const struct logs *l = &h->log;
+
+	log_say(h, "%" PRIu64 " cycles, %" PRIu64 " clients, %" PRIu64 " errors, %" PRIu64 " warnings",
+		h->port.cycle, h->sessions, l->errors, l->warnings);
+	for (unsigned int i = 0; i < l->num_rules; i++)
+		fprintf(stderr, "[SIM]  %s: %" PRIu64 " errors, %" PRIu64 " warnings\n", l->rules[i].name,
+			l->rules[i].errors, l->rules[i].warnings);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The life of a simulation's program. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "sim/host/control.h"
+#include "sim/host/host-internal.h"
+#include "sim/host/ready.h"
+
+#define SCRIPT_MS 10000 /* for a script to end after its last test */
+
+static struct host *serving;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	atomic_store(&serving->stop, true);
+	vu_server_stop(serving->server);
+}
+
+static void set_signals(void)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGINT, &act, NULL);
+}
+
+/* Programs and the script find logs by it, wherever they run. */
+static int absolute_workdir(struct settings *s)
+{
+	char *full = realpath(s->workdir, NULL);
+
+	if (!full)
+		return -errno;
+	if (strlen(full) >= sizeof(s->workdir)) {
+		free(full);
+		return -ENAMETOOLONG;
+	}
+	memcpy(s->workdir, full, strlen(full) + 1);
+	free(full);
+	return setenv("ASE_WORKDIR", s->workdir, 1) ? -errno : 0;
+}
+
+static int absolute_socket(struct settings *s)
+{
+	char cwd[PATH_MAX], full[PATH_MAX + sizeof(s->socket)];
+
+	if (!s->socket[0] || s->socket[0] == '/')
+		return 0;
+	if (!getcwd(cwd, sizeof(cwd)))
+		return -errno;
+	snprintf(full, sizeof(full), "%s/%s", cwd, s->socket);
+	if (strlen(full) >= sizeof(s->socket))
+		return 0; /* it is good as it is, for who runs in this folder */
+	memcpy(s->socket, full, strlen(full) + 1);
+	return 0;
+}
+
+/* ---- ASE_SCRIPT ---- */
+
+static int start_script(struct host *h)
+{
+	char shell[] = "sh", c[] = "-c";
+	char *argv[] = { shell, c, h->set.script, NULL };
+	pid_t pid;
+	int rc = -posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ);
+
+	if (rc)
+		return rc;
+	h->script_pid = pid;
+	h->script = (int)syscall(SYS_pidfd_open, pid, 0);
+	return h->script < 0 ? -errno : 0;
+}
+
+/* It may have a little to do after its last client. */
+static bool wait_for_script(struct host *h)
+{
+	struct pollfd p = { .fd = h->script, .events = POLLIN };
+	int status = 0;
+
+	if (h->script < 0)
+		return true;
+	if (sys_poll(&p, 1, SCRIPT_MS) == 0) {
+		fprintf(stderr, "%s: ASE_SCRIPT goes on after its last test, and is ended\n", h->model->name);
+		kill(h->script_pid, SIGTERM);
+	}
+	waitpid(h->script_pid, &status, 0);
+	sys_close(h->script);
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* ---- start and end ---- */
+
+static void control_path(const struct settings *s, char *path, size_t room)
+{
+	if (s->socket[0])
+		snprintf(path, room, "%s.ctl", s->socket);
+	else
+		snprintf(path, room, "%s/ase.ctl", s->workdir);
+}
+
+static int complain(const struct host *h, const char *what, int rc)
+{
+	fprintf(stderr, "%s: %s: %s\n", h->model->name, what,
+		rc == -EADDRINUSE ? "another process serves this socket" : strerror(-rc));
+	return rc;
+}
+
+static int start_control(struct host *h, char *path, size_t room)
+{
+	int rc;
+
+	control_path(&h->set, path, room);
+	rc = control_new(h, path);
+	if (!rc)
+		return 0;
+	complain(h, "there will be no control socket", rc);
+	*path = 0;
+	return 0; /* the simulation is good without */
+}
+
+static int start(struct host *h)
+{
+	const struct sim_settings model = { h->set.seed, h->set.user_clock_mhz };
+	char control[sizeof(h->set.workdir) + 16];
+	int rc = log_open(h) ? -EIO : device_new(h);
+
+	if (rc)
+		return complain(h, h->set.socket[0] ? h->set.socket : "--fd", rc);
+	serving = h;
+	set_signals();
+	if (h->model->start) {
+		rc = h->model->start(h->model->self, &h->port, &model);
+		if (rc)
+			return complain(h, "the design does not start", rc);
+	}
+	start_control(h, control, sizeof(control));
+	rc = ready_write(&h->set, control);
+	if (rc)
+		return complain(h, h->set.workdir, rc);
+	log_say(h, "ready: %s, socket %s", h->model->name, h->set.socket[0] ? h->set.socket : "inherited");
+	log_say(h, "folder %s, seed %" PRIu64 ", order %s", h->set.workdir, h->set.seed,
+		h->set.shuffle ? "shuffle" : "strict");
+	if (h->set.mode == ASE_REGRESSION) {
+		rc = start_script(h);
+		if (rc)
+			return complain(h, "ASE_SCRIPT", rc);
+	}
+	return 0;
+}
+
+static void finish(struct host *h)
+{
+	ready_remove(&h->set);
+	wave_end(h);
+	if (h->model->stop)
+		h->model->stop(h->model->self);
+	log_say(h, "ends: %s", h->why_ending ? h->why_ending : "asked by a signal");
+	log_summary(h);
+}
+
+static int serve(struct host *h)
+{
+	bool good;
+
+	if (start(h)) {
+		ready_remove(&h->set);
+		return EXIT_FAILURE;
+	}
+	good = !host_run(h);
+	finish(h);
+	control_free(h->control);
+	h->control = NULL;
+	good &= wait_for_script(h) && !h->log.errors;
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int ase_sim_main(int argc, char **argv, const struct sim_model *model)
+{
+	struct settings *set = calloc(1, sizeof(*set));
+	struct host *h = calloc(1, sizeof(*h));
+	int code = set && h ? settings_read(set, model->name, argc, argv) : EXIT_FAILURE, rc;
+
+	if (code < 0) {
+		umask(077); /* whoever can reach the sockets owns the simulation */
+		rc = absolute_workdir(set);
+		if (!rc)
+			rc = absolute_socket(set);
+		if (!rc)
+			rc = host_init(h, model, set);
+		if (rc)
+			fprintf(stderr, "%s: %s: %s\n", model->name, set->workdir, strerror(-rc));
+		code = rc ? EXIT_FAILURE : serve(h);
+		control_free(h->control);
+		host_done(h);
+		log_close(h);
+	}
+	free(h);
+	free(set);
+	return code;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Memory writes, fences and interrupts of the AFU. All that order asks for is in the cycle at which each is
+ * due: a fence is due after everything before it, and what follows it is due after the fence.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/host/host-internal.h"
+
+int writes_init(struct writes *w, uint64_t outstanding)
+{
+	int rc;
+
+	w->room = (uint32_t)outstanding + HOST_SLACK;
+	w->slots = calloc(w->room, sizeof(*w->slots));
+	rc = w->slots ? due_init(&w->due, w->room) : -1;
+	return rc ? rc : free_list_init(&w->free, w->room);
+}
+
+void writes_done(struct writes *w)
+{
+	due_done(&w->due);
+	free(w->slots);
+	free(w->free.slots);
+}
+
+void writes_reset(struct writes *w, uint64_t cycle)
+{
+	while (w->due.num)
+		free_list_give(&w->free, due_take(&w->due));
+	w->pending_ordered = 0;
+	w->last_due = w->floor = cycle;
+}
+
+/* A fence says nothing to registers: only posted writes and their interrupts are pushed by an answer. */
+static uint32_t pushed(const struct write_slot *w)
+{
+	return w->ordered && w->kind != HOST_FENCE;
+}
+
+static void carry_out(struct host *h, struct write_slot *w)
+{
+	switch (w->kind) {
+	case HOST_WRITE:
+		w->error = !host_memory_write(h, w->iova, w->data, w->bytes, w->enables);
+		break;
+	case HOST_INTERRUPT:
+		w->error = vu_server_irq(h->server, VU_MSIX, w->vector) != 0;
+		break;
+	case HOST_FENCE: break;
+	}
+	w->done = true;
+	h->writes.pending_ordered -= pushed(w);
+}
+
+static uint64_t due_cycle(struct host *h, const struct write_slot *w)
+{
+	uint64_t latency = w->kind == HOST_INTERRUPT ? h->set.interrupt_latency : h->set.write_latency;
+	struct writes *all = &h->writes;
+	uint64_t cycle = h->port.cycle + latency;
+
+	if (h->set.shuffle)
+		cycle = h->port.cycle + 1 + latency / 2 + host_random(h, latency);
+	if (cycle < all->floor)
+		cycle = all->floor;
+	if ((!h->set.shuffle || w->ordered) && cycle < all->last_due)
+		cycle = all->last_due;
+	if (cycle > all->last_due)
+		all->last_due = cycle;
+	if (w->kind == HOST_FENCE)
+		all->floor = cycle;
+	return cycle;
+}
+
+/* The slot that is filled next; NULL: none is left, or the AFU is in reset and is not listened to. */
+static struct write_slot *new_slot(struct host *h, enum host_write_kind kind, uint64_t cookie, bool ordered)
+{
+	struct writes *all = &h->writes;
+	struct write_slot *w;
+
+	if (h->port.reset || !all->free.num)
+		return NULL;
+	w = &all->slots[all->free.slots[all->free.num - 1]];
+	w->kind = kind;
+	w->cookie = cookie;
+	w->ordered = ordered;
+	w->done = w->error = false;
+	return w;
+}
+
+static void accept_slot(struct host *h, struct write_slot *w)
+{
+	struct writes *all = &h->writes;
+	uint64_t cycle = due_cycle(h, w);
+
+	free_list_take(&all->free);
+	all->pending_ordered += pushed(w);
+	due_add(&all->due, cycle, (uint32_t)(w - all->slots));
+	host_event_at(h, cycle);
+	h->last_active = h->port.cycle;
+	h->port.write_full = all->due.num >= h->set.outstanding;
+	if (!h->set.shuffle)
+		carry_out(h, w);
+}
+
+bool host_write(struct host_port *port, const struct host_write *r)
+{
+	struct host *h = host_of(port);
+	struct write_slot *w;
+
+	if (!r->bytes || r->bytes > HOST_LINE)
+		return false;
+	w = new_slot(h, HOST_WRITE, r->cookie, r->ordered);
+	if (!w)
+		return port->reset;
+	w->iova = r->iova;
+	w->bytes = r->bytes;
+	w->enables = r->enables;
+	memcpy(w->data, r->data, r->bytes);
+	log_memory(h, "write", r->iova, r->bytes, r->cookie, w->data);
+	accept_slot(h, w);
+	return true;
+}
+
+bool host_fence(struct host_port *port, uint64_t cookie)
+{
+	struct host *h = host_of(port);
+	struct write_slot *w = new_slot(h, HOST_FENCE, cookie, true);
+
+	if (!w)
+		return port->reset;
+	log_event(h, "fence", 0, 0, cookie, NULL);
+	accept_slot(h, w);
+	return true;
+}
+
+bool host_interrupt(struct host_port *port, uint64_t cookie, uint32_t vector, bool ordered)
+{
+	struct host *h = host_of(port);
+	struct write_slot *w = new_slot(h, HOST_INTERRUPT, cookie, ordered);
+
+	if (!w)
+		return port->reset;
+	w->vector = vector;
+	log_event(h, "interrupt", vector, 0, cookie, NULL);
+	accept_slot(h, w);
+	return true;
+}
+
+/* They are due in their order, so the ring has them in it. */
+void writes_push(struct host *h)
+{
+	struct writes *all = &h->writes;
+
+	for (uint32_t i = 0; i < all->due.num && all->pending_ordered; i++) {
+		struct write_slot *w = &all->slots[due_at(&all->due, i)->slot];
+
+		if (!w->done)
+			carry_out(h, w);
+	}
+}
+
+bool host_take_write(struct host_port *port, struct host_write_done *ret)
+{
+	struct host *h = host_of(port);
+	struct writes *all = &h->writes;
+	struct write_slot *w;
+	uint32_t slot;
+
+	if (!port->write_ready)
+		return false;
+	slot = due_take(&all->due);
+	w = &all->slots[slot];
+	if (!w->done)
+		carry_out(h, w);
+	*ret = (struct host_write_done){ w->kind, w->cookie, w->error };
+	if (w->kind == HOST_WRITE)
+		log_memory(h, "write-done", w->iova, w->bytes, w->cookie, NULL);
+	else
+		log_event(h, w->kind == HOST_FENCE ? "fence-done" : "interrupt-done", 0, 0, w->cookie, NULL);
+	free_list_give(&all->free, slot);
+	port->write_ready = false;
+	port->write_full = all->due.num >= h->set.outstanding;
+	h->last_active = port->cycle;
+	host_event_at(h, port->cycle + 1);
+	return true;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The client's memory as an IOMMU would let the AFU see it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/host/host-internal.h"
+
+int free_list_init(struct free_list *f, uint32_t num)
+{
+	f->slots = calloc(num, sizeof(*f->slots));
+	if (!f->slots)
+		return -ENOMEM;
+	for (f->num = 0; f->num < num; f->num++)
+		f->slots[f->num] = num - 1 - f->num;
+	return 0;
+}
+
+static const char *why(const struct host *h, int rc)
+{
+	if (!vu_config_bus_master(&h->config))
+		return "the device is no bus master";
+	return rc == -EFAULT ? "not mapped" : strerror(-rc);
+}
+
+static bool failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, int rc)
+{
+	if (rc != -ENOTCONN) /* of a client that has left nobody wants to hear */
+		log_fault(h, write, iova, bytes, why(h, rc));
+	return false;
+}
+
+bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes)
+{
+	int rc = vu_config_bus_master(&h->config) ? vu_server_dma_read(h->server, iova, buf, bytes) :
+						    -EACCES;
+
+	if (!rc)
+		return true;
+	memset(buf, 0xff, bytes);
+	return failed(h, false, iova, bytes, rc);
+}
+
+/* The first run of bytes from `at` on that are enabled; its length. */
+static uint32_t enabled_run(uint64_t enables, uint32_t bytes, uint32_t *at)
+{
+	uint32_t end;
+
+	while (*at < bytes && !(enables >> *at & 1))
+		++*at;
+	for (end = *at; end < bytes && (enables >> end & 1);)
+		end++;
+	return end - *at;
+}
+
+bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes, uint64_t enables)
+{
+	uint32_t at = 0, len;
+	int rc = vu_config_bus_master(&h->config) ? 0 : -EACCES;
+
+	if (!rc && enables == UINT64_MAX) {
+		rc = vu_server_dma_write(h->server, iova, buf, bytes);
+	} else {
+		while (!rc && (len = enabled_run(enables, bytes, &at)) > 0) {
+			rc = vu_server_dma_write(h->server, iova + at, (const uint8_t *)buf + at, len);
+			at += len;
+		}
+	}
+	return !rc || failed(h, true, iova, bytes, rc);
+}

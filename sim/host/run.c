@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * When the clock runs, and when the client is listened to. While it runs, the client's socket is looked at
+ * every few cycles: seldom enough that looking costs little, and often enough that a register read does not
+ * wait for it. When it stands still, poll waits, and costs nothing.
+ */
+#include <stdatomic.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "sim/host/control.h"
+#include "sim/host/host-internal.h"
+
+#define BUSY_CYCLES 64u		   /* between two looks at the socket, at most */
+#define QUIET_CYCLES 8u		   /* the same when only the client can have something to do */
+#define LONG_NS (8 * NS_PER_US)	   /* a look comes sooner when the design is slow, */
+#define SHORT_NS (4 * NS_PER_US)   /* and later when it is fast */
+#define POLL_NS NS_PER_MS	   /* between two looks at everything else */
+#define BURST 64u
+
+enum { SCRIPT = VU_SERVER_FDS + CONTROL_FDS, FDS };
+
+const char *host_run_name(const struct host *h)
+{
+	static const char *const names[] = { "idle-stop", "free", "lockstep", "paused" };
+
+	return names[h->set.run];
+}
+
+static bool idle_for(const struct host *h, uint64_t cycles)
+{
+	return host_quiet(h) && h->port.cycle - h->last_active >= cycles;
+}
+
+static bool must_run(const struct host *h)
+{
+	if (h->port.cycle < h->step_end)
+		return true;
+	switch (h->set.run) {
+	case RUN_FREE: return true;
+	case RUN_PAUSED: return false;
+	case RUN_LOCKSTEP:
+		return h->port.reset || h->reset_asked || h->port.cycle < h->credit_end || h->mmio.num ||
+		       h->mmio.outstanding;
+	case RUN_IDLE_STOP: break;
+	}
+	if (h->set.mode == ASE_TIMEOUT && h->sessions)
+		return true; /* the time that is counted is the clock's */
+	return !idle_for(h, h->set.idle_cycles);
+}
+
+/* ---- descriptors ---- */
+
+static void script_ended(struct host *h)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PIDFD, (id_t)h->script, &info, WEXITED | WNOHANG) || !info.si_pid)
+		return;
+	if (info.si_code != CLD_EXITED || info.si_status)
+		host_error(&h->port, "script", "ASE_SCRIPT has failed with status %d", info.si_status);
+	sys_close(h->script);
+	h->script = -1;
+	host_end(h, "ASE_SCRIPT has ended (ASE_MODE 4)");
+}
+
+/* The client waits while as much is queued as it may queue, and in lockstep until the clock stands. */
+static bool hears_client(const struct host *h, bool running)
+{
+	return h->mmio.num < HOST_MMIO_CROWD && !(running && h->set.run == RUN_LOCKSTEP);
+}
+
+static void attend(struct host *h, bool running)
+{
+	bool client = hears_client(h, running);
+	struct pollfd fds[FDS];
+	int timeout_ms = vu_server_wants(h->server, fds);
+
+	for (int i = 0; i < VU_SERVER_FDS && !client; i++)
+		fds[i].fd = -1;
+	control_wants(h->control, fds + VU_SERVER_FDS);
+	fds[SCRIPT] = (struct pollfd){ .fd = h->script, .events = POLLIN };
+	if (sys_poll(fds, FDS, running ? 0 : timeout_ms) < 0)
+		return;
+	if (client)
+		vu_server_step(h->server, fds, h->set.run == RUN_LOCKSTEP ? 1 : BURST);
+	control_step(h, fds + VU_SERVER_FDS);
+	if (fds[SCRIPT].revents)
+		script_ended(h);
+}
+
+/* ---- the loop ---- */
+
+/* Where the very cycle matters, whether to go on is asked each time. */
+static void run_cycles(struct host *h, unsigned int cycles)
+{
+	bool exact = h->set.run == RUN_LOCKSTEP || h->step_end > h->port.cycle;
+
+	while (cycles-- && !h->ending && (!exact || must_run(h)))
+		host_cycle(h);
+	if (h->step_end && h->port.cycle >= h->step_end) {
+		h->step_end = 0;
+		control_stepped(h);
+	}
+}
+
+static unsigned int adapt(const struct host *h, unsigned int cycles, int64_t took)
+{
+	unsigned int most = host_quiet(h) ? QUIET_CYCLES : BUSY_CYCLES;
+
+	if (took > LONG_NS && cycles > 1)
+		cycles /= 2;
+	else if (took < SHORT_NS)
+		cycles *= 2;
+	return cycles < most ? cycles : most;
+}
+
+static void stand_still(struct host *h)
+{
+	h->running = false;
+	fflush(h->log.transactions);
+	attend(h, false);
+	h->running = true;
+}
+
+int host_run(struct host *h)
+{
+	int64_t now = clock_now_ns(), next_poll = now;
+	unsigned int cycles = 1;
+
+	while (!h->ending && !atomic_load(&h->stop)) {
+		int64_t before = now;
+
+		if (!must_run(h)) {
+			stand_still(h);
+			now = clock_now_ns();
+			continue;
+		}
+		run_cycles(h, cycles);
+		now = clock_now_ns();
+		cycles = adapt(h, cycles, now - before);
+		if (hears_client(h, true))
+			vu_server_glance(h->server, BURST);
+		if (now >= next_poll) {
+			attend(h, true);
+			next_poll = now + POLL_NS;
+		}
+		if (h->set.mode == ASE_TIMEOUT && h->sessions && idle_for(h, h->set.timeout_cycles))
+			host_end(h, "nothing has happened for ASE_TIMEOUT cycles (ASE_MODE 2)");
+	}
+	return 0;
+}
