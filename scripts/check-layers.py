@@ -22,6 +22,7 @@ MAY_INCLUDE = {
     "cxx": set(),
     "vfio-user": {"base"},
     "plugins/vfio": {"base", "dev", "vfio-user"},
+    "plugins/ase": {"base", "dev", "plugins/vfio"},
     "plugins/local": {"base", "dev", "gbs"},
     "wire": {"base"},
     "transport": {"base"},

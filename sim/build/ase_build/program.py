@@ -28,10 +28,11 @@ PCIE_SS = ["ofs_pcie_ss_plat_cfg_pkg.sv", "ofs_pcie_ss_cfg_pkg.sv", "ofs_fim_cfg
            "ofs_fim_eth_plat_if_pkg.sv", "pcie_ss_hdr_pkg.sv", "pcie_ss_pkg.sv", "pcie_ss_axis_pkg.sv",
            "pcie_ss_axis_if.sv"]
 INTERFACES = {
-    "ccip": Interface("ccip_std_afu", "ccip_std_afu", ".", ["platform_if.vh"], "ase_ccip_shell", "ccip-main"),
+    "ccip": Interface("ccip_std_afu", "ccip_std_afu", ".", ["platform_if.vh"], "ase_ccip_shell",
+                      "ccip-main"),
     # The macro leaves out the afu_main of an AFU that brings one: the shell is in its place.
-    "pcie-ss": Interface("port_afu_instances", "afu_main", "pcie-ss", PCIE_SS, "ase_pcie_ss_shell", "tlp-main",
-                         ["SHARED_AFU_MAIN_TO_PORT_AFU_INSTANCES"]),
+    "pcie-ss": Interface("port_afu_instances", "afu_main", "pcie-ss", PCIE_SS, "ase_pcie_ss_shell",
+                         "tlp-main", ["SHARED_AFU_MAIN_TO_PORT_AFU_INSTANCES"]),
 }
 QUIET = ["-Wno-fatal", "-Wno-BLKANDNBLK", "-Wno-DECLFILENAME", "-Wno-TIMESCALEMOD"]
 
