@@ -88,12 +88,15 @@ tag_t tag;
 logic [63:0] where[TAGS]; // the next data of a read goes there
 logic [9:0] room;
 logic [23:0] length;
-logic tx_b_free, ask, interrupt, last_commit, free_tag;
+logic tx_b_free, ask, interrupt, last_commit;
+logic free_tag, final_one, final_of_packet; // a tag is free when the last beat of its last completion is here
+tag_t tag_of_packet;
 assign tx_b_free = !tx_b.tvalid || tx_b.tready;
 assign room = 10'd512 - {1'b0, next_read[8:0]};
 assign length = left < 64'(room) ? left[23:0] : 24'(room);
 assign ask = busy && left != 0 && !tag_busy[tag] && tx_b_free;
-assign free_tag = take && first && (cpl.FC || !func_has_data(cpl.fmt_type));
+assign free_tag = take && rx_a.tlast && (first ? final_one : final_of_packet);
+assign final_one = cpl.FC || !func_has_data(cpl.fmt_type);
 
 PCIe_IntrHdr_t interrupt_header;
 always_comb begin
@@ -140,8 +143,12 @@ always_ff @(posedge clk) begin
 	end
 	if (take && first)
 		where[cpl_tag] <= where[cpl_tag] + 64'({cpl.length_h, cpl.length_m, cpl.length_l});
+	if (take && first) begin
+		final_of_packet <= final_one;
+		tag_of_packet <= cpl_tag;
+	end
 	if (free_tag)
-		tag_busy[cpl_tag] <= 1'b0;
+		tag_busy[first ? cpl_tag : tag_of_packet] <= 1'b0;
 	if (!rst_n)
 		tag_busy <= '0;
 end
