@@ -30,7 +30,8 @@ static int down(void **state)
 static struct tlp_header request(uint8_t type, uint64_t address, uint32_t length)
 {
 	return (struct tlp_header){ .type = type, .address = address, .length = length, .tag = 5,
-		.vf_active = true, .first_be = 0xf, .last_be = length > TLP_DW ? 0xf : 0, .requester = 0x123 };
+		.vf_active = true, .first_be = 0xf, .last_be = length > TLP_DW ? 0xf : 0,
+		.requester = 0x123 };
 }
 
 static void no_errors(void)
@@ -514,8 +515,8 @@ int main(void)
 		RIGGED(a_commit_waits_for_the_last_line), RIGGED(as_many_writes_as_slots),
 		RIGGED(an_interrupt_is_committed), RIGGED(a_read_behind_a_write_waits_when_shuffled),
 		RIGGED(atomics_change_memory), RIGGED(an_atomic_lets_nothing_pass),
-		RIGGED(a_register_is_written), RIGGED(a_register_is_read), RIGGED(a_beat_stays_until_it_is_taken),
-		RIGGED(nothing_is_taken_while_the_host_is_full), RIGGED(reset_forgets),
+		RIGGED(a_register_is_written), RIGGED(a_register_is_read),
+		RIGGED(a_beat_stays_until_it_is_taken), RIGGED(nothing_is_taken_while_the_host_is_full), RIGGED(reset_forgets),
 		RIGGED(pauses_change_nothing),
 	};
 
