@@ -35,4 +35,4 @@ TEST_PACKAGES=(libcmocka-dev python3 python3-pytest cmake universal-ctags git bi
 VM_PACKAGES=(make xz-utils libelf1)
 KERNEL_PACKAGES=(make flex bison bc libelf-dev libssl-dev xz-utils)
 # To simulate AFUs: ase-build's tools.
-SIM_PACKAGES=(verilator ccache zlib1g-dev make g++)
+SIM_PACKAGES=(verilator ccache zlib1g-dev libjson-c-dev make g++)

@@ -31,7 +31,7 @@ module dcfifo #(
 	input logic wrreq,
 	input logic rdclk,
 	input logic rdreq,
-	input logic aclr = 1'b0,
+	input tri0 aclr,
 	output logic [lpm_width-1:0] q,
 	output logic rdempty,
 	output logic rdfull,

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A simulation under test: its process, its client, and what it has logged."""
+import mmap
+import os
+import signal
+import struct
+import subprocess
+
+import vu
+
+BAR, CONFIG = 0, 7
+COMMAND, MEMORY_AND_MASTER = 4, 6
+DMA_READ_WRITE = 3
+MEMORY_AT = 0x10000000
+
+
+class Simulation:
+    def __init__(self, program, folder, *options):
+        self.folder = folder
+        self.path = str(folder / "s.sock")
+        self.process = subprocess.Popen([program, "--socket", self.path, "--workdir", folder, *options],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.said = self.process.stdout.readline()
+        assert "ready" in self.said, self.said + self.process.communicate()[1]
+
+    def client(self):
+        return Client(self.path)
+
+    def end(self):
+        """The exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        out, self.err = self.process.communicate(timeout=60)
+        self.said += out
+        return self.process.returncode
+
+    def problems(self):
+        """[(error or warning, rule)]"""
+        lines = (self.folder / "ccip_warning_and_errors.txt").read_text().splitlines()
+        return [tuple(line.split("\t")[1:3]) for line in lines]
+
+
+class Client(vu.Client):
+    """Registers in BAR 0, and memory that both sides see."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.memory = None
+        self.write(CONFIG, COMMAND, struct.pack("<H", MEMORY_AND_MASTER))
+
+    def read64(self, offset):
+        return struct.unpack("<Q", self.read(BAR, offset, 8))[0]
+
+    def write64(self, offset, value):
+        self.write(BAR, offset, struct.pack("<Q", value))
+
+    def reset(self):
+        self.call(vu.RESET)
+
+    def share(self, size, at=MEMORY_AT):
+        fd = os.memfd_create("sim", os.MFD_CLOEXEC)
+        os.ftruncate(fd, size)
+        self.memory = mmap.mmap(fd, size)
+        self.call(vu.DMA_MAP, struct.pack("<IIQQQ", 32, DMA_READ_WRITE, 0, at, size), fds=[fd])
+        os.close(fd)
+        return self.memory
