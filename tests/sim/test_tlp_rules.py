@@ -33,8 +33,8 @@ def pu(kind, address=MEMORY_AT, words=16, tag=1, first=0xf, last=None, function=
 
 
 def dm(kind, address=MEMORY_AT, size=64, tag=1):
-    return dwords(kind << 24 | size >> 2 & 0x3ff, (address & 3) << 30 | (size >> 12) << 18 | (size & 3) << 16 |
-                  tag << 8, address >> 32, address & 0xfffffffc, 0, VF0)
+    dw1 = (address & 3) << 30 | (size >> 12) << 18 | (size & 3) << 16 | tag << 8
+    return dwords(kind << 24 | size >> 2 & 0x3ff, dw1, address >> 32, address & 0xfffffffc, 0, VF0)
 
 
 def interrupt(vector):
@@ -224,8 +224,9 @@ def test_a_read_by_the_data_mover(simulate):
     play(client, beats(dm(MRD64, MEMORY_AT + 0x2003, 29, tag=7), user=1), tx_b=True)
     wait_for(lambda: client.read64(COUNT_A) == 1)
     got = first_beat(client, LAST_A)
-    assert fields(got, (0, 31, 24), (0, 9, 0), (3, 17, 16), (3, 31, 22), (3, 21, 21), (2, 7, 0), (3, 15, 0)) == (
-        CPLD, 29 >> 2, 29 & 3, 7, 1, 3, MEMORY_AT + 0x2003 >> 8 & 0xffff)
+    assert fields(got, (0, 31, 24), (0, 9, 0), (3, 17, 16)) == (CPLD, 29 >> 2, 29 & 3)
+    assert fields(got, (3, 31, 22), (3, 21, 21)) == (7, 1)
+    assert fields(got, (2, 7, 0), (3, 15, 0)) == (3, MEMORY_AT + 0x2003 >> 8 & 0xffff)
     assert got[32:61] == PATTERN[0x2003:0x2003 + 29]
     good_end(simulation)
 
