@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Builds the simulation out of what Verilator wrote. Used in its folder, with these variables:
 #   DATA     where sim/ is               MAIN     the interface's main program, such as ccip-main
-#   LIBS     the archive of the host     RUNTIME  where objects of Verilator's own runtime are kept
+#   LIBS     the archives of the host    RUNTIME  where objects of Verilator's own runtime are kept
 #   NAME     of the AFU                  OUT      the program
 include Vase.mk
 

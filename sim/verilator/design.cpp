@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sim/verilator/design.h"
 
-#include <sys/stat.h>
+#include <cstdio>
 
 Design::Design(int argc, char **argv)
 {
@@ -14,8 +14,11 @@ Design::Design(int argc, char **argv)
 
 int Design::start(const sim_settings &settings)
 {
-	if (settings.user_clock_mhz <= 0 || settings.user_clock_mhz > half_rate / 1e3)
+	if (settings.user_clock_mhz <= 0 || settings.user_clock_mhz > half_rate / 1e3) {
+		std::fprintf(stderr, "USR_CLK_MHZ is %g; pClk's %u are the most\n", settings.user_clock_mhz,
+			     half_rate / 1000);
 		return -ERANGE;
+	}
 	user_rate_ = static_cast<unsigned>(settings.user_clock_mhz * 1000);
 	context.randReset(2);
 	context.randSeed(static_cast<int>(settings.seed % 0x7ffffffe + 1)); // 0 would be a seed of the day

@@ -46,7 +46,7 @@ class Client(vu.Client):
     def __init__(self, path):
         super().__init__(path)
         self.memory = None
-        self.write(CONFIG, COMMAND, struct.pack("<H", MEMORY_AND_MASTER))
+        self.enable()
 
     def read64(self, offset):
         return struct.unpack("<Q", self.read(BAR, offset, 8))[0]
@@ -54,8 +54,14 @@ class Client(vu.Client):
     def write64(self, offset, value):
         self.write(BAR, offset, struct.pack("<Q", value))
 
+    def enable(self):
+        self.write(CONFIG, COMMAND, struct.pack("<H", MEMORY_AND_MASTER))
+
     def reset(self):
+        """What was written to registers before has got there; what stands in config space after is set again."""
+        self.read64(0)
         self.call(vu.RESET)
+        self.enable()
 
     def share(self, size, at=MEMORY_AT):
         fd = os.memfd_create("sim", os.MFD_CLOEXEC)

@@ -2,6 +2,7 @@
 """Where the parts of a simulation that are not the AFU's are found: in a build tree and installed."""
 from .complaint import Complaint
 
+ARCHIVES = ("libase-ccip.a", "ccip"), ("libase-tlp.a", "tlp"), ("libase-sim.a", "host")
 
 class Places:
     system_libraries = ["-ljson-c", "-lz", "-lpthread"]
@@ -11,8 +12,12 @@ class Places:
         self.rtl = data / "sim/rtl"
         self.template = data / "sim/build/template"
 
-    def library(self):
-        path = self.libs / "libase.a"
-        if not path.exists():
-            raise Complaint(f"{path} is not there: is the project built and installed whole?")
-        return path
+    def libraries(self):
+        """The adapters' archives and the host's; in the build tree each is in a folder of its own."""
+        found = []
+        for name, folder in ARCHIVES:
+            at = [p for p in (self.libs / name, self.libs / folder / name) if p.exists()]
+            if not at:
+                raise Complaint(f"{name} is not in {self.libs}: is the project built and installed whole?")
+            found.append(at[0])
+        return found

@@ -116,7 +116,7 @@ class Build:
         name = self.afu.name if self.afu else self.options.list.stem
         command = ["make", f"-j{jobs}", "-f", self.places.data / "sim/verilator/ase.mk", "OPT_FAST=-O2",
                    "OPT_SLOW=-O0", "OPT_GLOBAL=-O1", f"DATA={self.places.data}", f"MAIN={interface.main}",
-                   f"LIBS={self.places.library()}",
+                   f"LIBS={' '.join(map(str, self.places.libraries()))}",
                    f"SYSTEM_LIBS={' '.join(self.places.system_libraries)}",
                    f"RUNTIME={self.runtime_folder()}", f"NAME={name}",
                    f"EXTRA={' '.join(map(str, self.sources.c_code))}",
