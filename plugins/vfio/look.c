@@ -164,12 +164,14 @@ static int read_registers(struct reader *reader, const struct dfl_list *lists, u
 	return rc ? rc : dfl_read(&io, lists, n, ret);
 }
 
-/* Programs look for the card, whose ids tell them that it is a simulation. */
+/* Programs look for the card, whose ids tell them that it is a simulation: OPAE's are these. */
 static void add_card(struct facts *f)
 {
 	for (uint32_t i = 0; i < f->num_objects; i++)
 		if (f->objects[i].type == FPGA_DEVICE)
 			return;
+	f->vendor = f->subsystem_vendor = 0x8086;
+	f->device = f->subsystem_device = 0x0a5e;
 	if (f->num_objects && f->num_objects < MAX_OBJECTS)
 		f->objects[f->num_objects++] = (struct object){ .type = FPGA_DEVICE,
 								.num_slots = 1,
