@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A program on the public API against a simulation: the accelerator of tests/unit/fake-afu.h behind the host's
- * model, started by the program, or reached by its socket.
+ * A program on the public API against a simulation: the accelerator of tests/unit/fake-afu.h behind the
+ * host's model, started by the program, or reached by its socket.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -56,8 +56,8 @@ static pid_t start_listening(void)
 
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(getenv("OPAE_TEST_FAKE_SIM"), "fake-sim", "--quiet", "--socket", sim_socket, "--workdir",
-		      card_dir(), (char *)NULL);
+		execl(getenv("OPAE_TEST_FAKE_SIM"), "fake-sim", "--quiet", "--socket", sim_socket,
+		      "--workdir", card_dir(), (char *)NULL);
 		_exit(127);
 	}
 	return pid;
