@@ -15,6 +15,7 @@
 #define LINE 4200u
 #define ANSWER 8192u
 #define CLIENTS (CONTROL_FDS - 1)
+#define BACKLOG 16
 
 struct control_client {
 	int fd; /* -1: none */
@@ -269,7 +270,7 @@ int control_new(struct host *h, const char *path)
 	unlink(path); /* the device's socket beside it is ours alone, so this one is a leftover */
 	rc = c->listener < 0 ? c->listener : sys_bind(c->listener, (struct sockaddr *)&addr, sizeof(addr));
 	if (!rc)
-		rc = sys_listen(c->listener, CLIENTS);
+		rc = sys_listen(c->listener, BACKLOG);
 	if (!rc) {
 		memcpy(c->path, path, strlen(path) + 1);
 		h->control = c;

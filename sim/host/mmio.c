@@ -263,7 +263,7 @@ bool host_take_mmio(struct host_port *port, struct host_mmio *ret)
 			e->write ? ret->data : NULL);
 	port->mmio_ready = false;
 	h->last_active = port->cycle;
-	h->credit_end = port->cycle + h->set.lockstep_cycles;
+	h->credit_end = port->cycle + h->set.lockstep_cycles - 1; /* the next one comes in the cycle after */
 	m->next_cycle = port->cycle + (h->set.run == RUN_LOCKSTEP ? h->set.lockstep_cycles : h->set.mmio_gap);
 	if (m->num)
 		host_event_at(h, m->next_cycle);

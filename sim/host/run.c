@@ -12,8 +12,9 @@
 #include "sim/host/control.h"
 #include "sim/host/host-internal.h"
 
-#define BUSY_CYCLES 64u		   /* between two looks at the socket, at most */
-#define QUIET_CYCLES 8u		   /* the same when only the client can have something to do */
+#define BUSY_CYCLES 512u	   /* between two looks at the socket, at most */
+#define EAGER_CYCLES 8u		   /* the same when it is the client's turn, and he may be about to take it */
+#define EAGER_FOR 4096u		   /* cycles after the last that was done for him */
 #define LONG_NS (8 * NS_PER_US)	   /* a look comes sooner when the design is slow, */
 #define SHORT_NS (4 * NS_PER_US)   /* and later when it is fast */
 #define POLL_NS NS_PER_MS	   /* between two looks at everything else */
@@ -107,7 +108,8 @@ static void run_cycles(struct host *h, unsigned int cycles)
 
 static unsigned int adapt(const struct host *h, unsigned int cycles, int64_t took)
 {
-	unsigned int most = host_quiet(h) ? QUIET_CYCLES : BUSY_CYCLES;
+	bool his_turn = host_quiet(h) && !idle_for(h, EAGER_FOR);
+	unsigned int most = his_turn ? EAGER_CYCLES : BUSY_CYCLES;
 
 	if (took > LONG_NS && cycles > 1)
 		cycles /= 2;
@@ -129,6 +131,7 @@ int host_run(struct host *h)
 	int64_t now = clock_now_ns(), next_poll = now;
 	unsigned int cycles = 1;
 
+	h->running = true;
 	while (!h->ending && !atomic_load(&h->stop)) {
 		int64_t before = now;
 

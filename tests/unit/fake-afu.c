@@ -153,7 +153,7 @@ static void answers(struct fake_afu *a, struct host_port *p)
 {
 	struct host_write_done done;
 
-	if (!host_take_write(p, &done))
+	if (a->deaf || !host_take_write(p, &done))
 		return;
 	a->unanswered--;
 	if (done.error)

@@ -62,6 +62,7 @@ struct fake_afu {
 	uint32_t unanswered;            /* writes, fences, interrupts */
 	unsigned int finish_step;
 	bool waves;
+	bool deaf; /* leaves answers to writes to the test */
 };
 
 void fake_afu_init(struct fake_afu *a);

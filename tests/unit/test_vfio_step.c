@@ -86,7 +86,8 @@ static void put(struct rig *r, uint16_t id, uint16_t command, uint32_t flags, co
 
 	assert_true(len <= sizeof(message) - sizeof(h));
 	memcpy(message, &h, sizeof(h));
-	memcpy(message + sizeof(h), body, len);
+	if (len)
+		memcpy(message + sizeof(h), body, len);
 	assert_int_equal(send(r->peer, message, h.size, MSG_NOSIGNAL), h.size);
 }
 

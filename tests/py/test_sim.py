@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The life of a simulation: when its clock runs, how it ends, its logs, clients and control socket.
+
+The design is in C (tests/unit/fake-afu.c), so no Verilator is needed."""
+import errno
+import os
+import socket
+import struct
+
+import pytest
+import vu
+from conftest import BUILD
+from sim import (COPIES, FENCE, GUID, LINES, MUTE, SCRATCH, STATUS, TWICE, Simulation, wait_until)
+
+PROGRAM = BUILD / "tests/unit/fake-sim"
+
+
+@pytest.fixture
+def simulate(folder):
+    """Starts simulations; each ends at the end of the test."""
+    started = []
+
+    def start(*options, **kw):
+        started.append(Simulation(PROGRAM, folder / kw.pop("name", "work"), *options, **kw))
+        return started[-1]
+
+    yield start
+    vu.Client.close_all()
+    for s in started:
+        s.end()
+
+
+# ---- the clock ----
+
+def test_an_idle_simulation_stands_still(simulate):
+    s = simulate()
+    first = s.wait_stopped()
+    assert s.status()["cycle"] == first["cycle"]
+    c = s.client()
+    assert (c.get(8), c.get(16)) == GUID
+    c.copy(100)
+    after = s.wait_stopped()
+    assert int(after["cycle"]) > int(first["cycle"])
+    assert [s.status()["cycle"] for _ in range(20)] == [after["cycle"]] * 20
+    assert s.end() == 0, s.output
+
+
+def test_a_free_running_clock_runs(simulate):
+    s = simulate("--run", "free")
+    before = int(s.status()["cycle"])
+    wait_until(lambda: int(s.status()["cycle"]) > before + 100000)
+    s.client().copy(100)
+    assert s.status()["state"] == "running"
+    assert s.end() == 0, s.output
+
+
+def test_a_paused_clock_makes_the_steps_it_is_told(simulate):
+    s = simulate("--run", "paused")
+    with s.control() as c:
+        assert c.ask("step 1000") == "ok cycle=1000"
+        assert c.ask("step 1") == "ok cycle=1001"
+        assert c.status()["state"] == "stopped"
+        assert c.ask("step 0").startswith("error ")
+        assert c.ask("step -1").startswith("error ")
+        assert c.ask("run idle-stop:100") == "ok run=idle-stop"
+        s.client().copy(10)
+        assert c.ask("run sometimes").startswith("error ")
+        assert c.status()["run"] == "idle-stop"
+
+
+def program(client):
+    """A program that does the same each time."""
+    for i in range(20):
+        client.set(SCRATCH, i)
+    client.memory[:6400] = bytes(range(64)) * 100
+    client.start_copy(100, FENCE)
+    while client.get(STATUS) & 1:
+        pass
+    assert client.get(COPIES) == 1
+    client.close()
+
+
+def test_lockstep_gives_the_same_log_twice(simulate):
+    logs = []
+    for name, order in (("a", "shuffle:3"), ("b", "shuffle:3"), ("c", "shuffle:4"), ("d", "strict")):
+        s = simulate("--run", "lockstep:50", "--order", order, "--log", "all", name=name,
+                     config="ASE_MODE = 3\n")
+        program(s.client())
+        assert s.wait() == 0, s.output
+        logs.append(s.log("ccip_transactions.tsv"))
+    assert logs[0] == logs[1]
+    assert len(set(logs)) == 3
+    assert logs[0].count("\tread-data\t") == logs[0].count("\twrite-done\t") == 100
+
+
+def test_lockstep_has_so_many_cycles_for_an_access(simulate):
+    s = simulate("--run", "lockstep:77")
+    c = s.client()
+    cycles = []
+    for _ in range(5):
+        c.get(8)
+        cycles.append(int(s.wait_stopped()["cycle"]))
+    assert [b - a for a, b in zip(cycles, cycles[1:])] == [77] * 4
+
+
+# ---- clients ----
+
+def test_a_second_client_is_told_that_the_device_is_busy(simulate):
+    s = simulate()
+    c = s.client()
+    second = vu.Client(s.ready()["socket"], greet=False)
+    assert vu.recv_message(second.sock)[0][4] == errno.EBUSY
+    c.copy(10)
+
+
+def test_clients_come_one_after_the_other_and_find_a_clean_device(simulate):
+    s = simulate()
+    for i in range(5):
+        c = s.client()
+        assert c.get(LINES) == 0
+        c.copy(10 + i)
+        if i % 2:
+            c.start_copy(8000)  # it leaves in the middle
+        c.close()
+    assert int(s.wait_stopped()["sessions"]) == 5
+    assert s.log("ccip_transactions.tsv").count("\treset\t") == 5
+    assert s.end() == 0, s.output
+
+
+def test_a_reset_in_the_middle_of_a_copy(simulate):
+    s = simulate("--run", "free")
+    c = s.client()
+    for _ in range(20):
+        c.start_copy(8000)
+        c.call(vu.RESET)
+        before = bytes(c.memory)
+        c.write(7, 4, struct.pack("<H", 6))
+        assert c.get(COPIES) == 0
+        assert bytes(c.memory) == before
+    c.copy(100)
+    assert s.end() == 0, s.output
+
+
+def test_one_that_serves_who_started_it_ends_with_him(simulate):
+    mine, its = socket.socketpair()
+    s = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()])
+    its.close()
+    assert "socket" not in s.ready()
+    mine.sendall(vu.message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS, 0))
+    assert vu.recv_message(mine)[0][4] == 0
+    mine.close()
+    assert s.wait() == 0, s.output
+
+
+def test_two_cannot_serve_one_socket(simulate):
+    first = simulate()
+    second = simulate("--socket", first.ready()["socket"], name="other")
+    assert second.wait() == 1
+    assert "another process serves this socket" in second.output
+    first.client().copy(1)
+
+
+# ---- ends, and what is left ----
+
+def test_the_files_are_those_of_the_original(simulate):
+    s = simulate("--seed", "77")
+    ready = s.ready()
+    assert (int(ready["pid"]), ready["host"]) == (s.process.pid, socket.gethostname())
+    assert ready["dir"] == str(s.folder) and set(ready) == {"pid", "host", "dir", "uid", "socket", "control"}
+    c = s.client()
+    c.get(8)
+    c.close()
+    s.wait_stopped()
+    assert s.end() == 0, s.output
+    assert s.log("ase_seed.txt") == "77\n"
+    assert "mapped 0x100000 bytes at 0x100000" in s.log("workspace_info.log")
+    lines = s.log("ccip_transactions.tsv").splitlines()
+    assert lines[0].split("\t") == ["cycle", "what", "address", "bytes", "id", "data"]
+    assert any(line.split("\t")[1:4] == ["mmio-read", "0x8", "8"] for line in lines)
+    left = {p.name for p in s.folder.iterdir()}
+    assert left == {"ase_seed.txt", "workspace_info.log", "ccip_transactions.tsv",
+                    "ccip_warning_and_errors.txt", "ase_memory_error.log"}
+
+
+def test_errors_are_counted_and_make_the_exit_status(simulate):
+    s = simulate()
+    c = s.client()
+    c.get(TWICE)
+    c.start_copy(3, src=0x7000)
+    wait_until(lambda: not c.get(STATUS) & 1)
+    assert c.get(STATUS) >> 32 == 3
+    with s.control() as control:
+        assert control.ask("rules") == "ok mmio-unsolicited=1/0 memory-read=3/0"
+    c.copy(5)  # it lives
+    assert s.end() == 1
+    assert "memory-read: 3 errors" in s.output and "4 errors" in s.output
+    assert s.log("ase_memory_error.log").count("not mapped") == 3
+    assert len(s.log("ccip_warning_and_errors.txt").splitlines()) == 4
+
+
+def test_strict_ends_at_the_first_error(simulate):
+    s = simulate("--strict")
+    c = s.client()
+    c.get(TWICE)
+    assert s.wait() == 1
+    assert "--strict" in s.output
+
+
+def test_a_read_that_nobody_answers(simulate):
+    s = simulate()
+    c = s.client()
+    assert c.get(MUTE) == 0xFFFFFFFFFFFFFFFF
+    assert c.get(8) == GUID[0]
+    assert s.end() == 1 and "mmio-timeout: 1 errors" in s.output
+
+
+def test_mode_2_ends_when_nothing_happens(simulate):
+    s = simulate(config="ASE_MODE = 2\nASE_TIMEOUT = 100000\n")
+    vu.Client(s.ready()["socket"])  # it says no more than that it is there
+    assert s.wait() == 0, s.output
+    assert "ASE_MODE 2" in s.output
+
+
+def test_mode_4_runs_the_script(simulate):
+    script = "test -S $ASE_WORKDIR/ase.sock && touch $ASE_WORKDIR/ran"
+    s = simulate(config="ASE_MODE=4\nASE_NUM_TESTS=2\n", env={"ASE_SCRIPT": script})
+    assert s.wait() == 0, s.output
+    assert (s.folder / "ran").exists()
+    s = simulate(config="ASE_MODE=4\n", env={"ASE_SCRIPT": "exit 3"}, name="bad")
+    assert s.wait() == 1 and "status 3" in s.output
+
+
+def test_mode_4_ends_with_the_last_test(simulate):
+    s = simulate(config="ASE_MODE = 4\nASE_NUM_TESTS = 2\n",
+                 env={"ASE_SCRIPT": "until test -e $ASE_WORKDIR/over; do sleep 0.1; done"})
+    for _ in range(2):
+        assert s.process.poll() is None
+        s.client().close()
+        wait_until(lambda: "reset" in s.log("ccip_transactions.tsv") or s.process.poll() is not None)
+    (s.folder / "over").touch()
+    assert s.wait() == 0, s.output
+    assert "all tests have run" in s.output
+
+
+def test_the_control_socket_says_what_is_wrong(simulate):
+    s = simulate()
+    with s.control() as c:
+        assert c.ask("what").startswith("error there are ")
+        assert c.ask("wave").startswith("error ")
+        assert c.ask("wave on /nowhere/x").startswith("error /nowhere/x: No such file")
+        assert c.ask(f"wave on {s.folder}/w.fst") == "ok"
+        assert c.status()["wave"] == "on"
+        assert c.ask("wave off") == "ok" and c.status()["wave"] == "off"
+        assert c.ask("end") == "ok"
+    assert s.wait() == 0, s.output
+
+
+def test_the_control_socket_bears_anything(simulate):
+    s = simulate()
+    for junk in (b"\0" * 5000, b"status", os.urandom(3000), b"\n" * 4000):
+        with s.control() as c:
+            try:
+                c.sock.sendall(junk)
+            except BrokenPipeError:
+                pass
+    many = [s.control() for _ in range(4)]
+    assert all(c.status()["client"] == "0" for c in many)
+    with s.control() as fifth:
+        assert fifth.file.readline() == ""
+    for c in many:
+        c.__exit__()
+    wait_until(lambda: s.control().ask("rules") == "ok")
+    assert s.end() == 0, s.output
+
+
+@pytest.mark.parametrize("options,word", [
+    (["--run", "walk"], "--run cannot be 'walk'"),
+    (["--mmio-gap", "0"], "--mmio-gap cannot be '0'"),
+    (["--order", "shuffle:x"], "--order cannot be"),
+    (["file.sv"], "there is no use for 'file.sv'"),
+    (["--nonsense"], "nonsense"),
+    (["--seed", "-1"], "--seed cannot be '-1'"),
+    (["--socket", "/tmp/" + "x" * 200], "--socket cannot be"),
+])
+def test_bad_use_is_told(simulate, options, word):
+    s = simulate(*options)
+    assert s.wait() == 2
+    assert word in s.output
+
+
+def test_a_mistake_in_ase_cfg_is_told_and_left_out(simulate):
+    s = simulate("+design=1", config="# mine\n ASE_SEED = 5 # five\nASE_MODE=9\nFOO = 1\nASE_TIMEOUT\n")
+    assert s.status()["seed"] == "5"
+    assert s.end() == 0
+    for line in ("ase.cfg:3: ASE_MODE is", "ase.cfg:4: there is no such setting", "ase.cfg:5: it is not"):
+        assert line in s.output
