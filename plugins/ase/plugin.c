@@ -63,6 +63,7 @@ static const struct plugin_ways ways = {
 	.open = ase_open,
 	.first_look_ns = 5 * NS_PER_S,
 	.look_ns = 2 * NS_PER_S,
+	.budget_ns = 60 * NS_PER_S, /* register reads of a simulation that may be large */
 };
 
 VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *json)

@@ -16,10 +16,15 @@
 
 #define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
-#define PATIENCE_LOOKER_NS (LOOK_BUDGET_NS + NS_PER_S) /* for one that looks by its lock, and gets on */
 #define PAUSE_NS (2 * NS_PER_MS)
 
 /* ---- reading a device ---- */
+
+/* For one that looks by its lock, and gets on. */
+static int64_t looker_ns(const struct instance *inst)
+{
+	return inst->ways->budget_ns + NS_PER_S;
+}
 
 static bool somebody_looks(struct instance *inst, const char *path)
 {
@@ -29,7 +34,7 @@ static bool somebody_looks(struct instance *inst, const char *path)
 int look_open(struct instance *inst, const struct place *p, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret)
 {
-	int64_t end = clock_deadline(patience_ns), last = clock_deadline(PATIENCE_LOOKER_NS);
+	int64_t end = clock_deadline(patience_ns), last = clock_deadline(looker_ns(inst));
 	int rc;
 
 	if (opt->to_use || opt->call_ns > inst->call_ns)
@@ -164,12 +169,14 @@ static int read_registers(struct reader *reader, const struct dfl_list *lists, u
 	return rc ? rc : dfl_read(&io, lists, n, ret);
 }
 
-/* Programs look for the card, whose ids tell them that it is a simulation. */
+/* Programs look for the card, whose ids tell them that it is a simulation: OPAE's are these. */
 static void add_card(struct facts *f)
 {
 	for (uint32_t i = 0; i < f->num_objects; i++)
 		if (f->objects[i].type == FPGA_DEVICE)
 			return;
+	f->vendor = f->subsystem_vendor = 0x8086;
+	f->device = f->subsystem_device = 0x0a5e;
 	if (f->num_objects && f->num_objects < MAX_OBJECTS)
 		f->objects[f->num_objects++] = (struct object){ .type = FPGA_DEVICE,
 								.num_slots = 1,
@@ -211,7 +218,7 @@ int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, st
 
 static int lock_patiently(struct instance *inst, const char *path)
 {
-	int64_t end = clock_deadline(PATIENCE_LOOKER_NS);
+	int64_t end = clock_deadline(looker_ns(inst));
 	int rc;
 
 	for (;;) {
@@ -237,7 +244,7 @@ int look_enter(struct instance *inst, const struct place *p, struct facts *facts
 	if (!rc)
 		rc = look_open(inst, p, &opt, PATIENCE_NS, why, why_len, ret);
 	if (!rc)
-		rc = look_read_facts(*ret, p, LOOK_BUDGET_NS, facts);
+		rc = look_read_facts(*ret, p, inst->ways->budget_ns, facts);
 	if (rc && *ret)
 		(*ret)->ops->why(*ret, why, why_len);
 	return rc;
@@ -269,7 +276,7 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 		debug("%s: %s", path, why);
 		return rc;
 	}
-	rc = look_read_facts(d, l->place, LOOK_BUDGET_NS, facts);
+	rc = look_read_facts(d, l->place, inst->ways->budget_ns, facts);
 	if (rc == -ENODEV && !atomic_load(&d->dead))
 		rc = NOTHING_IN_IT;
 	d->ops->why(d, why, sizeof(why));
@@ -433,7 +440,7 @@ static void conclude(struct round *t, struct look *l, int rc, const struct facts
 static void find_out(struct round *t, struct look *l)
 {
 	struct instance *inst = t->inst;
-	int64_t end = clock_deadline(patience(inst, l)), last = clock_deadline(PATIENCE_LOOKER_NS);
+	int64_t end = clock_deadline(patience(inst, l)), last = clock_deadline(looker_ns(inst));
 	struct facts facts;
 	int rc;
 

@@ -75,6 +75,7 @@ static const struct plugin_ways ways = {
 	.open = open_place,
 	.first_look_ns = NS_PER_S,
 	.look_ns = 200 * NS_PER_MS,
+	.budget_ns = 4 * NS_PER_S, /* a machine may be busy */
 };
 
 VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *json)

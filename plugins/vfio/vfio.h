@@ -44,6 +44,7 @@ struct plugin_ways {
 	/* A server that is silent for so long is held, or slow: nothing tells them apart but patience, and
 	 * one that answered once, or was held before, gets less of it. */
 	int64_t first_look_ns, look_ns;
+	int64_t budget_ns; /* for all that is read of one to know what it is */
 };
 
 /* The plugin's own begins with it. */
