@@ -176,12 +176,11 @@ def test_a_beat_that_does_not_wait(simulate, rule, mode):
 
 def test_valid_in_reset(simulate):
     simulation, client = start(simulate)
-    put(client, beats(pu(MRD32))[0], tx_b=True)
+    put(client, beats(interrupt(0), user=1)[0], tx_b=True)  # it is taken when reset ends
     client.write64(MODE, VALID_IN_RESET)
     client.read64(SCRATCH)  # reset drops writes that the AFU has not seen
     client.reset()
-    # What was there is taken when reset ends; it is a read, and the device is no master of the bus any more.
-    expect(simulation, client, "axis-reset", also=[("error", "memory-read")])
+    expect(simulation, client, "axis-reset")
 
 
 def test_a_register_that_is_never_answered(simulate):

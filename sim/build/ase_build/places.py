@@ -4,6 +4,7 @@ from .complaint import Complaint
 
 ARCHIVES = ("libase-ccip.a", "ccip"), ("libase-tlp.a", "tlp"), ("libase-sim.a", "host")
 
+
 class Places:
     system_libraries = ["-ljson-c", "-lz", "-lpthread"]
 
