@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Each rule of PCIe SS streams is broken by a puppet AFU, which plays beats that are packed here by hand; the
 simulation must name that rule and no other. And what is right must pass."""
+import re
 import struct
 import time
 
 import pytest
+from conftest import SOURCE
 from simulation import MEMORY_AT
 
 PUPPET = "tests/sim/puppet-tlp"
@@ -294,3 +296,11 @@ def test_commits_that_are_not_taken_stop_writes(simulate):
     wait_for(lambda: client.read64(COUNT_B) == 288)
     assert client.memory[:288 * 4] == struct.pack("<288I", *range(288))
     good_end(simulation)
+
+
+def test_the_rules_are_documented():
+    named = set()
+    for path in (SOURCE / "sim/tlp").glob("*.c"):
+        named |= set(re.findall(r'"((?:axis|tlp|cpl)-[a-z0-9-]+)"', path.read_text(encoding="utf-8")))
+    page = (SOURCE / "docs/simulation-pcie-ss.md").read_text(encoding="utf-8")
+    assert named == set(re.findall(r"^\| `((?:axis|tlp|cpl)-[a-z0-9-]+)` \|", page, re.M))
