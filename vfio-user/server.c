@@ -149,6 +149,7 @@ static int finish_reply(struct vu_server *s, const struct vu_header *to, int rc,
 	}
 	h.size = (uint32_t)(sizeof(h) + len);
 	memcpy(s->reply.buf, &h, sizeof(h));
+	s->replies++;
 	s->reply.len = h.size;
 	s->reply.sent = 0;
 	s->reply.fd = fd;
@@ -364,20 +365,26 @@ static void begin_step(struct vu_server *s)
 	atomic_store(&s->running, true);
 }
 
-void vu_server_step(struct vu_server *s, const struct pollfd fds[VU_SERVER_FDS], unsigned int max)
+unsigned int vu_server_step(struct vu_server *s, const struct pollfd fds[VU_SERVER_FDS], unsigned int max)
 {
+	unsigned int before = s->replies;
+
 	begin_step(s);
 	after_poll(s, fds, max);
 	atomic_store(&s->running, false);
+	return s->replies - before;
 }
 
-void vu_server_glance(struct vu_server *s, unsigned int max)
+unsigned int vu_server_glance(struct vu_server *s, unsigned int max)
 {
+	unsigned int before = s->replies;
+
 	if (s->client < 0)
-		return;
+		return 0;
 	begin_step(s);
 	client_ready(s, reply_pending(s) ? POLLOUT : 0, max);
 	atomic_store(&s->running, false);
+	return s->replies - before;
 }
 
 int vu_server_run(struct vu_server *s)

@@ -95,11 +95,13 @@ int vu_server_adopt(struct vu_server *s, int socket);
 #define VU_SERVER_FDS 3
 /* What to poll for; returns for how many milliseconds at most (-1: no limit). */
 int vu_server_wants(struct vu_server *s, struct pollfd fds[VU_SERVER_FDS]);
-/* Does what poll has found, and of the client's commands no more than max. */
-void vu_server_step(struct vu_server *s, const struct pollfd fds[VU_SERVER_FDS], unsigned int max);
+/* Does what poll has found, and of the client's commands no more than max. Returns how many replies it has
+ * made: who waits for one may wait for this very core. */
+unsigned int vu_server_step(struct vu_server *s, const struct pollfd fds[VU_SERVER_FDS],
+			    unsigned int max);
 /* Takes commands that the client has sent, without poll: what a busy loop does now and then. A new client
- * is not noticed by it. */
-void vu_server_glance(struct vu_server *s, unsigned int max);
+ * is not noticed by it. Returns as vu_server_step() does. */
+unsigned int vu_server_glance(struct vu_server *s, unsigned int max);
 
 /*
  * The answer to a read that was put off: data (as long as was asked for), or rc, a negative errno. On the

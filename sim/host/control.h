@@ -12,7 +12,8 @@
  *                  seed=N client=0|1 sessions=N errors=N warnings=N mmio=N reads=N writes=N wave=on|off
  *                  (mmio, reads, writes: accesses and lines that are under way)
  *   rules          ok RULE=ERRORS/WARNINGS ... of those that were broken
- *   wave on PATH   waves go to a new file from the next cycle on (a path with blanks is taken as it stands)
+ *   wave on PATH   waves go to a new file from the next cycle on. The rest of the line is the path; a
+ *                  relative one begins where the simulation was started.
  *   wave off
  *   run MODE       idle-stop[:N], free, lockstep[:K] or paused, as --run has them
  *   step N         the clock makes N cycles, whatever the mode; the answer, ok cycle=N, comes when it has

@@ -142,6 +142,7 @@ struct host {
 	bool ending;	       /* the loop ends after this cycle */
 	const char *why_ending;
 	bool running;	       /* for the status: the clock is not stopped */
+	bool answered;	       /* the client was, since the core was offered */
 	struct control *control;
 	int script; /* pidfd of ASE_SCRIPT; -1: none */
 	pid_t script_pid;

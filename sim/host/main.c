@@ -190,10 +190,14 @@ static int serve(struct host *h)
 
 int ase_sim_main(int argc, char **argv, const struct sim_model *model)
 {
-	struct settings *set = calloc(1, sizeof(*set));
+	struct settings *set = calloc(1, sizeof(*set)); /* both are large */
 	struct host *h = calloc(1, sizeof(*h));
-	int code = set && h ? settings_read(set, model->name, argc, argv) : EXIT_FAILURE, rc;
+	int code = EXIT_FAILURE, rc;
 
+	if (model->size != sizeof(*model))
+		fprintf(stderr, "%s: built for another version of libase-sim; build it again\n", argv[0]);
+	else if (set && h)
+		code = settings_read(set, model->name, argc, argv);
 	if (code < 0) {
 		umask(077); /* whoever can reach the sockets owns the simulation */
 		rc = absolute_workdir(set);

@@ -86,6 +86,7 @@ static struct mmio_gather *new_gather(struct mmio *m, uint32_t offset, uint32_t 
 static void end_gather(struct host *h, struct mmio_gather *g)
 {
 	vu_server_read_done(h->server, g->ticket, 0, g->buf);
+	h->answered = true;
 	free(g->buf);
 	*g = (struct mmio_gather){ 0 };
 }

@@ -4,6 +4,7 @@
  * every few cycles: seldom enough that looking costs little, and often enough that a register read does not
  * wait for it. When it stands still, poll waits, and costs nothing.
  */
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
@@ -84,8 +85,8 @@ static void attend(struct host *h, bool running)
 	fds[SCRIPT] = (struct pollfd){ .fd = h->script, .events = POLLIN };
 	if (sys_poll(fds, FDS, running ? 0 : timeout_ms) < 0)
 		return;
-	if (client)
-		vu_server_step(h->server, fds, h->set.run == RUN_LOCKSTEP ? 1 : BURST);
+	if (client && vu_server_step(h->server, fds, h->set.run == RUN_LOCKSTEP ? 1 : BURST))
+		h->answered = true;
 	control_step(h, fds + VU_SERVER_FDS);
 	if (fds[SCRIPT].revents)
 		script_ended(h);
@@ -118,6 +119,17 @@ static unsigned int adapt(const struct host *h, unsigned int cycles, int64_t too
 	return cycles < most ? cycles : most;
 }
 
+/*
+ * A client that spins for its answer may do so on this very core. It was never asleep, so that nothing would
+ * let it run before this thread's time is over.
+ */
+static void offer_core(struct host *h)
+{
+	if (h->answered)
+		sched_yield();
+	h->answered = false;
+}
+
 static void stand_still(struct host *h)
 {
 	h->running = false;
@@ -143,8 +155,9 @@ int host_run(struct host *h)
 		run_cycles(h, cycles);
 		now = clock_now_ns();
 		cycles = adapt(h, cycles, now - before);
-		if (hears_client(h, true))
-			vu_server_glance(h->server, BURST);
+		if (hears_client(h, true) && vu_server_glance(h->server, BURST))
+			h->answered = true;
+		offer_core(h);
 		if (now >= next_poll) {
 			attend(h, true);
 			next_poll = now + POLL_NS;

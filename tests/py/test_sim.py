@@ -242,6 +242,15 @@ def test_mode_4_ends_with_the_last_test(simulate):
     assert "all tests have run" in s.output
 
 
+def test_waves_of_a_window_of_cycles(simulate, folder):
+    s = simulate("--run", "paused", "--wave", str(folder / "w"), "--wave-from", "100", "--wave-to", "200")
+    with s.control() as c:
+        for cycle, wave in ((99, "off"), (100, "on"), (199, "on"), (200, "off"), (300, "off")):
+            c.ask(f"step {cycle - int(c.status()['cycle'])}")
+            assert (c.status()["cycle"], c.status()["wave"]) == (str(cycle), wave)
+    assert (folder / "w").exists()
+
+
 def test_the_control_socket_says_what_is_wrong(simulate):
     s = simulate()
     with s.control() as c:
