@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Two clocks whose rates have no common divisor, until the design says $finish.
+#include <verilated.h>
+
+#include <Vvendor.h>
+
+int main()
+{
+	VerilatedContext context;
+	Vvendor design(&context);
+
+	context.fatalOnError(false);
+	for (int time = 0; !context.gotFinish() && time < 1000000; time++) {
+		design.clock = time / 5 & 1;
+		design.other_clock = time / 7 & 1;
+		design.eval();
+	}
+	design.final();
+	return context.gotError() || !context.gotFinish();
+}
