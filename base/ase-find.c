@@ -179,6 +179,14 @@ static bool judge_ready(const struct ase_ready *r, const char *dir, struct ase_f
 	return set_socket(f, dir, r->socket);
 }
 
+static bool has_ready(const char *dir)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/" ASE_READY_FILE, dir) >= (int)sizeof(path) ||
+	       sys_access(path, F_OK) != -ENOENT;
+}
+
 static bool in_workdir(const char *dir, struct ase_found *f)
 {
 	char path[PATH_MAX], text[READY_MAX];
@@ -209,8 +217,11 @@ static bool find_socket(const struct ase_config *config, bool other, struct ase_
 
 	if (named) /* nothing else is meant then */
 		return set_socket(f, NULL, named) ? found(f, ASE_BY_SOCKET) : true;
-	if (workdir && in_workdir(workdir, f))
+	/* With a command it is where that simulation puts its logs, and none need run there yet. */
+	if (workdir && (!other || has_ready(workdir)) && in_workdir(workdir, f))
 		return found(f, ASE_BY_WORKDIR);
+	if (config->socket)
+		*f->control = 0; /* what was passed over */
 	if (!config->socket || !set_socket(f, "", config->socket))
 		return false;
 	if (!other || listens(f->socket))

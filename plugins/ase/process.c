@@ -220,6 +220,8 @@ static void *keep(void *arg)
 		become(p);
 	if (p->pid < 0)
 		rc = -errno;
+	else
+		setpgid(p->pid, p->pid); /* as it does itself: whoever comes first */
 	close_theirs(p);
 	if (!rc) {
 		p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);

@@ -185,6 +185,15 @@ def test_workdir_that_leads_nowhere(here, folder, text, word):
     assert guids == [GUID] and word in said
 
 
+def test_workdir_for_the_logs_of_one_that_is_started(here, folder):
+    """Nothing runs there yet, and nothing need be said."""
+    (folder / "w").mkdir()
+    env = {"ASE_WORKDIR": str(folder / "w"), "OPAE_ASE_EXEC": f"'{FAKE}' --quiet"}
+    for _ in range(2):
+        assert shown(here, **env) == ([GUID], "")
+    assert (folder / "w/workspace_info.log").exists()
+
+
 def test_workdir_of_a_killed_simulation(here, simulation):
     """Nobody removes the file then."""
     sim = simulation()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The end-to-end programs with the ASE plugin in place of v-opae: the card plays a simulation that is named in
-the configuration. What they skip is listed, and each says why."""
+"""The end-to-end programs with the ASE plugin in place of v-opae: the card plays a simulation that is named
+in the configuration. What they skip is listed, and each says why."""
 import os
 import re
 import subprocess
