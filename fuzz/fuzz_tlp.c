@@ -4,7 +4,7 @@
  *
  *   bits 2:0  0 nothing, 1 a beat of the input on TX-A, 2 the same on TX-B, 3 a packet on TX-A, 4 on TX-B,
  *             5 an access to a register, 6 reset, 7 tvalid falls
- *   bits 7:3  cycles to run, with RX ready in those that bit 3 of the cycle's number says
+ *   bits 7:3  cycles to run; what is ready, answered and refused in them depends on the cycle's number
  *
  * Whatever comes, the host is asked for nothing that its port does not have, and the adapter takes and
  * answers again after a reset.
@@ -78,6 +78,9 @@ static void access_register(struct input *in, struct fake_port *f)
 
 static void cycle(struct tlp *t, struct fake_port *f, struct tlp_pins *pins)
 {
+	f->hold_writes = f->port.cycle >> 5 & 1;
+	f->hold_reads = f->port.cycle >> 6 & 1;
+	f->full = f->port.cycle % 199 > 190;
 	fake_port_cycle(f);
 	tlp_drive(t, &f->port, pins);
 	pins->rx_a.ready = f->port.cycle >> 3 & 1;
@@ -108,7 +111,7 @@ static void step(struct input *in, struct tlp *t, struct fake_port *f, struct tl
 	}
 }
 
-/* After a reset, a read is answered. */
+/* After a reset, a read is completed, with data or without. */
 static void must_work(struct tlp *t, struct fake_port *f, struct tlp_pins *pins)
 {
 	const struct tlp_header h = { .type = TLP_MRD32, .length = 4, .first_be = 0xf, .vf_active = true };
@@ -116,7 +119,7 @@ static void must_work(struct tlp *t, struct fake_port *f, struct tlp_pins *pins)
 
 	f->port.reset = true;
 	f->read_num = f->write_num = f->read_at = 0;
-	f->access_waits = f->hold_reads = f->hold_writes = f->full = false;
+	f->access_waits = false;
 	f->port.read_full = f->port.write_full = false;
 	pins->tx_a.valid = pins->tx_b.valid = false;
 	cycle(t, f, pins);
@@ -129,7 +132,7 @@ static void must_work(struct tlp *t, struct fake_port *f, struct tlp_pins *pins)
 		pins->tx_a.valid = !sent;
 		cycle(t, f, pins);
 		sent |= pins->tx_a.ready;
-		answered = pins->rx_a.valid && pins->rx_a.ready && pins->rx_a.beat.data[3] == TLP_CPLD;
+		answered = pins->rx_a.valid && pins->rx_a.ready && tlp_is_completion(pins->rx_a.beat.data[3]);
 	}
 	if (!answered)
 		abort();

@@ -151,7 +151,8 @@ static void start_read(struct tlp *t, struct host_port *p, const struct tlp_pack
 	if (!host_read(p, &r)) {
 		host_error(p, "tlp-lost", "the host had no room for a read, tag 0x%x", h.tag);
 		t->reads.tags[h.tag].failed = true;
-		t->atomic.busy = false;
+		if (tlp_is_atomic(h.type))
+			t->atomic.busy = false;
 		tlp_reads_ready(&t->reads, h.tag);
 	}
 }
