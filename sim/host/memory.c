@@ -25,7 +25,8 @@ static const char *why(const struct host *h, int rc)
 
 static bool failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, int rc)
 {
-	if (rc != -ENOTCONN) /* of a client that has left nobody wants to hear */
+	/* Of a client that has left, or has just reset the device, nobody wants to hear. */
+	if (rc != -ENOTCONN && !h->reset_asked)
 		log_fault(h, write, iova, bytes, why(h, rc));
 	return false;
 }

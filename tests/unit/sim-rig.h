@@ -43,6 +43,8 @@ void sim_rig_ask(struct sim_rig *r, uint32_t region, uint64_t offset, uint32_t l
 void sim_rig_answer(struct sim_rig *r, void *data, uint32_t len);
 uint64_t sim_rig_get(struct sim_rig *r, uint64_t offset);
 void sim_rig_command(struct sim_rig *r, uint16_t command, const void *body, size_t len, int fd);
+/* Sends a command that nobody has looked at yet. */
+void sim_rig_send(struct sim_rig *r, uint16_t command);
 /* The reply to a message of the device's that has not come yet. */
 void sim_rig_reply(struct sim_rig *r, uint16_t id, uint16_t command, const void *body, size_t len);
 

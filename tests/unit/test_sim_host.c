@@ -287,6 +287,24 @@ static void memory_without_a_descriptor_is_asked_for(void **state)
 	assert_int_equal(r->h.log.errors, 0);
 }
 
+/* The client resets the device while it is asked for its memory: the rest of the request reaches nothing. */
+static void a_reset_while_memory_is_asked_for(void **state)
+{
+	struct sim_rig *r = *state;
+	struct vu_dma_access a = { RIG_FAR, HOST_LINE };
+	uint8_t answer[sizeof(a) + HOST_LINE] = { 0 };
+	struct host_read read = { .iova = RIG_FAR, .bytes = 4 * HOST_LINE };
+
+	sim_rig_get(r, 0);
+	memcpy(answer, &a, sizeof(a));
+	sim_rig_send(r, VU_DEVICE_RESET);
+	sim_rig_reply(r, 1, VU_DMA_READ, answer, sizeof(answer));
+	assert_true(host_read(&r->h.port, &read));
+	sim_rig_settle(r);
+	assert_int_equal(r->h.log.errors, 0);
+	assert_int_equal(r->h.reads.due.num, 0);
+}
+
 /* ---- interrupts ---- */
 
 static void an_interrupt_reaches_its_eventfd(void **state)
@@ -391,6 +409,7 @@ int main(void)
 		RIGGED(the_first_error_ends_a_strict_simulation),
 		RIGGED(a_device_that_is_no_bus_master_reaches_nothing),
 		RIGGED(memory_without_a_descriptor_is_asked_for),
+		RIGGED(a_reset_while_memory_is_asked_for),
 		RIGGED(an_interrupt_reaches_its_eventfd),
 		RIGGED(a_reset_in_the_middle_ends_everything),
 		RIGGED(a_reset_by_command_lets_the_client_go_on),
