@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rules of CCI-P that an AFU must keep. Each that is broken is reported under its name. Unknown values are
- * not among them: a simulator with two states cannot see those.
+ * The rules of CCI-P that an AFU must keep. Each that is broken is reported under its name. Unknown values
+ * are not among them: a simulator with two states cannot see those.
  */
 #ifndef SIM_CCIP_CCIP_CHECK_H
 #define SIM_CCIP_CCIP_CHECK_H

@@ -18,8 +18,9 @@ class Simulation:
     def __init__(self, program, folder, *options):
         self.folder = folder
         self.path = str(folder / "s.sock")
-        self.process = subprocess.Popen([program, "--socket", self.path, "--workdir", folder, *options],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = [program, "--socket", self.path, "--workdir", folder, *options]
+        self.process = subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
         self.said = self.process.stdout.readline()
         assert "ready" in self.said, self.said + self.process.communicate()[1]
 
@@ -58,7 +59,7 @@ class Client(vu.Client):
         self.write(CONFIG, COMMAND, struct.pack("<H", MEMORY_AND_MASTER))
 
     def reset(self):
-        """What was written to registers before has got there; what stands in config space after is set again."""
+        """What was written to registers before has got there. The device is enabled anew after it."""
         self.read64(0)
         self.call(vu.RESET)
         self.enable()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Each rule of CCI-P is broken by the puppet AFU, which plays requests that are packed here by hand; the simulation
-must name that rule and no other. And what is right must pass."""
+"""Each rule of CCI-P is broken by the puppet AFU, which plays requests that are packed here by hand; the
+simulation must name that rule and no other. And what is right must pass."""
 import time
 
 import pytest

@@ -14,9 +14,10 @@ def test_the_models_do_as_their_references(tmp_path):
     subprocess.run(["verilator", "--cc", "--exe", "--top-module", "vendor", "--prefix", "Vvendor", "--assert",
                     "-Wno-fatal", "-Wno-lint", "-Mdir", "obj", "-y", SOURCE / "sim/rtl/vendor", "+libext+.sv",
                     HERE / "vendor.sv", HERE / "main.cpp"], cwd=tmp_path, check=True)
-    subprocess.run(["make", "-s", "-C", "obj", "-f", "Vvendor.mk", "OBJCACHE=", "Vvendor"], cwd=tmp_path, check=True,
-                   stdout=subprocess.DEVNULL)
-    done = subprocess.run([tmp_path / "obj/Vvendor"], text=True, stdout=subprocess.PIPE, check=False, timeout=60)
+    subprocess.run(["make", "-s", "-C", "obj", "-f", "Vvendor.mk", "OBJCACHE=", "Vvendor"], cwd=tmp_path,
+                   check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([tmp_path / "obj/Vvendor"], text=True, stdout=subprocess.PIPE, check=False,
+                          timeout=60)
     assert done.returncode == 0, done.stdout
     compared = dict(re.findall(r"^(.+) compared (\d+)$", done.stdout, re.M))
     assert set(compared) == MODELS
