@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ase-find.h"
+
 #define FIRST_SEGMENT 0x8000u /* of a socket without an address, as the plugin counts */
 #define SEGMENTS 0x4000u
 #define DEPTH_MAX 32
@@ -13,9 +15,9 @@ static const char *text_of(struct json_object *o)
 	return json_object_is_type(o, json_type_string) ? json_object_get_string(o) : "";
 }
 
-static bool add(struct json_object *o, size_t i, struct config_card **list, size_t *n)
+static bool add(struct json_object *o, size_t segment, struct config_card **list, size_t *n)
 {
-	struct config_card card = { .address = { .segment = (uint16_t)(FIRST_SEGMENT + i) } }, *grown;
+	struct config_card card = { .address = { .segment = (uint16_t)segment } }, *grown;
 	struct json_object *address;
 	const char *path = text_of(o);
 
@@ -43,11 +45,14 @@ static bool walk(struct json_object *o, const char *key, int depth, struct confi
 
 	if (depth > DEPTH_MAX)
 		return true;
+	if (!strcmp(key, "socket")) /* a simulation's */
+		return add(o, ASE_SEGMENT, list, n);
 	if (json_object_is_type(o, json_type_array))
 		for (size_t i = 0; fine && i < json_object_array_length(o) && i < SEGMENTS; i++) {
 			struct json_object *each = json_object_array_get_idx(o, i);
 
-			fine = sockets ? add(each, i, list, n) : walk(each, "", depth + 1, list, n);
+			fine = sockets ? add(each, FIRST_SEGMENT + i, list, n) :
+					 walk(each, "", depth + 1, list, n);
 		}
 	if (!json_object_is_type(o, json_type_object))
 		return fine;

@@ -17,8 +17,9 @@ struct config_card {
 };
 
 /*
- * Every list of "sockets" in it, however deep: "/path", or {"path", "address"}. What the plugin would refuse
- * is left out. The caller frees *ret, to which is added. False: no memory.
+ * Every list of "sockets" in it, and each "socket" of a simulation, however deep: "/path", or {"path",
+ * "address"}. What the plugin would refuse is left out. The caller frees *ret, to which is added. False: no
+ * memory.
  */
 bool config_cards_add(struct json_object *plugins, struct config_card **ret, size_t *n);
 

@@ -14,6 +14,7 @@ import corpus_frame
 import corpus_pages
 import corpus_remote
 import corpus_session
+import corpus_tlp
 
 # ---- dfl: see the top of fuzz_dfl.c ----
 
@@ -217,7 +218,7 @@ if __name__ == "__main__":
                            ("gbs", GBS),
                            ("frame", corpus_frame.FRAME), ("remote", corpus_remote.REMOTE),
                            ("client_pages", corpus_pages.PAGES), ("session", corpus_session.SESSION),
-                           ("session_card", corpus_session.SESSION_CARD)):
+                           ("session_card", corpus_session.SESSION_CARD), ("tlp", corpus_tlp.TLP)):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(exist_ok=True)
         for name, data in inputs.items():

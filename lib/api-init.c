@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/config.h"
 #include "lib/guard.h"
 #include "lib/host.h"
 #include "lib/log.h"
@@ -38,30 +37,13 @@ fpga_result fpgaFinalize(void)
 
 static pid_t started_in;
 
-/* WITH_ASE, with any value, asks for the simulation's configuration instead of the usual one. */
-static void initialize_implicitly(void)
-{
-	char *ase;
-
-	if (!secure_getenv("WITH_ASE")) {
-		fpgaInitialize(NULL);
-		return;
-	}
-	ase = config_find_ase();
-	if (ase)
-		fpgaInitialize(ase);
-	else
-		opae_print(OPAE_LOG_ERROR, "opae: WITH_ASE is set, but there is no opae_ase.cfg\n");
-	free(ase);
-}
-
 __attribute__((constructor(1000))) static void start(void)
 {
 	started_in = getpid();
 	log_open();
 	guard_init();
 	if (!secure_getenv("OPAE_EXPLICIT_INITIALIZE"))
-		initialize_implicitly();
+		fpgaInitialize(NULL);
 }
 
 /* A forked child leaves everything alone: it is the parent's, and locks of threads that do not

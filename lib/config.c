@@ -35,6 +35,11 @@ static const char default_text[] =
 	"\"xfpga\": {\"enabled\": true, \"plugin\": \"libxfpga.so\", \"configuration\": {}}, "
 	"\"vfio\": {\"enabled\": true, \"plugin\": \"libv-opae.so\", \"configuration\": {}}}}";
 
+/* Of a simulation no file is needed. */
+static const char ase_text[] =
+	"{\"plugins\": [\"ase\"], \"configurations\": {"
+	"\"ase\": {\"enabled\": true, \"plugin\": \"libase-opae.so\", \"configuration\": {}}}}";
+
 static char *text_of(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static char *text_of(const char *fmt, ...)
 {
@@ -431,7 +436,22 @@ static char *search(char **passed)
 	return path ? path : search_in("", absolute, passed);
 }
 
-char *config_find_ase(void)
+/* Is a simulation asked for, and nothing else? WITH_ASE counts with any value, as OPAE has it. */
+static bool simulates(void)
+{
+	static const char *const names[] = { "OPAE_ASE_SOCKET", "OPAE_ASE_EXEC" };
+	bool any = secure_getenv("WITH_ASE");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = secure_getenv(names[i]);
+
+		any |= value && *value;
+	}
+	return any;
+}
+
+/* The simulation's configuration file, where OPAE looks for it. */
+static char *search_ase(void)
 {
 	static const char *const below_root[] = { "/share/opae/ase/opae_ase.cfg", NULL };
 	static const char *const below_home[] = { "/.local/opae_ase.cfg",
@@ -449,9 +469,9 @@ char *config_find_ase(void)
 	return path ? path : search_in("", absolute, NULL);
 }
 
-static int load_default(char *path, char *problem, struct config *ret)
+static int load_text(const char *text, char *path, char *problem, struct config *ret)
 {
-	int rc = config_parse(default_text, sizeof(default_text) - 1, ret);
+	int rc = config_parse(text, strlen(text), ret);
 
 	ret->path = path ? path : strdup("");
 	ret->problem = problem;
@@ -459,7 +479,7 @@ static int load_default(char *path, char *problem, struct config *ret)
 }
 
 /* The file at path; broken, the built-in text with the reason. Takes path over. */
-static int load_file(char *path, struct config *ret)
+static int load_file(char *path, const char *otherwise, struct config *ret)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t len = 0;
@@ -470,7 +490,7 @@ static int load_file(char *path, struct config *ret)
 		problem = text_of("%s: %s; the built-in configuration is used", path,
 				  strerror(-rc));
 		free(path);
-		return load_default(NULL, problem, ret);
+		return load_text(otherwise, NULL, problem, ret);
 	}
 	rc = config_parse(text, len, ret);
 	if (rc || ret->problem) {
@@ -478,7 +498,7 @@ static int load_file(char *path, struct config *ret)
 				  ret->problem ? ret->problem : "no memory");
 		config_done(ret);
 		free(path);
-		return load_default(NULL, problem, ret);
+		return load_text(otherwise, NULL, problem, ret);
 	}
 	ret->path = path;
 	return 0;
@@ -486,12 +506,14 @@ static int load_file(char *path, struct config *ret)
 
 int config_load(const char *asked, struct config *ret)
 {
-	char *passed = NULL, *path = asked ? strdup(asked) : search(&passed);
+	bool ase = !asked && simulates();
+	const char *built_in = ase ? ase_text : default_text;
+	char *passed = NULL, *path = asked ? strdup(asked) : ase ? search_ase() : search(&passed);
 	int rc;
 
 	if (!path && asked)
 		return -ENOMEM;
-	rc = path ? load_file(path, ret) : load_default(NULL, NULL, ret);
+	rc = path ? load_file(path, built_in, ret) : load_text(built_in, NULL, NULL, ret);
 	if (rc)
 		free(passed);
 	else

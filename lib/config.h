@@ -27,14 +27,13 @@ struct config {
 };
 
 /*
- * Reads path, or what the search finds when path is NULL; a missing or broken file yields the
- * built-in default with the reason in problem. Only -ENOMEM fails.
+ * Reads path, or what the search finds when path is NULL. With WITH_ASE, OPAE_ASE_SOCKET or OPAE_ASE_EXEC in
+ * the environment that is opae_ase.cfg, and without one the plugin of simulations alone. A missing or broken
+ * file yields the built-in default with the reason in problem. Only -ENOMEM fails.
  */
 int config_load(const char *path, struct config *ret);
 /* The same from text, for tests and fuzzers. */
 int config_parse(const char *text, size_t len, struct config *ret);
 void config_done(struct config *c);
-/* The simulation's configuration file, as WITH_ASE finds it; the caller frees. NULL: there is none. */
-char *config_find_ase(void);
 
 #endif

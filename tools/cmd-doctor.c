@@ -53,7 +53,8 @@ int cmd_doctor(int argc, char *argv[])
 	doctor_config(&d);
 	if (!d.host) {
 		doctor_inventory(&d);
-		doctor_sockets(&d);
+		if (!doctor_simulation(&d))
+			doctor_sockets(&d);
 		doctor_pci(&d);
 	}
 	doctor_hosts(&d);

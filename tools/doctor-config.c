@@ -11,6 +11,7 @@
 /* What a configuration calls the plugins: by file, as OPAE does and as we do. */
 static const char *const vfio_files[] = { "libv-opae.so", "libopae-v.so", NULL };
 static const char *const remote_files[] = { "libtcp-opae.so", "libvsock-opae.so", "librdma-opae.so", NULL };
+static const char *const ase_files[] = { "libase-opae.so", "libase.so", NULL };
 static const char *const kernel_files[] = { "libxfpga.so", NULL };
 
 const char *config_name(void)
@@ -121,8 +122,13 @@ static void check_form(struct subject *s)
 
 static void check_start(struct subject *s)
 {
-	if (getenv("WITH_ASE"))
-		step_note(s, "start", "WITH_ASE is set: the simulation's configuration is used");
+	static const char *const simulation[] = { "WITH_ASE", "OPAE_ASE_SOCKET", "OPAE_ASE_EXEC" };
+
+	for (size_t i = 0; i < sizeof(simulation) / sizeof(simulation[0]); i++)
+		if (getenv(simulation[i])) {
+			step_note(s, "start", "%s is set: programs see the simulation alone", simulation[i]);
+			break;
+		}
 	if (!getenv("OPAE_EXPLICIT_INITIALIZE"))
 		return;
 	step_note(s, "start", "OPAE_EXPLICIT_INITIALIZE is set: a program that does not call "
@@ -277,6 +283,11 @@ bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json
 	return plugin_next(vfio_files, index, p, json);
 }
 
+bool ase_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json)
+{
+	return plugin_next(ase_files, index, p, json);
+}
+
 bool remote_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json)
 {
 	return plugin_next(remote_files, index, p, json);
@@ -307,12 +318,25 @@ bool hosts_alone(void)
 	bool remote = false;
 
 	for (uint32_t i = 0; opaex_plugin_get(i, &p) == FPGA_OK; i++) {
-		if (is_one_of(p.file, remote_files))
+		if (is_one_of(p.file, remote_files) || is_one_of(p.file, ase_files))
 			remote |= !strcmp(p.state, "ready");
 		else if (strcmp(p.state, "disabled"))
 			return false;
 	}
 	return remote;
+}
+
+/* What the plugins are for, where none is for this machine's cards. */
+static const char *elsewhere(void)
+{
+	struct opaex_plugin p;
+	const char *json;
+	uint32_t remote = 0, ase = 0;
+	bool any = remote_plugin_next(&remote, &p, &json);
+
+	if (!ase_plugin_next(&ase, &p, &json))
+		return "remote hosts";
+	return any ? "remote hosts and simulations" : "simulations";
 }
 
 /* Not wrong: who names hosts alone means it. */
@@ -322,12 +346,13 @@ static bool left_out(struct subject *s, const char *const *files, const char *us
 
 	if (find_plugin(files, &p))
 		return step_note(s, "plugin",
-				 "the plugins in force are for remote hosts, and \"%s\", which would serve "
+				 "the plugins in force are for %s, and \"%s\", which would serve "
 				 "it, is disabled; to have it too: $EDITOR %s, and say \"enabled\": true for "
-				 "\"%s\"", p.name, config_name(), p.name);
+				 "\"%s\"", elsewhere(), p.name, config_name(), p.name);
 	return step_note(s, "plugin",
-			 "the plugins in force are for remote hosts alone; to have it too: $EDITOR %s, and "
-			 "add \"%s\" with \"plugin\": \"%s\"", config_name(), usual, files[0]);
+			 "the plugins in force are for %s alone; to have it too: $EDITOR %s, and "
+			 "add \"%s\" with \"plugin\": \"%s\"", elsewhere(), config_name(), usual,
+			 files[0]);
 }
 
 bool check_local(const struct doctor *d, struct subject *s)

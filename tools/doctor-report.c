@@ -171,7 +171,7 @@ static struct tally count(struct doctor *d)
 			t.devices += (unsigned int)json_object_get_int(hosts);
 			t.shown += (unsigned int)json_object_get_int(hosts);
 		}
-		if (strcmp(kind, "socket") && strcmp(kind, "pci"))
+		if (strcmp(kind, "socket") && strcmp(kind, "simulation") && strcmp(kind, "pci"))
 			continue;
 		t.devices++;
 		t.shown += json_object_object_get_ex(o, "shown", NULL) ? 1 : 0;

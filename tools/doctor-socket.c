@@ -39,6 +39,8 @@ static bool fix_missing(struct subject *s, const struct place *p)
 	case PLACE_CONFIGURED:
 		return fix(s, "$EDITOR %s   # correct %s in \"sockets\", or start the card's server there",
 			   config_name(), s->shell);
+	case PLACE_SIMULATION:
+		return fix(s, "./sim --socket %s   # starts the simulation there", s->shell);
 	case PLACE_IN_DIRECTORY: /* a link to what is gone */
 		return fix(s, "rm %s", s->shell);
 	default:
@@ -259,18 +261,25 @@ static bool check_header(struct subject *s, struct card *c)
 
 /* ---- the way of one socket ---- */
 
-static void diagnose(struct doctor *d, const struct place *p)
+bool check_socket(struct subject *s, const struct place *p)
 {
 	static bool (*const checks[])(struct subject *s, struct card *c) = {
 		check_path, check_connect, check_device, check_header,
 	};
-	struct subject s = subject_new(d, "socket", p->path);
 	struct card c = { .place = p };
-	bool good = check_local(d, &s);
+	bool good = true;
 
 	for (size_t i = 0; good && i < sizeof(checks) / sizeof(checks[0]); i++)
-		good = checks[i](&s, &c);
+		good = checks[i](s, &c);
 	vu_client_close(c.client); /* before the plugin looks */
+	return good;
+}
+
+static void diagnose(struct doctor *d, const struct place *p)
+{
+	struct subject s = subject_new(d, "socket", p->path);
+	bool good = check_local(d, &s) && check_socket(&s, p);
+
 	if (good && check_vfio_plugin(&s) && check_places(&s, p))
 		check_token(d, &s, "", p->address);
 	if (*p->address && has_token(d, p->address))

@@ -33,7 +33,7 @@ struct subject {
 
 /* doctor-report.c */
 #define DOCTOR_PRINTF __attribute__((format(printf, 3, 4)))
-/* kind: "configuration", "directory"; "socket" and "pci" are devices; "host" has some. */
+/* kind: "configuration", "directory"; "socket", "simulation" and "pci" are devices; "host" has some. */
 struct subject subject_new(struct doctor *d, const char *kind, const char *name);
 /* The results of a step. The first two return true: the list goes on. step_wrong returns false. */
 bool step_ok(struct subject *s, const char *step, const char *fmt, ...) DOCTOR_PRINTF;
@@ -58,12 +58,13 @@ bool disabled_plugin(char *out, size_t len);
 const char *verb_of(const char *state);
 /* The configuration of each v-opae, in turn: false, there are no more. Begin with *index 0. */
 bool vfio_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
-/* The same of each plugin of remote hosts. */
+/* The same of each plugin of simulations, and of remote hosts. */
+bool ase_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
 bool remote_plugin_next(uint32_t *index, struct opaex_plugin *p, const char **json);
 /*
- * Are cards of this machine looked for? Not when plugins of remote hosts work and no other is in force, for
- * that is meant: then it is noted for the subject, and the result is false. A device that is asked for by
- * name is looked at all the same.
+ * Are cards of this machine looked for? Not when plugins of remote hosts or simulations alone are in force,
+ * for that is meant: then it is noted for the subject, and the result is false. A device that is asked for
+ * by name is looked at all the same.
  */
 bool check_local(const struct doctor *d, struct subject *s);
 bool hosts_alone(void);
@@ -73,7 +74,7 @@ bool check_kernel_plugin(struct subject *s, const char *address);
 bool kernel_plugin_ready(void);
 
 /* doctor-socket.c, doctor-places.c */
-enum place_origin { PLACE_CONFIGURED, PLACE_IN_DIRECTORY, PLACE_ASKED };
+enum place_origin { PLACE_CONFIGURED, PLACE_IN_DIRECTORY, PLACE_ASKED, PLACE_SIMULATION };
 
 struct place {
 	char *path;
@@ -87,6 +88,11 @@ void doctor_sockets(struct doctor *d);
 void places_find(struct doctor *d, struct place **list, size_t *n);
 void places_free(struct place *list, size_t n);
 bool check_places(struct subject *s, const struct place *p);
+/* Is it there, does somebody serve it, is it an FPGA. */
+bool check_socket(struct subject *s, const struct place *p);
+
+/* doctor-simulation.c: of the ASE plugin, when it is in force. True: it is what was asked for. */
+bool doctor_simulation(struct doctor *d);
 
 /* doctor-host.c: the hosts of the plugins tcp and vsock; kind "host". */
 void doctor_hosts(struct doctor *d);

@@ -43,6 +43,15 @@ static const struct command commands[] = {
 	{ "emu", "stop NAME...|--all", "ends them", cmd_emu },
 	{ "emu", "list [--json]", "those that run, and their addresses", cmd_emu },
 	{ "emu", "boards", "what BOARD, AFU and FAULT can be", cmd_emu },
+	{ "ase", "status [--json] [--socket SOCKET | --workdir DIR]",
+	  "the simulation of an AFU that runs: what it does, and what it found wrong. It is the one that\n"
+	  "        OPAE_ASE_SOCKET, ASE_WORKDIR or the configuration names, or that runs in this folder,\n"
+	  "        unless told otherwise", cmd_ase },
+	{ "ase", "wave on FILE | wave off", "its waves go to the file, from now on; or to none", cmd_ase },
+	{ "ase", "step CYCLES", "its clock makes so many cycles, whether it stands or runs", cmd_ase },
+	{ "ase", "run idle-stop[:CYCLES] | free | lockstep[:CYCLES] | paused", "when its clock runs",
+	  cmd_ase },
+	{ "ase", "end", "it ends, as by SIGTERM", cmd_ase },
 	{ "temp", "[--json] [ADDRESS] [GUID] [OBJECT]",
 	  "the temperatures of cards, with their limits and what has reached one", cmd_temp },
 	{ "power", "[--json] [ADDRESS] [GUID] [OBJECT]",

@@ -69,6 +69,7 @@ bool parse_u64(const char *text, uint64_t *ret);
 /* What people call the AFU with this GUID (lower case); "" when it is not known. */
 const char *afu_name(const char *guid);
 
+int cmd_ase(int argc, char *argv[]);
 int cmd_list(int argc, char *argv[]);
 int cmd_info(int argc, char *argv[]);
 int cmd_mmio(int argc, char *argv[]);

@@ -178,16 +178,11 @@ static struct vu_client *client_new(const struct vu_client_options *opt)
 	return c;
 }
 
-int vu_client_connect(const char *path, const struct vu_client_options *opt, char *why,
-		      size_t why_len, struct vu_client **ret)
+/* The client has a socket, or rc tells why not. */
+static int begin(struct vu_client *c, int rc, const struct vu_client_options *opt, char *why, size_t why_len,
+		 struct vu_client **ret)
 {
-	struct vu_client *c = client_new(opt);
-	int rc;
-
-	if (!c)
-		return -ENOMEM;
 	c->opt.on_dead = NULL; /* nothing to tell before there is a client */
-	rc = connect_socket(c, path);
 	if (!rc)
 		rc = handshake(c);
 	if (rc) {
@@ -201,6 +196,27 @@ int vu_client_connect(const char *path, const struct vu_client_options *opt, cha
 	c->opt.on_dead = opt->on_dead;
 	*ret = c;
 	return 0;
+}
+
+int vu_client_connect(const char *path, const struct vu_client_options *opt, char *why,
+		      size_t why_len, struct vu_client **ret)
+{
+	struct vu_client *c = client_new(opt);
+
+	return c ? begin(c, connect_socket(c, path), opt, why, why_len, ret) : -ENOMEM;
+}
+
+int vu_client_adopt(int fd, const struct vu_client_options *opt, char *why, size_t why_len,
+		    struct vu_client **ret)
+{
+	struct vu_client *c = client_new(opt);
+
+	if (!c) {
+		sys_close(fd);
+		return -ENOMEM;
+	}
+	c->socket = fd;
+	return begin(c, 0, opt, why, why_len, ret);
 }
 
 void vu_client_close(struct vu_client *c)

@@ -60,6 +60,10 @@ struct vu_device_info {
  */
 int vu_client_connect(const char *path, const struct vu_client_options *opt, char *why,
 		      size_t why_len, struct vu_client **ret);
+/* The same over a socket that leads to the server already, and does not block; it is the client's from now
+ * on, also when this fails. */
+int vu_client_adopt(int fd, const struct vu_client_options *opt, char *why, size_t why_len,
+		    struct vu_client **ret);
 void vu_client_close(struct vu_client *c); /* NULL is fine */
 
 /*

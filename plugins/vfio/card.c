@@ -204,7 +204,7 @@ static int get_bars(struct card *c, struct vdev *d)
 
 static int64_t budget(const struct instance *inst)
 {
-	return 4 * inst->call_ns > LOOK_BUDGET_NS ? 4 * inst->call_ns : LOOK_BUDGET_NS;
+	return 4 * inst->call_ns > inst->ways->budget_ns ? 4 * inst->call_ns : inst->ways->budget_ns;
 }
 
 /* What is in it now, whatever the token said. */

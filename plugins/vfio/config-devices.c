@@ -8,7 +8,7 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#include "plugins/vfio/vfio.h"
+#include "plugins/vfio/v-opae.h"
 
 #define MAX_DEVICES 0x1000u
 
@@ -67,20 +67,20 @@ static fpga_result read_rule(struct rule *rule, struct json_object *o, size_t i)
 	return r;
 }
 
-fpga_result config_devices(struct instance *inst, struct json_object *list)
+fpga_result config_devices(struct v_opae *v, struct json_object *list)
 {
 	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 	fpga_result r = FPGA_OK;
 
 	if (!json_object_is_type(list, json_type_array) || n > MAX_DEVICES)
 		return say(FPGA_INVALID_PARAM, "\"devices\" must be an array of at most %u", MAX_DEVICES);
-	free(inst->rules);
-	inst->rules = calloc(n ? n : 1, sizeof(*inst->rules));
-	if (!inst->rules)
+	free(v->rules);
+	v->rules = calloc(n ? n : 1, sizeof(*v->rules));
+	if (!v->rules)
 		return say(FPGA_NO_MEMORY, "no memory for %zu devices", n);
-	inst->num_rules = n;
-	inst->known_ids = false;
+	v->num_rules = n;
+	v->known_ids = false;
 	for (size_t i = 0; i < n && r == FPGA_OK; i++)
-		r = read_rule(&inst->rules[i], json_object_array_get_idx(list, i), i);
+		r = read_rule(&v->rules[i], json_object_array_get_idx(list, i), i);
 	return r;
 }

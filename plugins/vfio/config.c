@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "plugins/vfio/vfio.h"
+#include "plugins/vfio/v-opae.h"
 
 #define TIMEOUT_MS 5000
 #define SPIN_US 50
@@ -74,11 +74,11 @@ static bool same_address(const struct place *a, const struct place *b)
 	       a->function == b->function;
 }
 
-static fpga_result same_twice(const struct instance *inst)
+static fpga_result same_twice(const struct v_opae *v)
 {
-	for (size_t i = 0; i < inst->num_places; i++)
+	for (size_t i = 0; i < v->num_places; i++)
 		for (size_t j = 0; j < i; j++) {
-			const struct place *a = &inst->places[i], *b = &inst->places[j];
+			const struct place *a = &v->places[i], *b = &v->places[j];
 
 			if (!strcmp(a->path, b->path))
 				return say(FPGA_INVALID_PARAM, "\"sockets\": %s is there twice",
@@ -92,7 +92,7 @@ static fpga_result same_twice(const struct instance *inst)
 	return FPGA_OK;
 }
 
-static fpga_result read_sockets(struct instance *inst, struct json_object *list)
+static fpga_result read_sockets(struct v_opae *v, struct json_object *list)
 {
 	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 	fpga_result r = FPGA_OK;
@@ -100,17 +100,17 @@ static fpga_result read_sockets(struct instance *inst, struct json_object *list)
 	if (!json_object_is_type(list, json_type_array) || n > MAX_SOCKETS)
 		return say(FPGA_INVALID_PARAM, "\"sockets\" must be an array of at most %u",
 			   MAX_SOCKETS);
-	inst->places = calloc(n ? n : 1, sizeof(*inst->places));
-	if (!inst->places)
+	v->places = calloc(n ? n : 1, sizeof(*v->places));
+	if (!v->places)
 		return say(FPGA_NO_MEMORY, "no memory for %zu sockets", n);
-	inst->num_places = n;
-	inst->scans = false;
+	v->num_places = n;
+	v->scans = false;
 	for (size_t i = 0; i < n && r == FPGA_OK; i++)
-		r = read_socket(&inst->places[i], json_object_array_get_idx(list, i), i);
-	return r == FPGA_OK ? same_twice(inst) : r;
+		r = read_socket(&v->places[i], json_object_array_get_idx(list, i), i);
+	return r == FPGA_OK ? same_twice(v) : r;
 }
 
-static fpga_result read_kernel_way(struct instance *inst, struct json_object *value)
+static fpga_result read_kernel_way(struct v_opae *v, struct json_object *value)
 {
 	static const struct {
 		const char *name;
@@ -121,30 +121,30 @@ static fpga_result read_kernel_way(struct instance *inst, struct json_object *va
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (!strcmp(text, ways[i].name)) {
-			inst->kernel_way = ways[i].way;
+			v->kernel_way = ways[i].way;
 			return FPGA_OK;
 		}
 	return say(FPGA_INVALID_PARAM, "\"kernel\" must be \"auto\", \"group\" or \"iommufd\"");
 }
 
-static fpga_result read_key(struct instance *inst, const char *key, struct json_object *value)
+static fpga_result read_key(struct v_opae *v, const char *key, struct json_object *value)
 {
 	if (!strcmp(key, "sockets"))
-		return read_sockets(inst, value);
+		return read_sockets(v, value);
 	if (!strcmp(key, "devices"))
-		return config_devices(inst, value);
+		return config_devices(v, value);
 	if (!strcmp(key, "kernel"))
-		return read_kernel_way(inst, value);
+		return read_kernel_way(v, value);
 	if (!strcmp(key, "timeout_ms")) {
 		if (!in_range(value, 1, 3600000))
 			return say(FPGA_INVALID_PARAM, "\"timeout_ms\" must be 1 to 3600000");
-		inst->call_ns = json_object_get_int64(value) * NS_PER_MS;
+		v->core.call_ns = json_object_get_int64(value) * NS_PER_MS;
 		return FPGA_OK;
 	}
 	if (!strcmp(key, "spin_us")) {
 		if (!in_range(value, 0, 1000000))
 			return say(FPGA_INVALID_PARAM, "\"spin_us\" must be 0 to 1000000");
-		inst->spin_ns = json_object_get_int64(value) * NS_PER_US;
+		v->core.spin_ns = json_object_get_int64(value) * NS_PER_US;
 		return FPGA_OK;
 	}
 	return say(FPGA_INVALID_PARAM,
@@ -152,21 +152,21 @@ static fpga_result read_key(struct instance *inst, const char *key, struct json_
 		   "and \"spin_us\"", key);
 }
 
-fpga_result config_read(const char *json, struct instance *inst)
+fpga_result config_read(const char *json, struct v_opae *v)
 {
 	struct json_object *top = json_tokener_parse(json && *json ? json : "{}");
 	fpga_result r = FPGA_OK;
 
-	inst->call_ns = TIMEOUT_MS * NS_PER_MS;
-	inst->spin_ns = SPIN_US * NS_PER_US;
-	inst->scans = inst->known_ids = true;
+	v->core.call_ns = TIMEOUT_MS * NS_PER_MS;
+	v->core.spin_ns = SPIN_US * NS_PER_US;
+	v->scans = v->known_ids = true;
 	if (!json_object_is_type(top, json_type_object)) {
 		json_object_put(top);
 		return say(FPGA_INVALID_PARAM, "\"configuration\" must be a JSON object");
 	}
 	json_object_object_foreach(top, key, value)
 	{
-		r = read_key(inst, key, value);
+		r = read_key(v, key, value);
 		if (r != FPGA_OK)
 			break;
 	}

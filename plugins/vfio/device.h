@@ -81,8 +81,12 @@ struct vdev {
 	/* The device is gone for good. Mapped areas read as all-ones from then on. */
 	atomic_bool dead;
 	bool forked; /* it is dead here because it is the device of the process that this one is a child of */
+	void *keeper; /* of who opened it and put operations of his own in front of the way's */
 };
 
 extern const struct vdev_ops way_vfio_user, way_kernel;
+
+/* As way_vfio_user's open, of a device that a socket leads to already; it is taken over in any case. */
+int way_vfio_user_adopt(int fd, const struct vdev_options *opt, char *why, size_t why_len, struct vdev **ret);
 
 #endif

@@ -41,10 +41,17 @@ static inline bool object_same_place(const struct object *a, const struct object
 	return a->type == b->type && a->head.bar == b->head.bar && a->head.offset == b->head.offset;
 }
 
+/* Whose word it is what is in a device. */
+enum facts_source {
+	FACTS_READ,	 /* its registers' */
+	FACTS_GIVEN,	 /* the configuration's, of all of BAR0 */
+	FACTS_SIMULATED, /* its registers', but that there is a card */
+};
+
 struct facts {
 	uint16_t vendor, device, subsystem_vendor, subsystem_device;
 	uint32_t vectors; /* interrupt vectors of the device, MSI-X or else MSI */
-	uint32_t given;	  /* 1: not its registers but the configuration told what is in it */
+	uint32_t given;	  /* enum facts_source */
 	uint32_t unused;
 	uint32_t num_objects;
 	struct object objects[MAX_OBJECTS];

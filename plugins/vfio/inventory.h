@@ -25,6 +25,8 @@
 struct inventory;
 
 struct inventory *inventory_new(void); /* NULL: no memory. Touches no file yet. */
+/* Of devices that no other process can reach: it has neither file nor locks, and what it was told holds. */
+struct inventory *inventory_new_private(void);
 void inventory_free(struct inventory *inv);
 
 /* Reads what others wrote since the last time, and who listens. At the beginning of an enumeration. */

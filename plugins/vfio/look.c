@@ -14,16 +14,17 @@
 #include "plugins/vfio/dfl.h"
 #include "plugins/vfio/inventory.h"
 
-/* A server that is silent for so long is held, or slow: nothing tells them apart but patience, and one that
- * answered once, or was held before, gets less of it. */
-#define LOOK_NS (200 * NS_PER_MS)
-#define LOOK_FIRST_NS NS_PER_S
 #define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
-#define PATIENCE_LOOKER_NS (LOOK_BUDGET_NS + NS_PER_S) /* for one that looks by its lock, and gets on */
 #define PAUSE_NS (2 * NS_PER_MS)
 
 /* ---- reading a device ---- */
+
+/* For one that looks by its lock, and gets on. */
+static int64_t looker_ns(const struct instance *inst)
+{
+	return inst->ways->budget_ns + NS_PER_S;
+}
 
 static bool somebody_looks(struct instance *inst, const char *path)
 {
@@ -33,13 +34,13 @@ static bool somebody_looks(struct instance *inst, const char *path)
 int look_open(struct instance *inst, const struct place *p, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret)
 {
-	int64_t end = clock_deadline(patience_ns), last = clock_deadline(PATIENCE_LOOKER_NS);
+	int64_t end = clock_deadline(patience_ns), last = clock_deadline(looker_ns(inst));
 	int rc;
 
 	if (opt->to_use || opt->call_ns > inst->call_ns)
 		opt->call_ns = inst->call_ns;
 	for (;;) {
-		rc = place_open(inst, p, opt, why, why_len, ret);
+		rc = inst->ways->open(inst, p, opt, why, why_len, ret);
 		if (rc != -EBUSY)
 			return rc;
 		/* Who looks is soon done; how soon depends on the device. */
@@ -151,7 +152,6 @@ static int tell_given(struct vdev *d, const fpga_guid guid, struct facts *ret)
 	o->num_interrupts = ret->vectors;
 	o->error_vector = NO_VECTOR;
 	ret->num_objects = 1;
-	ret->given = 1;
 	return 0;
 }
 
@@ -169,6 +169,25 @@ static int read_registers(struct reader *reader, const struct dfl_list *lists, u
 	return rc ? rc : dfl_read(&io, lists, n, ret);
 }
 
+/* Programs look for the card, whose ids tell them that it is a simulation: OPAE's are these. */
+static void add_card(struct facts *f)
+{
+	for (uint32_t i = 0; i < f->num_objects; i++)
+		if (f->objects[i].type == FPGA_DEVICE)
+			return;
+	f->vendor = f->subsystem_vendor = 0x8086;
+	f->device = f->subsystem_device = 0x0a5e;
+	if (f->num_objects && f->num_objects < MAX_OBJECTS)
+		f->objects[f->num_objects++] = (struct object){ .type = FPGA_DEVICE,
+								.num_slots = 1,
+								.error_vector = NO_VECTOR };
+}
+
+static enum facts_source source_of(const struct place *p)
+{
+	return p->has_guid ? FACTS_GIVEN : p->simulated ? FACTS_SIMULATED : FACTS_READ;
+}
+
 int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret)
 {
 	struct reader reader = { d, clock_deadline(budget_ns) };
@@ -178,11 +197,14 @@ int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, st
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->given = source_of(p);
 	rc = read_config(d, ret, lists, &n);
 	if (!rc)
 		rc = events_vectors(d, &index, &ret->vectors);
 	if (!rc)
 		rc = p->has_guid ? tell_given(d, p->guid, ret) : read_registers(&reader, lists, n, ret);
+	if (!rc && p->simulated)
+		add_card(ret);
 	if (rc == -ETIME) {
 		snprintf(ret->defect, sizeof(ret->defect),
 			 "its feature lists took longer than %lld ms",
@@ -196,7 +218,7 @@ int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, st
 
 static int lock_patiently(struct instance *inst, const char *path)
 {
-	int64_t end = clock_deadline(PATIENCE_LOOKER_NS);
+	int64_t end = clock_deadline(looker_ns(inst));
 	int rc;
 
 	for (;;) {
@@ -210,7 +232,8 @@ static int lock_patiently(struct instance *inst, const char *path)
 int look_enter(struct instance *inst, const struct place *p, struct facts *facts, struct vdev **ret,
 	       bool *locked, char *why, size_t why_len)
 {
-	struct vdev_options opt = { .connect_ns = LOOK_NS, .call_ns = LOOK_NS, .spin_ns = inst->spin_ns };
+	struct vdev_options opt = { .connect_ns = inst->ways->look_ns, .call_ns = inst->ways->look_ns,
+				    .spin_ns = inst->spin_ns };
 	int rc = lock_patiently(inst, p->path);
 
 	*ret = NULL;
@@ -221,7 +244,7 @@ int look_enter(struct instance *inst, const struct place *p, struct facts *facts
 	if (!rc)
 		rc = look_open(inst, p, &opt, PATIENCE_NS, why, why_len, ret);
 	if (!rc)
-		rc = look_read_facts(*ret, p, LOOK_BUDGET_NS, facts);
+		rc = look_read_facts(*ret, p, inst->ways->budget_ns, facts);
 	if (rc && *ret)
 		(*ret)->ops->why(*ret, why, why_len);
 	return rc;
@@ -242,7 +265,7 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 {
 	const char *path = l->place->path;
 	bool first = !l->facts && !inventory_is_foreign(inst->inventory, path);
-	int64_t wait = first ? LOOK_FIRST_NS : LOOK_NS;
+	int64_t wait = first ? inst->ways->first_look_ns : inst->ways->look_ns;
 	struct vdev_options opt = { .connect_ns = wait, .call_ns = wait,
 				    .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
@@ -253,7 +276,7 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 		debug("%s: %s", path, why);
 		return rc;
 	}
-	rc = look_read_facts(d, l->place, LOOK_BUDGET_NS, facts);
+	rc = look_read_facts(d, l->place, inst->ways->budget_ns, facts);
 	if (rc == -ENODEV && !atomic_load(&d->dead))
 		rc = NOTHING_IN_IT;
 	d->ops->why(d, why, sizeof(why));
@@ -266,9 +289,9 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 /* What the configuration says of the device may be other than when it was looked at. */
 static bool still_holds(const struct shared_facts *s, const struct place *p)
 {
-	if (p->has_guid)
-		return s->f.given && !memcmp(s->f.objects[0].guid, p->guid, sizeof(p->guid));
-	return !s->f.given;
+	if (s->f.given != source_of(p))
+		return false;
+	return !p->has_guid || !memcmp(s->f.objects[0].guid, p->guid, sizeof(p->guid));
 }
 
 static struct shared_facts *remembered(struct instance *inst, const struct place *p)
@@ -417,7 +440,7 @@ static void conclude(struct round *t, struct look *l, int rc, const struct facts
 static void find_out(struct round *t, struct look *l)
 {
 	struct instance *inst = t->inst;
-	int64_t end = clock_deadline(patience(inst, l)), last = clock_deadline(PATIENCE_LOOKER_NS);
+	int64_t end = clock_deadline(patience(inst, l)), last = clock_deadline(looker_ns(inst));
 	struct facts facts;
 	int rc;
 

@@ -38,6 +38,5 @@ int look_open(struct instance *inst, const struct place *p, struct vdev_options 
  * object; -ETIMEDOUT: the budget is spent. ret->defect is "" or a reason, whatever is returned.
  */
 int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret);
-#define LOOK_BUDGET_NS (4 * NS_PER_S) /* a machine may be busy */
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/emu-dir.h"
-#include "plugins/vfio/vfio.h"
+#include "plugins/vfio/v-opae.h"
 
 #define DRIVER "vfio-pci"
 
@@ -32,14 +32,6 @@ static struct place *add(struct list *l)
 	}
 	memset(&l->places[l->num], 0, sizeof(l->places[0]));
 	return &l->places[l->num++];
-}
-
-void place_set_address(struct place *p, const struct pci_address *a)
-{
-	p->segment = a->segment;
-	p->bus = a->bus;
-	p->device = a->device;
-	p->function = a->function;
 }
 
 /* ---- sockets ---- */
@@ -67,14 +59,14 @@ static int scan(struct list *l)
 	return 0;
 }
 
-static int configured(const struct instance *inst, struct list *l)
+static int configured(const struct v_opae *v, struct list *l)
 {
-	for (size_t i = 0; i < inst->num_places; i++) {
+	for (size_t i = 0; i < v->num_places; i++) {
 		struct place *p = add(l);
 
 		if (!p)
 			return -ENOMEM;
-		*p = inst->places[i];
+		*p = v->places[i];
 	}
 	return 0;
 }
@@ -82,16 +74,16 @@ static int configured(const struct instance *inst, struct list *l)
 /* ---- the kernel's ---- */
 
 /* The first rule that fits; *ours tells whether the device is one without. */
-static const struct rule *find_rule(const struct instance *inst, const struct pci_address *a,
+static const struct rule *find_rule(const struct v_opae *v, const struct pci_address *a,
 				    const struct pci_id *id, bool *ours)
 {
 	bool exact;
 
-	*ours = inst->known_ids && pci_fpga_name(id, &exact);
-	for (size_t i = 0; i < inst->num_rules; i++)
-		if (pci_rule_fits(&inst->rules[i].which, a, id)) {
+	*ours = v->known_ids && pci_fpga_name(id, &exact);
+	for (size_t i = 0; i < v->num_rules; i++)
+		if (pci_rule_fits(&v->rules[i].which, a, id)) {
 			*ours = true;
-			return &inst->rules[i];
+			return &v->rules[i];
 		}
 	return NULL;
 }
@@ -104,7 +96,7 @@ static void apply(const struct rule *r, struct place *p)
 	memcpy(p->vf_token, r->vf_token, sizeof(p->vf_token));
 }
 
-static int add_device(const struct instance *inst, struct list *l, const char *address)
+static int add_device(const struct v_opae *v, struct list *l, const char *address)
 {
 	const struct rule *rule;
 	struct pci_address a;
@@ -115,7 +107,7 @@ static int add_device(const struct instance *inst, struct list *l, const char *a
 
 	if (!pci_parse(address, &a) || pci_read_id(address, &id))
 		return 0; /* it went away meanwhile */
-	rule = find_rule(inst, &a, &id, &ours);
+	rule = find_rule(v, &a, &id, &ours);
 	if (!ours)
 		return 0;
 	p = add(l);
@@ -131,29 +123,30 @@ static int add_device(const struct instance *inst, struct list *l, const char *a
 	return 0;
 }
 
-static int bound(const struct instance *inst, struct list *l)
+static int bound(const struct v_opae *v, struct list *l)
 {
 	CLEANUP_FREE char(*devices)[PCI_ADDRESS_LEN] = NULL;
 	size_t n = 0;
 	int rc;
 
-	if (!inst->known_ids && !inst->num_rules)
+	if (!v->known_ids && !v->num_rules)
 		return 0;
 	rc = pci_list_bound(DRIVER, &devices, &n);
 	if (rc)
 		return rc == -ENOMEM ? rc : 0; /* where sysfs cannot be read there are none to be told */
 	for (size_t i = 0; i < n && !rc; i++)
-		rc = add_device(inst, l, devices[i]);
+		rc = add_device(v, l, devices[i]);
 	return rc;
 }
 
 int places_list(struct instance *inst, struct place **ret, size_t *n)
 {
+	struct v_opae *v = v_opae_of(inst);
 	struct list l = { 0 };
-	int rc = inst->scans ? scan(&l) : configured(inst, &l);
+	int rc = v->scans ? scan(&l) : configured(v, &l);
 
 	if (!rc)
-		rc = bound(inst, &l);
+		rc = bound(v, &l);
 	if (rc) {
 		free(l.places);
 		return rc;
@@ -161,12 +154,4 @@ int places_list(struct instance *inst, struct place **ret, size_t *n)
 	*ret = l.places;
 	*n = l.num;
 	return 0;
-}
-
-int place_open(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
-	       size_t why_len, struct vdev **ret)
-{
-	if (p->kernel)
-		return kernel_open(inst, p, opt, why, why_len, ret);
-	return way_vfio_user.open(p->path, opt, why, why_len, ret);
 }

@@ -3,20 +3,13 @@
  * v-opae: accelerators that are driven the VFIO way. The plugin's face: its constant, its
  * configuration, its table.
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
-#include "base/sys.h"
-#include "plugins/vfio/inventory.h"
-#include "plugins/vfio/vfio.h"
+#include "base/clock.h"
+#include "plugins/vfio/v-opae.h"
 
 #define VISIBLE __attribute__((visibility("default")))
-
-/* The same for every instance, and written once; all else is in the instance. */
-static const struct opae_host *host;
 
 static const struct opae_plugin_param params[] = {
 	{ "sockets", "array of string or object",
@@ -43,41 +36,6 @@ VISIBLE const struct opae_plugin_info opae_plugin_info = {
 	.params = params,
 };
 
-const struct opae_host *vfio_host(void)
-{
-	return host;
-}
-
-fpga_result say(fpga_result r, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	host->vdetail(fmt, ap);
-	va_end(ap);
-	return r;
-}
-
-fpga_result say_device(struct vdev *d, int rc, const char *what)
-{
-	char why[VDEV_WHY_MAX] = "";
-
-	d->ops->why(d, why, sizeof(why));
-	/* A dead device is an exception, whatever the call that found out was told. */
-	if (atomic_load(&d->dead))
-		return say(FPGA_EXCEPTION, "%s: the device is gone: %s", what, why);
-	return say(err_to_result(rc), "%s: %s", what, *why ? why : strerror(-rc));
-}
-
-void debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	host->vlog(OPAE_LOG_DEBUG, "vfio", fmt, ap);
-	va_end(ap);
-}
-
 static bool supports_device(void *instance, const char *type)
 {
 	(void)instance;
@@ -86,13 +44,12 @@ static bool supports_device(void *instance, const char *type)
 
 static int finalize(void *instance)
 {
-	struct instance *inst = instance;
+	struct v_opae *v = instance;
 
-	inventory_free(inst->inventory);
-	inst->inventory = NULL;
-	if (!inst->cards) { /* what is open still needs its spaces */
-		dev_vfio_spaces_done(&inst->spaces);
-		dev_vfio_spaces_init(&inst->spaces);
+	core_finalize(&v->core);
+	if (!v->core.cards) { /* what is open still needs its spaces */
+		dev_vfio_spaces_done(&v->spaces);
+		dev_vfio_spaces_init(&v->spaces);
 	}
 	return 0;
 }
@@ -100,88 +57,49 @@ static int finalize(void *instance)
 /* Touches no file: that waits for the first enumeration. */
 static int initialize(void *instance)
 {
-	struct instance *inst = instance;
+	struct v_opae *v = instance;
 
-	if (!inst->inventory)
-		inst->inventory = inventory_new();
-	return inst->inventory ? 0 : (int)say(FPGA_NO_MEMORY, "no memory for the inventory");
+	return core_initialize(&v->core, false);
 }
 
-static void fill(opae_api_adapter_table *t)
+static int open_place(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
+		      size_t why_len, struct vdev **ret)
 {
-	t->initialize = initialize;
-	t->finalize = finalize;
-	t->supports_device = supports_device;
-	t->enumerate = vfio_enumerate;
-	t->fpgaCloneToken = vfio_clone_token;
-	t->fpgaDestroyToken = vfio_destroy_token;
-	t->fpgaGetProperties = vfio_get_properties;
-	t->fpgaUpdateProperties = vfio_update_properties;
-	t->parent_of = vfio_parent_of;
-	t->same_token = vfio_same_token;
-	t->fpgaOpen = vfio_open;
-	t->fpgaClose = vfio_close;
-	t->fpgaReset = vfio_reset;
-	t->fpgaGetPropertiesFromHandle = vfio_properties_from_handle;
-	t->fpgaReadError = vfio_read_error;
-	t->fpgaClearError = vfio_clear_error;
-	t->fpgaClearAllErrors = vfio_clear_all_errors;
-	t->fpgaGetErrorInfo = vfio_get_error_info;
-	t->fpgaTokenGetObject = vfio_token_get_object;
-	t->fpgaHandleGetObject = vfio_handle_get_object;
-	t->fpgaObjectGetObject = vfio_object_get_object;
-	t->fpgaObjectGetObjectAt = vfio_object_get_object_at;
-	t->fpgaDestroyObject = vfio_destroy_object;
-	t->fpgaObjectGetType = vfio_object_get_type;
-	t->fpgaObjectGetSize = vfio_object_get_size;
-	t->fpgaObjectRead = vfio_object_read;
-	t->fpgaObjectRead64 = vfio_object_read64;
-	t->fpgaObjectWrite64 = vfio_object_write64;
-	t->quiesce = vfio_quiesce;
-	t->fpgaReadMMIO64 = vfio_read64;
-	t->fpgaWriteMMIO64 = vfio_write64;
-	t->fpgaReadMMIO32 = vfio_read32;
-	t->fpgaWriteMMIO32 = vfio_write32;
-	t->fpgaWriteMMIO512 = vfio_write512;
-	t->fpgaMapMMIO = vfio_map_mmio;
-	t->fpgaUnmapMMIO = vfio_unmap_mmio;
-	t->mmio_info = vfio_mmio_info;
-	t->mmio_window = vfio_mmio_window;
-	t->fpgaPrepareBuffer = vfio_prepare_buffer;
-	t->fpgaReleaseBuffer = vfio_release_buffer;
-	t->fpgaGetIOAddress = vfio_get_ioaddress;
-	t->pin_buffer = vfio_pin_buffer;
-	t->unpin_buffer = vfio_unpin_buffer;
-	t->get_ws_info = vfio_get_ws_info;
-	t->create_event = vfio_create_event;
-	t->fpgaDestroyEventHandle = vfio_destroy_event;
-	t->fpgaGetOSObjectFromEventHandle = vfio_event_fd;
-	t->fpgaRegisterEvent = vfio_register_event;
-	t->fpgaUnregisterEvent = vfio_unregister_event;
+	if (p->kernel)
+		return kernel_open(v_opae_of(inst), p, opt, why, why_len, ret);
+	return way_vfio_user.open(p->path, opt, why, why_len, ret);
 }
+
+static const struct plugin_ways ways = {
+	.list = places_list,
+	.open = open_place,
+	.first_look_ns = NS_PER_S,
+	.look_ns = 200 * NS_PER_MS,
+	.budget_ns = 4 * NS_PER_S, /* a machine may be busy */
+};
 
 VISIBLE int opae_plugin_configure(opae_api_adapter_table *table, const char *json)
 {
-	struct instance *inst;
+	struct v_opae *v;
 	fpga_result r;
 
-	if (!host) {
-		host = table->host;
-		sys_set(host->find("sys", SYS_OPS_VERSION));
-	}
-	inst = calloc(1, sizeof(*inst));
-	if (!inst)
+	core_begin(table, "vfio");
+	v = calloc(1, sizeof(*v));
+	if (!v)
 		return (int)say(FPGA_NO_MEMORY, "no memory for the instance");
-	pthread_mutex_init(&inst->lock, NULL);
-	dev_vfio_spaces_init(&inst->spaces);
-	r = config_read(json, inst);
+	v->core.ways = &ways;
+	pthread_mutex_init(&v->core.lock, NULL);
+	dev_vfio_spaces_init(&v->spaces);
+	r = config_read(json, v);
 	if (r != FPGA_OK) {
-		free(inst->places);
-		free(inst->rules);
-		free(inst);
+		free(v->places);
+		free(v->rules);
+		free(v);
 		return (int)r;
 	}
-	table->instance = inst;
-	fill(table);
+	core_fill(table, &v->core);
+	table->initialize = initialize;
+	table->finalize = finalize;
+	table->supports_device = supports_device;
 	return 0;
 }

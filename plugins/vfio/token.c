@@ -52,6 +52,8 @@ static uint64_t object_id(const struct token *t)
 	const struct object *o = token_object(t);
 	char where[40];
 
+	if (o && !o->head.size && o->type == FPGA_DEVICE)
+		return hash_text(h, "/card");
 	if (!o || !o->head.size)
 		return h;
 	snprintf(where, sizeof(where), "/%s%u:%llx", o->type == FPGA_DEVICE ? "fme" : "port",
@@ -106,7 +108,7 @@ static void describe(const struct token *t, struct opae_props *v)
 		.function = t->place.function,
 		.socket_id = t->place.socket_id,
 		.object_id = object_id(t),
-		.interface = FPGA_IFC_VFIO,
+		.interface = t->place.simulated ? FPGA_IFC_SIM_VFIO : FPGA_IFC_VFIO,
 		.state = t->held || card_object_held(t->inst, t->place.path, t->object) ?
 				 FPGA_ACCELERATOR_ASSIGNED :
 				 FPGA_ACCELERATOR_UNASSIGNED,
@@ -228,7 +230,7 @@ fpga_result vfio_enumerate(void *instance, const fpga_properties *filters, uint3
 
 	(void)filters; /* all are listed: looking is what costs, and it tells what filters ask */
 	(void)num_filters;
-	if (places_list(g.inst, &places, &n))
+	if (g.inst->ways->list(g.inst, &places, &n))
 		return say(FPGA_NO_MEMORY, "no memory for the list of sockets");
 	r = list_all(&g, places, n);
 	free(places);
@@ -309,7 +311,7 @@ fpga_result vfio_parent_of(fpga_token token, fpga_token *parent)
 		return say(FPGA_NOT_FOUND, "an FPGA_DEVICE has no parent");
 	if (find_device(t, &t->place, t->facts, &found))
 		return new_token(&found, parent);
-	if (places_list(t->inst, &places, &n))
+	if (t->inst->ways->list(t->inst, &places, &n))
 		return say(FPGA_NO_MEMORY, "no memory for the list of devices");
 	if (t->place.kernel && pci_read(t->place.path, &info))
 		*info.physfn = 0;

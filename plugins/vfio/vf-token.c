@@ -13,7 +13,7 @@
 #include "base/inventory-dir.h"
 #include "dev/sysfs.h"
 #include "dev/vf-token.h"
-#include "plugins/vfio/vfio.h"
+#include "plugins/vfio/v-opae.h"
 
 #define PATIENCE_NS (20 * NS_PER_MS)
 #define PAUSE_NS (2 * NS_PER_MS)
@@ -130,14 +130,14 @@ static int open_virtual(const struct place *p, struct vdev_options *opt, const c
 	return rc;
 }
 
-int kernel_open(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
+int kernel_open(struct v_opae *v, const struct place *p, struct vdev_options *opt, char *why,
 		size_t why_len, struct vdev **ret)
 {
 	char physfn[PCI_ADDRESS_LEN];
 	enum function kind = p->has_token ? PLAIN : kind_of(p->path, physfn);
 
-	opt->kernel_way = inst->kernel_way;
-	opt->spaces = &inst->spaces;
+	opt->kernel_way = v->kernel_way;
+	opt->spaces = &v->spaces;
 	opt->vf_token = p->has_token ? p->vf_token : NULL;
 	if (kind == PHYSICAL)
 		return open_physical(p, opt, why, why_len, ret);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of the plugin share: the instance, tokens, handles. */
+/*
+ * What the core's files share: the instance, tokens, handles. The core is all of a plugin that drives
+ * accelerators the VFIO way but where they are and how they are reached: this plugin's (v-opae.h), or that of
+ * simulations (plugins/ase).
+ */
 #ifndef PLUGINS_VFIO_VFIO_H
 #define PLUGINS_VFIO_VFIO_H
 
 #include <opae/plugin.h>
 #include <pthread.h>
 
-#include "dev/pci-rule.h"
+#include "dev/pci.h"
 #include "plugins/vfio/buffer.h"
 #include "plugins/vfio/device.h"
 #include "plugins/vfio/facts.h"
@@ -17,6 +21,7 @@
 struct place {
 	char path[VDEV_PATH_MAX]; /* its socket; of one behind the kernel's vfio-pci its address */
 	bool kernel;
+	bool simulated; /* registers alone: there is no card, and its FPGA_DEVICE is made up */
 	uint16_t segment;
 	uint8_t bus, device, function;
 	uint8_t socket_id; /* NUMA node; 0xff: none is near, or it is not known */
@@ -25,29 +30,28 @@ struct place {
 	uint8_t vf_token[16]; /* of its physical function */
 };
 
-/* Which devices behind the kernel's vfio-pci are ours. */
-struct rule {
-	struct pci_rule which;
-	bool has_guid, has_token;
-	fpga_guid guid;
-	uint8_t vf_token[16];
-};
-
 struct card;
 struct inventory;
+struct instance;
 
+/* What the core asks the plugin. */
+struct plugin_ways {
+	/* Where to look. The caller frees. */
+	int (*list)(struct instance *inst, struct place **ret, size_t *n);
+	/* Opens the device by the way that leads to it. As vdev_ops' open. */
+	int (*open)(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
+		    size_t why_len, struct vdev **ret);
+	/* A server that is silent for so long is held, or slow: nothing tells them apart but patience, and
+	 * one that answered once, or was held before, gets less of it. */
+	int64_t first_look_ns, look_ns;
+	int64_t budget_ns; /* for all that is read of one to know what it is */
+};
+
+/* The plugin's own begins with it. */
 struct instance {
-	/* Configuration, constant after configure. */
-	struct place *places;
-	size_t num_places;
-	bool scans; /* no sockets were named: the emulator directory is looked at instead */
-	struct rule *rules; /* for the kernel's devices */
-	size_t num_rules;
-	bool known_ids; /* no devices were named: those are ours whose ids are known as FPGAs' */
-	enum vfio_way kernel_way;
+	/* Constant after configure. */
+	const struct plugin_ways *ways;
 	int64_t call_ns, spin_ns;
-
-	struct vfio_spaces spaces;
 
 	struct inventory *inventory;
 	pthread_mutex_t lock; /* guards the next */
@@ -106,26 +110,24 @@ fpga_result say(fpga_result r, const char *fmt, ...) __attribute__((format(print
 /* The same for a negative errno of the device: its own words follow. */
 fpga_result say_device(struct vdev *d, int rc, const char *what);
 void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* For the user's eyes: what no call's result can tell. */
+void core_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const struct opae_host *vfio_host(void);
 
-/* config.c: 0, or a result with the reason set. */
-fpga_result config_read(const char *json, struct instance *inst);
+/* core.c: takes the host's services, once; name: in the log. */
+void core_begin(opae_api_adapter_table *table, const char *name);
+/* The table but for its beginning and end, which call the next two. */
+void core_fill(opae_api_adapter_table *table, struct instance *inst);
+int core_initialize(struct instance *inst, bool alone); /* inventory_new_private() */
+void core_finalize(struct instance *inst);
 
-/* places.c: where to look. The caller frees. */
-int places_list(struct instance *inst, struct place **ret, size_t *n);
-void place_set_address(struct place *p, const struct pci_address *a);
-
-/* config-devices.c: "devices". */
-struct json_object;
-fpga_result config_devices(struct instance *inst, struct json_object *list);
-
-/* Opens the device by the way that leads to it. As vdev_ops' open; opt's kernel part is filled in here. */
-int place_open(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
-	       size_t why_len, struct vdev **ret);
-/* vf-token.c: the same for one behind the kernel. A virtual function is opened with the token that this
- * user's processes share, unless the configuration gives another. */
-int kernel_open(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
-		size_t why_len, struct vdev **ret);
+static inline void place_set_address(struct place *p, const struct pci_address *a)
+{
+	p->segment = a->segment;
+	p->bus = a->bus;
+	p->device = a->device;
+	p->function = a->function;
+}
 
 /* token.c */
 struct shared_facts *facts_share(const struct facts *f); /* a copy with one reference; NULL: no memory */

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugins/vfio/device.h"
+#include "base/sys.h"
 #include "dev/ones.h"
+#include "plugins/vfio/device.h"
 #include "vfio-user/client.h"
 
 /* Below the first MiB programs see a NULL pointer; 0xfeeXXXXX are interrupts on x86. */
@@ -62,8 +63,9 @@ static int fill(struct iova_pool *p)
 	return rc ? rc : iova_pool_put(p, MSI_LAST + 1, IOVA_LAST);
 }
 
-static int way_open(const char *path, const struct vdev_options *opt, char *why, size_t why_len,
-		    struct vdev **ret)
+/* By the path, or over the socket fd, which is taken over. */
+static int open_either(const char *path, int fd, const struct vdev_options *opt, char *why, size_t why_len,
+		       struct vdev **ret)
 {
 	struct device *d = calloc(1, sizeof(*d));
 	struct vu_client_options o = { .connect_timeout_ns = opt->connect_ns,
@@ -75,14 +77,21 @@ static int way_open(const char *path, const struct vdev_options *opt, char *why,
 				       .dead_ctx = d };
 	int rc;
 
-	if (!d)
+	if (!d) {
+		if (fd >= 0)
+			sys_close(fd);
 		return -ENOMEM;
+	}
 	d->base.ops = &way_vfio_user;
 	d->watched = opt->to_use;
 	d->base.addresses = &d->addresses;
 	rc = fill(&d->addresses);
-	if (!rc)
+	if (!rc && path)
 		rc = vu_client_connect(path, &o, why, why_len, &d->client);
+	else if (!rc)
+		rc = vu_client_adopt(fd, &o, why, why_len, &d->client);
+	else if (fd >= 0)
+		sys_close(fd);
 	if (!rc && opt->to_use)
 		rc = vu_client_watch(d->client);
 	if (rc) {
@@ -91,6 +100,17 @@ static int way_open(const char *path, const struct vdev_options *opt, char *why,
 	}
 	*ret = &d->base;
 	return 0;
+}
+
+static int way_open(const char *path, const struct vdev_options *opt, char *why, size_t why_len,
+		    struct vdev **ret)
+{
+	return open_either(path, -1, opt, why, why_len, ret);
+}
+
+int way_vfio_user_adopt(int fd, const struct vdev_options *opt, char *why, size_t why_len, struct vdev **ret)
+{
+	return open_either(NULL, fd, opt, why, why_len, ret);
 }
 
 static void way_why(struct vdev *d, char *out, size_t len)

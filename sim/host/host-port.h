@@ -45,6 +45,7 @@ struct host_port {
 	bool write_ready; /* host_take_write() has an answer for this cycle */
 	bool read_full;   /* the AFU should stop sending reads: almost full */
 	bool write_full;  /* the same for writes, fences and interrupts */
+	bool shuffle;     /* the order is not strict; it does not change */
 };
 
 /* ---- register accesses, in program order, at least the configured gap apart ---- */

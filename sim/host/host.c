@@ -14,6 +14,7 @@ int host_init(struct host *h, const struct sim_model *model, const struct settin
 	h->set = *set;
 	h->script = -1;
 	h->random = set->order_seed;
+	h->port.shuffle = set->shuffle;
 	h->port.reset = true;
 	h->reset_end = HOST_RESET_CYCLES;
 	rc = mmio_init(&h->mmio);

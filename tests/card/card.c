@@ -18,6 +18,7 @@
 
 pid_t card;
 static char dir[64];
+static char simulation[128]; /* the card's socket, when the ASE plugin has it */
 static pid_t owner;
 
 /* Of this process alone; a child that ends leaves it. */
@@ -46,6 +47,12 @@ const char *card_dir(void)
 		setenv("OPAEX_INVENTORY_DIR", dir, 1);
 	}
 	return dir;
+}
+
+/* Is it the ASE plugin that has the card? It takes one, for a simulation. */
+static bool is_simulation(void)
+{
+	return getenv("OPAE_TEST_SIMULATION");
 }
 
 /* ---- running tests ---- */
@@ -156,6 +163,9 @@ static pid_t start_process(const char *name, const struct machine_card *c)
 	pid_t pid;
 
 	snprintf(path, sizeof(path), "%s/%s.sock", card_dir(), name);
+	if (is_simulation() && *simulation && strcmp(path, simulation) != 0)
+		card_skip("a simulation is one card");
+	memcpy(simulation, path, sizeof(simulation));
 	assert_int_equal(pipe(out), 0);
 	pid = fork();
 	if (!pid) {
@@ -214,7 +224,7 @@ void card_fault(pid_t pid)
 		assert_int_equal(kill(pid, SIGUSR1), 0);
 }
 
-enum way { BY_MACHINE, BY_DRIVER, BY_OPAED, BY_EAGER };
+enum way { BY_MACHINE, BY_DRIVER, BY_OPAED, BY_EAGER, BY_SIMULATION };
 
 /* Which way has not what is needed, and why. */
 static const struct {
@@ -233,6 +243,7 @@ static const struct {
 	[CARD_WATCHES] = { BY_EAGER, "with the eager tracker what a program stores reaches another host with "
 		"its next register write" },
 	[CARD_ATOMICS] = { BY_OPAED, "no atomic operation reaches over to another host" },
+	[CARD_ITS_OBJECTS] = { BY_SIMULATION, "a simulation has an FPGA_DEVICE in any case" },
 };
 
 static bool is_way(enum way way)
@@ -240,6 +251,7 @@ static bool is_way(enum way way)
 	switch (way) {
 	case BY_EAGER: return remote_is_eager();
 	case BY_OPAED: return remote_is();
+	case BY_SIMULATION: return is_simulation();
 	case BY_DRIVER: return card_by_driver();
 	default: return machine_is();
 	}
@@ -273,6 +285,21 @@ unsigned int card_times(unsigned int n)
 	return machine_is() ? n / 4 : n;
 }
 
+/* The configuration, an object, with the simulation's socket in it. */
+static void configure_simulation(FILE *f, const char *configuration)
+{
+	const char *rest = strchr(configuration, '{') + 1;
+
+	fprintf(f, "{\"socket\": \"%s/card0.sock\"%s%s", card_dir(), *rest == '}' ? "" : ", ", rest);
+}
+
+static const char *plugin_file(void)
+{
+	if (machine_has_driver())
+		return "libxfpga.so";
+	return is_simulation() ? "libase-opae.so" : "libv-opae.so";
+}
+
 /* The configuration of who has the cards on this machine. */
 static void configure_local(const char *path, const char *configuration)
 {
@@ -282,10 +309,12 @@ static void configure_local(const char *path, const char *configuration)
 	fprintf(f, "{\"configurations\": {\"cards\": {\"configuration\": ");
 	if (machine_is())
 		machine_configure(f, configuration);
+	else if (is_simulation())
+		configure_simulation(f, configuration);
 	else
 		fputs(configuration, f);
 	fprintf(f, ", \"enabled\": true, \"plugin\": \"%s\"}}, \"plugins\": [\"cards\"]}",
-		machine_has_driver() ? "libxfpga.so" : "libv-opae.so");
+		plugin_file());
 	fclose(f);
 }
 
@@ -309,6 +338,8 @@ void library_start(const char *configuration)
 
 	if (machine_is() && strstr(configuration, "\"sockets\""))
 		card_skip("a machine's cards have the addresses that they have");
+	if (is_simulation() && strstr(configuration, "\"sockets\""))
+		card_skip("a simulation is one card");
 	snprintf(path, sizeof(path), "%s/opae.cfg", card_dir());
 	library_configure(path, configuration);
 	assert_int_equal(fpgaInitialize(path), FPGA_OK);
@@ -320,6 +351,8 @@ fpga_token only_token(void)
 	fpga_token t = NULL;
 	uint32_t n = 0;
 
+	if (is_simulation()) /* which has an FPGA_DEVICE in any case */
+		return nth_token(FPGA_ACCELERATOR, NULL, 0);
 	assert_int_equal(fpgaEnumerate(NULL, 0, &t, 1, &n), FPGA_OK);
 	assert_int_equal(n, 1);
 	return t;

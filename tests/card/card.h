@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * An emulated card of the test's own, and the library looking at it. The card is a process that v-opae
- * reaches by vfio-user; or, in a virtual machine that has such cards, one of its devices (machine.h), and
- * then the test is one of the kernel's vfio-pci.
+ * An emulated card of the test's own, and the library looking at it. The card is a process that v-opae, or
+ * with OPAE_TEST_SIMULATION the ASE plugin, reaches by vfio-user; or, in a virtual machine that has such
+ * cards, one of its devices (machine.h), and then the test is one of the kernel's vfio-pci.
  */
 #ifndef TESTS_CARD_CARD_H
 #define TESTS_CARD_CARD_H
@@ -36,6 +36,7 @@ enum card_need {
 	CARD_POINTER, /* a pointer to registers */
 	CARD_WATCHES, /* a device that polls memory sees what the program stores, without any call */
 	CARD_ATOMICS, /* program and device count on the same word at the same time */
+	CARD_ITS_OBJECTS, /* no FPGA_DEVICE beside what its registers say */
 };
 /* Skips the test where that is not there; what it has opened is closed. */
 void card_needs(enum card_need need);

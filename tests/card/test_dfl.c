@@ -229,11 +229,13 @@ static void quiesce_is_the_ports_own(void **state)
 
 static void a_port_without_a_management_engine(void **state)
 {
-	fpga_token t = only_token(), parent;
+	fpga_token t, parent;
 	fpga_properties p;
 	fpga_handle h;
 
 	(void)state;
+	card_needs(CARD_ITS_OBJECTS);
+	t = only_token();
 	assert_int_equal(fpgaGetProperties(t, &p), FPGA_OK);
 	assert_int_equal(fpgaPropertiesGetParent(p, &parent), FPGA_NOT_FOUND);
 	fpgaDestroyProperties(&p);

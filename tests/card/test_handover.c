@@ -91,6 +91,7 @@ static uint32_t count(void)
 static void a_card_that_died_is_not_listed(void **state)
 {
 	(void)state;
+	card_needs(CARD_ITS_OBJECTS);
 	assert_int_equal(count(), 1);
 	kill(card, SIGKILL);
 	waitpid(card, NULL, 0);

@@ -146,10 +146,10 @@ def test_a_foreign_emulator_directory_is_not_trusted(installed, folder, here):
 
 
 def test_with_ase_asks_for_the_simulation(here, folder):
-    """Its own configuration file, searched for in its own places; without one, nothing starts."""
+    """Its own configuration file, searched for in its own places; without one, the plugin of simulations."""
     here.start()
     done = here.run("opae", "list", env={"WITH_ASE": "1"})
-    assert done.returncode == 3 and "opae_ase.cfg" in done.stderr
+    assert done.returncode == 3 and "no simulation is named" in done.stderr
     (folder / ".config/opae").mkdir(parents=True)
     (folder / ".config/opae/opae_ase.cfg").write_text(WORD_FOR_WORD)
     assert here.run("opae", "list", env={"WITH_ASE": "0"}).returncode == 0

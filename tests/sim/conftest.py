@@ -40,7 +40,7 @@ def built(tmp_path_factory):
 
     def build(path):
         if path not in programs:
-            out = folder / Path(path).name
+            out = folder / path.replace("/", "-")
             flags = SANITIZE.get(os.environ.get("OPAE_TREE"))
             ase_build("-o", out, SOURCE / path / "sources.txt", env={"LDFLAGS": flags} if flags else None)
             programs[path] = out

@@ -2,6 +2,8 @@
 """Where the parts of a simulation that are not the AFU's are found: in a build tree and installed."""
 from .complaint import Complaint
 
+ARCHIVES = ("libase-ccip.a", "ccip"), ("libase-tlp.a", "tlp"), ("libase-sim.a", "host")
+
 
 class Places:
     system_libraries = ["-ljson-c", "-lz", "-lpthread"]
@@ -12,9 +14,9 @@ class Places:
         self.template = data / "sim/build/template"
 
     def libraries(self):
-        """The adapter's archive and the host's; in the build tree each is in a folder of its own."""
+        """The adapters' archives and the host's; in the build tree each is in a folder of its own."""
         found = []
-        for name, folder in ("libase-ccip.a", "ccip"), ("libase-sim.a", "host"):
+        for name, folder in ARCHIVES:
             at = [p for p in (self.libs / name, self.libs / folder / name) if p.exists()]
             if not at:
                 raise Complaint(f"{name} is not in {self.libs}: is the project built and installed whole?")

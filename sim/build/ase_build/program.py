@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import afu_json, prepass, sources
@@ -16,12 +16,24 @@ from .verilator import Verilator, verilate
 class Interface:
     """How an AFU is connected: the module that it has, ours around it, and the program for that."""
     module: str
+    afu_class: str  # in its JSON
+    folder: str     # of ours in sim/rtl
+    prelude: list   # compiled first
     shell: str
-    prelude: str  # compiled first
     main: str
+    defines: list = field(default_factory=list)
 
 
-INTERFACES = {"ccip": Interface("ccip_std_afu", "ase_ccip_shell", "platform_if.vh", "ccip-main")}
+PCIE_SS = ["ofs_pcie_ss_plat_cfg_pkg.sv", "ofs_pcie_ss_cfg_pkg.sv", "ofs_fim_cfg_pkg.sv",
+           "ofs_fim_eth_plat_if_pkg.sv", "pcie_ss_hdr_pkg.sv", "pcie_ss_pkg.sv", "pcie_ss_axis_pkg.sv",
+           "pcie_ss_axis_if.sv"]
+INTERFACES = {
+    "ccip": Interface("ccip_std_afu", "ccip_std_afu", ".", ["platform_if.vh"], "ase_ccip_shell",
+                      "ccip-main"),
+    # The macro leaves out the afu_main of an AFU that brings one: the shell is in its place.
+    "pcie-ss": Interface("port_afu_instances", "afu_main", "pcie-ss", PCIE_SS, "ase_pcie_ss_shell",
+                         "tlp-main", ["SHARED_AFU_MAIN_TO_PORT_AFU_INSTANCES"]),
+}
 QUIET = ["-Wno-fatal", "-Wno-BLKANDNBLK", "-Wno-DECLFILENAME", "-Wno-TIMESCALEMOD",
          "-Wno-PINMISSING"]
 
@@ -51,7 +63,7 @@ class Build:
 
     def interface(self):
         wanted = self.options.top
-        classes = {i.module: name for name, i in INTERFACES.items()}
+        classes = {i.afu_class: name for name, i in INTERFACES.items()}
         if wanted == "auto" and self.afu and self.afu.top:
             wanted = classes.get(self.afu.top)
             if not wanted:
@@ -72,6 +84,7 @@ class Build:
     def arguments(self, interface):
         o, rtl = self.options, self.places.rtl
         fixed = self.folder / "fixed"
+        ours = rtl / interface.folder
         own = {p.parent for p in self.sources.rtl}
         incdirs = self.sources.incdirs + sorted(own - set(self.sources.incdirs))
         found = ["--lint-only"] if o.lint else ["--cc", "-O3"]
@@ -80,11 +93,12 @@ class Build:
         found += ["--assert"] if o.asserts else []
         found += ["--trace-fst"] if o.trace and not o.lint else []
         found += ["--coverage"] if o.coverage and not o.lint else []
-        found += [f"-I{d}" for d in [self.folder, *prepass.fixed_incdirs(incdirs, fixed), rtl]]
+        found += [f"-I{d}" for d in [self.folder, *prepass.fixed_incdirs(incdirs, fixed), ours]]
         found += ["-y", str(rtl / "vendor"), "+libext+.sv"]
-        found += [f"+define+{d}" for d in ["SIMULATION", "ASE", *self.sources.defines]]
-        found += [str(rtl / interface.prelude), *map(str, prepass.fixed_sources(self.sources.rtl, fixed))]
-        return [*found, str(rtl / f"{interface.shell}.sv")]
+        found += [f"+define+{d}" for d in ["SIMULATION", "ASE", *interface.defines, *self.sources.defines]]
+        found += [str(ours / name) for name in interface.prelude]
+        found += map(str, prepass.fixed_sources(self.sources.rtl, fixed))
+        return [*found, str(ours / f"{interface.shell}.sv")]
 
     def runtime_folder(self):
         """Objects of the same compiler, Verilator and options can be used by every build."""

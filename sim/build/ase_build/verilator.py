@@ -81,6 +81,8 @@ class Messages:
     def no_module(name):
         if name == "ccip_std_afu":
             return "the AFU has no module ccip_std_afu, which is the top of an AFU with CCI-P"
+        if name == "port_afu_instances":
+            return "the AFU has no module port_afu_instances, which is the top of one with PCIe SS streams"
         return (f"no file of the list has the module {name}. Of a vendor's models there are altsyncram, "
                 "altera_syncram, scfifo and dcfifo")
 
