@@ -22,5 +22,7 @@ void fake_fabric_reset(void);
 void fake_fabric_refuse(void);
 void fake_fabric_impostor(void);
 void fake_fabric_break(void);
+/* Called when the client frees a connection, until the next reset. */
+void fake_fabric_when_freed(void (*call)(void));
 
 #endif
