@@ -68,6 +68,13 @@ void direct_done(struct direct *d)
 	pthread_mutex_destroy(&d->lock);
 }
 
+/* What another thread of the parent held stays locked. One that was being freed is not `conn` any more. */
+void direct_forked(struct direct *d)
+{
+	if (d->conn)
+		fabric_forget(d->conn);
+}
+
 /* What the server says of itself. */
 struct offer {
 	char provider[16];

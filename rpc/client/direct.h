@@ -62,6 +62,8 @@ void direct_init(struct direct *d);
 /* The connection is lost: what is under way here is as well. Any thread. */
 void direct_shutdown(struct direct *d);
 void direct_done(struct direct *d);
+/* In the child of a fork, in place of both. */
+void direct_forked(struct direct *d);
 
 /*
  * Has the buffer, which the server has just prepared, registered on both ends, unless its kind or the

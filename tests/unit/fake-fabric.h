@@ -14,6 +14,7 @@ extern const struct rpc_exposer fake_exposer;
 struct fake_fabric {
 	unsigned int connects, registered; /* now registered by the client */
 	unsigned int exposed;		   /* now */
+	unsigned int forgotten;		   /* connections, by a child */
 	uint64_t read, written;		   /* bytes */
 };
 struct fake_fabric fake_fabric_seen(void);

@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
@@ -307,6 +309,23 @@ static void a_close_gives_all_back(void **state)
 	assert_int_equal(fake_fabric_seen().exposed, 0);
 }
 
+/* Nobody at the other end is to wait for a child's end. */
+static void a_child_lets_go_of_it(void **state)
+{
+	struct buffer b = prepare(MIB, 0);
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (!pid)
+		_exit((int)fake_fabric_seen().forgotten);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_int_equal(fake_fabric_seen().forgotten, 0);
+	release(&b);
+}
+
 static void without_a_fabric_all_goes_by_the_connection(void **state)
 {
 	struct buffer b;
@@ -413,6 +432,7 @@ int main(void)
 		TEST(pages_come_while_it_connects_anew, up_rdma, down_clean),
 		TEST(who_closes_much_connects_anew, up_rdma, down_clean),
 		TEST(a_close_gives_all_back, up_rdma, down_clean),
+		TEST(a_child_lets_go_of_it, up_rdma, down_clean),
 		TEST(without_a_fabric_all_goes_by_the_connection, up_rdma, down_clean),
 		TEST(an_impostor_gets_nothing, up_rdma, down_clean),
 		TEST(a_posted_failure_is_told_first, up_explicit, down_clean),
