@@ -8,6 +8,8 @@ import pytest
 from conftest import needs_tracker
 from opaed import PING, Daemon, pause, soon
 from test_metrics import needs_server, when
+from test_rdma import CLEAR, FABRIC, Failed, far, needs_fabric, peer
+from test_rdma import exercise as by_rdma
 from test_tls import Tls, files, with_tls
 
 
@@ -70,6 +72,65 @@ def test_content_goes_by_rdma_beside_tls(tls):
         has(t.daemon, 1)
     assert missed(t.daemon) == 0 and t.daemon.lines("tls:opae:alice")
     soon(lambda: len(workers(t.daemon)) == 1)
+
+
+@pytest.fixture
+def clear(here):
+    """A listener in clear text."""
+    needs_server(here)
+    here.start(board="he-lb")
+    metrics = {"unix": str(here.folder / "metrics.sock")}
+    d = Daemon(here, listen=CLEAR, rdma={"provider": "tcp"}, metrics=metrics)
+    d.metrics = metrics
+    needs_fabric(d)
+    soon(lambda: ready(d) and len(workers(d)) == 1)
+    yield d
+    assert d.stop() == 0, d.log
+
+
+def client(d):
+    return peer.Client(peer.address(f"127.0.0.1:{d.ports[0]}"))
+
+
+def test_in_clear_text(here, clear):
+    needs_tracker("trap")
+    for _ in range(2):
+        [spare] = workers(clear)
+        with client(clear) as c:
+            c.hello(features=FABRIC)
+            assert c.call("FABRIC")[0] == "tcp"
+            has(clear, 1)
+            assert len(workers(clear)) == 2 and spare in workers(clear)
+        soon(lambda: len(workers(clear)) == 1)
+    done = by_rdma(here, far(here, clear))
+    assert done.returncode == 0 and "content goes by RDMA (tcp)" in done.stdout, done.stdout
+
+
+def test_in_clear_text_and_none_is_ready(clear):
+    """The peer waits for a worker of his own to open its fabric."""
+    [spare] = workers(clear)
+    with client(clear) as first:
+        first.hello()
+        [later] = soon(lambda: workers(clear) - {spare})
+        pause(later)
+        if ready(clear):
+            pytest.skip("it was ready before it could be stopped")
+        with client(clear) as second:
+            second.hello(features=FABRIC)
+            assert second.call("FABRIC")[0] == "tcp"
+        os.kill(later, signal.SIGCONT)
+    assert missed(clear) == 0
+
+
+def test_who_is_refused_takes_none(clear):
+    said = clear.reload(listen=CLEAR, rdma={"provider": "tcp"}, metrics=clear.metrics,
+                        policy=[{"principal": "tcp:*", "see": [], "allow": []}])
+    assert "is read again" in said[-1], said
+    [spare] = soon(lambda: ready(clear) and len(workers(clear)) == 1 and workers(clear))
+    with client(clear) as c:
+        with pytest.raises(Failed):
+            c.hello()
+    soon(lambda: workers(clear) == {spare})
 
 
 def test_none_is_ready(tls):
