@@ -10,7 +10,7 @@
 #define SPARE_MAX 8u
 #define EXAMPLE "\"rdma\": {\"provider\": \"tcp\"}"
 
-static bool is_any(const char *host)
+bool config_rdma_is_any(const char *host)
 {
 	return !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
 }
@@ -20,7 +20,7 @@ static void read_address(struct problems *p, struct json_object *o, struct daemo
 	const char *text = NULL;
 
 	json_get_text(p, WHERE, o, "address", &text);
-	if (text && policy_address_ok(text) && !is_any(text))
+	if (text && policy_address_ok(text) && !config_rdma_is_any(text))
 		snprintf(c->rdma_address, sizeof(c->rdma_address), "%s", text);
 	else if (text)
 		problem(p, WHERE ": \"address\": \"%.80s\" must be the one address that this machine's "
@@ -35,12 +35,12 @@ static void check_listener(struct problems *p, size_t i, const struct daemon_con
 	if (l->rdma && !*c->rdma)
 		problem(p, "listen[%zu]: for a listener of rdma the configuration must say which provider it "
 			"has: add " EXAMPLE, i);
-	else if (l->rdma && is_any(l->address.host))
+	else if (l->rdma && config_rdma_is_any(l->address.host))
 		problem(p, "listen[%zu]: \"rdma\": %s stands for several addresses; name that of the RDMA "
 			"device, as \"10.0.0.7:%u\", and an entry for each", i, l->address.host,
 			l->address.port);
 	else if (l->tls && l->address.kind == ADDRESS_TCP && *c->rdma && c->rdma_spare &&
-		 is_any(l->address.host) && !*c->rdma_address)
+		 config_rdma_is_any(l->address.host) && !*c->rdma_address)
 		problem(p, "listen[%zu]: %s stands for several addresses, and peers over TLS must be told "
 			"where the fabric is: add \"address\": \"10.0.0.7\" to \"rdma\", or "
 			"\"spare\": 0 for none", i, l->address.host);

@@ -103,7 +103,7 @@ void intake_take(struct intake *in, uint64_t tag)
 	if (!rc && credentials) {
 		lobby_enter(in->lobby, fd, &peer, credentials);
 	} else if (!rc) {
-		sessions_begin(in->sessions, fd, &peer, principal);
+		sessions_begin(in->sessions, listeners_index(tag), fd, &peer, principal);
 	} else if (has_run_out(rc)) {
 		pause_for(in, rc);
 	}
@@ -131,7 +131,7 @@ static bool shed_one(struct intake *in, uint64_t tag, unsigned int *shed)
 	in->spare = -1;
 	rc = listeners_accept(in->listeners, tag, &fd, &peer, principal, &credentials);
 	if (!rc && !credentials && may_administer(in, principal) && has_room(in, ROOM_ADMIN)) {
-		sessions_begin(in->sessions, fd, &peer, principal);
+		sessions_begin(in->sessions, listeners_index(tag), fd, &peer, principal);
 	} else if (!rc) {
 		sys_close(fd);
 		in->sessions->metrics.accepted[peer.kind]++;

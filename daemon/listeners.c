@@ -375,7 +375,7 @@ int listeners_principal(const struct peer *peer, char out[POLICY_PRINCIPAL_MAX])
 int listeners_accept(struct listeners *l, uint64_t tag, int *fd, struct peer *peer, char *principal,
 		     struct credentials **credentials)
 {
-	size_t i = (size_t)(tag & ~LISTENERS_TAG);
+	size_t i = listeners_index(tag);
 	const struct listener *at = i < l->num ? &l->all[i] : NULL;
 	int rc = at ? listen_accept(at->fd, fd, peer) : -EAGAIN;
 

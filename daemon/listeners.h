@@ -28,6 +28,11 @@ struct listeners {
 
 #define LISTENERS_TAG (UINT64_C(1) << 32)
 
+static inline size_t listeners_index(uint64_t tag)
+{
+	return (size_t)(tag & ~LISTENERS_TAG);
+}
+
 /*
  * Listens where the configuration says, and nowhere else any more; what stays stays open. 0, or a negative
  * errno, which is logged; then everything is as it was.

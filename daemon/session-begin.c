@@ -118,13 +118,23 @@ void session_begin_scout(struct sessions *all, struct daemon_config *config)
 		scout_ended(scout);
 }
 
-void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal)
+/* A spare that has a peer now. */
+static void know(struct session *s, const struct peer *peer, unsigned int kind, const char *principal)
+{
+	s->kind = kind;
+	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
+	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
+}
+
+/* By a worker that has a fabric already, when one is ready. */
+void sessions_begin(struct sessions *all, size_t listen, int fd, const struct peer *peer,
+		    const char *principal)
 {
 	const struct policy_rule *rule = policy_find(&all->config->policy, principal);
 	CLEANUP_CLOSE int mine = fd;
 	struct channel_message start;
 	char refuse[CHANNEL_WHY_MAX];
-	struct session *s;
+	struct session *spare, *s;
 
 	admit_why_not(all, principal, rule, refuse, sizeof(refuse));
 	if (*refuse && admit_no_more_refusals(all)) {
@@ -133,11 +143,16 @@ void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const
 			  refuse);
 		return;
 	}
-	s = session_new(all, peer, principal);
+	spare = *refuse ? NULL : spares_take(all, spares_of_listener(all, listen));
+	s = spare ? spare : session_new(all, peer, principal);
 	if (!s)
 		return;
+	if (spare)
+		know(s, peer, peer->kind, principal);
 	admit_start(all, s, rule, refuse, &start);
-	if (begin(all, s, mine, &start, NULL))
+	if (spare)
+		session_send(s, &start, mine);
+	if (spare || begin(all, s, mine, &start, NULL))
 		settle(all, s, rule, refuse);
 }
 
@@ -273,9 +288,7 @@ static enum door_code known_knocks(struct sessions *all, const struct spares *of
 	s = spares_take(all, of);
 	if (!s)
 		return DOOR_AGAIN;
-	s->kind = METRICS_RDMA;
-	snprintf(s->info.principal, sizeof(s->info.principal), "%s", principal);
-	snprintf(s->info.peer, sizeof(s->info.peer), "%.127s", peer->text);
+	know(s, peer, METRICS_RDMA, principal);
 	admit_start(all, s, rule, "", &start);
 	send_bearer(all, s, &start, ret);
 	settle(all, s, rule, "");

@@ -99,8 +99,9 @@ void sessions_done(struct sessions *all);
 /* What sessions need of a configuration, before it is in force. 0 or a negative errno, which is logged. */
 int sessions_prepare(struct sessions *all, struct daemon_config *config);
 
-/* A connection came; takes fd over. */
-void sessions_begin(struct sessions *all, int fd, const struct peer *peer, const char *principal);
+/* A connection came to this listener; takes fd over. */
+void sessions_begin(struct sessions *all, size_t listen, int fd, const struct peer *peer,
+		    const char *principal);
 /*
  * The same of a peer of whom nobody knows who it is: its worker finds out by TLS, with these. Only when there
  * is room for one of its origin (daemon/origin.h); who has shaken hands for too long makes it.

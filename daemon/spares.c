@@ -65,12 +65,15 @@ void spares_end(struct sessions *all)
 	all->num_spares = 0;
 }
 
-/* Peers who are known before anything is begun for them have a worker that opens its fabric itself. */
+/*
+ * At an address that stands for several there are none, which is refused of listeners with "tls": who is
+ * known before anything is begun for him gets a worker that opens its fabric where he has come to.
+ */
 static bool is_wanted(const struct daemon_config *c, const struct config_listen *l, struct address *at)
 {
-	bool strangers = l->rdma || (l->tls && c->rdma_spare);
-
-	if (!*c->rdma || !strangers || !config_rdma_at(c, l, at))
+	if (!*c->rdma || !(l->rdma || c->rdma_spare))
+		return false;
+	if (!config_rdma_at(c, l, at) || config_rdma_is_any(at->host))
 		return false;
 	return l->rdma || c->rdma_in_clear || address_is_loopback(at);
 }

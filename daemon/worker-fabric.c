@@ -29,8 +29,7 @@
 #define TURN_NS (100 * NS_PER_MS)   /* the thread looks so often whether it is to do something else */
 #define SPIN_NS (50 * NS_PER_US)
 #define ACCEPT_NS (5 * NS_PER_S)
-#define END_NS NS_PER_S		    /* for the end of a connection, which the peer says has ended */
-#define LINGER_MAX 1024u /* places that are kept: with so many the connection ends */
+#define LINGER_MAX 16384u /* places that are kept: with so many the connection ends */
 #define EXPECT_NS (10 * NS_PER_S)   /* for the peer to connect, once he has asked where to */
 #define TOKEN 16u
 
@@ -188,30 +187,12 @@ static int start(void)
 	return rc;
 }
 
-/* One that has ended may not have been heard of. */
-static bool await_end(void)
-{
-	int64_t until = clock_deadline(END_NS);
-	bool connected;
-
-	do {
-		pthread_mutex_lock(&w.lock);
-		connected = w.connected;
-		pthread_mutex_unlock(&w.lock);
-		if (connected)
-			clock_sleep_ns(NS_PER_MS);
-	} while (connected && clock_now_ns() < until);
-	return !connected;
-}
-
 static int offer(void *ctx, struct rpc_offer *ret)
 {
 	int rc;
+	SCOPED_LOCK(&w.lock);
 
 	(void)ctx;
-	if (!await_end())
-		return -EISCONN;
-	SCOPED_LOCK(&w.lock);
 	if (getrandom(w.token, TOKEN, GRND_NONBLOCK) != TOKEN ||
 	    getrandom(w.proof, TOKEN, GRND_NONBLOCK) != TOKEN)
 		return -EAGAIN;
@@ -226,6 +207,15 @@ static int offer(void *ctx, struct rpc_offer *ret)
 	memcpy(ret->token, w.token, TOKEN);
 	memcpy(ret->proof, w.proof, TOKEN);
 	return 0;
+}
+
+/* A connection that stands while another one is offered is about to end. */
+static bool stands(void *ctx)
+{
+	SCOPED_LOCK(&w.lock);
+
+	(void)ctx;
+	return w.connected && !w.expected;
 }
 
 static int expose(void *ctx, void *at, size_t len, bool writable, struct rpc_exposed *ret)
@@ -308,7 +298,7 @@ static void unmap(void *ctx, void *at, size_t len)
 	unmap_memory(at, len);
 }
 
-static struct rpc_exposer exposer = { NULL, 0, offer, expose, cover, unmap };
+static struct rpc_exposer exposer = { NULL, 0, offer, stands, expose, cover, unmap };
 
 /* ---- life ---- */
 

@@ -2,7 +2,6 @@
 #include "daemon/worker-tls.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +11,7 @@
 #include "base/sys.h"
 #include "daemon/seam.h"
 #include "daemon/spawn.h"
+#include "transport/stream.h"
 #include "transport/tls.h"
 
 #define READ_NS NS_PER_S /* for a peer that is refused to take TLS's word for it, and to go */
@@ -39,25 +39,21 @@ static int make_context(const struct channel_start *start, struct tls_context **
 	return rc;
 }
 
-/* Until the peer has gone, or has had the time to read: a close with something unread would be no close. */
-static void let_it_read(int fd)
+/* Until the peer has gone, or has had the time to read. */
+static void let_it_read(struct transport *t)
 {
-	int64_t until = clock_deadline(READ_NS);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char rest[4096];
-
-	shutdown(fd, SHUT_WR);
-	while (clock_left_ms(until) && sys_poll(&p, 1, clock_left_ms(until)) > 0)
-		if (read(fd, rest, sizeof(rest)) <= 0)
-			return;
+	shutdown(WORKER_PEER, SHUT_WR); /* by a fabric it is no socket */
+	transport_linger(t, clock_deadline(READ_NS));
 }
 
 void worker_tls_refuse(void)
 {
 	static const unsigned char internal_error[] = { 21, 3, 3, 0, 2, 2, 80 }; /* an alert, in clear text */
+	struct transport *t;
 
-	if (write(WORKER_PEER, internal_error, sizeof(internal_error)) == sizeof(internal_error))
-		let_it_read(WORKER_PEER);
+	if (write(WORKER_PEER, internal_error, sizeof(internal_error)) == sizeof(internal_error) &&
+	    !stream_new(WORKER_PEER, "", &t))
+		let_it_read(t);
 }
 
 static void give_up(int rc, const char *why)
@@ -120,7 +116,7 @@ int worker_tls(struct channel_start *start, struct transport **t)
 	peer->ops = own;
 	if (rc) {
 		give_up(rc, why);
-		let_it_read(WORKER_PEER);
+		let_it_read(peer);
 		transport_free(peer);
 		return rc;
 	}

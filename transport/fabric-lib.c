@@ -2,7 +2,7 @@
 /*
  * Debian's libfabric brings libraries of old hardware along, which start with it: they take a fifth of a
  * second, and one of them (libinfinipath) puts a handler of its own on signals that a program may have
- * handlers for. They are put back.
+ * handlers for. They are put back; not those that a thread of the program has set meanwhile.
  */
 #include "transport/fabric-lib.h"
 
@@ -22,16 +22,25 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fabric_lib lib; /* by lock; whole when version is there, and then the same for good */
 
+static bool is_infinipaths(const struct sigaction *a)
+{
+	Dl_info where;
+	void *handler;
+
+	memcpy(&handler, &a->sa_handler, sizeof(handler)); /* C has no such conversion */
+	return dladdr(handler, &where) && where.dli_fname && strstr(where.dli_fname, "infinipath");
+}
+
 static void *open_keeping_signals(const char *soname)
 {
-	struct sigaction before[SIGNALS];
+	struct sigaction before[SIGNALS], now;
 	void *dl;
 
 	for (int s = 1; s < SIGNALS; s++)
 		sigaction(s, NULL, &before[s]);
 	dl = dlopen(soname, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	for (int s = 1; s < SIGNALS; s++)
-		if (s != SIGKILL && s != SIGSTOP)
+		if (!sigaction(s, NULL, &now) && is_infinipaths(&now))
 			sigaction(s, &before[s], NULL);
 	return dl;
 }

@@ -180,6 +180,16 @@ int transport_wait_or_wake(struct transport *t, int64_t spin_until, int64_t dead
 	}
 }
 
+void transport_linger(struct transport *t, int64_t deadline)
+{
+	char rest[4096];
+	struct iovec iov = { rest, sizeof(rest) };
+	ssize_t n = 0;
+
+	while ((n >= 0 || n == -EAGAIN) && clock_left_ms(deadline) && !transport_wait(t, 0, deadline))
+		n = t->ops->recv(t, &iov, 1);
+}
+
 void transport_free(struct transport *t)
 {
 	if (t)

@@ -93,6 +93,11 @@ int transport_send_all_or(struct transport *t, struct iovec *iov, int iovs, int6
 int transport_wait(struct transport *t, int64_t spin_until, int64_t deadline);
 /* The same; and -EINTR when there is something to read at wake_fd (-1: none) and nothing to receive. */
 int transport_wait_or_wake(struct transport *t, int64_t spin_until, int64_t deadline, int wake_fd);
+/*
+ * For the last words to be read: until the peer has ended, or the deadline. What he says is thrown away, for
+ * an end with something unread is none that he would read up to.
+ */
+void transport_linger(struct transport *t, int64_t deadline);
 void transport_free(struct transport *t); /* NULL is fine */
 void transport_forget(struct transport *t); /* the same */
 

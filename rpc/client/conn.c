@@ -117,6 +117,7 @@ void conn_forked(struct conn *n)
 	n->link.t = NULL;
 	free(n->link.in);
 	n->link.in = NULL;
+	direct_forked(&n->direct);
 }
 
 uint32_t conn_bulk(const struct conn *n)

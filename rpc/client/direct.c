@@ -56,7 +56,7 @@ static void set_conn(struct direct *d, struct fabric_conn *conn)
 	d->conn = conn;
 	pthread_mutex_unlock(&d->conn_lock);
 	fabric_conn_free(old);
-	atomic_store(&d->released, 0);
+	atomic_store(&d->exposed, 0);
 }
 
 void direct_done(struct direct *d)
@@ -66,6 +66,13 @@ void direct_done(struct direct *d)
 	pthread_rwlock_destroy(&d->moving);
 	pthread_mutex_destroy(&d->conn_lock);
 	pthread_mutex_destroy(&d->lock);
+}
+
+/* What another thread of the parent held stays locked. One that was being freed is not `conn` any more. */
+void direct_forked(struct direct *d)
+{
+	if (d->conn)
+		fabric_forget(d->conn);
 }
 
 /* What the server says of itself. */
@@ -158,16 +165,24 @@ static void begin(struct conn *n, struct direct *d)
 	direct_lament(n, "no connection to its fabric: %s", strerror(-rc));
 }
 
-/* What is registered stays so. Without another connection nobody could do what the two have agreed on. */
+/*
+ * What is registered stays so. From the offer's reply on the server has nothing fetched until it is connected
+ * to: so who reads the connection does not wait here for a move, while this thread waits for what is read.
+ * Without another connection nobody could do what the two have agreed on.
+ */
 static void renew(struct conn *n, struct direct *d)
 {
 	struct offer o;
+	int rc = ask_offer(n, &o) ? 0 : -EREMOTEIO;
 
-	pthread_rwlock_wrlock(&d->moving);
-	set_conn(d, NULL);
-	if (!ask_offer(n, &o) || connect_to(n, d, &o))
+	if (!rc) {
+		pthread_rwlock_wrlock(&d->moving);
+		set_conn(d, NULL);
+		rc = connect_to(n, d, &o);
+		pthread_rwlock_unlock(&d->moving);
+	}
+	if (rc)
 		rpc_link_break(&n->link, -EREMOTEIO);
-	pthread_rwlock_unlock(&d->moving);
 }
 
 /* The connection's, made by the first who needs it; NULL: there is none. */
@@ -182,7 +197,7 @@ static struct direct *direct_of(struct conn *n)
 			begin(n, d);
 		else
 			direct_lament(n, "the server offers none");
-	} else if (d->fabric && atomic_load(&d->released) >= DIRECT_RENEW && !conn_lost(n)) {
+	} else if (d->fabric && atomic_load(&d->exposed) >= DIRECT_RENEW && !conn_lost(n)) {
 		renew(n, d);
 	}
 	return d->fabric ? d : NULL;
@@ -202,6 +217,7 @@ static bool ask_expose(struct remote_handle *h, uint64_t wsid, struct fabric_rem
 		far->key = wire_get_u64(&c.reply);
 		far->base = wire_get_u64(&c.reply);
 		far->len = wire_get_u64(&c.reply);
+		atomic_fetch_add(&h->conn->direct.exposed, 1);
 	}
 	return call_end(&c, r) == FPGA_OK;
 }
@@ -258,8 +274,6 @@ static struct fabric_memory *take_out(struct handle_buffers *b, struct client_bu
 
 void direct_release(struct remote_handle *h, struct client_buffer *buf)
 {
-	if (buf->direct.far.len)
-		atomic_fetch_add(&h->conn->direct.released, 1);
 	fabric_memory_remove(take_out(h->buffers, buf));
 }
 

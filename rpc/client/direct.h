@@ -23,7 +23,7 @@ struct remote_handle;
 
 #define DIRECT_MOST ((size_t)256 * 1024) /* bytes that land at a time */
 
-/* Released buffers: the server keeps their places until the fabric's connection ends, so it is made anew. */
+/* Of what it exposed the server keeps the places until the fabric's connection ends: so it is made anew. */
 #define DIRECT_RENEW 256u
 
 /* Of a connection. */
@@ -34,7 +34,7 @@ struct direct {
 	pthread_rwlock_t moving; /* whoever moves something holds it; for writing, `conn` changes */
 	pthread_mutex_t conn_lock; /* guards `conn` against who ends it */
 	struct fabric_conn *conn;  /* NULL: there is none */
-	atomic_uint released;	   /* buffers, since it was made */
+	atomic_uint exposed;	   /* buffers and landings, since it was made */
 };
 
 /* Of a buffer: what was registered once for all that is moved. */
@@ -62,6 +62,8 @@ void direct_init(struct direct *d);
 /* The connection is lost: what is under way here is as well. Any thread. */
 void direct_shutdown(struct direct *d);
 void direct_done(struct direct *d);
+/* In the child of a fork, in place of both. */
+void direct_forked(struct direct *d);
 
 /*
  * Has the buffer, which the server has just prepared, registered on both ends, unless its kind or the

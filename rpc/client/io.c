@@ -227,7 +227,7 @@ static bool wait_at_socket(struct io *io)
 			       { .fd = io->timer, .events = POLLIN } };
 	int nap = transport_poll_for(n->link.t, POLLIN, &p[0]);
 	bool rings = set_timer(io, io->release_at);
-	struct timespec left = until(io->release_at, rings ? nap * NS_PER_MS : NS_PER_S);
+	struct timespec left = until(io->release_at, nap * NS_PER_MS);
 	eventfd_t rung;
 
 	if (!nap)

@@ -193,10 +193,11 @@ static void forget_done(struct session_buffers *b)
 
 bool fetches_add(struct session_buffers *b, const struct session_buffer *buf, size_t from, size_t end)
 {
+	const struct rpc_exposer *x = exposer(b->s);
 	struct fetches *f = &b->fetches;
 
-	if (!buf->exposed.region || !b->landing.exposed.region ||
-	    end - from < exposer(b->s)->fetch_least)
+	if (!buf->exposed.region || !b->landing.exposed.region || end - from < x->fetch_least ||
+	    !x->stands(x->ctx))
 		return false;
 	forget_done(b);
 	if (f->num == FETCHES_MAX)

@@ -48,6 +48,8 @@ struct rpc_exposer {
 	void *ctx;
 	uint32_t fetch_least; /* bytes that are worth a FETCH */
 	int (*offer)(void *ctx, struct rpc_offer *ret);
+	/* Can the peer fetch? He cannot from an offer on, until he has connected as it says. */
+	bool (*stands)(void *ctx);
 	int (*expose)(void *ctx, void *at, size_t len, bool writable, struct rpc_exposed *ret);
 	/* No access begins any more, but one may be under way until the memory is unmapped. */
 	void (*cover)(void *ctx, struct rpc_exposed *e);

@@ -82,6 +82,72 @@ static void many_clients_one_after_the_other(void **state)
 	}
 }
 
+/* ---- many buffers ---- */
+
+static void copies(fpga_handle h, unsigned char fill)
+{
+	struct nlb n;
+
+	nlb_buffers(h, &n, 1 << 20);
+	memset(n.src, fill, 1 << 20);
+	nlb_start(h, &n, (1 << 20) / 64, 0);
+	assert_int_equal(nlb_wait(&n) & 1, 1);
+	assert_int_equal(memcmp(n.src, n.dst, 1 << 20), 0);
+	nlb_release(h, &n);
+}
+
+static void many_buffers_go_with_their_handle(void **state)
+{
+	fpga_handle h = open_only();
+	uint64_t id;
+
+	(void)state;
+	for (unsigned int i = 0; i < card_times(1200); i++) {
+		void *at = NULL;
+
+		assert_int_equal(fpgaPrepareBuffer(h, 4096, &at, &id, 0), FPGA_OK);
+	}
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+	h = open_only();
+	copies(h, 1);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
+static atomic_bool enough;
+
+/* The result of the first call that fails. */
+static void *come_and_go(void *arg)
+{
+	fpga_result r = FPGA_OK;
+	uint64_t id;
+
+	while (r == FPGA_OK && !atomic_load(&enough)) {
+		void *at = NULL;
+
+		r = fpgaPrepareBuffer(arg, 4096, &at, &id, 0);
+		if (r == FPGA_OK)
+			r = fpgaReleaseBuffer(arg, id);
+	}
+	return (void *)(uintptr_t)r;
+}
+
+static void buffers_come_and_go_beside_others(void **state)
+{
+	fpga_handle h = open_only();
+	pthread_t t;
+	void *r;
+
+	(void)state;
+	atomic_store(&enough, false);
+	assert_int_equal(pthread_create(&t, NULL, come_and_go, h), 0);
+	for (unsigned int i = 0; i < card_times(100); i++)
+		copies(h, (unsigned char)i);
+	atomic_store(&enough, true);
+	pthread_join(t, &r);
+	assert_null(r);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+}
+
 /* ---- a card that dies ---- */
 
 static atomic_int reads_done;
@@ -216,6 +282,8 @@ int main(void)
 		WITH(a_held_device_is_listed_as_assigned, card_up_trap),
 		WITH(many_clients_one_after_the_other, card_up_trap),
 		WITH(many_clients_one_after_the_other, card_up_map),
+		WITH(many_buffers_go_with_their_handle, card_up_map),
+		WITH(buffers_come_and_go_beside_others, card_up_map),
 		WITH(killed_in_the_middle, card_up_mortal),
 		WITH(silent_in_the_middle, card_up_mortal),
 		WITH(killed_under_a_pointer, card_up_mortal_map),

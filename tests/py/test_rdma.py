@@ -27,7 +27,7 @@ def opaed(here):
     started = []
 
     def start(**config):
-        started.append(Daemon(here, **{"listen": CLEAR, "rdma": {"provider": "tcp"}, **config}))
+        started.append(Daemon(here, **{"listen": CLEAR, "rdma": {"provider": "tcp", "spare": 0}, **config}))
         return started[-1]
 
     yield start

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Workers that are ready with a fabric before their peers come: by them content goes by RDMA beside TLS."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ import pytest
 from conftest import needs_tracker
 from opaed import PING, Daemon, comm, pause, soon
 from test_metrics import needs_server, when
+from test_rdma import CLEAR, FABRIC, Failed, far, needs_fabric, peer
+from test_rdma import exercise as by_rdma
 from test_tls import Tls, files, with_tls
 
 
@@ -67,6 +70,59 @@ def test_content_goes_by_rdma_beside_tls(tls):
         has(t.daemon, 1)
     assert missed(t.daemon) == 0 and t.daemon.lines("tls:opae:alice")
     soon(lambda: len(workers(t.daemon)) == 1)
+
+
+@pytest.fixture
+def clear(here):
+    """A listener in clear text."""
+    needs_server(here)
+    here.start(board="he-lb")
+    metrics = {"unix": str(here.folder / "metrics.sock")}
+    d = Daemon(here, listen=CLEAR, rdma={"provider": "tcp"}, metrics=metrics)
+    d.metrics = metrics
+    needs_fabric(d)
+    soon(lambda: ready(d) and len(workers(d)) == 1)
+    yield d
+    assert d.stop() == 0, d.log
+
+
+def client(d):
+    return peer.Client(peer.address(f"127.0.0.1:{d.ports[0]}"))
+
+
+def test_in_clear_text(here, clear):
+    needs_tracker("trap")
+    for _ in range(2):
+        [spare] = workers(clear)
+        with client(clear) as c:
+            c.hello(features=FABRIC)
+            assert c.call("FABRIC")[0] == "tcp"
+            has(clear, 1)
+            assert len(workers(clear)) == 2 and spare in workers(clear)
+        soon(lambda: len(workers(clear)) == 1)
+    done = by_rdma(here, far(here, clear))
+    assert done.returncode == 0 and "content goes by RDMA (tcp)" in done.stdout, done.stdout
+
+
+def test_many_in_clear_text(clear):
+    """Whom none is ready for waits for a worker of his own to open its fabric."""
+    with contextlib.ExitStack() as all_of_them:
+        peers = [all_of_them.enter_context(client(clear)) for _ in range(4)]
+        for c in peers:
+            c.hello(features=FABRIC)
+            assert c.call("FABRIC")[0] == "tcp"
+    assert missed(clear) == 0
+
+
+def test_who_is_refused_takes_none(clear):
+    said = clear.reload(listen=CLEAR, rdma={"provider": "tcp"}, metrics=clear.metrics,
+                        policy=[{"principal": "tcp:*", "see": [], "allow": []}])
+    assert "is read again" in said[-1], said
+    [spare] = soon(lambda: ready(clear) and len(workers(clear)) == 1 and workers(clear))
+    with client(clear) as c:
+        with pytest.raises(Failed):
+            c.hello()
+    soon(lambda: workers(clear) == {spare})
 
 
 def test_none_is_ready(tls):

@@ -39,6 +39,8 @@ static struct fake_fabric seen;
 static struct place places[PLACES];
 static uint64_t keys;
 static bool refuse, broken, impostor;
+static bool connected, offered; /* since it was connected */
+static void (*when_freed)(void);
 static struct {
 	uint64_t key, at;
 	size_t len;
@@ -58,7 +60,8 @@ void fake_fabric_reset(void)
 	SCOPED_LOCK(&lock);
 
 	seen = (struct fake_fabric){ 0 };
-	refuse = broken = impostor = false;
+	refuse = broken = impostor = connected = offered = false;
+	when_freed = NULL;
 }
 
 void fake_fabric_refuse(void)
@@ -80,6 +83,13 @@ void fake_fabric_break(void)
 	SCOPED_LOCK(&lock);
 
 	broken = true;
+}
+
+void fake_fabric_when_freed(void (*call)(void))
+{
+	SCOPED_LOCK(&lock);
+
+	when_freed = call;
 }
 
 /* ---- both ---- */
@@ -129,7 +139,10 @@ static int arrive(void)
 
 static int offer(void *ctx, struct rpc_offer *ret)
 {
+	SCOPED_LOCK(&lock);
+
 	(void)ctx;
+	offered = true;
 	*ret = (struct rpc_offer){ .provider = "fake", .address = "127.0.0.1:1", .token = "let me in",
 				   .proof = "it is me" };
 	return 0;
@@ -167,7 +180,15 @@ static void unmap(void *ctx, void *at, size_t len)
 	munmap(at, len);
 }
 
-const struct rpc_exposer fake_exposer = { NULL, 16 * 1024, offer, expose, cover, unmap };
+static bool stands(void *ctx)
+{
+	SCOPED_LOCK(&lock);
+
+	(void)ctx;
+	return connected && !offered;
+}
+
+const struct rpc_exposer fake_exposer = { NULL, 16 * 1024, offer, stands, expose, cover, unmap };
 
 /* ---- the client ---- */
 
@@ -205,6 +226,8 @@ int fabric_connect(struct fabric *f, uint32_t port, const struct fabric_greeting
 	if (refuse)
 		return -ECONNREFUSED;
 	seen.connects++;
+	connected = true;
+	offered = false;
 	*ret = &the_conn;
 	return 0;
 }
@@ -217,7 +240,13 @@ void fabric_why(struct fabric_conn *c, char out[FABRIC_WHY_MAX])
 
 void fabric_conn_free(struct fabric_conn *c)
 {
-	(void)c;
+	void (*call)(void);
+
+	pthread_mutex_lock(&lock);
+	call = when_freed;
+	pthread_mutex_unlock(&lock);
+	if (c && call)
+		call();
 }
 
 int fabric_memory_add(struct fabric *f, void *base, size_t len, unsigned int access,
@@ -339,7 +368,8 @@ int fabric_alive(struct fabric_conn *c)
 
 void fabric_forget(struct fabric_conn *c)
 {
-	(void)c;
+	assert_ptr_equal(c, &the_conn);
+	seen.forgotten++; /* a child's, who waits for no lock */
 }
 
 int fabric_fd(const struct fabric_conn *c)

@@ -14,6 +14,7 @@ extern const struct rpc_exposer fake_exposer;
 struct fake_fabric {
 	unsigned int connects, registered; /* now registered by the client */
 	unsigned int exposed;		   /* now */
+	unsigned int forgotten;		   /* connections, by a child */
 	uint64_t read, written;		   /* bytes */
 };
 struct fake_fabric fake_fabric_seen(void);
@@ -22,5 +23,7 @@ void fake_fabric_reset(void);
 void fake_fabric_refuse(void);
 void fake_fabric_impostor(void);
 void fake_fabric_break(void);
+/* Called when the client frees a connection, until the next reset. */
+void fake_fabric_when_freed(void (*call)(void));
 
 #endif

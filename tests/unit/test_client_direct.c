@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Content that goes past the connection, by a fabric whose other end is in this process. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "tests/unit/buffers-rig.h"
 #include "tests/unit/fake-fabric.h"
 #include "tests/unit/trap-rig.h"
@@ -232,6 +237,67 @@ static void who_releases_much_connects_anew(void **state)
 	release(&stays);
 }
 
+static struct {
+	struct buffer b;
+	atomic_bool done; /* a thread has read its first byte */
+	bool in_time;
+} touched;
+
+static void *touch(void *arg)
+{
+	(void)arg;
+	(void)*(volatile unsigned char *)touched.b.at;
+	atomic_store(&touched.done, true);
+	return NULL;
+}
+
+/* A thread that touches a page gets it, though there is no connection of the fabric's at this moment. */
+static void touch_meanwhile(void)
+{
+	int64_t until = clock_deadline(60 * NS_PER_S);
+
+	fake_fabric_when_freed(NULL);
+	assert_int_equal(thread_start_detached(touch, NULL), 0);
+	while (!atomic_load(&touched.done) && clock_now_ns() < until)
+		clock_sleep_ns(NS_PER_MS);
+	touched.in_time = atomic_load(&touched.done);
+}
+
+static void pages_come_while_it_connects_anew(void **state)
+{
+	uint64_t read;
+
+	(void)state;
+	touched.b = prepare(MIB, 0);
+	touched.in_time = touched.done = false;
+	device_fills(&touched.b, 0, MIB, 8);
+	read64(0);
+	fake_fabric_when_freed(touch_meanwhile);
+	for (unsigned int i = 0; i < 300; i++) {
+		struct buffer b = prepare(4096, 0);
+
+		release(&b);
+	}
+	assert_true(touched.in_time);
+	assert_int_equal(fake_fabric_seen().connects, 2);
+	read = fake_fabric_seen().read;
+	assert_true(has(touched.b.at, MIB, 8));
+	assert_true(fake_fabric_seen().read > read); /* by the new one */
+	release(&touched.b);
+}
+
+/* What goes with its handle is kept by the server as well. */
+static void who_closes_much_connects_anew(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 300; i++) {
+		prepare(4096, 0);
+		assert_int_equal(rig.t.fpgaClose(h), FPGA_OK);
+		h = rig_open();
+	}
+	assert_int_equal(fake_fabric_seen().connects, 3);
+}
+
 /* A program that closes, or goes, without a release. */
 static void a_close_gives_all_back(void **state)
 {
@@ -241,6 +307,23 @@ static void a_close_gives_all_back(void **state)
 	assert_int_equal(rig.t.fpgaClose(h), FPGA_OK);
 	h = NULL;
 	assert_int_equal(fake_fabric_seen().exposed, 0);
+}
+
+/* Nobody at the other end is to wait for a child's end. */
+static void a_child_lets_go_of_it(void **state)
+{
+	struct buffer b = prepare(MIB, 0);
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (!pid)
+		_exit((int)fake_fabric_seen().forgotten);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_int_equal(fake_fabric_seen().forgotten, 0);
+	release(&b);
 }
 
 static void without_a_fabric_all_goes_by_the_connection(void **state)
@@ -346,7 +429,10 @@ int main(void)
 		TEST(explicit_ones_are_moved_themselves, up_explicit, down_clean),
 		TEST(one_connection_and_one_registration_each, up_rdma, down_clean),
 		TEST(who_releases_much_connects_anew, up_rdma, down_clean),
+		TEST(pages_come_while_it_connects_anew, up_rdma, down_clean),
+		TEST(who_closes_much_connects_anew, up_rdma, down_clean),
 		TEST(a_close_gives_all_back, up_rdma, down_clean),
+		TEST(a_child_lets_go_of_it, up_rdma, down_clean),
 		TEST(without_a_fabric_all_goes_by_the_connection, up_rdma, down_clean),
 		TEST(an_impostor_gets_nothing, up_rdma, down_clean),
 		TEST(a_posted_failure_is_told_first, up_explicit, down_clean),

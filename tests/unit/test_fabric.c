@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,6 +18,7 @@
 #include "tests/unit/seam.h"
 #include "transport/fabric-lib.h"
 
+#define MASKS 20 /* of signals, of which two in a row differ */
 #define SIGNALS 32 /* but for those of real time: from 1 to 31 */
 
 static struct fabric_rig rig;
@@ -49,19 +51,48 @@ static void own_handler(int s)
 	(void)s;
 }
 
+static atomic_bool loaded;
+
+/* Sets the handler of a signal over and over: NULL if each time the last one is still there. */
+static void *keep_setting(void *arg)
+{
+	struct sigaction own = { .sa_handler = own_handler }, was;
+	int last = SIGRTMAX;
+
+	sigaddset(&own.sa_mask, last);
+	sigaction(SIGUSR1, &own, NULL);
+	for (int n = 0; !atomic_load(&loaded); n++) {
+		sigemptyset(&own.sa_mask);
+		sigaddset(&own.sa_mask, SIGRTMIN + n % MASKS);
+		sigaction(SIGUSR1, &own, &was);
+		if (!sigismember(&was.sa_mask, last))
+			return arg;
+		last = SIGRTMIN + n % MASKS;
+	}
+	sigaction(SIGUSR1, NULL, &was);
+	return sigismember(&was.sa_mask, last) ? NULL : arg;
+}
+
 /* The first test of the process, for it is loaded once. */
 static void signals_stay_the_programs(void **state)
 {
 	struct sigaction own = { .sa_handler = own_handler }, before[SIGNALS], now;
 	const struct fabric_lib *lib = NULL;
 	char why[FABRIC_WHY_MAX];
+	pthread_t other;
+	void *lost;
 
 	(void)state;
 	sigaction(SIGSEGV, &own, &before[SIGSEGV]);
 	for (int s = 1; s < SIGNALS; s++)
 		if (s != SIGSEGV)
 			sigaction(s, NULL, &before[s]);
+	assert_int_equal(thread_start(&other, NULL, keep_setting, &other), 0);
 	assert_int_equal(fabric_lib_load(FABRIC_SONAME, &lib, why), 0);
+	atomic_store(&loaded, true);
+	pthread_join(other, &lost);
+	assert_null(lost);
+	sigaction(SIGUSR1, &before[SIGUSR1], NULL);
 	sigaction(SIGSEGV, &before[SIGSEGV], &now);
 	assert_ptr_equal(now.sa_handler, own_handler);
 	for (int s = 1; s < SIGNALS; s++) {

@@ -13,6 +13,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/stream-rig.h"
 
+#define LAST "why it ends"
 #define BULK ((size_t)3 << 20)
 
 static unsigned char byte_at(size_t i)
@@ -353,6 +354,36 @@ static void quiet_costs_next_to_nothing(void **state)
 	assert_true(thread_time() - begun < 25 * NS_PER_MS);
 }
 
+/* ---- the last words ---- */
+
+static void *linger(void *arg)
+{
+	transport_linger(arg, SOON);
+	transport_free(arg);
+	return NULL;
+}
+
+/* They arrive though their reader goes on talking; once he has ended nobody lingers. */
+static void last_words_arrive(void **state)
+{
+	char got[sizeof(LAST)] = "";
+	pthread_t t;
+
+	(void)state;
+	assert_int_equal(stream_send(there, LAST, sizeof(LAST)), 0);
+	assert_int_equal(thread_start(&t, NULL, linger, there), 0);
+	there = NULL;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(stream_send(here, got, sizeof(got)), 0);
+		usleep(1000);
+	}
+	assert_int_equal(stream_get_all(here, (unsigned char *)got, sizeof(got)), 0);
+	assert_string_equal(got, LAST);
+	transport_free(here);
+	here = NULL;
+	pthread_join(t, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +396,7 @@ int main(void)
 		RIGGED(the_other_descriptor_wakes),
 		RIGGED(bytes_wake_all_who_wait),
 		RIGGED(a_poll_beside_one_who_waits),
+		RIGGED(last_words_arrive),
 		RIGGED(quiet_costs_next_to_nothing),
 	};
 

@@ -16,11 +16,13 @@
 static struct {
 	unsigned int exposed, live, unmapped;
 	int refuse; /* errno of the next expose */
+	bool connected;
 } fabric;
 
 static int offer(void *ctx, struct rpc_offer *ret)
 {
 	(void)ctx;
+	fabric.connected = false;
 	*ret = (struct rpc_offer){ .provider = "tcp", .token = { 1, 2, 3 }, .address = "127.0.0.1:7",
 				   .proof = { 9 } };
 	return 0;
@@ -56,13 +58,20 @@ static void unmap(void *ctx, void *at, size_t len)
 	fabric.unmapped++;
 }
 
-static const struct rpc_exposer exposer = { NULL, 16 * 1024, offer, expose, cover, unmap };
+static bool stands(void *ctx)
+{
+	(void)ctx;
+	return fabric.connected;
+}
+
+static const struct rpc_exposer exposer = { NULL, 16 * 1024, offer, stands, expose, cover, unmap };
 
 static uint64_t max_pinned; /* of the next session; 0: the usual */
 
 static int begin(uint64_t features)
 {
 	memset(&fabric, 0, sizeof(fabric));
+	fabric.connected = true;
 	fake_up();
 	rig_new(&r);
 	r.features = features;
@@ -333,6 +342,23 @@ static void what_is_being_fetched_does_not_change(void **state)
 	told_cut(2);
 }
 
+/* Who is to connect anew reads nothing until he has. */
+static void nothing_is_fetched_by_who_connects_anew(void **state)
+{
+	struct place l;
+
+	(void)state;
+	prepare_exposed(16 * PAGE, &l);
+	device(0, much, 8 * PAGE);
+	assert_int_equal(rig_call(&r, WIRE_FABRIC, 0), FPGA_OK);
+	held(0, 8 * PAGE, 0);
+	assert_true(forget_pushes(WIRE_DATA) > 0);
+	fabric.connected = true;
+	device(8 * PAGE, much, 8 * PAGE);
+	held(8 * PAGE, 8 * PAGE, 0);
+	told_fetch(8 * PAGE, 8 * PAGE);
+}
+
 static void without_an_answer_no_more_is_fetched(void **state)
 {
 	struct place l;
@@ -416,6 +442,7 @@ int main(void)
 		TEST(a_landing_counts, up_small, down_covered),
 		TEST(much_that_is_new_is_fetched, up_exposed, down_covered),
 		TEST(what_is_being_fetched_does_not_change, up_exposed, down_covered),
+		TEST(nothing_is_fetched_by_who_connects_anew, up_exposed, down_covered),
 		TEST(without_an_answer_no_more_is_fetched, up_exposed, down_covered),
 		TEST(what_has_landed_is_written_back, up_exposed, down_covered),
 		TEST(what_has_not_landed_is_refused, up_exposed, down_covered),

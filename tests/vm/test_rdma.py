@@ -74,7 +74,7 @@ def killed():
             kill -9 $!
             wait $! || true
         done
-        until {rdma.tool()} resource show | grep 'qp 1 cm_id 0 mr 0'; do sleep 0.05; done"""
+        until {rdma.tool()} resource show | grep -E 'qp 1 cm_id [0-9]+ mr 0'; do sleep 0.05; done"""
 
 
 @pytest.fixture(scope="module")
