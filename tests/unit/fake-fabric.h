@@ -15,6 +15,7 @@ struct fake_fabric {
 	unsigned int connects, registered; /* now registered by the client */
 	unsigned int exposed;		   /* now */
 	uint64_t read, written;		   /* bytes */
+	uint64_t fetches, fetched;	   /* reads of more than a word; of how many the client has told */
 };
 struct fake_fabric fake_fabric_seen(void);
 void fake_fabric_reset(void);
