@@ -27,7 +27,7 @@
 #include "transport/listen.h"
 
 #define TURN_NS (100 * NS_PER_MS)   /* the thread looks so often whether it is to do something else */
-#define SPIN_NS (50 * NS_PER_US)
+#define SPIN_NS (100 * NS_PER_US)
 #define ACCEPT_NS (5 * NS_PER_S)
 #define LINGER_MAX 16384u /* places that are kept: with so many the connection ends */
 #define EXPECT_NS (10 * NS_PER_S)   /* for the peer to connect, once he has asked where to */
@@ -151,7 +151,7 @@ static struct fabric_conn *await_peer(void)
 /* What the peer moves is moved meanwhile. False: it is over; or the peer says something, which none does. */
 static bool drive(struct fabric_conn *c)
 {
-	return fabric_wait(c, FABRIC_IN, clock_deadline(SPIN_NS), clock_deadline(TURN_NS)) == -ETIMEDOUT;
+	return fabric_serve(c, SPIN_NS, clock_deadline(TURN_NS)) == -ETIMEDOUT;
 }
 
 static bool is_to(const bool *what)

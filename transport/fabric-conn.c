@@ -444,6 +444,23 @@ int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, in
 	return rc < 0 ? rc : 0;
 }
 
+/* A pause that is neither a spin nor a whole nap was ended by the peer. */
+int fabric_serve(struct fabric_conn *c, int64_t spin_ns, int64_t deadline)
+{
+	int64_t spin_until = 0, begin;
+	int rc = 0;
+	SCOPED_LOCK(&c->lock);
+
+	fabric_progress(c);
+	while (!rc && !may(c, FABRIC_IN)) {
+		begin = clock_now_ns();
+		rc = fabric_pause(c, spin_until, deadline);
+		if (begin >= spin_until && clock_now_ns() - begin < FABRIC_NAP_MS * NS_PER_MS)
+			spin_until = clock_deadline(spin_ns);
+	}
+	return may(c, FABRIC_IN) ? 0 : rc;
+}
+
 int fabric_fd(const struct fabric_conn *c)
 {
 	return c->outer_fd;

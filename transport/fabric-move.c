@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "transport/fabric-internal.h"
 
-#define SPIN_NS (50 * NS_PER_US)
+#define SPIN_NS (200 * NS_PER_US)
 
 enum direction { READ, WRITE };
 

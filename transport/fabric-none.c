@@ -183,6 +183,12 @@ int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, in
 	return -ENOTSUP;
 }
 
+int fabric_serve(struct fabric_conn *c, int64_t spin_ns, int64_t deadline)
+{
+	(void)c, (void)spin_ns, (void)deadline;
+	return -ENOTSUP;
+}
+
 int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline,
 			int wake_fd)
 {

@@ -161,6 +161,11 @@ int fabric_wait(struct fabric_conn *c, unsigned int what, int64_t spin_until, in
 int fabric_wait_or_wake(struct fabric_conn *c, unsigned int what, int64_t spin_until, int64_t deadline,
 			int wake_fd);
 /*
+ * For the peer's reads and writes, of which this end is told nothing: spins for spin_ns when something has
+ * happened, offering its core, and sleeps when nothing has. 0: recv has something to say; -ETIMEDOUT.
+ */
+int fabric_serve(struct fabric_conn *c, int64_t spin_ns, int64_t deadline);
+/*
  * To be polled for POLLIN, when fabric_may_sleep() has just said yes, and for FABRIC_NAP_MS at most: it
  * happens that provider tcp has something to send and does not wake when it may. Readable when there may be a
  * message, also one that a call of another thread has brought in.

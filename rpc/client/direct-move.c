@@ -18,6 +18,8 @@ static int64_t until(const struct conn *n)
 	return clock_deadline(n->timeout_ns);
 }
 
+#define UNTOLD 4u /* FETCHes: the server bears no more than eight */
+
 /* Nobody knows what of it has arrived: the connection goes as well. */
 static int broken(struct conn *n, int rc)
 {
@@ -81,14 +83,18 @@ static struct fabric_move word_at(const struct direct_landing *l, size_t at)
 				     .len = sizeof(uint64_t) };
 }
 
-/* The server may go on with what was read. */
-static int tell_fetched(struct remote_handle *h)
+bool direct_tell_fetched(struct remote_handle *h, bool more)
 {
 	struct direct_landing *l = &h->landing;
 	struct fabric_move m = word_at(l, FETCHED);
+	int rc;
 
-	bytes_put64(l->words + FETCHED, ++l->fetched);
-	return move(h->conn, WRITE, &m);
+	if (l->fetched == l->told || (more && l->fetched - l->told < UNTOLD))
+		return true;
+	l->told = l->fetched;
+	bytes_put64(l->words + FETCHED, l->told);
+	rc = move(h->conn, WRITE, &m);
+	return !rc || broken(h->conn, rc) == 0;
 }
 
 bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len)
@@ -99,16 +105,18 @@ bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t o
 	if (!buf->direct.own) /* it is being released; else nobody was to expose it */
 		return buf->leaving && direct_skip_fetch(h);
 	rc = move(h->conn, READ, &m);
-	if (!rc)
-		rc = tell_fetched(h);
-	return !rc || broken(h->conn, rc) == 0;
+	if (rc)
+		return broken(h->conn, rc) == 0;
+	h->landing.fetched++;
+	return true;
 }
 
 bool direct_skip_fetch(struct remote_handle *h)
 {
-	int rc = h->landing.far.len ? tell_fetched(h) : -EPROTO;
-
-	return !rc || broken(h->conn, rc) == 0;
+	if (!h->landing.far.len)
+		return broken(h->conn, -EPROTO) == 0;
+	h->landing.fetched++;
+	return direct_tell_fetched(h, false);
 }
 
 /* ---- what the program changed ---- */

@@ -52,7 +52,7 @@ struct direct_landing {
 	uint64_t position, taken;
 	bool loose; /* something was written and may not have arrived */
 	/* lock */
-	uint64_t fetched;
+	uint64_t fetched, told; /* FETCHes that were carried out; of which the server knows */
 };
 
 /* Content goes by the connection: says why. */
@@ -81,6 +81,11 @@ int direct_pull(struct remote_handle *h, struct client_buffer *buf, uint64_t off
 
 /* FETCH: reads the twin into our view. With lock. False: it makes no sense, or the link is broken. */
 bool direct_fetch(struct remote_handle *h, struct client_buffer *buf, uint64_t offset, uint64_t len);
+/*
+ * With lock, when what a HOLD brings is there: the server may change what was fetched. Each time costs both
+ * ends as much as a small message, so it waits while more may come (`more`). False: the link is broken.
+ */
+bool direct_tell_fetched(struct remote_handle *h, bool more);
 /* The same of a buffer that is gone, or going: nothing is read, but the server goes on. */
 bool direct_skip_fetch(struct remote_handle *h);
 

@@ -195,6 +195,15 @@ static void take_pages(struct hold *hold, uint32_t granted)
 	}
 }
 
+/* Is there a HOLD whose reply has not come? */
+static bool any_open(struct handle_pages *hp)
+{
+	for (unsigned int i = 0; i < HOLDS; i++)
+		if (hp->holds[i].busy && !hp->holds[i].taken && !is_done(&hp->holds[i]))
+			return true;
+	return false;
+}
+
 /* On whichever thread reads. */
 static bool arrived(void *ctx, struct call *c)
 {
@@ -202,14 +211,14 @@ static bool arrived(void *ctx, struct call *c)
 	uint64_t len = c->result == FPGA_OK ? wire_get_u64(&c->reply) : 0;
 	SCOPED_LOCK(&hold->b->lock);
 
-	if (c->result != FPGA_OK)
-		return true; /* who awaits it sees to that */
+	if (c->result != FPGA_OK) /* who awaits it sees to that */
+		return direct_tell_fetched(hold->b->h, false);
 	if (c->reply.bad || len % TRACK_PAGE || len / TRACK_PAGE > hold->run.end - hold->run.from)
 		return false;
 	hold->taken = true;
 	if (hold->buf)
 		take_pages(hold, hold->run.from + (uint32_t)(len / TRACK_PAGE));
-	return true;
+	return direct_tell_fetched(hold->b->h, any_open(hold->b->tracked));
 }
 
 /* With lock: pages from there on that can be asked for, as many as there is room for. */

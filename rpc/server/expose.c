@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rpc/server/expose.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -72,6 +73,12 @@ void exposed_unmap(struct rpc_session *s, void *at, size_t len)
 		x->unmap(x->ctx, at, len);
 	else
 		sys_munmap(at, len);
+}
+
+void exposed_give_way(const struct session_buffers *b)
+{
+	if (b->landing.exposed.region)
+		sched_yield();
 }
 
 static fpga_result make_landing(struct rpc_session *s, struct request *q)

@@ -54,6 +54,11 @@ void landing_free(struct session_buffers *b);
 
 /* Unmaps a twin. */
 void exposed_unmap(struct rpc_session *s, void *at, size_t len);
+/*
+ * Before long work on the dispatch thread: the one that moves what the peer reads and writes may be waiting
+ * for this core. What it has to do is soon done, and the peer waits for it.
+ */
+void exposed_give_way(const struct session_buffers *b);
 /* Before the memory or its twin is given back: the peer begins no access any more. */
 void buffer_unexpose(struct rpc_session *s, struct session_buffer *buf);
 

@@ -289,6 +289,7 @@ fpga_result serve_LANDED(struct rpc_session *s, struct request *q)
 	if (!back.data)
 		return request_fail(q, FPGA_INVALID_PARAM, "LANDED: %zu bytes at %llu are not in the landing",
 				    back.len, (unsigned long long)position);
+	exposed_give_way(b);
 	r = serve_back(q, &back);
 	landing_take(b, position, back.len);
 	return r;
@@ -444,6 +445,7 @@ fpga_result serve_HOLD(struct rpc_session *s, struct request *q)
 		return r;
 	struct hold h = { .buf = p.buf, .page = p.from, .num = p.num, .given = p.num };
 
+	exposed_give_way(b);
 	buffers_ask(b);
 	pthread_mutex_lock(&b->lock);
 	r = see(b, q, p.seen);

@@ -244,6 +244,8 @@ static int pass(struct look *l, struct place *at, size_t bytes, bool *again)
 	l->cut.closing = l->passes + 1 >= HELD_PASSES;
 	if (l->hold)
 		look_at_asked(l);
+	if (l->asked)
+		exposed_give_way(l->b);
 	/* where nothing is new of what is asked for, nobody will see by it what else may be new */
 	rc = l->hold && !l->passes && !l->asked ? 0 : scan(l, at, bytes);
 	l->late_ends[l->passes++] = l->n.late_used;

@@ -135,7 +135,7 @@ static void *move(void *arg)
 	char buf[FABRIC_MESSAGE_MAX];
 
 	do {
-		fabric_wait(m->conn, FABRIC_IN, 0, SOON);
+		fabric_serve(m->conn, 50 * NS_PER_US, SOON);
 		m->rc = (int)fabric_recv(m->conn, buf, sizeof(buf));
 	} while (m->rc >= 0 || m->rc == -EAGAIN);
 	atomic_store(&m->done, true);

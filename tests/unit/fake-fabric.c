@@ -10,6 +10,8 @@
 #include "base/cleanup.h"
 #include "tests/unit/check.h"
 #include "transport/fabric.h"
+#include "wire/bytes.h"
+#include "wire/limits.h"
 
 #define PLACES 64u
 #define LATE 64u /* writes that have not arrived */
@@ -294,6 +296,7 @@ int fabric_read(struct fabric_conn *c, const struct fabric_move *m, int64_t dead
 		return -EPIPE;
 	copy(m->own->at + m->own_at, far, m->len);
 	seen.read += m->len;
+	seen.fetches += m->len > sizeof(uint64_t);
 	return 0;
 }
 
@@ -312,6 +315,8 @@ int fabric_write(struct fabric_conn *c, const struct fabric_move *m, int64_t dea
 	late[num_late].bytes = malloc(m->len);
 	memcpy(late[num_late++].bytes, m->own->at + m->own_at, m->len);
 	seen.written += m->len;
+	if (m->len == sizeof(uint64_t) && m->remote_at == WIRE_LANDING_FETCHED)
+		seen.fetched = bytes_get64(m->own->at + m->own_at);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct fake_fabric {
 	unsigned int exposed;		   /* now */
 	unsigned int forgotten;		   /* connections, by a child */
 	uint64_t read, written;		   /* bytes */
+	uint64_t fetches, fetched;	   /* reads of more than a word; of how many the client has told */
 };
 struct fake_fabric fake_fabric_seen(void);
 void fake_fabric_reset(void);

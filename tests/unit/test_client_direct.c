@@ -153,6 +153,34 @@ static void what_the_device_writes_is_fetched(void **state)
 	release(&b);
 }
 
+static bool all_is_told(void)
+{
+	int64_t deadline = clock_deadline(60 * NS_PER_S);
+	struct fake_fabric f = fake_fabric_seen();
+
+	while (f.fetched < f.fetches && clock_now_ns() < deadline) {
+		clock_sleep_ns(NS_PER_MS);
+		f = fake_fabric_seen();
+	}
+	return f.fetched == f.fetches;
+}
+
+/* Until the server knows, what changes there is asked for anew; so all is told when no more is to come. */
+static void all_that_was_fetched_is_told(void **state)
+{
+	struct buffer b = prepare(2 * MIB, 0);
+
+	(void)state;
+	for (size_t at = 0; at < b.len; at += MIB / 2) {
+		device_fills(&b, at, MIB / 4, 8);
+		read64(0);
+		assert_true(has(b.at + at, MIB / 4, 8));
+		assert_true(all_is_told());
+	}
+	assert_true(fake_fabric_seen().fetches > 0);
+	release(&b);
+}
+
 /* The device goes on writing where pages are fetched, and the program on the same pages: both stay. */
 static void both_write(void **state)
 {
@@ -425,6 +453,7 @@ int main(void)
 		TEST(what_the_device_only_reads_lands_too, up_rdma, down_clean),
 		TEST(little_goes_by_the_connection, up_rdma, down_clean),
 		TEST(what_the_device_writes_is_fetched, up_rdma, down_clean),
+		TEST(all_that_was_fetched_is_told, up_rdma, down_clean),
 		TEST(both_write, up_rdma, down_clean),
 		TEST(explicit_ones_are_moved_themselves, up_explicit, down_clean),
 		TEST(one_connection_and_one_registration_each, up_rdma, down_clean),

@@ -422,6 +422,22 @@ static void lengths_are_checked(void **state)
 	assert_int_equal(in[0], 7);
 }
 
+static void who_serves_ends_with_a_message_or_in_time(void **state)
+{
+	unsigned char byte = 1;
+
+	(void)state;
+	for (int64_t spin_ns = 0; spin_ns <= NS_PER_MS; spin_ns += NS_PER_MS) {
+		assert_int_equal(fabric_serve(rig.server.conn, spin_ns, clock_deadline(50 * NS_PER_MS)),
+				 -ETIMEDOUT);
+		assert_int_equal(send_soon(rig.client.conn, &byte, 1), 0);
+		assert_int_equal(fabric_serve(rig.server.conn, spin_ns, SOON), 0);
+		assert_int_equal(fabric_recv(rig.server.conn, &byte, 1), 1);
+	}
+	fabric_shutdown(rig.server.conn);
+	assert_int_equal(fabric_serve(rig.server.conn, 0, SOON), 0);
+}
+
 /* Who does not take them stops the sender, and no more than that. */
 static void credits_run_out_and_come_back(void **state)
 {
@@ -581,6 +597,7 @@ int main(void)
 		RIGGED(every_length_comes_back),
 		RIGGED(pieces_are_one_message),
 		RIGGED(lengths_are_checked),
+		RIGGED(who_serves_ends_with_a_message_or_in_time),
 		RIGGED(credits_run_out_and_come_back),
 		RIGGED(many_both_ways),
 		RIGGED(a_poll_of_ones_own),
