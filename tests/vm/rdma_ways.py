@@ -12,18 +12,22 @@ PROGRAMS = [BUILD / "lib/opae", BUILD / "lib/libopae-c.so.2", BUILD / "plugins/t
             BUILD / "plugins/rdma/librdma-opae.so", BUILD / "plugins/vfio/libv-opae.so",
             BUILD / "daemon/opaed", BUILD / "daemon/opaed-worker", BUILD / "daemon/opaed-rdma",
             BUILD / "emu/opae-emu", EXERCISER]
-TLS_PROGRAM = BUILD / "daemon/opaed-worker-tls"
-HAS_TLS = TLS_PROGRAM.exists()
+TLS_WORKER = BUILD / "daemon/opaed-worker-tls"
+HAS_TLS = TLS_WORKER.exists()
 # The kind of listener, its port, TLS. Content goes by RDMA in all of them.
 WAYS = {"tcp": ("tcp", 8447, False), "rdma": ("rdma", 8448, False)}
 if HAS_TLS:
+    PROGRAMS.append(TLS_WORKER)
     WAYS |= {"tcp-tls": ("tcp", 8457, True), "rdma-tls": ("rdma", 8458, True)}
 USED = "content goes by RDMA (verbs)"
 PKI = "/etc/pki"
 
 
 def certificates(m, folder, address):
-    """An authority, what opaed shows at this address, and what its client shows, into the guest m."""
+    """An authority, what opaed shows at this address, and what its client shows, into the guest m. They are
+    made in the folder, once for all guests."""
+    if not HAS_TLS:
+        return
     opae = BUILD / "tools/opae"
     if not (folder / "ca.crt").exists():
         for words in (["init"], ["issue", "card", address], ["issue", "--client", "alice"]):
@@ -41,8 +45,9 @@ def shown(name):
 
 def opaed(m, path, address, ways):
     """The configuration of one that listens for all of these."""
-    listen = [{kind: f"{address}:{port}", **({"tls": shown("card")} if tls else {"clear": True}),
-               "public": True} for kind, port, tls in (WAYS[w] for w in ways)]
+    clear = {"clear": True, "public": True}
+    listen = [{kind: f"{address}:{port}", **({"tls": shown("card")} if tls else clear)}
+              for kind, port, tls in (WAYS[w] for w in ways)]
     m.image.text(path, json.dumps({
         "listen": listen, "rdma": {"provider": "verbs", "least": 64, "data_in_clear": True},
         "policy": [{"principal": "*", "see": ["*"], "allow": ["*"]}],
@@ -74,8 +79,10 @@ def staged(m, name, boards, script, uid, ways=("tcp",), config="/etc/opaed.cfg",
     m.sh(name, "\n".join([
         f"rm -rf {stage}; mkdir -m 700 {stage}", *cards,
         f"{BUILD}/daemon/opaed --config {config} 2>{stage}/opaed.log &",
-        f"until [ $(grep -c 'listening on' {stage}/opaed.log) = {len(ways)} ]; do sleep 0.05; done",
-        "opaed=$! rc=0", "(", script, ") || rc=$?", "kill $opaed", "wait $opaed || rc=$?",
+        "opaed=$! rc=0",
+        f"until [ $(grep -c 'listening on' {stage}/opaed.log) = {len(ways)} ]; do",
+        f"    sleep 0.05; kill -0 $opaed || {{ cat {stage}/opaed.log; exit 1; }}", "done",
+        "(", script, ") || rc=$?", "kill $opaed", "wait $opaed || rc=$?",
         f"cat {stage}/opaed.log", "exit $rc"]),
         env={"OPAEX_EMU_DIR": stage, "OPAEX_INVENTORY_DIR": stage, **env(ways[0])},
         **{"limits": LIMITS, "uid": uid, **how})
