@@ -14,13 +14,18 @@
 #include "plugins/vfio/dfl.h"
 #include "plugins/vfio/inventory.h"
 
-/* A server that is silent for so long is held, or slow: nothing tells them apart but patience, and one that
- * answered once, or was held before, gets less of it. */
+/*
+ * A server that is silent for so long is held, or slow: nothing tells them apart but patience. One that
+ * answered once, or was held before, gets little of it. Of one that never answered nothing is known but that
+ * it is there, so no program finds its accelerators: it has the time that a busy machine may take for its
+ * first word. With more programs of other machines would do without all of this one, for which they wait 3 s.
+ */
 #define LOOK_NS (200 * NS_PER_MS)
-#define LOOK_FIRST_NS NS_PER_S
+#define LOOK_WORD_NS (2500 * NS_PER_MS)
+#define LOOK_FIRST_NS NS_PER_S /* once it has said something */
 #define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
-#define PATIENCE_LOOKER_NS (LOOK_BUDGET_NS + NS_PER_S) /* for one that looks by its lock, and gets on */
+#define PATIENCE_LOOKER_NS (LOOK_BUDGET_NS + LOOK_WORD_NS) /* for one that looks by its lock */
 #define PAUSE_NS (2 * NS_PER_MS)
 
 /* ---- reading a device ---- */
@@ -242,8 +247,8 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 {
 	const char *path = l->place->path;
 	bool first = !l->facts && !inventory_is_foreign(inst->inventory, path);
-	int64_t wait = first ? LOOK_FIRST_NS : LOOK_NS;
-	struct vdev_options opt = { .connect_ns = wait, .call_ns = wait,
+	struct vdev_options opt = { .connect_ns = first ? LOOK_WORD_NS : LOOK_NS,
+				    .call_ns = first ? LOOK_FIRST_NS : LOOK_NS,
 				    .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
 	char why[VDEV_WHY_MAX];
