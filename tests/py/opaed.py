@@ -240,6 +240,11 @@ class Daemon:
     def says(self, word, seconds=60):
         return soon(lambda: self.lines(word), seconds)[-1]
 
+    def said(self, word, times=1):
+        """So often, and no more until now; what it says comes a little after what it does."""
+        soon(lambda: len(self.lines(word)) >= times, 60)
+        return len(self.lines(word)) == times
+
     def peer(self, tcp=False):
         return Peer(("127.0.0.1", self.ports[0]) if tcp else self.path).hello()
 

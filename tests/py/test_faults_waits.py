@@ -200,7 +200,7 @@ def test_fault_05_others_of_a_peer_that_does_not_read(long_waits):
                 break
         else:
             pytest.fail(f"99 of 100 pings within {with_it * 1e6:.0f} us, of others {without * 1e6:.0f} us")
-    assert w.d.lines("session 2:") and not w.d.lines("session 2: ended")
+    assert w.d.says("session 2:") and not w.d.lines("session 2: ended")
 
 
 # ---- 2 ----

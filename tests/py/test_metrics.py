@@ -55,7 +55,8 @@ def opaed(here):
 def address_of(d):
     if "unix" in d.metrics:
         return d.metrics["unix"]
-    return "127.0.0.1", int(d.lines("metrics at 127.0.0.1:")[-1].rsplit(":", 1)[1])
+    said = soon(lambda: d.lines("metrics at 127.0.0.1:"))  # it is ready before, if that is slow
+    return "127.0.0.1", int(said[-1].rsplit(":", 1)[1])
 
 
 def connect(address, timeout=60):
@@ -697,7 +698,7 @@ def test_a_worker_that_lies(opaed, lie):
     last = when(d, lambda x: x.sum("opaed_sessions_ended_total") == 2)
     not_less(page, last)
     assert last.value("opaed_frames_total", direction="received") == 20
-    assert len(d.lines("make no sense")) == 1
+    assert d.said("make no sense")
 
 
 def test_sessions_leave_nothing(opaed):

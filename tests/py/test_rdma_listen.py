@@ -70,7 +70,7 @@ class Rig:
         self.find()
 
     def find(self):
-        self.at = self.daemon.lines("listening on rdma:127.0.0.1")[-1].split("rdma:")[1]
+        self.at = self.daemon.says("listening on rdma:127.0.0.1").split("rdma:")[1]
 
     def pump(self, *args):
         p = Pump(self.at, *args)

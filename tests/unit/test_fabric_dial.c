@@ -298,13 +298,14 @@ static void a_silent_host(void **state)
 	close(fd);
 }
 
+/* At most n: what n was counted in may have been closing the last of its own. */
 static void await_fds(int n)
 {
 	int64_t deadline = SOON;
 
 	while (seam_count_fds() > n && clock_left_ms(deadline))
 		clock_sleep_ns(NS_PER_MS);
-	assert_int_equal(seam_count_fds(), n);
+	assert_in_range(seam_count_fds(), 0, n);
 }
 
 /* Also of what was given up, whose thread goes on for a while. */
@@ -319,7 +320,6 @@ static void nothing_stays_open(void **state)
 	door_start(&door);
 	assert_int_equal(transport_dial(&where, SOON, &t, NULL), 0);
 	transport_free(t);
-	await_fds(seam_count_fds());
 	door_stop(&door);
 	before = seam_count_fds();
 	up(state);
