@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 import rdma
-from rdma_ways import EXERCISER, LIMITS, PROGRAMS, USED, opaed, program, staged
+from rdma_ways import EXERCISER, LIMITS, PROGRAMS, USED, WAYS, opaed, program, staged
 from rig import BUILD, SOURCE, USER
 
 sys.path.append(str(SOURCE / "tests/py"))
@@ -16,7 +16,7 @@ from remote_skips import skips  # noqa: E402
 
 WAY = {"CMOCKA_MESSAGE_OUTPUT": "TAP", "OPAE_TEST_FABRIC": f"verbs {rdma.ADDRESS}"}
 FABRIC = ["fabric", "fabric_moves"]
-LITMUS = BUILD / "tests/litmus/litmus"
+LITMUS, PUMP = BUILD / "tests/litmus/litmus", BUILD / "tests/faults/rdma-pump"
 KILLS = 2
 CONFIG = {"tcp": "/etc/opaed.cfg", "rdma": "/etc/opaed-rdma.cfg"}
 WHO = {"root": 0, "user": USER}
@@ -52,11 +52,22 @@ def killed():
         until {rdma.tool()} resource show | grep -E 'qp 1 cm_id [0-9]+ mr 0'; do sleep 0.05; done"""
 
 
+def strangers():
+    """One who knocks and does not come, one with a wrong token, many who knock; then a program."""
+    at = f"{rdma.ADDRESS}:{WAYS['rdma'][1]}"
+    return f"""
+        export RDMA_PUMP=verbs
+        until set -- $({PUMP} {at} knock 1) && [ "$2" = 0 ]; do sleep 0.05; done
+        ! {PUMP} {at} go "$3" {32 * "0"}
+        {PUMP} {at} knock 40 | grep -c '^answer [012]'
+        {EXERCISER} lpbk"""
+
+
 @pytest.fixture(scope="module")
 def served(tracking_rdma_vm):
     m = tracking_rdma_vm()
     rdma.install(m)
-    m.include(*PROGRAMS, LITMUS)
+    m.include(*PROGRAMS, LITMUS, PUMP)
     for way in ("tcp", "rdma"):
         opaed(m, CONFIG[way], rdma.ADDRESS, [way])
         program(m, f"/etc/opae-{way}.cfg", rdma.ADDRESS, way)
@@ -64,6 +75,7 @@ def served(tracking_rdma_vm):
     for way, config in CONFIG.items():
         for who, uid in WHO.items():
             staged(m, f"{way}-{who}", ["he-lb"], f"{EXERCISER} lpbk", uid, [way], config)
+    staged(m, "strangers", ["he-lb"], strangers(), 0, ["rdma"], CONFIG["rdma"])
     staged(m, "little", ["he-lb"], f"{EXERCISER} lpbk", USER, limits={"memlock": 64 << 10})
     for way, config in CONFIG.items():
         staged(m, f"killed-{way}", ["he-lb"], killed(), 0, [way], config)
@@ -82,6 +94,14 @@ def test_it_is_used(served, way, who):
     out = served[f"{way}-{who}"].good()
     assert USED in out and "Test PASSED" in out
     assert "lacks" not in out and "no namespaces" not in out, out
+
+
+def test_strangers(served):
+    """They are refused, and who comes behind them is served."""
+    out = served["strangers"].good()
+    refused, answers, _ = out.split("\n", 2)
+    assert refused.startswith("refused") and answers == "40", out
+    assert USED in out and "Test PASSED" in out, out
 
 
 def test_memory_that_may_not_be_pinned(served):
