@@ -38,8 +38,9 @@ static struct fabric *fabric;
 static struct fabric_listener *listener;
 static struct knock knocks[KNOCKS];
 static uint32_t last_id;
-static bool gone;  /* the monitor is */
-static bool unfit; /* the sandbox lacks what it must have */
+static uint32_t port; /* where it listens; 0: nowhere */
+static bool gone;     /* the monitor is */
+static bool unfit;    /* the sandbox lacks what it must have */
 
 /* ---- the monitor ---- */
 
@@ -196,22 +197,6 @@ static void missing(enum sandbox_piece piece, int error)
 	unfit |= must;
 }
 
-static bool enter_sandbox(void)
-{
-	const struct sandbox s = {
-		.uid = start.uid,
-		.gid = start.gid,
-		.files = RDMA_FILES,
-		.data = DATA,
-		.fabric = true,
-		.filter = rdma_filter,
-		.missing = missing,
-	};
-
-	sandbox_enter(&s);
-	return !unfit;
-}
-
 static bool read_start(void)
 {
 	struct pollfd p = { .fd = RDMA_CHANNEL, .events = POLLIN };
@@ -228,7 +213,7 @@ static bool is_channel(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_SEQPACKET;
 }
 
-static bool listen_there(uint32_t *port)
+static void listen_there(void)
 {
 	struct address at = { .kind = ADDRESS_TCP, .port = start.port };
 	char why[FABRIC_WHY_MAX] = "", text[ADDRESS_TEXT_MAX];
@@ -240,13 +225,39 @@ static bool listen_there(uint32_t *port)
 		rc = fabric_listen(fabric, &listener, why);
 	if (!rc)
 		rc = fabric_listener_address(listener, &at);
-	*port = at.port;
-	if (!rc)
-		return true;
+	if (!rc) {
+		port = at.port;
+		return;
+	}
 	address_text(&at, text, sizeof(text));
 	log_error("cannot listen on rdma:%s: %s", text,
 		  rc == -EADDRINUSE ? "somebody else does, maybe another opaed" : *why ? why : strerror(-rc));
-	return false;
+}
+
+/* Of verbs it listens in the sandbox, with no more than libfabric loaded before: sandbox.h says why. */
+static bool listen_shut_in(void)
+{
+	bool verbs = !strcmp(start.provider, "verbs");
+	const struct sandbox s = {
+		.uid = start.uid,
+		.gid = start.gid,
+		.files = RDMA_FILES,
+		.data = DATA,
+		.fabric = true,
+		.open_verbs = verbs ? listen_there : NULL,
+		.filter = rdma_filter,
+		.missing = missing,
+	};
+	char why[FABRIC_WHY_MAX];
+
+	if (verbs)
+		fabric_load(why); /* which will be told when it is opened */
+	else
+		listen_there();
+	if (!verbs && !port)
+		return false;
+	sandbox_enter(&s);
+	return port && !unfit;
 }
 
 int main(void)
@@ -260,7 +271,10 @@ int main(void)
 	prctl(PR_SET_NAME, "opaed-rdma");
 	signal(SIGPIPE, SIG_IGN);
 	log_init();
-	if (!read_start() || !listen_there(&says.port) || !enter_sandbox() || !say(&says))
+	if (!read_start() || !listen_shut_in())
+		_exit(EXIT_FAILURE);
+	says.port = port;
+	if (!say(&says))
 		_exit(EXIT_FAILURE);
 	_exit(serve()); /* the kernel closes all */
 }

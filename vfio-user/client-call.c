@@ -17,6 +17,7 @@
 
 #define SHORT 64u /* bytes of a message that are sent as one piece */
 #define SPINS_PER_CLOCK 16 /* receive attempts between two looks at the clock */
+#define DOZE_NS (20 * NS_PER_MS)
 
 static void why_vset(struct vu_client *c, const char *fmt, va_list ap)
 {
@@ -110,8 +111,25 @@ int vu_client_serve(struct vu_client *c, int socket, struct vu_inbox *in, int64_
 
 /* ---- waiting ---- */
 
+/*
+ * How long a server may still take. Of time in which this process was not run, on a machine that is busy or
+ * stood still, it had none either: however long a doze was, it counts as no more than what it was to be.
+ */
+struct patience {
+	int64_t left, seen; /* ns; when it was looked at last */
+};
+
+static int64_t patience_left(struct patience *p)
+{
+	int64_t now = clock_now_ns(), step = now - p->seen;
+
+	p->seen = now;
+	p->left -= step < DOZE_NS ? step : DOZE_NS;
+	return p->left;
+}
+
 /* 0 when a message is complete; -ETIMEDOUT, or what vu_inbox_read says. */
-static int await_message(struct vu_client *c, int64_t deadline)
+static int await_message(struct vu_client *c, struct patience *patience)
 {
 	int64_t spin_end = clock_deadline(c->opt.spin_ns);
 	bool spinning = c->opt.spin_ns > 0;
@@ -119,6 +137,7 @@ static int await_message(struct vu_client *c, int64_t deadline)
 
 	for (unsigned int i = 1;; i++) {
 		int rc = vu_inbox_read(&c->inbox, c->socket);
+		int64_t left;
 
 		if (rc)
 			return rc > 0 ? 0 : rc;
@@ -129,10 +148,10 @@ static int await_message(struct vu_client *c, int64_t deadline)
 			sched_yield(); /* the server may be waiting for this very core */
 			continue;
 		}
-		rc = clock_left_ms(deadline);
-		if (!rc)
+		left = patience_left(patience);
+		if (left <= 0)
 			return -ETIMEDOUT;
-		sys_poll(&p, 1, rc);
+		sys_poll(&p, 1, left < DOZE_NS ? (int)(left / NS_PER_MS) + 1 : (int)(DOZE_NS / NS_PER_MS));
 	}
 }
 
@@ -180,18 +199,18 @@ static int send_command(struct vu_client *c, const struct vu_call *call, uint16_
 
 /* Serves commands of the server until the reply is there. */
 static int await_reply(struct vu_client *c, const struct vu_call *call, uint16_t id,
-		       int64_t deadline)
+		       struct patience patience)
 {
 	const struct vu_header *h = &c->inbox.head;
 
 	for (;;) {
-		int rc = await_message(c, deadline);
+		int rc = await_message(c, &patience);
 
 		if (!rc && (h->flags & VU_FLAG_TYPE) == VU_FLAG_REPLY)
 			return h->id == id && h->command == call->command ? 0 : -EPROTO;
 		if (!rc)
-			rc = vu_client_serve(c, c->socket, &c->inbox, deadline);
-		if (!rc && !clock_left_ms(deadline)) /* a flood of its commands is no answer */
+			rc = vu_client_serve(c, c->socket, &c->inbox, clock_deadline(patience.left));
+		if (!rc && patience_left(&patience) <= 0) /* a flood of its commands is no answer */
 			rc = -ETIMEDOUT;
 		if (rc)
 			return rc;
@@ -249,7 +268,7 @@ static int serve_what_came_along(struct vu_client *c)
 int vu_client_call(struct vu_client *c, struct vu_call *call)
 {
 	int64_t timeout = call->timeout_ns ? call->timeout_ns : c->opt.call_timeout_ns;
-	int64_t deadline = clock_deadline(timeout);
+	struct patience patience = { timeout, clock_now_ns() };
 	bool refused = false;
 	uint16_t id;
 	int rc;
@@ -265,10 +284,10 @@ int vu_client_call(struct vu_client *c, struct vu_call *call)
 	}
 	id = c->next_id++;
 	set_look(c, call);
-	rc = send_command(c, call, id, deadline);
+	rc = send_command(c, call, id, patience.seen + timeout);
 	/* A server that refuses a client answers before it hears it, and hangs up. */
 	if (!rc || (rc == -EPIPE && call->command == VU_VERSION))
-		rc = await_reply(c, call, id, deadline);
+		rc = await_reply(c, call, id, patience);
 	if (!rc) {
 		rc = take_reply(c, call);
 		refused = rc && rc != -EPROTO;

@@ -61,6 +61,7 @@ static int initialize(void *instance)
 static const struct plugin_ways ways = {
 	.list = ase_list,
 	.open = ase_open,
+	.first_word_ns = 5 * NS_PER_S,
 	.first_look_ns = 5 * NS_PER_S,
 	.look_ns = 2 * NS_PER_S,
 	.budget_ns = 60 * NS_PER_S, /* register reads of a simulation that may be large */

@@ -23,7 +23,7 @@
 /* For one that looks by its lock, and gets on. */
 static int64_t looker_ns(const struct instance *inst)
 {
-	return inst->ways->budget_ns + NS_PER_S;
+	return inst->ways->budget_ns + inst->ways->first_word_ns;
 }
 
 static bool somebody_looks(struct instance *inst, const char *path)
@@ -265,8 +265,8 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 {
 	const char *path = l->place->path;
 	bool first = !l->facts && !inventory_is_foreign(inst->inventory, path);
-	int64_t wait = first ? inst->ways->first_look_ns : inst->ways->look_ns;
-	struct vdev_options opt = { .connect_ns = wait, .call_ns = wait,
+	struct vdev_options opt = { .connect_ns = first ? inst->ways->first_word_ns : inst->ways->look_ns,
+				    .call_ns = first ? inst->ways->first_look_ns : inst->ways->look_ns,
 				    .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
 	char why[VDEV_WHY_MAX];

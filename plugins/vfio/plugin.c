@@ -73,6 +73,7 @@ static int open_place(struct instance *inst, const struct place *p, struct vdev_
 static const struct plugin_ways ways = {
 	.list = places_list,
 	.open = open_place,
+	.first_word_ns = 2500 * NS_PER_MS, /* programs of other machines wait 3 s for all of this one */
 	.first_look_ns = NS_PER_S,
 	.look_ns = 200 * NS_PER_MS,
 	.budget_ns = 4 * NS_PER_S, /* a machine may be busy */

@@ -41,9 +41,13 @@ struct plugin_ways {
 	/* Opens the device by the way that leads to it. As vdev_ops' open. */
 	int (*open)(struct instance *inst, const struct place *p, struct vdev_options *opt, char *why,
 		    size_t why_len, struct vdev **ret);
-	/* A server that is silent for so long is held, or slow: nothing tells them apart but patience, and
-	 * one that answered once, or was held before, gets less of it. */
-	int64_t first_look_ns, look_ns;
+	/*
+	 * A server that is silent for so long is held, or slow: nothing tells them apart but patience. One
+	 * that answered once, or was held before, gets look_ns. Of one that never answered nothing is known
+	 * but that it is there, so no program finds its accelerators: it has first_word_ns for its first
+	 * word, which a busy machine may take, and first_look_ns for each that follows.
+	 */
+	int64_t first_word_ns, first_look_ns, look_ns;
 	int64_t budget_ns; /* for all that is read of one to know what it is */
 };
 

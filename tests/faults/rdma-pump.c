@@ -8,6 +8,7 @@
  *	rdma-pump ADDRESS go PORT TOKEN         goes there with these 32 digits, and pumps
  *	rdma-pump ADDRESS read TOKEN BASE KEY LEN   connects with these, and reads the memory again and again
  *
+ * The environment's RDMA_PUMP names libfabric's provider, if it is not tcp.
  * On stdout: "answer CODE PORT TOKEN PROOF", "refused ERRNO", "accepted PROOF"; "read TIMES".
  */
 #include <errno.h>
@@ -181,12 +182,12 @@ int main(int argc, char *argv[])
 	struct transport *t = NULL;
 	struct door_answer a;
 	struct address at;
-	const char *wrong;
+	const char *wrong, *provider = getenv("RDMA_PUMP");
 	int rc = 0;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2 || address_parse(argv[1], &at, &wrong) ||
-	    fabric_open("tcp", &at, FABRIC_CLIENT, &fabric, why)) {
+	    fabric_open(provider ? provider : "tcp", &at, FABRIC_CLIENT, &fabric, why)) {
 		fprintf(stderr, "rdma-pump: %s\n", why);
 		return 2;
 	}

@@ -4,6 +4,7 @@ hang it, or make it believe what is not so. Good cards beside it are still found
 import errno
 import json
 import os
+import signal
 import socket
 import struct
 import time
@@ -67,6 +68,35 @@ def test_silence_a_little_later_counts_as_held(here, devices, command):
     (d,) = listed(here)
     assert d["state"] == "in use"
     assert time.monotonic() - begin < SOON
+
+
+SLOW = 1.6  # s, of a card on a machine that is busy
+
+
+def test_a_card_that_is_slow_to_begin(here, devices):
+    """It is there, and what is in it is known: a program that looks for its accelerator finds it."""
+    def slow(server, header, body, fds):
+        time.sleep(SLOW)
+        return server.answer(header, body)
+
+    devices({vu.VERSION: slow})
+    (d,) = listed(here)
+    assert d["state"] == "free" and d["guid"] != "-"
+
+
+def test_time_in_which_the_program_is_not_run(here, devices):
+    """As when a machine stands still: the card could not answer meanwhile."""
+    def frozen(server, header, body, fds):
+        pid = struct.unpack("3i", server.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(3 * SLOW)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.2)
+        return server.answer(header, body)
+
+    devices({vu.VERSION: frozen})
+    (d,) = listed(here)
+    assert d["state"] == "free" and d["guid"] != "-"
 
 
 def test_busy_counts_as_held(here, devices):

@@ -42,8 +42,9 @@ def tool():
     return shlex.join(unpack.in_place(bundle(), "rdma"))
 
 
-def install(m):
-    """Gives machine m, which has rdma=True, the libraries, and an RDMA device at ADDRESS."""
+def install(m, device=DEVICE, address=ADDRESS):
+    """Gives machine m, which has rdma=True, the libraries, and an RDMA device, of that network device, at
+    this address."""
     folder = bundle()
     for name, to in (("bin", f"{folder}/bin"), ("lib", f"{folder}/lib"),
                      ("verbs", f"/{unpack.LIBS}/libibverbs")):
@@ -51,6 +52,6 @@ def install(m):
             m.image.text(f"{to}/{file.name}", file.read_bytes(), 0o755)
     m.include(LIBFABRIC)
     m.image.text("/etc/libibverbs.d/rxe.driver", "driver rxe\n")
-    m.sh("rdma", f"ip addr add {ADDRESS}/24 dev {DEVICE}; ip link set {DEVICE} mtu 4500 up\n"
-         f"{tool()} link add rxe0 type rxe netdev {DEVICE}\n"
+    m.sh("rdma", f"ip addr add {address}/24 dev {device}; ip link set {device} mtu 4500 up\n"
+         f"{tool()} link add rxe0 type rxe netdev {device}\n"
          "test -c /dev/infiniband/uverbs0; test -c /dev/infiniband/rdma_cm")

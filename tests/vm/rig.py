@@ -95,10 +95,12 @@ class Machine:
 
     dfl: the kernel's driver of FPGA cards is loaded, and takes the cards that `bind` gives it.
     rdma: the modules of soft RoCE are loaded; rdma.py has the rest.
-    vsock: the guest's CID on a vsock with this machine, whose ends here are unix sockets: vsock.py."""
+    vsock: the guest's CID on a vsock with this machine, whose ends here are unix sockets: vsock.py.
+    net: (folder, 1 or 2): eth0, on a cable to the machine that has the other number, in no other folder."""
 
     def __init__(self, kernel=None, edu=False, cards=None, igb=False, dfl=False, hugepages=0,
-                 memory_mib=1024, cpus=2, append="", accel=None, vsock=None, rdma=False):
+                 memory_mib=1024, cpus=2, append="", accel=None, vsock=None, rdma=False,
+                 net=None):
         self.kernel_name = kernel or os.environ.get("OPAEX_VM_KERNEL", "stock")
         self.qemu = fetch.qemu()
         self.kernel = fetch.KERNELS[self.kernel_name]()
@@ -107,7 +109,7 @@ class Machine:
         self.accel = accel or os.environ.get("OPAEX_VM_ACCEL", "tcg")
         self.edu, self.cards, self.igb = edu, dict(cards or {}), igb
         self.hugepages, self.memory_mib, self.cpus = hugepages, memory_mib, cpus
-        self.append, self.vsock = append, vsock
+        self.append, self.vsock, self.net = append, vsock, net
         self.beside = []
         self.image = Image()
         self.bound, self.commands, self.limits = {}, {}, {}
@@ -259,6 +261,8 @@ class Machine:
                    "socket": {"path": f"{folder}/{name}.sock", "type": "unix"}} for name in self.cards]
         if self.igb:
             behind.append({"driver": "igb"})
+        if self.net:
+            behind.append({"driver": "igb", "netdev": "net", "mac": f"52:54:00:00:00:0{self.net[1]}"})
         for n, device in enumerate(behind):
             yield f"pcie-root-port,id=port{n},chassis={n + 1},slot={n + 1},addr={FIRST_PORT + n:#x}"
             yield json.dumps({**device, "bus": f"port{n}"})
@@ -278,7 +282,14 @@ class Machine:
         for device in self._devices(folder):
             args += ["-device", device]
         args += vsock_device.arguments(folder) if self.vsock else []
+        args += self._cable() if self.net else []
         return [*LEASH, *(str(a) for a in args)]
+
+    def _cable(self):
+        """Each end may come and go when it likes; what is sent to nobody is lost."""
+        folder, own = self.net
+        return ["-netdev", f"dgram,id=net,local.type=unix,local.path={folder}/{own},"
+                f"remote.type=unix,remote.path={folder}/{3 - own}"]
 
     def _start(self, folder):
         # QEMU would look for its modules on the machine, which has another QEMU or none.

@@ -1,35 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""libfabric's provider verbs, by soft RoCE: the unit tests of a fabric, and remote programs whose content
-goes by it, with a worker in its sandbox. By provider tcp: tests/unit, tests/py/test_rdma.py."""
-import json
+"""libfabric's provider verbs, by soft RoCE: the unit tests of a fabric, and remote programs whose content, or
+all of whose traffic, goes by it, with opaed's processes in their sandbox. By provider tcp: tests/unit,
+tests/py/test_rdma*.py."""
 import re
 import sys
 from collections import Counter
 
 import pytest
 import rdma
+from rdma_ways import EXERCISER, LIMITS, PROGRAMS, USED, WAYS, opaed, program, staged
 from rig import BUILD, SOURCE, USER
 
 sys.path.append(str(SOURCE / "tests/py"))
 from remote_skips import skips  # noqa: E402
 
-LIMITS = {"memlock": 512 << 20}
 WAY = {"CMOCKA_MESSAGE_OUTPUT": "TAP", "OPAE_TEST_FABRIC": f"verbs {rdma.ADDRESS}"}
 FABRIC = ["fabric", "fabric_moves"]
-EXERCISER, LITMUS = BUILD / "samples/host_exerciser", BUILD / "tests/litmus/litmus"
-PORT = 8447
+LITMUS, PUMP = BUILD / "tests/litmus/litmus", BUILD / "tests/faults/rdma-pump"
 KILLS = 2
-OPAED = {"listen": [{"tcp": f"{rdma.ADDRESS}:{PORT}", "clear": True, "public": True}],
-         "rdma": {"provider": "verbs", "least": 64, "data_in_clear": True},
-         "policy": [{"principal": "*", "see": ["*"], "allow": ["*"]}],
-         "plugins": {"plugins": ["cards"], "configurations": {
-             "cards": {"plugin": "libv-opae.so", "enabled": True, "configuration": {}}}}}
-FAR = {"plugins": ["far"], "configurations": {"far": {
-    "plugin": "libtcp-opae.so", "enabled": True, "configuration": {
-        "hosts": [f"{rdma.ADDRESS}:{PORT}"], "connect_ms": 60000, "timeout_ms": 60000, "data": "rdma",
-        "rdma_least": 1, "data_in_clear": True, "tracker": "trap"}}}}
+CONFIG = {"tcp": "/etc/opaed.cfg", "rdma": "/etc/opaed-rdma.cfg"}
 WHO = {"root": 0, "user": USER}
-USED = "content goes by RDMA (verbs)"
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +36,9 @@ def test_the_fabric_itself(alone, program, record_property):
     record_property("passed", alone[program].tap())
 
 
-def staged(m, name, boards, script, uid, **how):
-    """A script beside cards of these boards and an opaed of this user's, which end with it; what opaed says
-    follows its output."""
-    stage = f"/tmp/stage{uid}"
-    cards = [f"{BUILD}/emu/opae-emu --socket {stage}/{b}.sock --board {b} >{stage}/{b}.log 2>&1 &\n"
-             f"until grep -q 'card ready' {stage}/{b}.log; do sleep 0.05; done" for b in boards]
-    m.sh(name, "\n".join([
-        f"rm -rf {stage}; mkdir -m 700 {stage}", *cards,
-        f"{BUILD}/daemon/opaed --config /etc/opaed.cfg 2>{stage}/opaed.log &",
-        f"until grep -q 'listening on' {stage}/opaed.log; do sleep 0.05; done",
-        "opaed=$! rc=0", "(", script, ") || rc=$?", "kill $opaed", "wait $opaed || rc=$?",
-        f"cat {stage}/opaed.log", "exit $rc"]),
-        env={"OPAEX_EMU_DIR": stage, "OPAEX_INVENTORY_DIR": stage, "LIBOPAE_CFGFILE": "/etc/opae.cfg",
-             "LIBOPAE_LOG": "2"}, **{"limits": LIMITS, "uid": uid, **how})
-
-
 def killed():
-    """Programs that die while they copy. Nothing of theirs or of their workers' is left with the device."""
+    """Programs that die while they copy. Nothing of theirs or of their workers' is left with the device; who
+    listens has nothing registered."""
     return f"""
         for n in $(seq {KILLS}); do
             rm -f /tmp/said; touch /tmp/said
@@ -77,20 +52,33 @@ def killed():
         until {rdma.tool()} resource show | grep -E 'qp 1 cm_id [0-9]+ mr 0'; do sleep 0.05; done"""
 
 
+def strangers():
+    """One who knocks and does not come, one with a wrong token, many who knock; then a program."""
+    at = f"{rdma.ADDRESS}:{WAYS['rdma'][1]}"
+    return f"""
+        export RDMA_PUMP=verbs
+        until set -- $({PUMP} {at} knock 1) && [ "$2" = 0 ]; do sleep 0.05; done
+        ! {PUMP} {at} go "$3" {32 * "0"}
+        {PUMP} {at} knock 40 | grep -c '^answer [012]'
+        {EXERCISER} lpbk"""
+
+
 @pytest.fixture(scope="module")
 def served(tracking_rdma_vm):
     m = tracking_rdma_vm()
     rdma.install(m)
-    m.include(BUILD / "lib/opae", BUILD / "lib/libopae-c.so.2", BUILD / "plugins/tcp/libtcp-opae.so",
-              BUILD / "plugins/vfio/libv-opae.so", BUILD / "daemon/opaed", BUILD / "daemon/opaed-worker",
-              BUILD / "emu/opae-emu", EXERCISER, LITMUS)
-    for name, config in (("opaed", OPAED), ("opae", FAR)):
-        m.image.text(f"/etc/{name}.cfg", json.dumps(config))
+    m.include(*PROGRAMS, LITMUS, PUMP)
+    for way in ("tcp", "rdma"):
+        opaed(m, CONFIG[way], rdma.ADDRESS, [way])
+        program(m, f"/etc/opae-{way}.cfg", rdma.ADDRESS, way)
     m.sh("nodes", "chmod 666 /dev/userfaultfd")
-    for who, uid in WHO.items():
-        staged(m, f"exercise-{who}", ["he-lb"], f"{EXERCISER} lpbk", uid)
+    for way, config in CONFIG.items():
+        for who, uid in WHO.items():
+            staged(m, f"{way}-{who}", ["he-lb"], f"{EXERCISER} lpbk", uid, [way], config)
+    staged(m, "strangers", ["he-lb"], strangers(), 0, ["rdma"], CONFIG["rdma"])
     staged(m, "little", ["he-lb"], f"{EXERCISER} lpbk", USER, limits={"memlock": 64 << 10})
-    staged(m, "killed", ["he-lb"], killed(), 0)
+    for way, config in CONFIG.items():
+        staged(m, f"killed-{way}", ["he-lb"], killed(), 0, [way], config)
     staged(m, "litmus", ["script", "poller"],
            f"{LITMUS} --tracker trap --kind queues --programs 1 --runs 2", 0)
     m.add("card", [BUILD / "tests/card/test_card"], limit_s=240, limits=LIMITS, env={
@@ -100,11 +88,20 @@ def served(tracking_rdma_vm):
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_it_is_used(served, who):
-    """By a worker in its whole sandbox."""
-    out = served[f"exercise-{who}"].good()
+@pytest.mark.parametrize("way", CONFIG)
+def test_it_is_used(served, way, who):
+    """By processes in their whole sandbox."""
+    out = served[f"{way}-{who}"].good()
     assert USED in out and "Test PASSED" in out
     assert "lacks" not in out and "no namespaces" not in out, out
+
+
+def test_strangers(served):
+    """They are refused, and who comes behind them is served."""
+    out = served["strangers"].good()
+    refused, answers, _ = out.split("\n", 2)
+    assert refused.startswith("refused") and answers == "40", out
+    assert USED in out and "Test PASSED" in out, out
 
 
 def test_memory_that_may_not_be_pinned(served):
@@ -113,8 +110,9 @@ def test_memory_that_may_not_be_pinned(served):
     assert "Test PASSED" in out and USED not in out and "RDMA" in out, out
 
 
-def test_nothing_is_left_registered(served):
-    out = served["killed"].good()
+@pytest.mark.parametrize("way", CONFIG)
+def test_nothing_is_left_registered(served, way):
+    out = served[f"killed-{way}"].good()
     while_used = [int(n) for n in re.findall(r"mr (\d+)", out)][:KILLS]
     assert len(while_used) == KILLS and min(while_used) > 0, out
 
