@@ -101,8 +101,10 @@ class Machine:
         return self.folder / "emu" / f"{name}.sock"
 
     def config(self, text):
-        path = self.folder / "opae.cfg"
-        path.write_text(text)
+        """Also while a program that was just started is about to read the last one."""
+        path, new = self.folder / "opae.cfg", self.folder / "opae.cfg.new"
+        new.write_text(text)
+        new.rename(path)
         return {"LIBOPAE_CFGFILE": str(path)}
 
 

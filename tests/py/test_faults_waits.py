@@ -139,8 +139,8 @@ def long_waits(installed):
 def test_fault_06_bytes_that_come_one_by_one_before_hello(opaed, gap):
     """The time for HELLO counts from the beginning, not from the last byte."""
     d = opaed(limits={"hello_ms": 1000})
+    began = time.monotonic()
     with Peer(d.path) as p, d.peer() as witness:
-        began = time.monotonic()
         hello = HEAD.pack(16384, 32, 1, 0, 1, 0, 0, 0) + bytes(16384)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for byte in hello:
