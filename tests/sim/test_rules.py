@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Each rule of CCI-P is broken by the puppet AFU, which plays requests that are packed here by hand; the
 simulation must name that rule and no other. And what is right must pass."""
+import re
 import time
 
 import pytest
+from conftest import SOURCE
 from simulation import MEMORY_AT
 
 PUPPET = "tests/sim/puppet"
@@ -211,3 +213,16 @@ def test_registers_of_4_8_and_64_bytes(simulate):
     client.write(0, WIDE, line)
     assert b"".join(client.read(0, WIDE + n, 8) for n in range(0, 64, 8)) == line
     good_end(simulation)
+
+
+def test_the_rules_are_documented():
+    def named(folder, words):
+        return {rule for path in (SOURCE / folder).glob("*.c*") for rule in
+                re.findall(words, path.read_text(encoding="utf-8"))}
+    rules = named("sim/ccip", r'"((?:c0|c1|mmio)-[a-z0-9-]+)"')
+    for folder in ("sim/host", "sim/verilator"):
+        rules |= named(folder, r'host_(?:error|warning)\([^"]*"([a-z-]+)"')
+    rules |= named("sim/host", r'"(memory-[a-z]+)"')
+    page = (SOURCE / "docs/simulation-ccip.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?`) \|", page, re.M)
+    assert rules == {rule for row in rows for rule in re.findall(r"`([a-z0-9-]+)`", row)}
