@@ -220,8 +220,8 @@ def run_consumer(program, installed):
     assert output(program, env=env) == "0 accelerators: success\n"
 
 
-PROGRAMS = ["fpgaconf", "fpgainfo", "hello_afu", "hello_events", "hello_fpga", "host_exerciser", "opae",
-            "opae-emu", "opaed", "userclk"]
+PROGRAMS = ["ase-build", "fpgaconf", "fpgainfo", "hello_afu", "hello_events", "hello_fpga", "host_exerciser",
+            "opae", "opae-emu", "opaed", "userclk"]
 # Those that bear the name of a program of OPAE's end with its code after --help.
 HELP_ENDS_WITH = {"fpgaconf": 1, "userclk": 3}
 
