@@ -46,7 +46,7 @@ static void carry_out(struct host *h, struct write_slot *w)
 		w->error = !host_memory_write(h, w->iova, w->data, w->bytes, w->enables);
 		break;
 	case HOST_INTERRUPT:
-		w->error = vu_server_irq(h->server, VU_MSIX, w->vector) != 0;
+		w->error = h->reset_asked || vu_server_irq(h->server, VU_MSIX, w->vector);
 		break;
 	case HOST_FENCE: break;
 	}

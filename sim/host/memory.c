@@ -31,11 +31,18 @@ static bool failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, in
 	return false;
 }
 
+/* What was asked for before a reset reaches nothing after it, though the device may be enabled again. */
+static int may_reach(const struct host *h)
+{
+	return vu_config_bus_master(&h->config) && !h->reset_asked ? 0 : -EACCES;
+}
+
 bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes)
 {
-	int rc = vu_config_bus_master(&h->config) ? vu_server_dma_read(h->server, iova, buf, bytes) :
-						    -EACCES;
+	int rc = may_reach(h);
 
+	if (!rc)
+		rc = vu_server_dma_read(h->server, iova, buf, bytes);
 	if (!rc)
 		return true;
 	memset(buf, 0xff, bytes);
@@ -57,7 +64,7 @@ static uint32_t enabled_run(uint64_t enables, uint32_t bytes, uint32_t *at)
 bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes, uint64_t enables)
 {
 	uint32_t at = 0, len;
-	int rc = vu_config_bus_master(&h->config) ? 0 : -EACCES;
+	int rc = may_reach(h);
 
 	if (!rc && enables == UINT64_MAX) {
 		rc = vu_server_dma_write(h->server, iova, buf, bytes);
@@ -65,6 +72,8 @@ bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t 
 		while (!rc && (len = enabled_run(enables, bytes, &at)) > 0) {
 			rc = vu_server_dma_write(h->server, iova + at, (const uint8_t *)buf + at, len);
 			at += len;
+			if (!rc)
+				rc = may_reach(h);
 		}
 	}
 	return !rc || failed(h, true, iova, bytes, rc);

@@ -161,7 +161,7 @@ static void fill(struct host *h, uint32_t gather, uint32_t address, uint32_t byt
 	uint32_t from = address > g->offset ? address : g->offset;
 	uint32_t end = address + bytes < g->offset + g->len ? address + bytes : g->offset + g->len;
 
-	if (!g->ticket)
+	if (!g->ticket || end <= from)
 		return;
 	memcpy(g->buf + (from - g->offset), (const uint8_t *)&value + (from - address), end - from);
 	g->left -= end - from;
@@ -184,6 +184,7 @@ void mmio_reset(struct host *h)
 	memset(m->tags, 0, sizeof(m->tags));
 	m->outstanding = 0;
 	m->num = m->head = 0;
+	h->port.mmio_ready = false; /* the AFU may be about to look in this very cycle */
 }
 
 /* ---- to the AFU ---- */
@@ -271,25 +272,31 @@ bool host_take_mmio(struct host_port *port, struct host_mmio *ret)
 	return true;
 }
 
+/*
+ * The writes that an answer pushes may wait for the client, who may reset the device meanwhile: the read was
+ * answered then.
+ */
 void host_mmio_done(struct host_port *port, uint32_t tag, uint64_t value)
 {
 	struct host *h = host_of(port);
 	struct mmio *m = &h->mmio;
-	struct mmio_tag *t = tag < HOST_MMIO_TAGS ? &m->tags[tag] : NULL;
+	struct mmio_tag t;
 
-	if (port->reset)
+	if (port->reset || h->reset_asked)
 		return;
-	if (!t || !t->busy) {
+	if (tag >= HOST_MMIO_TAGS || !m->tags[tag].busy) {
 		host_error(port, "mmio-unsolicited", "an answer with tag %" PRIu32 ", which waits for none",
 			   tag);
 		return;
 	}
 	if (m->num && m->outstanding == HOST_MMIO_TAGS)
 		host_event_at(h, port->cycle + 1); /* a read may have waited for the tag */
-	t->busy = false;
+	t = m->tags[tag];
+	m->tags[tag].busy = false;
 	m->outstanding--;
-	log_event(h, "mmio-data", t->address, t->bytes, tag, &value);
+	log_event(h, "mmio-data", t.address, t.bytes, tag, &value);
 	h->last_active = port->cycle;
 	writes_push(h);
-	fill(h, t->gather, t->address, t->bytes, value);
+	if (!h->reset_asked)
+		fill(h, t.gather, t.address, t.bytes, value);
 }

@@ -54,9 +54,14 @@ void sim_rig_command(struct sim_rig *r, uint16_t command, const void *body, size
 	take_reply(r, NULL, 0, r->id);
 }
 
+void sim_rig_send_body(struct sim_rig *r, uint16_t command, const void *body, size_t len)
+{
+	put(r, &(struct vu_header){ .id = ++r->id, .command = command }, body, len, -1);
+}
+
 void sim_rig_send(struct sim_rig *r, uint16_t command)
 {
-	put(r, &(struct vu_header){ .id = ++r->id, .command = command }, NULL, 0, -1);
+	sim_rig_send_body(r, command, NULL, 0);
 }
 
 void sim_rig_reply(struct sim_rig *r, uint16_t id, uint16_t command, const void *body, size_t len)

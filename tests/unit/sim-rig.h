@@ -45,6 +45,7 @@ uint64_t sim_rig_get(struct sim_rig *r, uint64_t offset);
 void sim_rig_command(struct sim_rig *r, uint16_t command, const void *body, size_t len, int fd);
 /* Sends a command that nobody has looked at yet. */
 void sim_rig_send(struct sim_rig *r, uint16_t command);
+void sim_rig_send_body(struct sim_rig *r, uint16_t command, const void *body, size_t len);
 /* The reply to a message of the device's that has not come yet. */
 void sim_rig_reply(struct sim_rig *r, uint16_t id, uint16_t command, const void *body, size_t len);
 

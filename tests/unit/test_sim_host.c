@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/unit/check.h"
@@ -305,6 +306,136 @@ static void a_reset_while_memory_is_asked_for(void **state)
 	assert_int_equal(r->h.reads.due.num, 0);
 }
 
+/* The AFU takes answers before register accesses, as the adapter of PCIe SS does. */
+static bool take_answers_first(void *self, struct host_port *p)
+{
+	struct host_read_line line;
+	struct host_mmio m;
+
+	(void)self;
+	if (host_take_read(p, &line))
+		host_take_mmio(p, &m);
+	return true;
+}
+
+/* Memory is asked for in a cycle in which a register access waits to be taken. */
+static void ask_with_accesses_waiting(struct sim_rig *r)
+{
+	struct settings set = r->h.set;
+	struct host_read read = { .iova = RIG_FAR, .bytes = HOST_LINE };
+
+	set.shuffle = true;
+	again(&set);
+	sim_rig_get(r, 0);
+	r->model.tick = take_answers_first;
+	for (unsigned int i = 0; i < 20; i++)
+		sim_rig_set(r, FAKE_SCRATCH, i);
+	assert_true(host_read(&r->h.port, &read));
+}
+
+static void goes_on(struct sim_rig *r)
+{
+	while (r->h.reads.due.num)
+		host_cycle(&r->h);
+	assert_int_equal(r->h.mmio.num, 0);
+	r->model.tick = fake_afu_tick;
+	sim_rig_settle(r);
+	assert_int_equal(r->h.log.errors, 0);
+}
+
+static void a_reset_while_memory_is_asked_for_takes_accesses_along(void **state)
+{
+	struct sim_rig *r = *state;
+	struct vu_dma_access a = { RIG_FAR, HOST_LINE };
+	uint8_t answer[sizeof(a) + HOST_LINE] = { 0 };
+
+	ask_with_accesses_waiting(r);
+	memcpy(answer, &a, sizeof(a));
+	sim_rig_send(r, VU_DEVICE_RESET);
+	sim_rig_reply(r, 1, VU_DMA_READ, answer, sizeof(answer));
+	goes_on(r);
+}
+
+static void a_client_that_dies_while_memory_is_asked_for_takes_accesses_along(void **state)
+{
+	struct sim_rig *r = *state;
+
+	ask_with_accesses_waiting(r);
+	close(r->peer);
+	goes_on(r);
+	sim_rig_join(r);
+	assert_int_equal(sim_rig_get(r, 0), FAKE_DFH);
+}
+
+static void enable_unseen(struct sim_rig *r)
+{
+	struct {
+		struct vu_access a;
+		uint16_t command;
+	} w = { { PCI_COMMAND, VU_CONFIG, 2 }, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER };
+
+	sim_rig_send_body(r, VU_REGION_WRITE, &w, sizeof(w.a) + sizeof(w.command));
+}
+
+/* Reset, enabled again and read, all of it while the answer to a register read pushes a write. */
+static void a_reset_while_an_answer_pushes_writes(void **state)
+{
+	struct sim_rig *r = *state;
+	struct settings set = r->h.set;
+	struct host_write w = { .iova = RIG_FAR, .bytes = 8, .enables = UINT64_MAX, .ordered = true,
+				.data = r->dir };
+	struct vu_dma_access done = { RIG_FAR, 8 };
+	struct vu_access read = { FAKE_MUTE, VU_BAR0, 8 };
+	uint8_t asked[sizeof(struct vu_header) + sizeof(done) + 8];
+	uint64_t value;
+
+	set.shuffle = true;
+	again(&set);
+	sim_rig_get(r, 0);
+	r->afu.deaf = true;
+	sim_rig_ask(r, VU_BAR0, FAKE_MUTE, 8);
+	while (!r->h.mmio.outstanding)
+		host_cycle(&r->h);
+	assert_true(host_write(&r->h.port, &w));
+	sim_rig_send(r, VU_DEVICE_RESET);
+	enable_unseen(r);
+	sim_rig_send_body(r, VU_REGION_READ, &read, sizeof(read));
+	sim_rig_reply(r, 1, VU_DMA_WRITE, &done, sizeof(done));
+	host_mmio_done(&r->h.port, r->h.mmio.next_tag - 1, 1);
+	assert_int_equal(recv(r->peer, asked, sizeof(asked), MSG_DONTWAIT), sizeof(asked));
+	r->id -= 3; /* the read that was under way */
+	sim_rig_answer(r, &value, 8);
+	assert_int_equal(value, UINT64_MAX);
+	assert_int_equal(r->h.mmio.num, 1);
+	assert_int_equal(r->h.mmio.gathers[0].left, 8); /* the new one was not answered by the old tag */
+	host_mmio_done(&r->h.port, r->h.mmio.next_tag - 1, 1); /* nobody blames the AFU in that cycle */
+	assert_int_equal(r->h.log.errors, 0);
+}
+
+/* What the AFU asked for before the reset reaches nothing after it, though the client is at it again. */
+static void a_reset_stands_between_two_lines(void **state)
+{
+	struct sim_rig *r = *state;
+	struct vu_dma_access a = { RIG_FAR, HOST_LINE };
+	uint8_t answer[sizeof(a) + HOST_LINE] = { 0 };
+	struct host_read read = { .iova = RIG_FAR, .bytes = HOST_LINE };
+	struct host_write w = { .iova = RIG_IOVA + DST, .bytes = 8, .enables = UINT64_MAX, .data = r->dir };
+
+	sim_rig_get(r, 0);
+	memcpy(answer, &a, sizeof(a));
+	memset(r->mem + DST, 0xee, HOST_LINE);
+	sim_rig_send(r, VU_DEVICE_RESET);
+	enable_unseen(r);
+	sim_rig_reply(r, 1, VU_DMA_READ, answer, sizeof(answer));
+	assert_true(host_read(&r->h.port, &read));
+	assert_true(host_write(&r->h.port, &w));
+	assert_true(host_interrupt(&r->h.port, 0, 3, false));
+	assert_int_equal(r->mem[DST], 0xee);
+	assert_false(fired(r));
+	sim_rig_settle(r);
+	assert_int_equal(r->h.log.errors, 0);
+}
+
 /* ---- interrupts ---- */
 
 static void an_interrupt_reaches_its_eventfd(void **state)
@@ -410,6 +541,10 @@ int main(void)
 		RIGGED(a_device_that_is_no_bus_master_reaches_nothing),
 		RIGGED(memory_without_a_descriptor_is_asked_for),
 		RIGGED(a_reset_while_memory_is_asked_for),
+		RIGGED(a_reset_while_memory_is_asked_for_takes_accesses_along),
+		RIGGED(a_client_that_dies_while_memory_is_asked_for_takes_accesses_along),
+		RIGGED(a_reset_while_an_answer_pushes_writes),
+		RIGGED(a_reset_stands_between_two_lines),
 		RIGGED(an_interrupt_reaches_its_eventfd),
 		RIGGED(a_reset_in_the_middle_ends_everything),
 		RIGGED(a_reset_by_command_lets_the_client_go_on),
