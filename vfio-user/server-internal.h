@@ -113,6 +113,9 @@ int vu_server_dispatch(struct vu_server *s, struct vu_inbox *in, struct vu_reply
 uint64_t vu_later_add(struct vu_server *s, const struct vu_header *head, const struct vu_access *a);
 void vu_later_forget(struct vu_server *s, uint64_t ticket);
 
+/* The end of the connection. On the server's thread. */
+void vu_drop_client(struct vu_server *s);
+
 int vu_outbox_reserve(struct vu_outbox *o, size_t len);
 /* Sends what waits, as far as the socket takes it. 1: nothing is left; 0: the socket is full. */
 int vu_server_flush(struct vu_server *s);

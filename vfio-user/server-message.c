@@ -15,6 +15,11 @@
 
 #define ANSWER_NS (5 * NS_PER_S)
 
+static int64_t answer_deadline(const struct vu_server *s)
+{
+	return clock_deadline(s->cfg.answer_ms ? s->cfg.answer_ms * NS_PER_MS : ANSWER_NS);
+}
+
 int vu_dma_call_init(struct vu_dma_call *d)
 {
 	pthread_condattr_t attr;
@@ -125,7 +130,7 @@ static int by_twin(struct vu_server *s, const struct vu_dma_access *a, void *dat
 	struct vu_header h = header(d, a->count, write);
 	struct vu_dma_access body = *a;
 	struct iovec iov[3] = { { &h, sizeof(h) }, { &body, sizeof(body) }, { data, a->count } };
-	int64_t deadline = clock_deadline(ANSWER_NS);
+	int64_t deadline = answer_deadline(s);
 	int rc;
 
 	set_waiting(d, true, false);
@@ -184,12 +189,13 @@ static bool answered(const struct vu_dma_call *d)
 }
 
 /* The loop's thread is the one that sends: it steps the server until the answer is there. */
-static int step_until_answered(struct vu_server *s, int64_t end)
+static int step_until_answered(struct vu_server *s)
 {
 	struct vu_dma_call *d = &s->dma_call;
+	int64_t end = answer_deadline(s);
 	bool waits = true;
 
-	while (waits && clock_left_ms(end)) {
+	while (waits && clock_left_ms(end) && !atomic_load(&s->stopping)) {
 		struct pollfd fds[VU_SERVER_FDS];
 		int timeout_ms = vu_server_wants(s, fds), left = clock_left_ms(end);
 
@@ -201,7 +207,12 @@ static int step_until_answered(struct vu_server *s, int64_t end)
 		waits = !answered(d);
 		pthread_mutex_unlock(&d->lock);
 	}
-	return waits ? -ETIMEDOUT : 0;
+	if (!waits)
+		return 0;
+	if (atomic_load(&s->stopping))
+		return -ECANCELED;
+	vu_drop_client(s);
+	return -ETIMEDOUT;
 }
 
 static int by_stepping(struct vu_server *s, const struct vu_dma_access *a, void *data, bool write)
@@ -209,8 +220,10 @@ static int by_stepping(struct vu_server *s, const struct vu_dma_access *a, void 
 	struct vu_dma_call *d = &s->dma_call;
 	int rc;
 
+	if (atomic_load(&s->stopping))
+		return -ECANCELED;
 	pthread_mutex_lock(&d->lock);
-	rc = d->out.len ? -EBUSY : put_out(d, a, data, write); /* one that timed out may still be leaving */
+	rc = d->out.len ? -EBUSY : put_out(d, a, data, write); /* a cancelled one may still be leaving */
 	d->into = data;
 	d->len = a->count;
 	d->result = 1;
@@ -218,10 +231,10 @@ static int by_stepping(struct vu_server *s, const struct vu_dma_access *a, void 
 	pthread_mutex_unlock(&d->lock);
 	if (rc)
 		return rc;
-	rc = step_until_answered(s, clock_deadline(ANSWER_NS));
+	rc = step_until_answered(s);
 	SCOPED_LOCK(&d->lock);
 	d->waiting = d->stepping = false;
-	if (rc)
+	if (rc == -ECANCELED)
 		d->overdue++;
 	return rc ? rc : d->result;
 }
@@ -229,7 +242,7 @@ static int by_stepping(struct vu_server *s, const struct vu_dma_access *a, void 
 static int by_main(struct vu_server *s, const struct vu_dma_access *a, void *data, bool write)
 {
 	struct vu_dma_call *d = &s->dma_call;
-	int64_t end = clock_deadline(ANSWER_NS);
+	int64_t end = answer_deadline(s);
 	int rc;
 	SCOPED_LOCK(&d->lock);
 

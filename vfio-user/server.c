@@ -108,7 +108,7 @@ static bool dma_pending(struct vu_server *s)
 
 /* ---- one client ---- */
 
-static void drop_client(struct vu_server *s)
+void vu_drop_client(struct vu_server *s)
 {
 	bool greeted = s->greeted;
 
@@ -275,7 +275,7 @@ static void accept_client(struct vu_server *s)
 		int rc = serve_client(s, FAIR_BURST);
 
 		if (rc < 0)
-			drop_client(s);
+			vu_drop_client(s);
 	}
 	if (s->client >= 0)
 		refuse_client(fd);
@@ -308,7 +308,7 @@ static void client_ready(struct vu_server *s, short events, unsigned int max)
 	if (rc == -EPROTO)
 		say_broken(s);
 	if (rc < 0)
-		drop_client(s);
+		vu_drop_client(s);
 }
 
 /*
@@ -353,7 +353,7 @@ static void after_poll(struct vu_server *s, const struct pollfd *p, unsigned int
 	if (p[CLIENT].revents || still_busy(s))
 		client_ready(s, p[CLIENT].revents, max);
 	else if (s->client >= 0 && !s->greeted && !clock_left_ms(s->greet_deadline))
-		drop_client(s);
+		vu_drop_client(s);
 	if (p[LISTENER].revents)
 		accept_client(s);
 }
@@ -401,7 +401,7 @@ int vu_server_run(struct vu_server *s)
 	}
 	s->spins = false;
 	if (s->client >= 0)
-		drop_client(s);
+		vu_drop_client(s);
 	atomic_store(&s->running, false);
 	return 0;
 }
@@ -518,7 +518,7 @@ void vu_server_free(struct vu_server *s)
 	if (!s)
 		return;
 	if (s->client >= 0)
-		drop_client(s);
+		vu_drop_client(s);
 	if (s->path[0])
 		unlink(s->path);
 	if (s->listener >= 0)

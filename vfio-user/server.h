@@ -73,6 +73,7 @@ struct vu_server_config {
 	const char *path; /* socket; a stale one (nobody listens) is replaced; NULL: none */
 	struct vu_server_region regions[VU_NUM_REGIONS];
 	uint32_t irq_count[VU_NUM_IRQS];
+	unsigned int answer_ms; /* for the client's answer to a DMA message; 0: 5 seconds */
 	unsigned int reply_delay_ms; /* each answer comes so much later: to test against slow devices */
 	const struct vu_server_ops *ops;
 	void *dev;
@@ -112,7 +113,9 @@ int vu_server_read_done(struct vu_server *s, uint64_t ticket, int rc, const void
 /*
  * DMA of the device: copies between buf and the client's memory. Mapped descriptors are used
  * directly, other ranges by messages of at most 64 KiB, never from inside a region callback. A stepped server
- * without a twin socket carries out the client's commands while it waits for the answer.
+ * without a twin socket carries out the client's commands while it waits for the answer; a client that
+ * gives none is let go (-ETIMEDOUT), for its author's loop stands still meanwhile. After vu_server_stop()
+ * it does not wait (-ECANCELED).
  * -EFAULT: not mapped, or mapped without that direction; nothing past the first bad byte is moved.
  */
 int vu_server_dma_read(struct vu_server *s, uint64_t iova, void *buf, size_t len);

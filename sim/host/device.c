@@ -134,6 +134,7 @@ int device_new(struct host *h)
 					.fd = -1 },
 		},
 		.irq_count = { [VU_MSIX] = HOST_VECTORS, [VU_ERR] = 1, [VU_REQ] = 1 },
+		.answer_ms = h->answer_ms,
 		.ops = &ops,
 		.dev = h,
 	};

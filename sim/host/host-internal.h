@@ -128,6 +128,7 @@ struct host {
 	uint64_t last_active;
 
 	struct vu_server *server;
+	unsigned int answer_ms; /* see struct vu_server_config */
 	struct vu_config_space config;
 	uint8_t msix[HOST_MSIX_BYTES];
 	uint64_t sessions, ended_sessions;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The client's memory as an IOMMU would let the AFU see it. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +26,11 @@ static const char *why(const struct host *h, int rc)
 
 static bool failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, int rc)
 {
+	if (rc == -ETIMEDOUT)
+		host_warning(&h->port, "client-silent",
+			     "the client was let go: it did not answer for its memory at 0x%" PRIx64, iova);
 	/* Of a client that has left, or has just reset the device, nobody wants to hear. */
-	if (rc != -ENOTCONN && !h->reset_asked)
+	else if (rc != -ENOTCONN && rc != -ECANCELED && !h->reset_asked)
 		log_fault(h, write, iova, bytes, why(h, rc));
 	return false;
 }

@@ -54,6 +54,20 @@ def test_a_free_running_clock_runs(simulate):
     assert s.end() == 0, s.output
 
 
+def test_a_client_that_does_not_answer_holds_nothing_up(simulate):
+    s = simulate()
+    c = s.client()
+    c.call(vu.DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, 0x40000000, 0x10000))  # reached by messages
+    c.start_copy(1000, src=0x40000000)
+    wait_until(lambda: s.status()["client"] == "0")  # one line is waited for, and no other
+    c = s.client()
+    c.copy(10)
+    c.call(vu.DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, 0x40000000, 0x10000))
+    c.start_copy(1000, src=0x40000000)
+    wait_until(lambda: c.sock.recv(1))  # it is waited for again
+    assert s.end() == 0, s.output
+
+
 def test_a_paused_clock_makes_the_steps_it_is_told(simulate):
     s = simulate("--run", "paused")
     with s.control() as c:

@@ -157,10 +157,11 @@ static void join(struct rig *r)
 	reply(r, 0, 0);
 }
 
-static int up(void **state)
+static int set_up(void **state, unsigned int answer_ms)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	struct vu_server_config cfg = {
+		.answer_ms = answer_ms,
 		.regions = { [VU_BAR0] = { .size = BAR, .read = true, .write = true, .fd = -1 } },
 		.ops = &ops,
 		.dev = r,
@@ -171,6 +172,16 @@ static int up(void **state)
 	*state = r;
 	join(r);
 	return 0;
+}
+
+static int up(void **state)
+{
+	return set_up(state, 60 * 1000);
+}
+
+static int up_impatient(void **state)
+{
+	return set_up(state, 20);
 }
 
 static int down(void **state)
@@ -340,6 +351,42 @@ static void a_client_that_leaves_ends_the_wait_for_its_memory(void **state)
 	assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -EFAULT);
 }
 
+static void a_client_that_does_not_answer_is_let_go(void **state)
+{
+	struct rig *r = *state;
+	struct {
+		struct vu_dma_access a;
+		uint64_t value;
+	} answer = { { 0x10000, 8 }, 0xabcd };
+	uint64_t got = 0;
+
+	map(r, 0x10000);
+	assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -ETIMEDOUT);
+	assert_int_equal(r->detached, 1);
+	assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -ENOTCONN);
+	close(r->peer);
+	join(r);
+	map(r, 0x10000);
+	put(r, 2, VU_DMA_READ, VU_FLAG_REPLY, &answer, sizeof(answer));
+	assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), 0);
+	assert_int_equal(got, 0xabcd);
+}
+
+/* The rig is a patient one: who still waits for the client does so for a minute. */
+static void who_is_to_stop_waits_for_no_client(void **state)
+{
+	struct rig *r = *state;
+	int64_t end = clock_deadline(30 * NS_PER_S);
+	uint64_t got = 0;
+
+	map(r, 0x10000);
+	vu_server_stop(r->server);
+	for (unsigned int i = 0; i < 64; i++)
+		assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -ECANCELED);
+	assert_true(clock_left_ms(end) > 0);
+	assert_int_equal(r->detached, 0);
+}
+
 static void answers_wait_for_a_full_socket(void **state)
 {
 	struct rig *r = *state;
@@ -382,6 +429,8 @@ int main(void)
 		RIGGED(one_client_is_adopted),
 		RIGGED(commands_are_done_while_memory_is_asked_for),
 		RIGGED(a_client_that_leaves_ends_the_wait_for_its_memory),
+		cmocka_unit_test_setup_teardown(a_client_that_does_not_answer_is_let_go, up_impatient, down),
+		RIGGED(who_is_to_stop_waits_for_no_client),
 		RIGGED(answers_wait_for_a_full_socket),
 	};
 
