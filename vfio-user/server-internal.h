@@ -76,6 +76,7 @@ struct vu_server {
 	atomic_bool running; /* in vu_server_run(), or in a step */
 	bool spins;          /* waits actively for the next command */
 	bool stepped;        /* by the author's loop */
+	bool paused;         /* until the next step */
 	unsigned int replies; /* made so far; it may wrap */
 
 	int client; /* -1: none */

@@ -209,7 +209,7 @@ static int next_message(struct vu_server *s, int64_t spin_end)
 
 static int serve_client(struct vu_server *s, unsigned int max)
 {
-	for (unsigned int i = 0; i < max && !reply_pending(s); i++) {
+	for (unsigned int i = 0; i < max && !s->paused && !reply_pending(s); i++) {
 		int rc = next_message(s, s->spin_end);
 
 		if (rc <= 0)
@@ -362,6 +362,7 @@ static void begin_step(struct vu_server *s)
 {
 	s->thread = pthread_self();
 	s->stepped = true;
+	s->paused = false;
 	atomic_store(&s->running, true);
 }
 
@@ -385,6 +386,11 @@ unsigned int vu_server_glance(struct vu_server *s, unsigned int max)
 	client_ready(s, reply_pending(s) ? POLLOUT : 0, max);
 	atomic_store(&s->running, false);
 	return s->replies - before;
+}
+
+void vu_server_pause(struct vu_server *s)
+{
+	s->paused = s->stepped;
 }
 
 int vu_server_run(struct vu_server *s)

@@ -104,6 +104,9 @@ unsigned int vu_server_step(struct vu_server *s, const struct pollfd fds[VU_SERV
  * is not noticed by it. Returns as vu_server_step() does. */
 unsigned int vu_server_glance(struct vu_server *s, unsigned int max);
 
+/* From a callback of a stepped server: of the commands that have come, this step takes no more. */
+void vu_server_pause(struct vu_server *s);
+
 /*
  * The answer to a read that was put off: data (as long as was asked for), or rc, a negative errno. On the
  * server's thread. -ENOENT: no such ticket, for its client has left.

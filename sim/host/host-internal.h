@@ -21,6 +21,7 @@
 #define HOST_RESET_CYCLES 64u
 #define HOST_MMIO_TIMEOUT 65536u /* cycles */
 #define HOST_MMIO_CROWD 512u	 /* accesses that wait: the client's next commands wait, too */
+#define HOST_MMIO_MOST 0x10000u	 /* more are refused */
 #define HOST_MSIX_BAR 4u
 #define HOST_MSIX_BYTES 0x1000u
 #define HOST_RULES 128u

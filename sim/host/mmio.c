@@ -43,12 +43,25 @@ static int make_room(struct mmio *m)
 	return 0;
 }
 
+/* A client whose memory is waited for is listened to, however many accesses it sends meanwhile. */
+static bool crowded(struct host *h, uint32_t offset, uint32_t len)
+{
+	if (h->mmio.num + len / 8 + 2 <= HOST_MMIO_MOST)
+		return false;
+	host_error(&h->port, "mmio-crowd",
+		   "an access of %" PRIu32 " bytes at 0x%" PRIx32 " is refused: %" PRIu32 " wait already",
+		   len, offset, h->mmio.num);
+	return true;
+}
+
 static struct mmio_entry *append(struct host *h)
 {
 	struct mmio *m = &h->mmio;
 
 	if (make_room(m))
 		return NULL;
+	if (m->num >= HOST_MMIO_CROWD)
+		vu_server_pause(h->server);
 	host_event_at(h, m->next_cycle);
 	return &m->ring[(m->head + m->num++) & (m->room - 1)];
 }
@@ -93,9 +106,12 @@ static void end_gather(struct host *h, struct mmio_gather *g)
 
 int mmio_client_read(struct host *h, uint32_t offset, uint32_t len, uint64_t ticket)
 {
-	struct mmio_gather *g = new_gather(&h->mmio, offset, len, ticket);
+	struct mmio_gather *g;
 	uint32_t end = offset + len, bytes, queued = 0;
 
+	if (crowded(h, offset, len))
+		return -EBUSY;
+	g = new_gather(&h->mmio, offset, len, ticket);
 	if (!g)
 		return -ENOMEM;
 	for (uint32_t at = offset & ~3u; at < end; at += bytes) {
@@ -135,6 +151,8 @@ int mmio_client_write(struct host *h, uint32_t offset, const void *buf, uint32_t
 	const uint8_t *from = buf;
 	int rc = 0;
 
+	if (crowded(h, offset, len))
+		return -EBUSY;
 	if (len == HOST_LINE && offset % HOST_LINE == 0)
 		return put_write(h, offset, buf, len);
 	if (offset % 4 || len % 4) {

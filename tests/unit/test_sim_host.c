@@ -93,6 +93,7 @@ static void a_write_of_less_than_a_word_is_lost_and_told(void **state)
 	sim_rig_write(r, VU_BAR0, FAKE_SCRATCH, "\xff", 1);
 	assert_int_equal(sim_rig_get(r, FAKE_SCRATCH), 5);
 	assert_int_equal(r->h.log.warnings, 1);
+	assert_string_equal(r->h.log.rules[0].name, "mmio-narrow");
 	assert_int_equal(r->h.log.errors, 0);
 }
 
@@ -112,6 +113,23 @@ static void accesses_are_a_gap_apart(void **state)
 		sim_rig_set(r, FAKE_SCRATCH, i);
 	sim_rig_settle(r);
 	assert_int_equal(r->afu.least_gap, 1);
+}
+
+/* What is read for a megabyte is a hundred thousand accesses. */
+static void a_crowd_of_accesses_is_bounded(void **state)
+{
+	struct sim_rig *r = *state;
+	struct vu_access a = { 0, VU_BAR0, HOST_MMIO_BYTES };
+
+	for (unsigned int i = 0; i < 8; i++)
+		sim_rig_send_body(r, VU_REGION_READ, &a, sizeof(a));
+	vu_server_glance(r->h.server, 64);
+	assert_in_range(r->h.mmio.num, HOST_MMIO_CROWD, HOST_MMIO_CROWD + HOST_MMIO_BYTES / 8);
+	for (unsigned int i = 0; i < 8; i++)
+		vu_server_glance(r->h.server, 1); /* as who waits for an answer of his does */
+	assert_in_range(r->h.mmio.num, HOST_MMIO_CROWD, HOST_MMIO_MOST);
+	assert_in_range(r->h.mmio.room, 64, HOST_MMIO_MOST);
+	assert_int_equal(sim_rig_rule(r, "mmio-crowd"), 7);
 }
 
 static void without_memory_enable_nobody_answers(void **state)
@@ -529,6 +547,7 @@ int main(void)
 		RIGGED(registers_are_words),
 		RIGGED(a_write_of_less_than_a_word_is_lost_and_told),
 		RIGGED(accesses_are_a_gap_apart),
+		RIGGED(a_crowd_of_accesses_is_bounded),
 		RIGGED(without_memory_enable_nobody_answers),
 		RIGGED(a_read_that_is_not_answered_is_ones_in_the_end),
 		RIGGED(an_answer_to_nothing_is_an_error),

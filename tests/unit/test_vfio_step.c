@@ -21,6 +21,7 @@ struct rig {
 	uint8_t regs[BAR];
 	uint64_t tickets[VU_SERVER_MAX_LATER + 1];
 	unsigned int num_tickets, writes, resets, detached;
+	bool pauses; /* at each write */
 };
 
 static int on_read(void *dev, uint32_t region, uint64_t offset, void *buf, uint32_t len)
@@ -51,6 +52,8 @@ static int on_write(void *dev, uint32_t region, uint64_t offset, const void *buf
 	(void)region;
 	memcpy(r->regs + offset, buf, len);
 	r->writes++;
+	if (r->pauses)
+		vu_server_pause(r->server);
 	return 0;
 }
 
@@ -266,6 +269,22 @@ static void a_step_takes_no_more_than_it_was_told(void **state)
 	assert_int_equal(r->writes, 3);
 }
 
+static void an_author_who_has_enough_takes_no_more(void **state)
+{
+	struct rig *r = *state;
+
+	r->pauses = true;
+	for (uint16_t i = 1; i <= 3; i++)
+		put_write(r, i, 0, i);
+	step(r, 8);
+	assert_int_equal(r->writes, 1);
+	vu_server_glance(r->server, 8);
+	assert_int_equal(r->writes, 2); /* for that step alone */
+	r->pauses = false;
+	step(r, 8);
+	assert_int_equal(r->writes, 3);
+}
+
 static void a_reset_may_answer_from_its_callback(void **state)
 {
 	struct rig *r = *state;
@@ -424,6 +443,7 @@ int main(void)
 		RIGGED(later_answers_come_in_the_order_of_their_author),
 		RIGGED(a_read_too_many_is_refused),
 		RIGGED(a_step_takes_no_more_than_it_was_told),
+		RIGGED(an_author_who_has_enough_takes_no_more),
 		RIGGED(a_reset_may_answer_from_its_callback),
 		RIGGED(tickets_end_with_their_client),
 		RIGGED(one_client_is_adopted),
