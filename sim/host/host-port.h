@@ -85,7 +85,8 @@ struct host_read_line {
 	uint8_t data[HOST_LINE];
 };
 
-/* False: more was sent than may be after read_full, and the request is lost; the adapter reports it. */
+/* False: more was sent than may be after read_full, or it goes past the last address. The request is lost;
+ * the adapter reports it. */
 bool host_read(struct host_port *p, const struct host_read *r);
 bool host_take_read(struct host_port *p, struct host_read_line *ret);
 

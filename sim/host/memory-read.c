@@ -100,7 +100,9 @@ bool host_read(struct host_port *port, const struct host_read *r)
 
 	if (port->reset)
 		return true;
-	if (!r->bytes || r->bytes > HOST_MAX_READ || pieces > all->free_pieces.num)
+	if (!r->bytes || r->bytes > HOST_MAX_READ || r->iova > UINT64_MAX - (r->bytes - 1))
+		return false;
+	if (pieces > all->free_pieces.num)
 		return false;
 	h->last_active = port->cycle;
 	log_memory(h, "read", r->iova, r->bytes, r->cookie, NULL);

@@ -109,7 +109,7 @@ bool host_write(struct host_port *port, const struct host_write *r)
 	struct host *h = host_of(port);
 	struct write_slot *w;
 
-	if (!r->bytes || r->bytes > HOST_LINE)
+	if (!r->bytes || r->bytes > HOST_LINE || r->iova > UINT64_MAX - (r->bytes - 1))
 		return false;
 	w = new_slot(h, HOST_WRITE, r->cookie, r->ordered);
 	if (!w)

@@ -126,6 +126,8 @@ static bool check_request(struct host_port *p, const struct tlp_header *h)
 {
 	if (!check_length(p, h))
 		return false;
+	if (h->address > UINT64_MAX - (h->length - 1))
+		return broken(p, "tlp-address", h, "the request goes on past the last address");
 	if (!h->dm && (!check_address(p, h) || !check_enables(p, h)))
 		return false;
 	if (tlp_is_atomic(h->type) && !check_atomic(p, h))

@@ -237,6 +237,22 @@ static void more_than_the_slack_is_refused(void **state)
 	assert_false(host_write(&r->h.port, &write));
 }
 
+static void nothing_goes_on_at_address_0(void **state)
+{
+	struct sim_rig *r = *state;
+	struct host_read read = { .iova = UINT64_MAX - 63, .bytes = 65 };
+	struct host_write write = { .iova = UINT64_MAX - 62, .bytes = 64, .enables = UINT64_MAX,
+				    .data = r->mem };
+
+	sim_rig_get(r, 0);
+	assert_false(host_read(&r->h.port, &read));
+	assert_false(host_write(&r->h.port, &write));
+	read.bytes = 64;
+	write.iova--;
+	assert_true(host_read(&r->h.port, &read));
+	assert_true(host_write(&r->h.port, &write));
+}
+
 static void an_unmapped_read_is_ones_and_the_simulation_lives(void **state)
 {
 	struct sim_rig *r = *state;
@@ -555,6 +571,7 @@ int main(void)
 		RIGGED(bytes_that_are_not_enabled_stay),
 		RIGGED(the_afu_is_told_when_it_is_almost_full),
 		RIGGED(more_than_the_slack_is_refused),
+		RIGGED(nothing_goes_on_at_address_0),
 		RIGGED(an_unmapped_read_is_ones_and_the_simulation_lives),
 		RIGGED(the_first_error_ends_a_strict_simulation),
 		RIGGED(a_device_that_is_no_bus_master_reaches_nothing),

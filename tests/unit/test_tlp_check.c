@@ -77,6 +77,8 @@ static const struct header_case cases[] = {
 		     .last_be = 0xf),
 	CASE("tlp-address", false, .type = TLP_MRD64, .length = 4, .address = 0x1000, .first_be = 0xf),
 	CASE("tlp-address", false, .type = TLP_MRD32, .length = 4, .address = 0x1002, .first_be = 0xf),
+	CASE("tlp-address", false, .type = TLP_MWR64, .dm = true, .length = 128, .address = UINT64_MAX - 63),
+	CASE("tlp-address", true, .type = TLP_MRD64, .dm = true, .length = 65, .address = UINT64_MAX - 63),
 	CASE("tlp-enables", false, .type = TLP_MRD32, .length = 4, .first_be = 0xf, .last_be = 0xf),
 	CASE("tlp-enables", false, .type = TLP_MRD32, .length = 8, .first_be = 0xf),
 	CASE("tlp-enables", false, .type = TLP_MWR32, .length = 8, .last_be = 0xf),
@@ -115,6 +117,7 @@ static void headers(void **state)
 static void headers_that_are_right(void **state)
 {
 	static const struct header_case good[] = {
+		CASE("", false, .type = TLP_MWR64, .dm = true, .length = 64, .address = UINT64_MAX - 63),
 		CASE("", false, .type = TLP_MWR32, .length = 4, .first_be = 0x5),
 		CASE("", false, .type = TLP_MWR32, .length = 4),
 		CASE("", false, .type = TLP_MWR32, .length = 8, .address = 8, .first_be = 0x5,
