@@ -84,6 +84,14 @@ int vu_server_irq(struct vu_server *s, uint32_t index, uint32_t vector)
 	return 0;
 }
 
+bool vu_server_irq_bound(struct vu_server *s, uint32_t index, uint32_t vector)
+{
+	SCOPED_LOCK(&s->irqs.lock);
+
+	return index < VU_NUM_IRQS && vector < s->cfg.irq_count[index] &&
+	       s->irqs.vectors[index][vector].fd >= 0;
+}
+
 /* ---- SET_IRQS ---- */
 
 static bool one_bit(uint32_t v)

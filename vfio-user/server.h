@@ -143,6 +143,7 @@ void vu_server_dma_cancel(struct vu_server *s);
 
 /* Signals the eventfd bound to a vector; 0 also when none is bound, -EINVAL for no such vector. */
 int vu_server_irq(struct vu_server *s, uint32_t index, uint32_t vector);
+bool vu_server_irq_bound(struct vu_server *s, uint32_t index, uint32_t vector);
 bool vu_server_has_client(struct vu_server *s);
 
 /* Since the server began: messages taken from clients, and connections accepted. */

@@ -3,6 +3,7 @@
  * Memory writes, fences and interrupts of the AFU. All that order asks for is in the cycle at which each is
  * due: a fence is due after everything before it, and what follows it is due after the fence.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,23 @@ static uint32_t pushed(const struct write_slot *w)
 	return w->ordered && w->kind != HOST_FENCE;
 }
 
+/* True: there is no such vector. */
+static bool interrupt(struct host *h, uint32_t vector)
+{
+	if (h->reset_asked)
+		return false; /* it was asked for before the reset */
+	if (vu_server_irq(h->server, VU_MSIX, vector)) {
+		host_error(&h->port, "interrupt-vector", "interrupt %" PRIu32 ": the device has 0 to %u",
+			   vector, HOST_VECTORS - 1);
+		return true;
+	}
+	if (vu_server_has_client(h->server) && !vu_server_irq_bound(h->server, VU_MSIX, vector))
+		host_warning(&h->port, "interrupt-unbound",
+			     "interrupt %" PRIu32 " is lost: the program has registered no event for it",
+			     vector);
+	return false;
+}
+
 static void carry_out(struct host *h, struct write_slot *w)
 {
 	switch (w->kind) {
@@ -46,7 +64,7 @@ static void carry_out(struct host *h, struct write_slot *w)
 		w->error = !host_memory_write(h, w->iova, w->data, w->bytes, w->enables);
 		break;
 	case HOST_INTERRUPT:
-		w->error = h->reset_asked || vu_server_irq(h->server, VU_MSIX, w->vector);
+		w->error = interrupt(h, w->vector);
 		break;
 	case HOST_FENCE: break;
 	}

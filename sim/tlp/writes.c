@@ -70,10 +70,12 @@ void tlp_writes_start(struct tlp_writes *w, struct host_port *p, const struct tl
 	t->commit = !(k->user & AXIS_USER_NO_COMMIT);
 	t->left = 0;
 	t->header = k->header;
-	if (k->header.type == TLP_INTERRUPT)
-		t->left = host_interrupt(p, slot, k->header.vector, ordered);
-	else
+	if (k->header.type != TLP_INTERRUPT)
 		write_lines(t, p, k, slot);
+	else if (host_interrupt(p, slot, k->header.vector, ordered))
+		t->left = 1;
+	else
+		host_error(p, "tlp-lost", "the host had no room for interrupt %u", k->header.vector);
 	w->unanswered += t->left;
 	if (!t->left)
 		finish(w, slot);

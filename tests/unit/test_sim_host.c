@@ -487,6 +487,13 @@ static void an_interrupt_reaches_its_eventfd(void **state)
 	sim_rig_settle(r);
 	assert_false(fired(r));
 	assert_int_equal(sim_rig_get(r, FAKE_STATUS), UINT64_C(1) << 32);
+	assert_int_equal(sim_rig_rule(r, "interrupt-vector"), 1);
+	assert_int_equal(r->h.log.warnings, 0);
+	sim_rig_copy(r, 0, DST, 4, FAKE_INTERRUPT | 5 << 8); /* there is, but nobody listens */
+	sim_rig_settle(r);
+	assert_int_equal(r->h.log.errors, 1);
+	assert_int_equal(r->h.log.warnings, 1);
+	assert_string_equal(r->h.log.rules[1].name, "interrupt-unbound");
 }
 
 /* ---- resets and clients ---- */

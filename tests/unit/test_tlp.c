@@ -269,6 +269,28 @@ static void an_interrupt_is_committed(void **state)
 	no_errors();
 }
 
+/* A host that has no room, against what it said: each is told, and answered, so that the AFU goes on. */
+static void what_the_host_refuses_is_told(void **state)
+{
+	struct tlp_header irq = { .dm = true, .type = TLP_INTERRUPT, .vector = 3, .vf_active = true };
+	struct tlp_header write = request(TLP_MWR32, 0x1000, 64), read = request(TLP_MRD32, 0x1000, 64);
+
+	(void)state;
+	rig.fake->full = true;
+	tlp_rig_send(&rig, &rig.pins.tx_b, &irq, NULL);
+	tlp_rig_await_b(&rig, 1);
+	assert_string_equal(rig.fake->rule, "tlp-lost");
+	assert_int_equal(rig.fake->errors, 1);
+	tlp_rig_send(&rig, &rig.pins.tx_a, &write, rig.fake->low);
+	tlp_rig_await_b(&rig, 2);
+	assert_int_equal(rig.fake->errors, 2);
+	tlp_rig_send(&rig, &rig.pins.tx_a, &read, NULL);
+	tlp_rig_await_a(&rig, 1);
+	assert_int_equal(rig.last_a.header.status, TLP_UNSUPPORTED);
+	assert_int_equal(rig.fake->errors, 3);
+	assert_string_equal(rig.fake->rule, "tlp-lost");
+}
+
 /* ---- order ---- */
 
 static void a_read_behind_a_write_waits_when_shuffled(void **state)
@@ -514,7 +536,8 @@ int main(void)
 		RIGGED(completions_are_split_at_lines), RIGGED(a_write_is_in_memory_and_committed),
 		RIGGED(byte_enables_leave_bytes_alone), RIGGED(a_commit_can_be_declined),
 		RIGGED(a_commit_waits_for_the_last_line), RIGGED(as_many_writes_as_slots),
-		RIGGED(an_interrupt_is_committed), RIGGED(a_read_behind_a_write_waits_when_shuffled),
+		RIGGED(an_interrupt_is_committed), RIGGED(what_the_host_refuses_is_told),
+		RIGGED(a_read_behind_a_write_waits_when_shuffled),
 		RIGGED(atomics_change_memory), RIGGED(an_atomic_lets_nothing_pass),
 		RIGGED(a_register_is_written), RIGGED(a_register_is_read),
 		RIGGED(a_beat_stays_until_it_is_taken), RIGGED(nothing_is_taken_while_the_host_is_full),
