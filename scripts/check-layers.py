@@ -51,7 +51,7 @@ MAY_INCLUDE = {
     "tests/vm/guest": {"dev", "tests"},
     "tests": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/local", "plugins/vfio", "emu",
               "wire", "transport", "track", "rpc", "rpc/client", "rpc/server", "daemon", "sim/host",
-              "sim/tlp"},
+              "sim/ccip", "sim/tlp"},
 }
 # Public headers that plugins and the library's inside alone may include.
 PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/local", "plugins/vfio", "plugins/tcp", "plugins/vsock",

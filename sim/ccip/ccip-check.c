@@ -114,7 +114,7 @@ static void check_next_beat(struct ccip_check *k, struct host_port *p, const str
 	if (r->type != first->type)
 		host_error(p, "c1-reqtype-changed", "request type %u within a packet of type %u", r->type,
 			   first->type);
-	if ((r->address & 3) != (due & 3))
+	if ((r->address & 3) != (due & 3)) /* the other bits mean nothing here */
 		host_error(p, "c1-address-step", "line address 0x%" PRIx64 " within a packet where 0x%" PRIx64
 			   " is next", r->address, due);
 	if (r->vc != first->vc)

@@ -212,8 +212,8 @@ static void sample_write(struct ccip *c, struct host_port *p, const struct ccip_
 			 const uint32_t *data)
 {
 	struct packet *k;
+	unsigned int line;
 	struct host_write write = {
-		.iova = r->address * HOST_LINE,
 		.bytes = HOST_LINE,
 		.enables = byte_enables(r),
 		.data = data,
@@ -226,7 +226,10 @@ static void sample_write(struct ccip *c, struct host_port *p, const struct ccip_
 		return;
 	}
 	k = &c->packets[c->open_slot];
-	write.cookie = (uint64_t)(k->request.len + 1 - k->to_send) << 32 | c->open_slot;
+	line = k->request.len + 1 - k->to_send;
+	/* The address of a later beat is nothing that a card looks at. */
+	write.iova = (k->request.address + line) * HOST_LINE;
+	write.cookie = (uint64_t)line << 32 | c->open_slot;
 	k->to_send--;
 	if (!host_write(p, &write))
 		host_error(p, "c1-overflow", "a write is lost: there is no room for it");
