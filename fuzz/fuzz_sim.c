@@ -3,8 +3,10 @@
  * The host of a simulation between an AFU and a client that both do anything: each operation is a byte that
  * says which, and bytes that it takes from what follows. Whatever comes: each line and each write that was
  * accepted is answered once, `last` is told at the last piece, nothing passes a fence, and the clock gets
- * on.
+ * on. A part of the client's memory is reached by messages: where the host waits for an answer, the input
+ * says what the client does, who may also reset the device, leave or say nothing.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +21,8 @@
 
 #define IOVA UINT64_C(0x10000)
 #define BYTES 0x4000u
+#define FAR (IOVA + BYTES) /* reached by messages */
+#define FAR_BYTES 0x2000u
 #define FENCE_COOKIE UINT64_C(0x100000000)
 
 struct input {
@@ -37,6 +41,8 @@ struct expected {
 static struct host h;
 static struct expected want;
 static int peer = -1, memory = -1;
+static struct input *rest; /* of the input, for who is called by the host */
+static bool has_reset;	   /* and the AFU has not seen it yet */
 static char dir[] = "/tmp/opae-fuzz-sim.XXXXXX";
 
 static uint64_t take(struct input *in, unsigned int bytes)
@@ -51,8 +57,10 @@ static uint64_t take(struct input *in, unsigned int bytes)
 static bool tick(void *self, struct host_port *p)
 {
 	(void)self;
-	if (p->reset)
+	if (p->reset) {
 		memset(&want, 0, sizeof(want));
+		has_reset = false;
+	}
 	return true;
 }
 
@@ -161,18 +169,22 @@ static void drain(void)
 		;
 }
 
-static void send_message(uint16_t command, uint32_t flags, const void *body, size_t len, int fd)
+static void put(const struct vu_header *as, const void *body, size_t len, int fd)
 {
-	struct vu_header head = { .command = command,
-				  .size = (uint32_t)(sizeof(head) + len),
-				  .flags = flags };
+	struct vu_header head = *as;
 	uint8_t message[sizeof(head) + 512];
 	struct iovec iov = { message, sizeof(head) + len };
 
+	head.size = (uint32_t)iov.iov_len;
 	memcpy(message, &head, sizeof(head));
 	if (len)
 		memcpy(message + sizeof(head), body, len);
 	vu_send_some(peer, &iov, 1, &fd, fd >= 0);
+}
+
+static void send_message(uint16_t command, uint32_t flags, const void *body, size_t len, int fd)
+{
+	put(&(struct vu_header){ .command = command, .flags = flags }, body, len, fd);
 	vu_server_glance(h.server, 8);
 	drain();
 }
@@ -190,20 +202,21 @@ static void access_register(struct input *in, bool write)
 		send_message(VU_REGION_READ, 0, body, sizeof(a), -1);
 }
 
+static const struct {
+	struct vu_access a;
+	uint16_t command;
+} enabling = { { 4, VU_CONFIG, 2 }, 6 };
+
 static void enable(void)
 {
-	struct {
-		struct vu_access a;
-		uint16_t command;
-	} w = { { 4, VU_CONFIG, 2 }, 6 };
-
-	send_message(VU_REGION_WRITE, 0, &w, sizeof(w.a) + 2, -1);
+	send_message(VU_REGION_WRITE, 0, &enabling, sizeof(enabling.a) + 2, -1);
 }
 
 static void join(void)
 {
 	struct vu_version v = { VU_VERSION_MAJOR, VU_VERSION_MINOR };
 	struct vu_dma_map m = { sizeof(m), VU_DMA_CAN_READ | VU_DMA_CAN_WRITE, 0, IOVA, BYTES };
+	struct vu_dma_map far = { sizeof(m), VU_DMA_CAN_READ | VU_DMA_CAN_WRITE, 0, FAR, FAR_BYTES };
 	int pair[2];
 
 	if (peer >= 0) {
@@ -215,6 +228,7 @@ static void join(void)
 	peer = pair[1];
 	send_message(VU_VERSION, 0, &v, sizeof(v), -1);
 	send_message(VU_DMA_MAP, 0, &m, sizeof(m), memory);
+	send_message(VU_DMA_MAP, 0, &far, sizeof(far), -1);
 	enable();
 }
 
@@ -247,11 +261,89 @@ static void control(struct input *in)
 	settings_config_line(&h.set, line, &problem);
 }
 
+/* ---- the client, while he is asked for his memory ---- */
+
+/* The next command of the device's; false: none is here. Replies are nothing to him. */
+static bool asked(struct vu_header *head, struct vu_dma_access *a)
+{
+	uint8_t body[4096];
+
+	while (recv(peer, head, sizeof(*head), MSG_DONTWAIT) == sizeof(*head)) {
+		size_t len = head->size - sizeof(*head);
+
+		if (len > sizeof(body) || (len && recv(peer, body, len, MSG_DONTWAIT) != (ssize_t)len))
+			abort();
+		if ((head->flags & VU_FLAG_TYPE) == VU_FLAG_REPLY)
+			continue;
+		if (len < sizeof(*a))
+			abort();
+		memcpy(a, body, sizeof(*a));
+		return true;
+	}
+	return false;
+}
+
+static void answer(const struct vu_header *to, const struct vu_dma_access *a, uint16_t id, uint32_t error)
+{
+	struct vu_header head = { .id = id, .command = to->command, .error = error,
+				  .flags = VU_FLAG_REPLY | (error ? VU_FLAG_ERROR : 0) };
+	uint8_t body[sizeof(*a) + HOST_LINE] = { 0 };
+	size_t len = sizeof(*a) + (head.command == VU_DMA_READ ? a->count : 0);
+
+	memcpy(body, a, sizeof(*a));
+	put(&head, body, error ? 0 : len, -1);
+}
+
+static void reset_meanwhile(void)
+{
+	struct vu_access read = { 8, VU_BAR0, 8 };
+
+	put(&(struct vu_header){ .command = VU_DEVICE_RESET }, NULL, 0, -1);
+	put(&(struct vu_header){ .command = VU_REGION_WRITE }, &enabling, sizeof(enabling.a) + 2, -1);
+	put(&(struct vu_header){ .command = VU_REGION_READ }, &read, sizeof(read), -1);
+	has_reset = true;
+}
+
+static void serve_memory(void)
+{
+	struct vu_dma_unmap u = { sizeof(u), 0, FAR, FAR_BYTES };
+	struct vu_dma_access a;
+	struct vu_header head;
+
+	if (!asked(&head, &a))
+		return;
+	if (a.count > HOST_LINE || a.address < FAR || a.address + a.count > FAR + FAR_BYTES || has_reset)
+		abort(); /* what it must not ask for, or from before the reset */
+	switch (take(rest, 1) % 9) {
+	case 3: answer(&head, &a, head.id, EFAULT); break;
+	case 4: answer(&head, &a, (uint16_t)(head.id + 1), 0); break;
+	case 5:
+		reset_meanwhile();
+		answer(&head, &a, head.id, 0);
+		break;
+	case 6: shutdown(peer, SHUT_RDWR); break;
+	case 7: break; /* he says nothing */
+	case 8:
+		put(&(struct vu_header){ .command = VU_DMA_UNMAP }, &u, sizeof(u), -1);
+		answer(&head, &a, head.id, 0);
+		break;
+	default: answer(&head, &a, head.id, 0);
+	}
+}
+
+/* Where the host waits for the client. */
+static int his_turn(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	if (n == VU_SERVER_FDS)
+		serve_memory();
+	return sys_kernel.poll(fds, n, timeout_ms);
+}
+
 /* ---- one input ---- */
 
 static void one(struct input *in)
 {
-	switch (take(in, 1) % 14) {
+	switch (take(in, 1) % 15) {
 	case 0: read_memory(in); break;
 	case 1: write_memory(in); break;
 	case 2: fence(); break;
@@ -269,15 +361,23 @@ static void one(struct input *in)
 	case 11: send_message(VU_DEVICE_RESET, 0, NULL, 0, -1); enable(); break;
 	case 12: nonsense(in); break;
 	case 13: control(in); break;
+	case 14: /* in one cycle, as an adapter does */
+		take_line();
+		take_write();
+		take_register(in);
+		break;
 	}
 	host_cycle(&h);
+	if (!vu_server_has_client(h.server))
+		join();
 }
 
 /* Everything that was accepted is answered in the end. */
 static void finish(void)
 {
-	struct input none = { NULL, 0 };
+	static struct input none;
 
+	rest = &none;
 	for (unsigned int i = 0; i < 3 * HOST_MMIO_TIMEOUT && !host_quiet(&h); i++) {
 		host_cycle(&h);
 		take_line();
@@ -292,7 +392,8 @@ static void finish(void)
 static void make(uint8_t first)
 {
 	static const char *const noisy[] = { "memory-read", "memory-write", "mmio-timeout",
-					     "mmio-unsolicited", "mmio-narrow" };
+					     "mmio-unsolicited", "mmio-narrow", "interrupt-vector",
+					     "interrupt-unbound", "client-silent", "mmio-crowd" };
 	struct settings set;
 
 	settings_default(&set);
@@ -303,7 +404,11 @@ static void make(uint8_t first)
 	set.outstanding = first & 4 ? 8 : 256;
 	memcpy(set.workdir, dir, sizeof(dir));
 	memset(&want, 0, sizeof(want));
-	if (host_init(&h, &model, &set) || log_open(&h) || device_new(&h))
+	has_reset = false;
+	if (host_init(&h, &model, &set))
+		abort();
+	h.answer_ms = 1;
+	if (log_open(&h) || device_new(&h))
 		abort();
 	for (unsigned int i = 0; i < sizeof(noisy) / sizeof(noisy[0]); i++) { /* nobody reads them here */
 		memcpy(h.log.rules[i].name, noisy[i], strlen(noisy[i]) + 1);
@@ -326,13 +431,18 @@ static void tidy(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input in = { data, len };
+	static struct sys_ops ops;
 
 	if (memory < 0) {
+		ops = sys_kernel;
+		ops.poll = his_turn;
+		sys_set(&ops);
 		memory = sys_memfd("fuzz", 0);
 		if (memory < 0 || sys_ftruncate(memory, BYTES) || !mkdtemp(dir))
 			abort();
 		atexit(tidy);
 	}
+	rest = &in;
 	make((uint8_t)take(&in, 1));
 	while (in.left)
 		one(&in);
