@@ -10,7 +10,8 @@ from simulation import MEMORY_AT
 
 PUPPET = "tests/sim/puppet"
 C0_LOW, C0_HIGH, C1_LOW, C1_HIGH, PLAY, ANSWER, IN_RESET = 0x28, 0x30, 0x38, 0x40, 0x48, 0x50, 0x58
-LINES_READ, ANSWERED, LAST_C1, LAST_C0, SCRATCH, SILENT, WIDE = 0x60, 0x68, 0x70, 0x78, 0x80, 0x200, 0x400
+LINES_READ, ANSWERED, LAST_C1, LAST_C0, SCRATCH, SILENT, STOP, WIDE = (
+    0x60, 0x68, 0x70, 0x78, 0x80, 0x200, 0x208, 0x400)
 LINE = MEMORY_AT // 64
 MEMORY = 1 << 16
 FENCE, INTERRUPT = 4, 6
@@ -142,6 +143,40 @@ def test_strict_ends_at_the_first(simulate):
     simulation.process.wait(timeout=60)
     assert simulation.end() == 1
     assert simulation.problems() == [("error", "c0-reqtype")]
+
+
+# 1 $stop, 2 $fatal, 3 an assertion that fails
+@pytest.mark.parametrize("how", [1, 2, 3])
+def test_a_design_that_stops(simulate, how):
+    simulation, client = start(simulate)
+    client.write64(STOP, how)
+    simulation.process.wait(timeout=60)
+    assert simulation.end() == 1
+    assert simulation.problems() == [("error", "design-stop")]
+    assert "design-stop: " in simulation.err
+
+
+def test_a_design_that_finishes(simulate):
+    simulation, client = start(simulate)
+    client.write64(STOP, 4)
+    simulation.process.wait(timeout=60)
+    good_end(simulation)
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"\xff" * 2, b"\xff" * 6])
+def test_a_register_write_that_is_not_made_of_words(simulate, data):
+    simulation, client = start(simulate)
+    client.write64(SCRATCH, 5)
+    client.write(0, SCRATCH, data)
+    assert client.read64(SCRATCH) == 5
+    expect(simulation, client, "warning", "mmio-narrow")
+
+
+# An interrupt of a vector that the program has no event for; CCI-P has no others than the device has.
+def test_an_interrupt_that_reaches_nobody(simulate):
+    simulation, client = start(simulate)
+    play(client, writes=[c1(req=INTERRUPT)])
+    expect(simulation, client, "warning", "interrupt-unbound")
 
 
 # ---- what is right ----

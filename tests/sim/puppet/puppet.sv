@@ -8,6 +8,7 @@
 //     0x60 lines that were read                         0x68 writes, fences and interrupts that were answered
 //     0x70 the low 28 bits: the last header on channel 1's answers      0x78 the same of channel 0's
 //     0x80 a register of 64 bits                        0x200 is never answered
+//     0x208 stops the design: 1 $stop, 2 $fatal, 3 an assertion, 4 $finish
 `include "platform_if.vh"
 `include "afu_json_info.vh"
 
@@ -20,7 +21,8 @@ module ccip_std_afu (
 
 localparam logic [127:0] AFU_ID = `AFU_ACCEL_UUID;
 localparam logic [14:0] C0_LOW = 5, C0_HIGH = 6, C1_LOW = 7, C1_HIGH = 8, PLAY = 9, ANSWER = 10, IN_RESET = 11,
-	LINES_READ = 12, ANSWERED = 13, LAST_C1 = 14, LAST_C0 = 15, SCRATCH = 16, SILENT = 64, WIDE = 128;
+	LINES_READ = 12, ANSWERED = 13, LAST_C1 = 14, LAST_C0 = 15, SCRATCH = 16, SILENT = 64, STOP = 65,
+	WIDE = 128;
 localparam int ROOM = 64;
 
 t_if_ccip_Rx rx;
@@ -104,6 +106,21 @@ always_ff @(posedge pClk) begin
 	tx.c1.valid <= playing && c1_at < c1_count;
 	tx.c1.hdr <= t_ccip_c1_ReqMemHdr'(c1_list[c1_at]);
 	tx.c1.data <= {16{32'hfeed0000 | 32'(c1_at)}};
+end
+
+logic stopping, told;
+assign stopping = write && number == STOP;
+assign told = stopping && data == 3;
+always_ff @(posedge pClk) begin
+	if (stopping) begin
+		case (data)
+		1: $stop;
+		2: $fatal(1, "told to");
+		4: $finish;
+		default: ;
+		endcase
+	end
+	never_told: assert (!told);
 end
 
 int in_reset; // cycles, so that the one answer is well within it
