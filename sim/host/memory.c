@@ -28,7 +28,8 @@ static bool failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, in
 {
 	if (rc == -ETIMEDOUT)
 		host_warning(&h->port, "client-silent",
-			     "the client was let go: it did not answer for its memory at 0x%" PRIx64, iova);
+			     "the client did not answer for its memory at 0x%" PRIx64 " and is asked no more",
+			     iova);
 	/* Of a client that has left, or has just reset the device, nobody wants to hear. */
 	else if (rc != -ENOTCONN && rc != -ECANCELED && !h->reset_asked)
 		log_fault(h, write, iova, bytes, why(h, rc));
