@@ -130,7 +130,8 @@ struct host {
 	struct vu_server *server;
 	struct vu_config_space config;
 	uint8_t msix[HOST_MSIX_BYTES];
-	uint64_t sessions, ended_sessions;
+	uint64_t sessions, ended_sessions; /* clients; of those that did more than look, who have left */
+	bool in_use;			   /* the client that is there drives the device */
 	bool reset_asked;
 	uint64_t reset_end;
 	struct mmio mmio;

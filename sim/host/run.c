@@ -35,6 +35,12 @@ static bool idle_for(const struct host *h, uint64_t cycles)
 	return host_quiet(h) && h->port.cycle - h->last_active >= cycles;
 }
 
+/* A client that is there may compute, or sleep: his silence is not counted. */
+static bool waits_for_timeout(const struct host *h)
+{
+	return h->set.mode == ASE_TIMEOUT && h->ended_sessions && !vu_server_has_client(h->server);
+}
+
 static bool must_run(const struct host *h)
 {
 	if (h->port.cycle < h->step_end)
@@ -47,7 +53,7 @@ static bool must_run(const struct host *h)
 		       h->mmio.outstanding;
 	case RUN_IDLE_STOP: break;
 	}
-	if (h->set.mode == ASE_TIMEOUT && h->sessions)
+	if (waits_for_timeout(h))
 		return true; /* the time that is counted is the clock's */
 	return !idle_for(h, h->set.idle_cycles);
 }
@@ -162,7 +168,7 @@ int host_run(struct host *h)
 			attend(h, true);
 			next_poll = now + POLL_NS;
 		}
-		if (h->set.mode == ASE_TIMEOUT && h->sessions && idle_for(h, h->set.timeout_cycles))
+		if (waits_for_timeout(h) && idle_for(h, h->set.timeout_cycles))
 			host_end(h, "nothing has happened for ASE_TIMEOUT cycles (ASE_MODE 2)");
 	}
 	return 0;

@@ -216,7 +216,7 @@ def test_a_read_that_nobody_answers(simulate):
 
 def test_mode_2_ends_when_nothing_happens(simulate):
     s = simulate(config="ASE_MODE = 2\nASE_TIMEOUT = 100000\n")
-    vu.Client(s.ready()["socket"])  # it says no more than that it is there
+    s.client().close()
     assert s.wait() == 0, s.output
     assert "ASE_MODE 2" in s.output
 
