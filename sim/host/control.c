@@ -267,7 +267,7 @@ int control_new(struct host *h, const char *path)
 	for (unsigned int i = 0; i < CLIENTS; i++)
 		c->clients[i].fd = -1;
 	c->listener = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	unlink(path); /* the device's socket beside it is ours alone, so this one is a leftover */
+	unlink(path); /* the device's socket, or the folder, is ours alone: this one is a leftover */
 	rc = c->listener < 0 ? c->listener : sys_bind(c->listener, (struct sockaddr *)&addr, sizeof(addr));
 	if (!rc)
 		rc = sys_listen(c->listener, BACKLOG);

@@ -122,6 +122,7 @@ struct host {
 	struct host_port port; /* first: a port is a host */
 	const struct sim_model *model;
 	struct settings set;
+	int folder; /* holds it; -1: another simulation does */
 	struct logs log;
 	uint64_t random;
 	uint64_t next_event; /* the next cycle in which the port's fields may change */

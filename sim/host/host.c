@@ -12,7 +12,7 @@ int host_init(struct host *h, const struct sim_model *model, const struct settin
 	memset(h, 0, sizeof(*h));
 	h->model = model;
 	h->set = *set;
-	h->script = -1;
+	h->script = h->folder = -1;
 	h->random = set->order_seed;
 	h->port.shuffle = set->shuffle;
 	h->port.reset = true;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "sim/host/folder.h"
 #include "sim/host/host-internal.h"
 
 #define SHOWN 10u /* of each rule, on the terminal; the file has them all */
@@ -15,7 +16,7 @@ static FILE *create(struct host *h, const char *name)
 	char path[sizeof(h->set.workdir) + 64];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", h->set.workdir, name);
+	folder_path(&h->set, name, path, sizeof(path));
 	f = fopen(path, "we");
 	if (!f)
 		fprintf(stderr, "%s: %s: %s; --workdir gives another folder\n", h->model->name, path,

@@ -15,6 +15,7 @@
 
 #include "base/sys.h"
 #include "sim/host/control.h"
+#include "sim/host/folder.h"
 #include "sim/host/host-internal.h"
 #include "sim/host/ready.h"
 
@@ -109,7 +110,7 @@ static void control_path(const struct settings *s, char *path, size_t room)
 	if (s->socket[0])
 		snprintf(path, room, "%s.ctl", s->socket);
 	else
-		snprintf(path, room, "%s/ase.ctl", s->workdir);
+		folder_path(s, "ase.ctl", path, room);
 }
 
 static int complain(const struct host *h, const char *what, int rc)
@@ -135,11 +136,14 @@ static int start_control(struct host *h, char *path, size_t room)
 static int start(struct host *h)
 {
 	const struct sim_settings model = { h->set.seed, h->set.user_clock_mhz };
-	char control[sizeof(h->set.workdir) + 16];
-	int rc = log_open(h) ? -EIO : device_new(h);
+	char control[sizeof(h->set.workdir) + 32];
+	int rc = device_new(h);
 
 	if (rc)
 		return complain(h, h->set.socket[0] ? h->set.socket : "--fd", rc);
+	h->folder = folder_take(&h->set);
+	if (log_open(h))
+		return -EIO; /* it has told */
 	serving = h;
 	set_signals();
 	if (h->model->start) {
@@ -154,6 +158,10 @@ static int start(struct host *h)
 	log_say(h, "ready: %s, socket %s", h->model->name, h->set.socket[0] ? h->set.socket : "inherited");
 	log_say(h, "folder %s, seed %" PRIu64 ", order %s", h->set.workdir, h->set.seed,
 		h->set.shuffle ? "shuffle" : "strict");
+	if (*h->set.suffix)
+		fprintf(stderr, "[SIM]  another simulation has this folder: names of files end in %s, and\n"
+				"[SIM]  ASE_WORKDIR leads to the other one; --workdir gives another folder\n",
+			h->set.suffix);
 	if (h->set.mode == ASE_REGRESSION) {
 		rc = start_script(h);
 		if (rc)
@@ -211,6 +219,8 @@ int ase_sim_main(int argc, char **argv, const struct sim_model *model)
 		control_free(h->control);
 		host_done(h);
 		log_close(h);
+		if (h->folder >= 0)
+			sys_close(h->folder);
 	}
 	free(h);
 	free(set);

@@ -17,6 +17,7 @@ enum log_detail { LOG_NOTHING, LOG_MMIO, LOG_ALL };
 
 struct settings {
 	char workdir[4096];
+	char suffix[16];  /* of this simulation's files; set by folder_take() */
 	char socket[108]; /* empty: only the inherited one */
 	int fd;           /* a connected socket that was inherited; -1: none */
 	enum run_mode run;

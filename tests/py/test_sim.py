@@ -160,6 +160,54 @@ def test_two_cannot_serve_one_socket(simulate):
     first.client().copy(1)
 
 
+def test_one_that_cannot_serve_destroys_no_log(simulate):
+    first = simulate()
+    first.client().copy(1)
+    first.wait_stopped()
+    before = {p.name: p.read_bytes() for p in first.folder.iterdir() if p.is_file()}
+    second = simulate()
+    assert second.wait() == 1
+    assert "another process serves this socket" in second.output
+    assert {p.name: p.read_bytes() for p in first.folder.iterdir() if p.is_file()} == before
+
+
+@pytest.mark.parametrize("way", ["socket", "fd"])
+def test_two_in_one_folder_leave_each_other_alone(simulate, folder, way):
+    mine, its = socket.socketpair()
+    first = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()]) if way == "fd" else simulate()
+    ready = first.ready()
+    started = Simulation(PROGRAM, first.folder, "--socket", folder / "s", "--log", "all")
+    path = first.folder / f"ccip_transactions.tsv.{started.process.pid}"
+    try:
+        wait_until(lambda: (folder / "s.ctl").exists() and path.exists())
+        assert first.ready() == ready
+        vu.Client(str(folder / "s")).close()
+        assert first.status()["pid"] == str(first.process.pid)
+    finally:
+        assert started.end() == 0, started.output
+    assert f"end in .{started.process.pid}" in started.output and "client 1 has left" in started.output
+    assert first.ready() == ready and first.status()["sessions"] == "0"
+    mine.close()
+    its.close()
+
+
+def test_spawned_ones_in_one_folder_leave_each_other_alone(simulate):
+    first = simulate()
+    ready = first.ready()
+    mine, its = socket.socketpair()
+    second = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()])
+    its.close()
+    log = first.folder / f"ccip_transactions.tsv.{second.process.pid}"
+    wait_until(lambda: (first.folder / f"ase.ctl.{second.process.pid}").exists() and log.exists())
+    assert first.ready() == ready
+    mine.sendall(vu.message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS, 0))
+    assert vu.recv_message(mine)[0][4] == 0
+    mine.close()
+    assert second.wait() == 0, second.output
+    assert first.ready() == ready and first.status()["pid"] == str(first.process.pid)
+    assert first.end() == 0 and first.log("ccip_transactions.tsv")
+
+
 # ---- ends, and what is left ----
 
 def test_the_files_are_those_of_the_original(simulate):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""ASE_MODE of ase.cfg with programs: each looks for its accelerator by one session and opens it by another."""
-
+"""ASE_MODE of ase.cfg with programs: each looks for its accelerator by one session, and opens it by another
+one."""
 import pytest
 import vu
 from conftest import BUILD
