@@ -39,6 +39,7 @@ struct settings {
 	uint64_t num_tests;
 	char script[4096];
 	double user_clock_mhz;
+	bool reuse_seed; /* of ase_seed.txt, once all of ase.cfg has been read */
 };
 
 /*
