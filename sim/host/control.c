@@ -19,7 +19,8 @@
 
 struct control_client {
 	int fd; /* -1: none */
-	bool waits; /* for a step */
+	bool waits; /* for a step, */
+	uint64_t until; /* that ends in this cycle */
 	size_t len;
 	char line[LINE];
 };
@@ -111,7 +112,7 @@ static void run(struct host *h, const char *arg, char *answer, size_t room)
 		say(answer, room, "error run idle-stop[:N], free, lockstep[:K] or paused");
 }
 
-static void step(struct host *h, const char *arg, char *answer, size_t room)
+static void step(const struct host *h, const char *arg, char *answer, size_t room, uint64_t *until)
 {
 	char *end;
 	uint64_t n = strtoull(arg, &end, 10);
@@ -120,11 +121,11 @@ static void step(struct host *h, const char *arg, char *answer, size_t room)
 		say(answer, room, "error step N: from 1 to 2^32-1 cycles");
 		return;
 	}
-	h->step_end = h->port.cycle + n;
+	*until = h->port.cycle + n;
 	*answer = 0;
 }
 
-void control_line(struct host *h, const char *line, char *answer, size_t room)
+void control_line(struct host *h, const char *line, char *answer, size_t room, uint64_t *until)
 {
 	if (!strcmp(line, "status")) {
 		status(h, answer, room);
@@ -135,7 +136,7 @@ void control_line(struct host *h, const char *line, char *answer, size_t room)
 	} else if (!strncmp(line, "run ", 4)) {
 		run(h, line + 4, answer, room);
 	} else if (!strncmp(line, "step ", 5)) {
-		step(h, line + 5, answer, room);
+		step(h, line + 5, answer, room, until);
 	} else if (!strcmp(line, "end")) {
 		host_end(h, "the control socket asked for it");
 		say(answer, room, "ok");
@@ -172,7 +173,7 @@ static void take_lines(struct host *h, struct control_client *c)
 		size_t used = (size_t)(end - c->line) + 1;
 
 		*end = 0;
-		control_line(h, c->line, answer, sizeof(answer));
+		control_line(h, c->line, answer, sizeof(answer), &c->until);
 		c->len -= used;
 		memmove(c->line, c->line + used, c->len);
 		if (*answer)
@@ -223,6 +224,18 @@ void control_wants(const struct control *c, struct pollfd fds[CONTROL_FDS])
 	}
 }
 
+/* The clock runs to the end of the next step, and from there to that of the one after it. */
+static void find_step_end(struct host *h)
+{
+	h->step_end = 0;
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		const struct control_client *c = &h->control->clients[i];
+
+		if (c->waits && (!h->step_end || c->until < h->step_end))
+			h->step_end = c->until;
+	}
+}
+
 void control_step(struct host *h, const struct pollfd fds[CONTROL_FDS])
 {
 	struct control *c = h->control;
@@ -230,8 +243,11 @@ void control_step(struct host *h, const struct pollfd fds[CONTROL_FDS])
 	for (unsigned int i = 0; c && i < CLIENTS; i++)
 		if (fds[i + 1].revents && c->clients[i].fd == fds[i + 1].fd)
 			hear(h, &c->clients[i]);
-	if (c && fds[0].revents)
+	if (!c)
+		return;
+	if (fds[0].revents)
 		greet(c);
+	find_step_end(h);
 }
 
 void control_stepped(struct host *h)
@@ -242,12 +258,14 @@ void control_stepped(struct host *h)
 	for (unsigned int i = 0; h->control && i < CLIENTS; i++) {
 		struct control_client *c = &h->control->clients[i];
 
-		if (!c->waits)
+		if (!c->waits || c->until > h->port.cycle)
 			continue;
 		c->waits = false;
 		answer_to(c, answer);
 		take_lines(h, c);
 	}
+	if (h->control)
+		find_step_end(h);
 }
 
 /* ---- life ---- */
