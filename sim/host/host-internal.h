@@ -240,6 +240,8 @@ void log_fault(struct host *h, bool write, uint64_t iova, uint32_t bytes, const 
 void log_summary(const struct host *h);
 
 /* wave.c */
+/* 0, -EOPNOTSUPP without traces, or why the path cannot be written. */
+int wave_possible(const struct sim_model *model, const char *path);
 int wave_begin(struct host *h, const char *path);
 void wave_end(struct host *h);
 

@@ -118,8 +118,11 @@ static void wave_window(struct host *h)
 		wave_end(h);
 		h->wave_done = true;
 	} else if (!h->wave_open && h->port.cycle >= h->set.wave_from) {
-		if (wave_begin(h, h->set.wave))
-			h->wave_done = true;
+		int rc = wave_begin(h, h->set.wave);
+
+		h->wave_done = rc != 0;
+		if (rc)
+			host_error(&h->port, "wave", "%s: %s", h->set.wave, strerror(-rc));
 	}
 }
 

@@ -68,6 +68,27 @@ def test_a_paused_clock_makes_the_steps_it_is_told(simulate):
         assert c.status()["run"] == "idle-stop"
 
 
+def test_steps_of_several_end_each_in_its_own_cycle(simulate):
+    s = simulate("--run", "paused")
+    with s.control() as first, s.control() as second:
+        first.sock.sendall(b"step 4000000000\n")
+        wait_until(lambda: int(s.status()["cycle"]) > 0)
+        assert int(second.ask("step 10").split("=")[1]) < 4000000000
+        with pytest.raises(BlockingIOError):
+            first.sock.recv(1, socket.MSG_DONTWAIT)
+        first.sock.shutdown(socket.SHUT_RDWR)
+        before = int(s.wait_stopped()["cycle"])
+        assert second.ask("step 100") == f"ok cycle={before + 100}"
+
+
+def test_a_step_of_who_hangs_up_is_not_made(simulate):
+    s = simulate("--run", "paused")
+    with s.control() as c:
+        c.sock.sendall(b"step 4000000000\n")
+        wait_until(lambda: int(s.status()["cycle"]) > 0)
+    s.wait_stopped()
+
+
 def program(client):
     """A program that does the same each time."""
     for i in range(20):
@@ -288,6 +309,47 @@ def test_mode_4_ends_with_the_last_test(simulate):
     (s.folder / "over").touch()
     assert s.wait() == 0, s.output
     assert "all tests have run" in s.output
+
+
+def test_mode_4_ends_a_script_that_ignores_it(simulate):
+    """So that it and what it has started are gone."""
+    s = simulate(config="ASE_MODE = 4\n", env={
+        "ASE_SCRIPT": "trap '' TERM; echo $$ > $ASE_WORKDIR/pid; while :; do sleep 0.1; done"})
+    wait_until(lambda: (s.folder / "pid").exists() and s.log("pid"))
+    s.process.terminate()
+    assert s.wait() == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(s.log("pid")), 0)
+
+
+def test_one_that_a_program_has_started_runs_no_script(simulate):
+    mine, its = socket.socketpair()
+    s = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()], config="ASE_MODE=4\nUSR_CLK_MHZ = 500\n")
+    its.close()
+    s.ready()
+    assert s.end() == 0, s.output
+    assert "USR_CLK_MHZ is a number up to 400" in s.output
+    mine.close()
+
+
+def test_a_seed_that_is_used_again_comes_before_ase_seed(simulate):
+    for order in ("ENABLE_REUSE_SEED = 1\nASE_SEED = 1234\n", "ASE_SEED = 1234\nENABLE_REUSE_SEED = 1\n"):
+        s = simulate(config=order, name="again")
+        assert s.status()["seed"] == "1234"  # there was none before
+        assert s.end() == 0
+        (s.folder / "ase_seed.txt").write_text("77\n")
+        s = simulate(config=order, name="again")
+        assert s.status()["seed"] == "77"
+        assert s.end() == 0
+        (s.folder / "ase_seed.txt").unlink()
+
+
+def test_waves_that_cannot_be_written_are_bad_use(simulate):
+    s = simulate("--wave", "/nowhere/x.fst", "--wave-from", "1000000")
+    assert s.wait() == 2
+    assert "waves: /nowhere/x.fst: No such file" in s.output
+    s = simulate(env={"ASE_WAVE": "/nowhere/y.fst"}, name="other")
+    assert s.wait() == 2
 
 
 def test_waves_of_a_window_of_cycles(simulate, folder):
