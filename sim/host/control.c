@@ -52,11 +52,17 @@ static void say(char *answer, size_t room, const char *fmt, ...)
 
 static void status(struct host *h, char *answer, size_t room)
 {
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s", h->model->name);
+	for (char *c = name; *c; c++)
+		if (*c <= ' ') /* it is one word of the answer */
+			*c = '_';
 	say(answer, room,
 	    "ok model=%s pid=%d cycle=%" PRIu64 " state=%s run=%s order=%s seed=%" PRIu64
 	    " client=%d sessions=%" PRIu64 " errors=%" PRIu64 " warnings=%" PRIu64 " mmio=%" PRIu32
 	    " reads=%" PRIu32 " writes=%" PRIu32 " wave=%s",
-	    h->model->name, getpid(), h->port.cycle,
+	    name, getpid(), h->port.cycle,
 	    !h->running	    ? "stopped" :
 	    h->port.reset ? "reset" :
 			      "running",

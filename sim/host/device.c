@@ -73,7 +73,8 @@ static void on_attached(void *dev)
 	h->in_use = false;
 	h->sessions++;
 	h->last_active = h->port.cycle;
-	log_say(h, "client %" PRIu64 " has come", h->sessions);
+	log_say(h, "client %" PRIu64 " has come%s", h->sessions, h->set.run != RUN_PAUSED ? "" :
+		"; the clock is paused, and registers answer after `opae ase step N` or `opae ase run free`");
 	log_workspace(h, "client %" PRIu64, h->sessions);
 }
 
@@ -87,6 +88,7 @@ static void on_detached(void *dev)
 
 	host_ask_reset(h);
 	h->ended_sessions += h->in_use;
+	h->in_use = false;
 	log_say(h, "client %" PRIu64 " has left", h->sessions);
 	if (h->set.fd >= 0)
 		host_end(h, "the program that started it has closed it");

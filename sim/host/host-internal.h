@@ -144,6 +144,7 @@ struct host {
 	bool ending;	       /* the loop ends after this cycle */
 	const char *why_ending;
 	bool running;	       /* for the status: the clock is not stopped */
+	bool told_stop;	       /* that the clock stands still while a program has the device */
 	bool answered;	       /* the client was, since the core was offered */
 	struct control *control;
 	int script; /* pidfd of ASE_SCRIPT; -1: none */

@@ -55,9 +55,16 @@ void log_close(struct host *h)
 {
 	FILE *all[] = { h->log.transactions, h->log.workspaces, h->log.problems, h->log.memory };
 
+	bool lost = false;
+
 	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (all[i])
-			fclose(all[i]);
+		if (all[i]) {
+			lost |= ferror(all[i]) != 0;
+			lost |= fclose(all[i]) != 0;
+		}
+	if (lost)
+		fprintf(stderr, "%s: %s: the logs are not whole, for they could not be written\n",
+			h->model->name, h->set.workdir);
 	h->log.transactions = h->log.workspaces = h->log.problems = h->log.memory = NULL;
 }
 

@@ -4,6 +4,7 @@
  * every few cycles: seldom enough that looking costs little, and often enough that a register read does not
  * wait for it. When it stands still, poll waits, and costs nothing.
  */
+#include <inttypes.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -55,7 +56,7 @@ static bool must_run(const struct host *h)
 	}
 	if (waits_for_timeout(h))
 		return true; /* the time that is counted is the clock's */
-	return !idle_for(h, h->set.idle_cycles);
+	return !idle_for(h, h->in_use ? h->set.used_cycles : h->set.idle_cycles);
 }
 
 /* ---- descriptors ---- */
@@ -136,8 +137,19 @@ static void offer_core(struct host *h)
 	h->answered = false;
 }
 
+/* An AFU that only computes looks the same as one that has nothing to do. */
+static void tell_once(struct host *h)
+{
+	if (!h->in_use || h->told_stop || h->set.run != RUN_IDLE_STOP)
+		return;
+	h->told_stop = true;
+	log_say(h, "the clock stands still: nothing was asked for in %" PRIu64
+		   " cycles; an AFU that computes for longer needs --run free", h->set.used_cycles);
+}
+
 static void stand_still(struct host *h)
 {
+	tell_once(h);
 	h->running = false;
 	fflush(h->log.transactions);
 	attend(h, false);

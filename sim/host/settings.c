@@ -24,7 +24,8 @@ static const char help[] =
 	"\n"
 	"When the clock runs:\n"
 	"  --run idle-stop[:N]  it stops when nothing is outstanding and the accelerator has asked for\n"
-	"                       nothing for N cycles (4096), and goes on with the next access; the default\n"
+	"                       nothing for N cycles (4096; 1000000 while a program has it open), and goes\n"
+	"                       on with the next access; the default\n"
 	"  --run free           always\n"
 	"  --run lockstep[:K]   K cycles (64) for each register access: the same log for the same program\n"
 	"                       and seed\n"
@@ -57,6 +58,7 @@ void settings_default(struct settings *s)
 	*s = (struct settings){ .fd = -1,
 				.run = RUN_IDLE_STOP,
 				.idle_cycles = 4096,
+				.used_cycles = 1000000,
 				.lockstep_cycles = 64,
 				.seed = 1234,
 				.mmio_gap = 16,
@@ -238,6 +240,8 @@ bool settings_run(struct settings *s, const char *text)
 		return false;
 	s->run = idle ? RUN_IDLE_STOP : lock ? RUN_LOCKSTEP : *text == 'f' ? RUN_FREE : RUN_PAUSED;
 	s->idle_cycles = idle_cycles;
+	if (idle && text[strlen("idle-stop")])
+		s->used_cycles = idle_cycles;
 	s->lockstep_cycles = lockstep_cycles;
 	return true;
 }

@@ -21,7 +21,8 @@ struct settings {
 	char socket[108]; /* empty: only the inherited one */
 	int fd;           /* a connected socket that was inherited; -1: none */
 	enum run_mode run;
-	uint64_t idle_cycles;     /* the clock stops after so many without a request of the AFU */
+	uint64_t idle_cycles;     /* the clock stops after so many without a request of the AFU, */
+	uint64_t used_cycles;     /* and after so many while a program drives it: it may compute */
 	uint64_t lockstep_cycles; /* for each register access */
 	bool shuffle;
 	uint64_t seed, order_seed;

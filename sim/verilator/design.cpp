@@ -2,6 +2,8 @@
 #include "sim/verilator/design.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <string>
 
 Design::Design(int argc, char **argv)
 {
@@ -86,7 +88,11 @@ void Design::stop()
 	wave_close();
 	pins->final();
 #if VM_COVERAGE
-	context.coveragep()->write("coverage.dat");
+	const char *folder = std::getenv("ASE_WORKDIR"); // libase-sim has set it
+	const std::string path = std::string(folder ? folder : ".") + "/coverage.dat";
+
+	context.coveragep()->write(path.c_str());
+	std::printf("[SIM]  coverage is in %s\n", path.c_str());
 #endif
 }
 

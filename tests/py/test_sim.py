@@ -10,7 +10,7 @@ import struct
 import pytest
 import vu
 from conftest import BUILD
-from sim import (COPIES, FENCE, GUID, LINES, MUTE, SCRATCH, STATUS, TWICE, Simulation, wait_until)
+from sim import (CONFIG, COPIES, FENCE, GUID, LINES, MUTE, SCRATCH, STATUS, TWICE, Simulation, wait_until)
 
 PROGRAM = BUILD / "tests/unit/fake-sim"
 
@@ -43,6 +43,43 @@ def test_an_idle_simulation_stands_still(simulate):
     assert int(after["cycle"]) > int(first["cycle"])
     assert [s.status()["cycle"] for _ in range(20)] == [after["cycle"]] * 20
     assert s.end() == 0, s.output
+
+
+def test_the_clock_goes_on_for_long_while_a_program_has_it(simulate):
+    """An AFU that computes asks for nothing."""
+    s = simulate()
+    first = int(s.wait_stopped()["cycle"])
+    assert first < 100000
+    c = s.client()
+    c.get(8)
+    used = int(s.wait_stopped()["cycle"])
+    assert used - first >= 1000000
+    c.close()
+    wait_until(lambda: s.status()["client"] == "0")
+    assert int(s.wait_stopped()["cycle"]) - used < 100000
+    with s.control() as control:
+        assert control.ask("run idle-stop:5000") == "ok run=idle-stop"
+    s.client().get(8)
+    assert int(s.wait_stopped()["cycle"]) - used < 100000
+    assert s.end() == 0
+    assert s.output.count("the clock stands still") == 1
+
+
+def test_a_paused_clock_is_told_to_who_comes(simulate):
+    s = simulate("--run", "paused")
+    c = vu.Client(s.ready()["socket"])
+    assert c.read(CONFIG, 0, 2) == b"\x86\x80"  # no clock is needed for that
+    assert s.end() == 0
+    assert "the clock is paused" in s.output
+
+
+def test_logs_that_cannot_be_written_are_told(simulate, folder):
+    (folder / "work").mkdir()
+    (folder / "work/ccip_transactions.tsv").symlink_to("/dev/full")
+    s = simulate()
+    s.client().copy(1)
+    s.end()
+    assert "the logs are not whole" in s.output
 
 
 def test_a_free_running_clock_runs(simulate):
