@@ -251,11 +251,12 @@ static void control(struct input *in)
 	char line[64], answer[2048];
 	size_t len = (size_t)snprintf(line, sizeof(line), "%s", verbs[take(in, 1) % 6]);
 	const char *problem;
+	uint64_t until;
 
 	for (size_t more = take(in, 1) % 40; more; more--)
 		line[len++] = (char)take(in, 1);
 	line[len] = 0;
-	control_line(&h, line, answer, sizeof(answer));
+	control_line(&h, line, answer, sizeof(answer), &until);
 	if (*answer && (strlen(answer) >= sizeof(answer) || answer[strlen(answer) - 1] != '\n'))
 		abort();
 	settings_config_line(&h.set, line, &problem);

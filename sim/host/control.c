@@ -19,7 +19,8 @@
 
 struct control_client {
 	int fd; /* -1: none */
-	bool waits; /* for a step */
+	bool waits; /* for a step, */
+	uint64_t until; /* that ends in this cycle */
 	size_t len;
 	char line[LINE];
 };
@@ -51,11 +52,17 @@ static void say(char *answer, size_t room, const char *fmt, ...)
 
 static void status(struct host *h, char *answer, size_t room)
 {
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s", h->model->name);
+	for (char *c = name; *c; c++)
+		if (*c <= ' ') /* it is one word of the answer */
+			*c = '_';
 	say(answer, room,
 	    "ok model=%s pid=%d cycle=%" PRIu64 " state=%s run=%s order=%s seed=%" PRIu64
 	    " client=%d sessions=%" PRIu64 " errors=%" PRIu64 " warnings=%" PRIu64 " mmio=%" PRIu32
 	    " reads=%" PRIu32 " writes=%" PRIu32 " wave=%s",
-	    h->model->name, getpid(), h->port.cycle,
+	    name, getpid(), h->port.cycle,
 	    !h->running	    ? "stopped" :
 	    h->port.reset ? "reset" :
 			      "running",
@@ -111,7 +118,7 @@ static void run(struct host *h, const char *arg, char *answer, size_t room)
 		say(answer, room, "error run idle-stop[:N], free, lockstep[:K] or paused");
 }
 
-static void step(struct host *h, const char *arg, char *answer, size_t room)
+static void step(const struct host *h, const char *arg, char *answer, size_t room, uint64_t *until)
 {
 	char *end;
 	uint64_t n = strtoull(arg, &end, 10);
@@ -120,11 +127,11 @@ static void step(struct host *h, const char *arg, char *answer, size_t room)
 		say(answer, room, "error step N: from 1 to 2^32-1 cycles");
 		return;
 	}
-	h->step_end = h->port.cycle + n;
+	*until = h->port.cycle + n;
 	*answer = 0;
 }
 
-void control_line(struct host *h, const char *line, char *answer, size_t room)
+void control_line(struct host *h, const char *line, char *answer, size_t room, uint64_t *until)
 {
 	if (!strcmp(line, "status")) {
 		status(h, answer, room);
@@ -135,7 +142,7 @@ void control_line(struct host *h, const char *line, char *answer, size_t room)
 	} else if (!strncmp(line, "run ", 4)) {
 		run(h, line + 4, answer, room);
 	} else if (!strncmp(line, "step ", 5)) {
-		step(h, line + 5, answer, room);
+		step(h, line + 5, answer, room, until);
 	} else if (!strcmp(line, "end")) {
 		host_end(h, "the control socket asked for it");
 		say(answer, room, "ok");
@@ -172,7 +179,7 @@ static void take_lines(struct host *h, struct control_client *c)
 		size_t used = (size_t)(end - c->line) + 1;
 
 		*end = 0;
-		control_line(h, c->line, answer, sizeof(answer));
+		control_line(h, c->line, answer, sizeof(answer), &c->until);
 		c->len -= used;
 		memmove(c->line, c->line + used, c->len);
 		if (*answer)
@@ -223,6 +230,18 @@ void control_wants(const struct control *c, struct pollfd fds[CONTROL_FDS])
 	}
 }
 
+/* The clock runs to the end of the next step, and from there to that of the one after it. */
+static void find_step_end(struct host *h)
+{
+	h->step_end = 0;
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		const struct control_client *c = &h->control->clients[i];
+
+		if (c->waits && (!h->step_end || c->until < h->step_end))
+			h->step_end = c->until;
+	}
+}
+
 void control_step(struct host *h, const struct pollfd fds[CONTROL_FDS])
 {
 	struct control *c = h->control;
@@ -230,8 +249,11 @@ void control_step(struct host *h, const struct pollfd fds[CONTROL_FDS])
 	for (unsigned int i = 0; c && i < CLIENTS; i++)
 		if (fds[i + 1].revents && c->clients[i].fd == fds[i + 1].fd)
 			hear(h, &c->clients[i]);
-	if (c && fds[0].revents)
+	if (!c)
+		return;
+	if (fds[0].revents)
 		greet(c);
+	find_step_end(h);
 }
 
 void control_stepped(struct host *h)
@@ -242,12 +264,14 @@ void control_stepped(struct host *h)
 	for (unsigned int i = 0; h->control && i < CLIENTS; i++) {
 		struct control_client *c = &h->control->clients[i];
 
-		if (!c->waits)
+		if (!c->waits || c->until > h->port.cycle)
 			continue;
 		c->waits = false;
 		answer_to(c, answer);
 		take_lines(h, c);
 	}
+	if (h->control)
+		find_step_end(h);
 }
 
 /* ---- life ---- */
@@ -267,7 +291,7 @@ int control_new(struct host *h, const char *path)
 	for (unsigned int i = 0; i < CLIENTS; i++)
 		c->clients[i].fd = -1;
 	c->listener = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	unlink(path); /* the device's socket beside it is ours alone, so this one is a leftover */
+	unlink(path); /* the device's socket, or the folder, is ours alone: this one is a leftover */
 	rc = c->listener < 0 ? c->listener : sys_bind(c->listener, (struct sockaddr *)&addr, sizeof(addr));
 	if (!rc)
 		rc = sys_listen(c->listener, BACKLOG);

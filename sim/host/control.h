@@ -16,7 +16,8 @@
  *                  relative one begins where the simulation was started.
  *   wave off
  *   run MODE       idle-stop[:N], free, lockstep[:K] or paused, as --run has them
- *   step N         the clock makes N cycles, whatever the mode; the answer, ok cycle=N, comes when it has
+ *   step N         the clock makes N cycles, whatever the mode; the answer, ok cycle=N, comes when it has.
+ *                  Steps of several clients run at once; who hangs up takes his back.
  *   end            the simulation ends as by SIGTERM
  */
 #ifndef SIM_HOST_CONTROL_H
@@ -36,7 +37,9 @@ void control_step(struct host *h, const struct pollfd fds[CONTROL_FDS]);
 /* Answers who waits for a step that has been made. */
 void control_stepped(struct host *h);
 
-/* Does what a line asks for; the answer, with its newline, or "" when it comes later. */
-void control_line(struct host *h, const char *line, char *answer, size_t room);
+/*
+ * Does what a line asks for. The answer has its newline; it is "" when it comes later, in the cycle *until.
+ */
+void control_line(struct host *h, const char *line, char *answer, size_t room, uint64_t *until);
 
 #endif

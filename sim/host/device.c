@@ -50,8 +50,10 @@ static int on_write(void *dev, uint32_t region, uint64_t offset, const void *buf
 	if (region == VU_CONFIG) {
 		if (vu_config_write(&h->config, offset, buf, len))
 			host_ask_reset(h);
+		h->in_use |= vu_config_bus_master(&h->config);
 		return 0;
 	}
+	h->in_use = true;
 	if (trapped(h, region))
 		return mmio_client_write(h, (uint32_t)offset, buf, len);
 	if (region == HOST_MSIX_BAR && vu_config_memory_enabled(&h->config))
@@ -68,23 +70,29 @@ static void on_attached(void *dev)
 {
 	struct host *h = dev;
 
+	h->in_use = false;
 	h->sessions++;
 	h->last_active = h->port.cycle;
-	log_say(h, "client %" PRIu64 " has come", h->sessions);
+	log_say(h, "client %" PRIu64 " has come%s", h->sessions, h->set.run != RUN_PAUSED ? "" :
+		"; the clock is paused, and registers answer after `opae ase step N` or `opae ase run free`");
 	log_workspace(h, "client %" PRIu64, h->sessions);
 }
 
-/* As the kernel does when a device is closed: the next one finds it clean. */
+/*
+ * As the kernel does when a device is closed: the next one finds it clean. A program looks at the device
+ * before it opens it, by a session that only reads: that is no test, and nothing ends with it.
+ */
 static void on_detached(void *dev)
 {
 	struct host *h = dev;
 
 	host_ask_reset(h);
-	h->ended_sessions++;
+	h->ended_sessions += h->in_use;
+	h->in_use = false;
 	log_say(h, "client %" PRIu64 " has left", h->sessions);
 	if (h->set.fd >= 0)
 		host_end(h, "the program that started it has closed it");
-	else if (h->set.mode == ASE_ONE_CLIENT)
+	else if (h->set.mode == ASE_ONE_CLIENT && h->ended_sessions)
 		host_end(h, "the client has left (ASE_MODE 3)");
 	else if (h->set.mode == ASE_REGRESSION && h->ended_sessions >= h->set.num_tests)
 		host_end(h, "all tests have run (ASE_MODE 4)");
@@ -92,6 +100,7 @@ static void on_detached(void *dev)
 
 static void on_mapped(void *dev, uint64_t iova, uint64_t size, bool by_messages)
 {
+	((struct host *)dev)->in_use = true;
 	log_workspace(dev, "mapped 0x%" PRIx64 " bytes at 0x%" PRIx64 "%s", size, iova,
 		      by_messages ? ", reached by messages" : "");
 }

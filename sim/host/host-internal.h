@@ -123,6 +123,7 @@ struct host {
 	struct host_port port; /* first: a port is a host */
 	const struct sim_model *model;
 	struct settings set;
+	int folder; /* holds it; -1: another simulation does */
 	struct logs log;
 	uint64_t random;
 	uint64_t next_event; /* the next cycle in which the port's fields may change */
@@ -132,7 +133,8 @@ struct host {
 	unsigned int answer_ms; /* see struct vu_server_config */
 	struct vu_config_space config;
 	uint8_t msix[HOST_MSIX_BYTES];
-	uint64_t sessions, ended_sessions;
+	uint64_t sessions, ended_sessions; /* clients; of those that did more than look, who have left */
+	bool in_use;			   /* the client that is there drives the device */
 	bool reset_asked;
 	uint64_t reset_end;
 	struct mmio mmio;
@@ -144,6 +146,7 @@ struct host {
 	bool ending;	       /* the loop ends after this cycle */
 	const char *why_ending;
 	bool running;	       /* for the status: the clock is not stopped */
+	bool told_stop;	       /* that the clock stands still while a program has the device */
 	bool answered;	       /* the client was, since the core was offered */
 	struct control *control;
 	int script; /* pidfd of ASE_SCRIPT; -1: none */
@@ -240,6 +243,8 @@ void log_fault(struct host *h, bool write, uint64_t iova, uint32_t bytes, const 
 void log_summary(const struct host *h);
 
 /* wave.c */
+/* 0, -EOPNOTSUPP without traces, or why the path cannot be written. */
+int wave_possible(const struct sim_model *model, const char *path);
 int wave_begin(struct host *h, const char *path);
 void wave_end(struct host *h);
 

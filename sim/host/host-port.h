@@ -133,6 +133,8 @@ void host_warning(struct host_port *p, const char *rule, const char *fmt, ...)
 
 /* ---- the model that is simulated ---- */
 
+#define SIM_USER_CLOCK_MHZ 400 /* the most: that of pClk */
+
 struct sim_settings {
 	uint64_t seed;         /* for what is random in the model, such as initial values */
 	double user_clock_mhz; /* of ase.cfg; 312.5 if it has none */

@@ -12,7 +12,7 @@ int host_init(struct host *h, const struct sim_model *model, const struct settin
 	memset(h, 0, sizeof(*h));
 	h->model = model;
 	h->set = *set;
-	h->script = -1;
+	h->script = h->folder = -1;
 	h->random = set->order_seed;
 	h->port.shuffle = set->shuffle;
 	h->port.reset = true;
@@ -118,8 +118,11 @@ static void wave_window(struct host *h)
 		wave_end(h);
 		h->wave_done = true;
 	} else if (!h->wave_open && h->port.cycle >= h->set.wave_from) {
-		if (wave_begin(h, h->set.wave))
-			h->wave_done = true;
+		int rc = wave_begin(h, h->set.wave);
+
+		h->wave_done = rc != 0;
+		if (rc)
+			host_error(&h->port, "wave", "%s: %s", h->set.wave, strerror(-rc));
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "sim/host/folder.h"
 #include "sim/host/host-internal.h"
 
 #define SHOWN 10u /* of each rule, on the terminal; the file has them all */
@@ -15,7 +16,7 @@ static FILE *create(struct host *h, const char *name)
 	char path[sizeof(h->set.workdir) + 64];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", h->set.workdir, name);
+	folder_path(&h->set, name, path, sizeof(path));
 	f = fopen(path, "we");
 	if (!f)
 		fprintf(stderr, "%s: %s: %s; --workdir gives another folder\n", h->model->name, path,
@@ -54,9 +55,16 @@ void log_close(struct host *h)
 {
 	FILE *all[] = { h->log.transactions, h->log.workspaces, h->log.problems, h->log.memory };
 
+	bool lost = false;
+
 	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (all[i])
-			fclose(all[i]);
+		if (all[i]) {
+			lost |= ferror(all[i]) != 0;
+			lost |= fclose(all[i]) != 0;
+		}
+	if (lost)
+		fprintf(stderr, "%s: %s: the logs are not whole, for they could not be written\n",
+			h->model->name, h->set.workdir);
 	h->log.transactions = h->log.workspaces = h->log.problems = h->log.memory = NULL;
 }
 

@@ -13,12 +13,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/sys.h"
 #include "sim/host/control.h"
+#include "sim/host/folder.h"
 #include "sim/host/host-internal.h"
 #include "sim/host/ready.h"
 
-#define SCRIPT_MS 10000 /* for a script to end after its last test */
+#define SCRIPT_NS (10 * NS_PER_S) /* for a script to end after its last test, */
+#define TERM_NS (2 * NS_PER_S)	  /* and after SIGTERM */
+
+enum { EXIT_BAD_USE = 2 };
 
 static struct host *serving;
 
@@ -75,9 +80,14 @@ static int start_script(struct host *h)
 {
 	char shell[] = "sh", c[] = "-c";
 	char *argv[] = { shell, c, h->set.script, NULL };
+	posix_spawnattr_t group; /* so that what it has started can be ended with it */
 	pid_t pid;
-	int rc = -posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ);
+	int rc;
 
+	posix_spawnattr_init(&group);
+	posix_spawnattr_setflags(&group, POSIX_SPAWN_SETPGROUP);
+	rc = -posix_spawn(&pid, "/bin/sh", NULL, &group, argv, environ);
+	posix_spawnattr_destroy(&group);
 	if (rc)
 		return rc;
 	h->script_pid = pid;
@@ -85,17 +95,29 @@ static int start_script(struct host *h)
 	return h->script < 0 ? -errno : 0;
 }
 
-/* It may have a little to do after its last client. */
-static bool wait_for_script(struct host *h)
+static bool script_has_ended(const struct host *h, int64_t ns, bool patient)
 {
 	struct pollfd p = { .fd = h->script, .events = POLLIN };
+	int64_t end = clock_deadline(ns);
+	int rc = 0;
+
+	while (rc <= 0 && clock_left_ms(end) && !(patient && atomic_load(&h->stop)))
+		rc = sys_poll(&p, 1, clock_left_ms(end)); /* a signal may come in between */
+	return rc > 0;
+}
+
+/* It may have a little to do after its last client, but not when the simulation is told to end. */
+static bool wait_for_script(struct host *h)
+{
 	int status = 0;
 
 	if (h->script < 0)
 		return true;
-	if (sys_poll(&p, 1, SCRIPT_MS) == 0) {
+	if (!script_has_ended(h, SCRIPT_NS, true)) {
 		fprintf(stderr, "%s: ASE_SCRIPT goes on after its last test, and is ended\n", h->model->name);
-		kill(h->script_pid, SIGTERM);
+		kill(-h->script_pid, SIGTERM);
+		script_has_ended(h, TERM_NS, false);
+		kill(-h->script_pid, SIGKILL);
 	}
 	waitpid(h->script_pid, &status, 0);
 	sys_close(h->script);
@@ -104,12 +126,24 @@ static bool wait_for_script(struct host *h)
 
 /* ---- start and end ---- */
 
+/* True, or it has told. */
+static bool waves_can_be_written(const struct sim_model *model, const struct settings *s)
+{
+	int rc = s->wave[0] ? wave_possible(model, s->wave) : 0;
+
+	if (rc == -EOPNOTSUPP)
+		fprintf(stderr, "%s: waves: it was built without traces: ase-build --trace\n", model->name);
+	else if (rc)
+		fprintf(stderr, "%s: waves: %s: %s\n", model->name, s->wave, strerror(-rc));
+	return !rc;
+}
+
 static void control_path(const struct settings *s, char *path, size_t room)
 {
 	if (s->socket[0])
 		snprintf(path, room, "%s.ctl", s->socket);
 	else
-		snprintf(path, room, "%s/ase.ctl", s->workdir);
+		folder_path(s, "ase.ctl", path, room);
 }
 
 static int complain(const struct host *h, const char *what, int rc)
@@ -135,11 +169,14 @@ static int start_control(struct host *h, char *path, size_t room)
 static int start(struct host *h)
 {
 	const struct sim_settings model = { h->set.seed, h->set.user_clock_mhz };
-	char control[sizeof(h->set.workdir) + 16];
-	int rc = log_open(h) ? -EIO : device_new(h);
+	char control[sizeof(h->set.workdir) + 32];
+	int rc = device_new(h);
 
 	if (rc)
 		return complain(h, h->set.socket[0] ? h->set.socket : "--fd", rc);
+	h->folder = folder_take(&h->set);
+	if (log_open(h))
+		return -EIO; /* it has told */
 	serving = h;
 	set_signals();
 	if (h->model->start) {
@@ -154,6 +191,10 @@ static int start(struct host *h)
 	log_say(h, "ready: %s, socket %s", h->model->name, h->set.socket[0] ? h->set.socket : "inherited");
 	log_say(h, "folder %s, seed %" PRIu64 ", order %s", h->set.workdir, h->set.seed,
 		h->set.shuffle ? "shuffle" : "strict");
+	if (*h->set.suffix)
+		fprintf(stderr, "[SIM]  another simulation has this folder: names of files end in %s, and\n"
+				"[SIM]  ASE_WORKDIR leads to the other one; --workdir gives another folder\n",
+			h->set.suffix);
 	if (h->set.mode == ASE_REGRESSION) {
 		rc = start_script(h);
 		if (rc)
@@ -207,10 +248,12 @@ int ase_sim_main(int argc, char **argv, const struct sim_model *model)
 			rc = host_init(h, model, set);
 		if (rc)
 			fprintf(stderr, "%s: %s: %s\n", model->name, set->workdir, strerror(-rc));
-		code = rc ? EXIT_FAILURE : serve(h);
+		code = rc ? EXIT_FAILURE : waves_can_be_written(model, set) ? serve(h) : EXIT_BAD_USE;
 		control_free(h->control);
 		host_done(h);
 		log_close(h);
+		if (h->folder >= 0)
+			sys_close(h->folder);
 	}
 	free(h);
 	free(set);

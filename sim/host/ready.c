@@ -23,6 +23,8 @@ int ready_write(const struct settings *s, const char *control)
 	FILE *f;
 	int rc;
 
+	if (*s->suffix)
+		return 0; /* it is another one's, which goes on */
 	ready_path(s, path, sizeof(path), "");
 	ready_path(s, fresh, sizeof(fresh), ".new");
 	gethostname(host, sizeof(host) - 1);

@@ -9,7 +9,7 @@
 
 struct settings;
 
-/* control: a path, or "". 0 or a negative errno. */
+/* control: a path, or "". Writes nothing where another simulation has the folder. 0 or a negative errno. */
 int ready_write(const struct settings *s, const char *control);
 /* Unless another simulation has written its own since. */
 void ready_remove(const struct settings *s);

@@ -4,6 +4,7 @@
  * every few cycles: seldom enough that looking costs little, and often enough that a register read does not
  * wait for it. When it stands still, poll waits, and costs nothing.
  */
+#include <inttypes.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -35,6 +36,12 @@ static bool idle_for(const struct host *h, uint64_t cycles)
 	return host_quiet(h) && h->port.cycle - h->last_active >= cycles;
 }
 
+/* A client that is there may compute, or sleep: his silence is not counted. */
+static bool waits_for_timeout(const struct host *h)
+{
+	return h->set.mode == ASE_TIMEOUT && h->ended_sessions && !vu_server_has_client(h->server);
+}
+
 static bool must_run(const struct host *h)
 {
 	if (h->port.cycle < h->step_end)
@@ -47,9 +54,9 @@ static bool must_run(const struct host *h)
 		       h->mmio.outstanding;
 	case RUN_IDLE_STOP: break;
 	}
-	if (h->set.mode == ASE_TIMEOUT && h->sessions)
+	if (waits_for_timeout(h))
 		return true; /* the time that is counted is the clock's */
-	return !idle_for(h, h->set.idle_cycles);
+	return !idle_for(h, h->in_use ? h->set.used_cycles : h->set.idle_cycles);
 }
 
 /* ---- descriptors ---- */
@@ -130,8 +137,19 @@ static void offer_core(struct host *h)
 	h->answered = false;
 }
 
+/* An AFU that only computes looks the same as one that has nothing to do. */
+static void tell_once(struct host *h)
+{
+	if (!h->in_use || h->told_stop || h->set.run != RUN_IDLE_STOP)
+		return;
+	h->told_stop = true;
+	log_say(h, "the clock stands still: nothing was asked for in %" PRIu64
+		   " cycles; an AFU that computes for longer needs --run free", h->set.used_cycles);
+}
+
 static void stand_still(struct host *h)
 {
+	tell_once(h);
 	h->running = false;
 	fflush(h->log.transactions);
 	attend(h, false);
@@ -162,7 +180,7 @@ int host_run(struct host *h)
 			attend(h, true);
 			next_poll = now + POLL_NS;
 		}
-		if (h->set.mode == ASE_TIMEOUT && h->sessions && idle_for(h, h->set.timeout_cycles))
+		if (waits_for_timeout(h) && idle_for(h, h->set.timeout_cycles))
 			host_end(h, "nothing has happened for ASE_TIMEOUT cycles (ASE_MODE 2)");
 	}
 	return 0;

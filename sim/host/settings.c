@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sim/host/host-port.h"
+
 enum { EXIT_BAD_USE = 2 };
 
 static const char help[] =
@@ -22,7 +24,8 @@ static const char help[] =
 	"\n"
 	"When the clock runs:\n"
 	"  --run idle-stop[:N]  it stops when nothing is outstanding and the accelerator has asked for\n"
-	"                       nothing for N cycles (4096), and goes on with the next access; the default\n"
+	"                       nothing for N cycles (4096; 1000000 while a program has it open), and goes\n"
+	"                       on with the next access; the default\n"
 	"  --run free           always\n"
 	"  --run lockstep[:K]   K cycles (64) for each register access: the same log for the same program\n"
 	"                       and seed\n"
@@ -55,6 +58,7 @@ void settings_default(struct settings *s)
 	*s = (struct settings){ .fd = -1,
 				.run = RUN_IDLE_STOP,
 				.idle_cycles = 4096,
+				.used_cycles = 1000000,
 				.lockstep_cycles = 64,
 				.seed = 1234,
 				.mmio_gap = 16,
@@ -100,7 +104,7 @@ static bool config_clock(struct settings *s, const char *value)
 	char *end;
 	double mhz = strtod(value, &end);
 
-	if (end == value || *end || !(mhz > 0 && mhz <= 1000))
+	if (end == value || *end || !(mhz > 0 && mhz <= SIM_USER_CLOCK_MHZ))
 		return false;
 	s->user_clock_mhz = mhz;
 	return true;
@@ -137,7 +141,7 @@ static const char *config_value(struct settings *s, const char *key, const char 
 	if (!strcmp(key, "ASE_SEED"))
 		return number(value, 0, UINT64_MAX, &s->seed) ? NULL : "ASE_SEED is a number";
 	if (!strcmp(key, "USR_CLK_MHZ"))
-		return config_clock(s, value) ? NULL : "USR_CLK_MHZ is a number up to 1000";
+		return config_clock(s, value) ? NULL : "USR_CLK_MHZ is a number up to 400";
 	if (!strcmp(key, "PHYS_MEMORY_AVAILABLE_GB"))
 		return NULL; /* addresses are the client's own */
 	if (strcmp(key, "ENABLE_CL_VIEW") && strcmp(key, "ENABLE_REUSE_SEED"))
@@ -146,8 +150,8 @@ static const char *config_value(struct settings *s, const char *key, const char 
 		return "it is 0 or 1";
 	if (!strcmp(key, "ENABLE_CL_VIEW"))
 		s->log = flag ? LOG_ALL : LOG_MMIO;
-	else if (flag && !reuse_seed(s))
-		return "ase_seed.txt has no number";
+	else
+		s->reuse_seed = flag;
 	return NULL;
 }
 
@@ -200,6 +204,8 @@ static bool read_config(struct settings *s, const char *name)
 				named ? named : path, at, problem);
 	}
 	fclose(f);
+	if (s->reuse_seed && !reuse_seed(s)) /* in OPAE's own file ASE_SEED comes after it */
+		fprintf(stderr, "%s: ENABLE_REUSE_SEED: ase_seed.txt has no number; it is left out\n", name);
 	return true;
 }
 
@@ -234,6 +240,8 @@ bool settings_run(struct settings *s, const char *text)
 		return false;
 	s->run = idle ? RUN_IDLE_STOP : lock ? RUN_LOCKSTEP : *text == 'f' ? RUN_FREE : RUN_PAUSED;
 	s->idle_cycles = idle_cycles;
+	if (idle && text[strlen("idle-stop")])
+		s->used_cycles = idle_cycles;
 	s->lockstep_cycles = lockstep_cycles;
 	return true;
 }
@@ -385,6 +393,8 @@ int settings_read(struct settings *s, const char *name, int argc, char **argv)
 	code = parse_all(s, name, argc, argv);
 	if (code >= 0)
 		return code;
+	if (s->fd >= 0)
+		s->mode = ASE_SERVER; /* who started it is its only program */
 	if (s->mode == ASE_REGRESSION && !s->script[0])
 		return bad(name, "ASE_MODE 4 needs what to run, in the environment's", "ASE_SCRIPT");
 	if (!default_socket(s))

@@ -17,10 +17,12 @@ enum log_detail { LOG_NOTHING, LOG_MMIO, LOG_ALL };
 
 struct settings {
 	char workdir[4096];
+	char suffix[16];  /* of this simulation's files; set by folder_take() */
 	char socket[108]; /* empty: only the inherited one */
 	int fd;           /* a connected socket that was inherited; -1: none */
 	enum run_mode run;
-	uint64_t idle_cycles;     /* the clock stops after so many without a request of the AFU */
+	uint64_t idle_cycles;     /* the clock stops after so many without a request of the AFU, */
+	uint64_t used_cycles;     /* and after so many while a program drives it: it may compute */
 	uint64_t lockstep_cycles; /* for each register access */
 	bool shuffle;
 	uint64_t seed, order_seed;
@@ -38,6 +40,7 @@ struct settings {
 	uint64_t num_tests;
 	char script[4096];
 	double user_clock_mhz;
+	bool reuse_seed; /* of ase_seed.txt, once all of ase.cfg has been read */
 };
 
 /*

@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Waves, on and off: by the command line's window of cycles, or as the control socket asks. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/sys.h"
 #include "sim/host/host-internal.h"
+
+int wave_possible(const struct sim_model *model, const char *path)
+{
+	bool fresh = access(path, F_OK) != 0;
+	int fd;
+
+	if (!model->wave_open)
+		return -EOPNOTSUPP;
+	fd = sys_open(path, O_WRONLY | O_CREAT | O_NONBLOCK, 0666);
+	if (fd < 0)
+		return fd;
+	sys_close(fd);
+	if (fresh)
+		unlink(path);
+	return 0;
+}
 
 int wave_begin(struct host *h, const char *path)
 {
-	int rc;
+	int rc = wave_possible(h->model, path); /* the model's own answer does not say why */
 
-	if (!h->model->wave_open)
-		return -EOPNOTSUPP;
+	if (rc)
+		return rc;
 	wave_end(h);
 	rc = h->model->wave_open(h->model->self, path);
 	h->wave_open = !rc;

@@ -2,6 +2,8 @@
 #include "sim/verilator/design.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <string>
 
 Design::Design(int argc, char **argv)
 {
@@ -14,11 +16,7 @@ Design::Design(int argc, char **argv)
 
 int Design::start(const sim_settings &settings)
 {
-	if (settings.user_clock_mhz <= 0 || settings.user_clock_mhz > half_rate / 1e3) {
-		std::fprintf(stderr, "USR_CLK_MHZ is %g; pClk's %u are the most\n", settings.user_clock_mhz,
-			     half_rate / 1000);
-		return -ERANGE;
-	}
+	static_assert(half_rate == SIM_USER_CLOCK_MHZ * 1000, "the host lets through what can be made");
 	user_rate_ = static_cast<unsigned>(settings.user_clock_mhz * 1000);
 	context.randReset(2);
 	context.randSeed(static_cast<int>(settings.seed % 0x7ffffffe + 1)); // 0 would be a seed of the day
@@ -90,7 +88,11 @@ void Design::stop()
 	wave_close();
 	pins->final();
 #if VM_COVERAGE
-	context.coveragep()->write("coverage.dat");
+	const char *folder = std::getenv("ASE_WORKDIR"); // libase-sim has set it
+	const std::string path = std::string(folder ? folder : ".") + "/coverage.dat";
+
+	context.coveragep()->write(path.c_str());
+	std::printf("[SIM]  coverage is in %s\n", path.c_str());
 #endif
 }
 

@@ -3,6 +3,7 @@
  * A program on the public API against a simulation: the accelerator of tests/unit/fake-afu.h behind the
  * host's model, started by the program, or reached by its socket.
  */
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,11 +97,17 @@ static void remove_logs(void)
 					    "ccip_transactions.tsv", "ccip_warning_and_errors.txt",
 					    "workspace_info.log", "ase.ctl", "sim.sock", "sim.sock.ctl" };
 	char path[160];
+	glob_t others = { 0 }; /* of simulations that ran beside another one */
 
 	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", card_dir(), logs[i]);
 		unlink(path);
 	}
+	snprintf(path, sizeof(path), "%s/*.[1-9]*", card_dir());
+	if (!glob(path, 0, NULL, &others))
+		for (size_t i = 0; i < others.gl_pathc; i++)
+			unlink(others.gl_pathv[i]);
+	globfree(&others);
 }
 
 static int down(void **state)

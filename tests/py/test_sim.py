@@ -10,7 +10,7 @@ import struct
 import pytest
 import vu
 from conftest import BUILD
-from sim import (COPIES, FENCE, GUID, LINES, MUTE, SCRATCH, STATUS, TWICE, Simulation, wait_until)
+from sim import (CONFIG, COPIES, FENCE, GUID, LINES, MUTE, SCRATCH, STATUS, TWICE, Simulation, wait_until)
 
 PROGRAM = BUILD / "tests/unit/fake-sim"
 
@@ -43,6 +43,43 @@ def test_an_idle_simulation_stands_still(simulate):
     assert int(after["cycle"]) > int(first["cycle"])
     assert [s.status()["cycle"] for _ in range(20)] == [after["cycle"]] * 20
     assert s.end() == 0, s.output
+
+
+def test_the_clock_goes_on_for_long_while_a_program_has_it(simulate):
+    """An AFU that computes asks for nothing."""
+    s = simulate()
+    first = int(s.wait_stopped()["cycle"])
+    assert first < 100000
+    c = s.client()
+    c.get(8)
+    used = int(s.wait_stopped()["cycle"])
+    assert used - first >= 1000000
+    c.close()
+    wait_until(lambda: s.status()["client"] == "0")
+    assert int(s.wait_stopped()["cycle"]) - used < 100000
+    with s.control() as control:
+        assert control.ask("run idle-stop:5000") == "ok run=idle-stop"
+    s.client().get(8)
+    assert int(s.wait_stopped()["cycle"]) - used < 100000
+    assert s.end() == 0
+    assert s.output.count("the clock stands still") == 1
+
+
+def test_a_paused_clock_is_told_to_who_comes(simulate):
+    s = simulate("--run", "paused")
+    c = vu.Client(s.ready()["socket"])
+    assert c.read(CONFIG, 0, 2) == b"\x86\x80"  # no clock is needed for that
+    assert s.end() == 0
+    assert "the clock is paused" in s.output
+
+
+def test_logs_that_cannot_be_written_are_told(simulate, folder):
+    (folder / "work").mkdir()
+    (folder / "work/ccip_transactions.tsv").symlink_to("/dev/full")
+    s = simulate()
+    s.client().copy(1)
+    s.end()
+    assert "the logs are not whole" in s.output
 
 
 def test_a_free_running_clock_runs(simulate):
@@ -80,6 +117,28 @@ def test_a_paused_clock_makes_the_steps_it_is_told(simulate):
         s.client().copy(10)
         assert c.ask("run sometimes").startswith("error ")
         assert c.status()["run"] == "idle-stop"
+
+
+def test_steps_of_several_end_each_in_its_own_cycle(simulate):
+    s = simulate("--run", "paused")
+    with s.control() as first, s.control() as second:
+        first.sock.sendall(b"step 4000000000\n")
+        wait_until(lambda: int(s.status()["cycle"]) > 0)
+        assert int(second.ask("step 10").split("=")[1]) < 4000000000
+        first.sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            first.sock.recv(1)
+        first.sock.shutdown(socket.SHUT_RDWR)
+        before = int(s.wait_stopped()["cycle"])
+        assert second.ask("step 100") == f"ok cycle={before + 100}"
+
+
+def test_a_step_of_who_hangs_up_is_not_made(simulate):
+    s = simulate("--run", "paused")
+    with s.control() as c:
+        c.sock.sendall(b"step 4000000000\n")
+        wait_until(lambda: int(s.status()["cycle"]) > 0)
+    s.wait_stopped()
 
 
 def program(client):
@@ -174,6 +233,54 @@ def test_two_cannot_serve_one_socket(simulate):
     first.client().copy(1)
 
 
+def test_one_that_cannot_serve_destroys_no_log(simulate):
+    first = simulate()
+    first.client().copy(1)
+    first.wait_stopped()
+    before = {p.name: p.read_bytes() for p in first.folder.iterdir() if p.is_file()}
+    second = simulate()
+    assert second.wait() == 1
+    assert "another process serves this socket" in second.output
+    assert {p.name: p.read_bytes() for p in first.folder.iterdir() if p.is_file()} == before
+
+
+@pytest.mark.parametrize("way", ["socket", "fd"])
+def test_two_in_one_folder_leave_each_other_alone(simulate, folder, way):
+    mine, its = socket.socketpair()
+    first = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()]) if way == "fd" else simulate()
+    ready = first.ready()
+    started = Simulation(PROGRAM, first.folder, "--socket", folder / "s", "--log", "all")
+    path = first.folder / f"ccip_transactions.tsv.{started.process.pid}"
+    try:
+        wait_until(lambda: (folder / "s.ctl").exists() and path.exists())
+        assert first.ready() == ready
+        vu.Client(str(folder / "s")).close()
+        assert first.status()["pid"] == str(first.process.pid)
+    finally:
+        assert started.end() == 0, started.output
+    assert f"end in .{started.process.pid}" in started.output and "client 1 has left" in started.output
+    assert first.ready() == ready and first.status()["sessions"] == "0"
+    mine.close()
+    its.close()
+
+
+def test_spawned_ones_in_one_folder_leave_each_other_alone(simulate):
+    first = simulate()
+    ready = first.ready()
+    mine, its = socket.socketpair()
+    second = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()])
+    its.close()
+    log = first.folder / f"ccip_transactions.tsv.{second.process.pid}"
+    wait_until(lambda: (first.folder / f"ase.ctl.{second.process.pid}").exists() and log.exists())
+    assert first.ready() == ready
+    mine.sendall(vu.message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS, 0))
+    assert vu.recv_message(mine)[0][4] == 0
+    mine.close()
+    assert second.wait() == 0, second.output
+    assert first.ready() == ready and first.status()["pid"] == str(first.process.pid)
+    assert first.end() == 0 and first.log("ccip_transactions.tsv")
+
+
 # ---- ends, and what is left ----
 
 def test_the_files_are_those_of_the_original(simulate):
@@ -230,7 +337,7 @@ def test_a_read_that_nobody_answers(simulate):
 
 def test_mode_2_ends_when_nothing_happens(simulate):
     s = simulate(config="ASE_MODE = 2\nASE_TIMEOUT = 100000\n")
-    vu.Client(s.ready()["socket"])  # it says no more than that it is there
+    s.client().close()
     assert s.wait() == 0, s.output
     assert "ASE_MODE 2" in s.output
 
@@ -254,6 +361,47 @@ def test_mode_4_ends_with_the_last_test(simulate):
     (s.folder / "over").touch()
     assert s.wait() == 0, s.output
     assert "all tests have run" in s.output
+
+
+def test_mode_4_ends_a_script_that_ignores_it(simulate):
+    """So that it and what it has started are gone."""
+    s = simulate(config="ASE_MODE = 4\n", env={
+        "ASE_SCRIPT": "trap '' TERM; echo $$ > $ASE_WORKDIR/pid; while :; do sleep 0.1; done"})
+    wait_until(lambda: (s.folder / "pid").exists() and s.log("pid"))
+    s.process.terminate()
+    assert s.wait() == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(s.log("pid")), 0)
+
+
+def test_one_that_a_program_has_started_runs_no_script(simulate):
+    mine, its = socket.socketpair()
+    s = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()], config="ASE_MODE=4\nUSR_CLK_MHZ = 500\n")
+    its.close()
+    s.ready()
+    assert s.end() == 0, s.output
+    assert "USR_CLK_MHZ is a number up to 400" in s.output
+    mine.close()
+
+
+def test_a_seed_that_is_used_again_comes_before_ase_seed(simulate):
+    for order in ("ENABLE_REUSE_SEED = 1\nASE_SEED = 1234\n", "ASE_SEED = 1234\nENABLE_REUSE_SEED = 1\n"):
+        s = simulate(config=order, name="again")
+        assert s.status()["seed"] == "1234"  # there was none before
+        assert s.end() == 0
+        (s.folder / "ase_seed.txt").write_text("77\n")
+        s = simulate(config=order, name="again")
+        assert s.status()["seed"] == "77"
+        assert s.end() == 0
+        (s.folder / "ase_seed.txt").unlink()
+
+
+def test_waves_that_cannot_be_written_are_bad_use(simulate):
+    s = simulate("--wave", "/nowhere/x.fst", "--wave-from", "1000000")
+    assert s.wait() == 2
+    assert "waves: /nowhere/x.fst: No such file" in s.output
+    s = simulate(env={"ASE_WAVE": "/nowhere/y.fst"}, name="other")
+    assert s.wait() == 2
 
 
 def test_waves_of_a_window_of_cycles(simulate, folder):

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sim/host/control.h"
 #include "tests/unit/check.h"
 #include "tests/unit/sim-rig.h"
 #include "vfio-user/message.h"
@@ -49,6 +50,18 @@ static bool fired(const struct sim_rig *r)
 	eventfd_t v;
 
 	return !eventfd_read(r->vector, &v);
+}
+
+/* Who reads the answer splits it by blanks. */
+static void a_name_is_one_word_of_the_status(void **state)
+{
+	struct sim_rig *r = *state;
+	char answer[1024];
+	uint64_t until;
+
+	r->model.name = "my own afu";
+	control_line(&r->h, "status", answer, sizeof(answer), &until);
+	assert_non_null(strstr(answer, "ok model=my_own_afu pid="));
 }
 
 /* ---- registers ---- */
@@ -567,6 +580,7 @@ static void a_client_that_dies_leaves_a_clean_device(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		RIGGED(a_name_is_one_word_of_the_status),
 		RIGGED(registers_are_words),
 		RIGGED(a_write_of_less_than_a_word_is_lost_and_told),
 		RIGGED(accesses_are_a_gap_apart),
