@@ -135,7 +135,9 @@ static bool start_raw(struct run *r, struct side *s)
 	const char *argv[SIDE_ARGS + 2] = { s->raw };
 	char path[PATH_MAX];
 
-	if (!beside_find(places, 2, s->raw, path, sizeof(path)))
+	if (strchr(s->raw, '/'))
+		snprintf(path, sizeof(path), "%s", s->raw);
+	else if (!beside_find(places, 2, s->raw, path, sizeof(path)))
 		return bench_fail("the raw reference '%s' is missing; it is installed as %s/%s, "
 				  "seen from this program",
 				  s->raw, BENCH_RAW_DIR, s->raw);

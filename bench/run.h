@@ -31,7 +31,7 @@ struct run {
 
 /* One of the two that are compared. */
 struct side {
-	const char *raw;             /* program of bench/raw; NULL: a subject */
+	const char *raw;             /* program of bench/raw, or of a path; NULL: a subject */
 	const char *args[SIDE_ARGS]; /* what follows; a subject's name first */
 	const struct cards *cards;   /* what a subject finds; NULL: nothing */
 	const char *config;          /* of a subject: LIBOPAE_CFGFILE=...; NULL: the run's */

@@ -23,7 +23,10 @@ static const struct subject *const subjects[] = { &subject_initialize, &subject_
 						  &subject_beside,     &subject_hosts,
 						  &subject_quiet,      &subject_memory,
 						  &subject_doorbell,   &subject_flag,
-						  &subject_job,        &subject_connect };
+						  &subject_job,        &subject_connect,
+						  &subject_ase_read,   &subject_ase_write,
+						  &subject_ase_copy,   &subject_ase_free,
+						  &subject_ase_rest };
 
 bool subject_ok(fpga_result r, const char *what)
 {

@@ -29,7 +29,8 @@ extern const struct subject subject_initialize, subject_enumerate, subject_again
 	subject_trapped, subject_properties, subject_buffer, subject_loopback, subject_call,
 	subject_paced, subject_post, subject_last, subject_interrupt, subject_move, subject_beside,
 	subject_hosts, subject_quiet, subject_memory, subject_doorbell, subject_flag,
-	subject_job, subject_connect;
+	subject_job, subject_connect, subject_ase_read, subject_ase_write, subject_ase_copy, subject_ase_free,
+	subject_ase_rest;
 
 /* `opae bench subject NAME ...`: 0, or 1 with the reason on standard error. */
 int subject_main(int argc, char *argv[]);

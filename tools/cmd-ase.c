@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ase-control.h"
+#include "base/ase-control.h"
 #include "base/ase-find.h"
 #include "base/cleanup.h"
 #include "base/clock.h"

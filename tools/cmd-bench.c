@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * opae bench local and remote: the benchmarks of bench/, as a table or as JSON. `opae bench subject`,
+ * opae bench local, remote and ase: the benchmarks of bench/, as a table or as JSON. `opae bench subject`,
  * `hosts`, `crowd` and `strangers` are how it starts itself for what is measured and what that meets;
  * they are nobody else's commands.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/ase.h"
 #include "bench/crowd.h"
 #include "bench/hosts.h"
 #include "bench/local.h"
@@ -84,6 +85,8 @@ static int print_table(const struct bench_report *report)
 struct options {
 	bool json, quick; /* quick is for tests */
 	const char *transport, *only;
+	bool build;
+	const char *sim, *bare;
 };
 
 static bool in_transport(const struct options *o, const char *way)
@@ -98,10 +101,26 @@ static bool is_rdma(const struct options *o)
 	return !strcmp(o->transport, "rdma");
 }
 
-/* What follows `bench local` or `bench remote`; 0, or an exit code. */
+/* An argument of `bench ase` alone, and what belongs to it. */
+static bool parse_ase(char *argv[], int *i, struct options *o)
+{
+	const char *value = argv[*i + 1], **to = !strcmp(argv[*i], "--sim")  ? &o->sim :
+						 !strcmp(argv[*i], "--bare") ? &o->bare :
+									       NULL;
+
+	if (!strcmp(argv[*i], "--build"))
+		return o->build = true;
+	if (!to || !value)
+		return false;
+	*to = value;
+	++*i;
+	return true;
+}
+
+/* What follows `bench local`, `remote` or `ase`; 0, or an exit code. */
 static int parse(int argc, char *argv[], struct options *o)
 {
-	bool remote = !strcmp(argv[1], "remote");
+	bool remote = !strcmp(argv[1], "remote"), ase = !strcmp(argv[1], "ase");
 
 	for (int i = 2; i < argc; i++)
 		if (!strcmp(argv[i], "--json"))
@@ -110,9 +129,9 @@ static int parse(int argc, char *argv[], struct options *o)
 			o->quick = true;
 		else if (remote && !strcmp(argv[i], "--transport") && i + 1 < argc)
 			o->transport = argv[++i];
-		else if (remote && !strcmp(argv[i], "--only") && i + 1 < argc)
+		else if ((remote || ase) && !strcmp(argv[i], "--only") && i + 1 < argc)
 			o->only = argv[++i];
-		else
+		else if (!ase || !parse_ase(argv, &i, o))
 			return usage_error("bench %s has no argument '%s'", argv[1], argv[i]);
 	if (!in_transport(o, "unix") && !in_transport(o, "tcp") && !in_transport(o, "tls") &&
 	    !is_rdma(o))
@@ -131,6 +150,10 @@ static bool measure(const char *what, const struct options *o, struct bench_repo
 					       .by_rdma = is_rdma(o),
 					       .only = o->only };
 
+	struct bench_ase_options ase = { o->quick, o->sim, o->bare, o->build, o->only };
+
+	if (!strcmp(what, "ase"))
+		return bench_ase(&ase, report);
 	return strcmp(what, "remote") ? bench_local(o->quick, report) : bench_remote(&remote, report);
 }
 
@@ -148,8 +171,8 @@ int cmd_bench(int argc, char *argv[])
 		return crowd_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "strangers"))
 		return strangers_main(argc - 1, argv + 1);
-	if (argc < 2 || (strcmp(argv[1], "local") && strcmp(argv[1], "remote")))
-		return usage_error("bench needs local or remote");
+	if (argc < 2 || (strcmp(argv[1], "local") && strcmp(argv[1], "remote") && strcmp(argv[1], "ase")))
+		return usage_error("bench needs local, remote or ase");
 	rc = parse(argc, argv, &o);
 	if (rc)
 		return rc;

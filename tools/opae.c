@@ -101,6 +101,10 @@ static const struct command commands[] = {
 	{ "bench", "remote [--transport unix|tcp|tls|both|all|rdma] [--only ROW,...] [--json]",
 	  "how fast the path through opaed is beside bare sockets. ROW: a row's name, or how it begins",
 	  cmd_bench },
+	{ "bench", "ase [--sim PROGRAM] [--bare PROGRAM] [--build] [--only ROW,...] [--json]",
+	  "how fast a simulation is beside its design in a bare loop. --sim, --bare: the copy engine\n"
+	  "        as `ase-build --sample copy` and `... --bare` have built it; they are built for this\n"
+	  "        otherwise. --build: how long building hello_afu takes as well", cmd_bench },
 };
 
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))

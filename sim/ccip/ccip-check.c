@@ -106,7 +106,7 @@ static void check_byte_range(const struct ccip_check *k, struct host_port *p, co
 static void check_next_beat(struct ccip_check *k, struct host_port *p, const struct ccip_request *r)
 {
 	const struct ccip_request *first = &k->first;
-	uint64_t due = k->last.address + 1;
+	uint64_t due = k->last_address + 1;
 
 	if (r->sop)
 		host_error(p, "c1-sop-again", "sop on beat %u of a packet of %u lines",
@@ -137,8 +137,9 @@ static bool check_first_beat(struct ccip_check *k, struct host_port *p, const st
 			   r->address);
 	check_alignment(p, "c1-align", r);
 	check_zero(p, "c1-address-zero", r);
-	k->first = *r;
 	k->left = r->len + 1;
+	if (r->len)
+		k->first = *r;
 	return true;
 }
 
@@ -148,7 +149,7 @@ static bool check_write(struct ccip_check *k, struct host_port *p, const struct 
 		check_next_beat(k, p, r);
 	else if (!check_first_beat(k, p, r))
 		return false;
-	k->last = *r;
+	k->last_address = r->address;
 	k->left--;
 	return true;
 }

@@ -14,7 +14,8 @@ struct ccip_check {
 	unsigned int reset_cycles;        /* since the reset rose, as far as it matters */
 	unsigned int c0_late, c1_late;    /* requests since almost full was raised */
 	unsigned int left;                /* beats that the packet under way still needs */
-	struct ccip_request first, last;  /* of that packet */
+	struct ccip_request first;        /* of that packet, when it has several */
+	uint64_t last_address;
 };
 
 /* Once a cycle, before the others. */

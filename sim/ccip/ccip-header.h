@@ -26,28 +26,27 @@ static inline uint64_t ccip_header_low(const uint32_t *hdr)
 	return (uint64_t)hdr[1] << 32 | hdr[0];
 }
 
-static inline struct ccip_request ccip_c0_request(const uint32_t *hdr)
+/* Field by field: what is written so and then copied whole has to wait until all of it is in the cache. */
+static inline void ccip_c0_request(const uint32_t *hdr, struct ccip_request *ret)
 {
 	uint64_t low = ccip_header_low(hdr);
 
-	return (struct ccip_request){
-		.type = hdr[2] & 0xf,
-		.len = hdr[2] >> 4 & 3,
-		.vc = hdr[2] >> 8 & 3,
-		.address = low >> 16 & ((UINT64_C(1) << 42) - 1),
-		.mdata = low & 0xffff,
-	};
+	ret->type = hdr[2] & 0xf;
+	ret->len = hdr[2] >> 4 & 3;
+	ret->vc = hdr[2] >> 8 & 3;
+	ret->address = low >> 16 & ((UINT64_C(1) << 42) - 1);
+	ret->mdata = low & 0xffff;
+	ret->sop = ret->byte_mode = false;
+	ret->byte_start = ret->byte_len = 0;
 }
 
-static inline struct ccip_request ccip_c1_request(const uint32_t *hdr)
+static inline void ccip_c1_request(const uint32_t *hdr, struct ccip_request *ret)
 {
-	struct ccip_request r = ccip_c0_request(hdr);
-
-	r.byte_mode = hdr[2] >> 6 & 1;
-	r.sop = hdr[2] >> 7 & 1;
-	r.byte_len = hdr[2] >> 10 & 0x3f;
-	r.byte_start = hdr[1] >> 26;
-	return r;
+	ccip_c0_request(hdr, ret);
+	ret->byte_mode = hdr[2] >> 6 & 1;
+	ret->sop = hdr[2] >> 7 & 1;
+	ret->byte_len = hdr[2] >> 10 & 0x3f;
+	ret->byte_start = hdr[1] >> 26;
 }
 
 static inline bool ccip_is_write(unsigned int type)

@@ -16,7 +16,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pins are words of a l
 #define NO_SLOT UINT32_MAX
 
 struct packet {
-	struct ccip_request request; /* its first beat */
+	uint64_t address; /* of its first beat, in lines, as are the next */
+	unsigned int vc, len, mdata;
 	unsigned int to_send, to_answer;
 	uint32_t next_free;
 };
@@ -128,13 +129,12 @@ static void drive_written(struct ccip *c, const struct host_write_done *done, st
 	uint32_t slot = (uint32_t)done->cookie;
 	unsigned int line = (unsigned int)(done->cookie >> 32);
 	struct packet *k = &c->packets[slot];
-	const struct ccip_request *r = &k->request;
-	bool packed = r->len && r->vc != CCIP_VL0;
+	bool packed = k->len && k->vc != CCIP_VL0;
 
 	k->to_answer--;
 	if (!packed || !k->to_answer) {
 		rx->c1_rsp = true;
-		rx->c1_hdr = ccip_c1_response(r->vc, packed, packed ? r->len : line, CCIP_WRLINE_I, r->mdata);
+		rx->c1_hdr = ccip_c1_response(k->vc, packed, packed ? k->len : line, CCIP_WRLINE_I, k->mdata);
 	}
 	if (!k->to_answer)
 		slot_give(c, slot);
@@ -177,13 +177,13 @@ void ccip_drive(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 
 static void sample_c0(struct ccip *c, struct host_port *p, const uint32_t *hdr)
 {
-	struct ccip_request r = ccip_c0_request(hdr);
-	struct host_read read = {
-		.cookie = (uint64_t)r.vc << 16 | r.mdata,
-		.iova = r.address * HOST_LINE,
-		.bytes = (r.len + 1) * HOST_LINE,
-	};
+	struct ccip_request r;
+	struct host_read read = { 0 };
 
+	ccip_c0_request(hdr, &r);
+	read.cookie = (uint64_t)r.vc << 16 | r.mdata;
+	read.iova = r.address * HOST_LINE;
+	read.bytes = (r.len + 1) * HOST_LINE;
 	if (ccip_check_c0(&c->check, p, &r) && !host_read(p, &read))
 		host_error(p, "c0-overflow", "a read is lost: there is no room for it");
 }
@@ -201,10 +201,16 @@ static uint32_t packet_begin(struct ccip *c, const struct ccip_request *r)
 {
 	uint32_t slot = slot_take(c);
 
-	if (slot != NO_SLOT) {
-		c->packets[slot].request = *r;
-		c->packets[slot].to_send = c->packets[slot].to_answer = r->len + 1;
-	}
+	struct packet *k;
+
+	if (slot == NO_SLOT)
+		return slot;
+	k = &c->packets[slot];
+	k->address = r->address;
+	k->vc = r->vc;
+	k->len = r->len;
+	k->mdata = r->mdata;
+	k->to_send = k->to_answer = r->len + 1;
 	return slot;
 }
 
@@ -226,9 +232,9 @@ static void sample_write(struct ccip *c, struct host_port *p, const struct ccip_
 		return;
 	}
 	k = &c->packets[c->open_slot];
-	line = k->request.len + 1 - k->to_send;
+	line = k->len + 1 - k->to_send;
 	/* The address of a later beat is nothing that a card looks at. */
-	write.iova = (k->request.address + line) * HOST_LINE;
+	write.iova = (k->address + line) * HOST_LINE;
 	write.cookie = (uint64_t)line << 32 | c->open_slot;
 	k->to_send--;
 	if (!host_write(p, &write))
@@ -239,10 +245,12 @@ static void sample_write(struct ccip *c, struct host_port *p, const struct ccip_
 
 static void sample_c1(struct ccip *c, struct host_port *p, const uint32_t *hdr, const uint32_t *data)
 {
-	struct ccip_request r = ccip_c1_request(hdr);
-	uint64_t cookie = (uint64_t)r.vc << 16 | r.mdata;
+	struct ccip_request r;
+	uint64_t cookie;
 	bool taken = true;
 
+	ccip_c1_request(hdr, &r);
+	cookie = (uint64_t)r.vc << 16 | r.mdata;
 	if (!ccip_check_c1(&c->check, p, &r))
 		return;
 	if (r.type == CCIP_WRFENCE)

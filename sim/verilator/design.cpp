@@ -28,15 +28,15 @@ int Design::start(const sim_settings &settings)
 	return 0;
 }
 
+// Without branches: no processor foresees when an edge is due.
 void Design::user_clock()
 {
 	user_phase_ += user_rate_;
-	if (user_phase_ < half_rate)
-		return;
-	user_phase_ -= half_rate;
-	pins->uClk_usr = !pins->uClk_usr;
-	if (pins->uClk_usr)
-		pins->uClk_usrDiv2 = !pins->uClk_usrDiv2;
+	const unsigned edge = user_phase_ >= half_rate;
+
+	user_phase_ -= edge * half_rate;
+	pins->uClk_usr ^= edge;
+	pins->uClk_usrDiv2 ^= edge & pins->uClk_usr;
 }
 
 void Design::evaluate()

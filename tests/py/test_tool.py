@@ -268,7 +268,7 @@ def test_output_that_gets_lost_is_a_failure(here):
 
 def test_help_anywhere_after_a_command(here):
     for words in ("list", "emu start", "emu stop x", "mmio read", "mmio write 0 1", "bench local",
-                  "doctor", "plugins", "info"):
+                  "bench ase", "doctor", "plugins", "info"):
         for option in ("-h", "--help"):
             out = here.good("opae", *words.split(), option)
             assert out.startswith(f"usage: opae {words.split()[0]} ..."), words

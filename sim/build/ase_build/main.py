@@ -26,19 +26,23 @@ def parser():
     p.add_argument("--lint", action="store_true", help="only look at the sources")
     p.add_argument("-j", dest="jobs", type=int, default=0, help="compilers at a time (default: one a CPU)")
     p.add_argument("--new", metavar="NAME", help="make a folder with an AFU to start from")
+    p.add_argument("--sample", metavar="NAME", help="of a sample that comes along: hello_afu, copy or stream")
+    p.add_argument("--bare", action="store_true",
+                   help="the design alone in a loop, to see what its cycles cost; needs CCI-P")
     return p
 
 
 def main(arguments, places):
     p = parser()
     a = p.parse_args(arguments)
-    if bool(a.new) == bool(a.list):
-        p.error("the list of sources, or --new and a name, is wanted")
+    if len([given for given in (a.new, a.list, a.sample) if given]) != 1:
+        p.error("the list of sources, or --new or --sample and a name, is wanted")
     try:
         if a.new:
             make_afu(a.new, places.template)
         else:
-            Build(Options(a.list, a.out, a.top, a.trace, a.coverage, a.asserts, a.lint, a.jobs), places,
+            Build(Options(places.sample(a.sample) if a.sample else a.list, a.out, a.top, a.trace, a.coverage,
+                          a.asserts, a.lint, a.jobs, a.bare), places,
                   lambda text: print(text, file=sys.stderr)).run()
     except Complaint as e:
         print(f"ase-build: {e}", file=sys.stderr)

@@ -22,3 +22,10 @@ class Places:
                 raise Complaint(f"{name} is not in {self.libs}: is the project built and installed whole?")
             found.append(at[0])
         return found
+
+    def sample(self, name):
+        samples = self.data / "samples/afu"
+        found = sorted(path.parent.name for path in samples.glob("*/sources.txt"))
+        if name not in found:
+            raise Complaint(f"there is no sample {name}; there are {', '.join(found)}")
+        return samples / name / "sources.txt"

@@ -22,6 +22,7 @@ class Interface:
     shell: str
     main: str
     defines: list = field(default_factory=list)
+    bare: str = ""  # the program that clocks the design with no host
 
 
 PCIE_SS = ["ofs_pcie_ss_plat_cfg_pkg.sv", "ofs_pcie_ss_cfg_pkg.sv", "ofs_fim_cfg_pkg.sv",
@@ -29,7 +30,7 @@ PCIE_SS = ["ofs_pcie_ss_plat_cfg_pkg.sv", "ofs_pcie_ss_cfg_pkg.sv", "ofs_fim_cfg
            "pcie_ss_axis_if.sv"]
 INTERFACES = {
     "ccip": Interface("ccip_std_afu", "ccip_std_afu", ".", ["platform_if.vh"], "ase_ccip_shell",
-                      "ccip-main"),
+                      "ccip-main", bare="ccip-bare"),
     # The macro leaves out the afu_main of an AFU that brings one: the shell is in its place.
     "pcie-ss": Interface("port_afu_instances", "afu_main", "pcie-ss", PCIE_SS, "ase_pcie_ss_shell",
                          "tlp-main", ["SHARED_AFU_MAIN_TO_PORT_AFU_INSTANCES"]),
@@ -48,6 +49,7 @@ class Options:
     asserts: bool = True
     lint: bool = False
     jobs: int = 0
+    bare: bool = False
 
 
 class Build:
@@ -111,11 +113,17 @@ class Build:
         base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         return Path(base) / "opae-ase" / key
 
+    def program(self, interface):
+        if self.options.bare and not interface.bare:
+            raise Complaint(f"--bare is for AFUs with {INTERFACES['ccip'].module}")
+        return interface.bare if self.options.bare else interface.main
+
     def compile(self, interface):
         jobs = self.options.jobs or len(os.sched_getaffinity(0))
         name = self.afu.name if self.afu else self.options.list.stem
         command = ["make", f"-j{jobs}", "-f", self.places.data / "sim/verilator/ase.mk", "OPT_FAST=-O2",
-                   "OPT_SLOW=-O0", "OPT_GLOBAL=-O1", f"DATA={self.places.data}", f"MAIN={interface.main}",
+                   "OPT_SLOW=-O0", "OPT_GLOBAL=-O1", f"DATA={self.places.data}",
+                   f"MAIN={self.program(interface)}",
                    f"LIBS={' '.join(map(str, self.places.libraries()))}",
                    f"SYSTEM_LIBS={' '.join(self.places.system_libraries)}",
                    f"RUNTIME={self.runtime_folder()}", f"NAME={name}",
@@ -129,6 +137,7 @@ class Build:
 
     def run(self):
         interface = self.interface()
+        self.program(interface)
         self.objects.mkdir(parents=True, exist_ok=True)
         self.write_headers()
         verilate(self.verilator, self.arguments(interface), self.objects, self.places.rtl, self.tell)

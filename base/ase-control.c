@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "ase-control.h"
+#include "base/ase-control.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * A simulation's control socket, as who asks has it (sim/host/control.h has the other side): one line is
  * asked, one line is the answer.
  */
-#ifndef TOOLS_ASE_CONTROL_H
-#define TOOLS_ASE_CONTROL_H
+#ifndef BASE_ASE_CONTROL_H
+#define BASE_ASE_CONTROL_H
 
 #include <stddef.h>
 #include <stdint.h>
