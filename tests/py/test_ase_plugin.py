@@ -17,7 +17,7 @@ FAKE = BUILD / "tests/unit/fake-sim"
 PLAYED = f"{SOURCE}/tests/py/ase_sim.py {BUILD}/emu/opae-emu --board"
 GUID = "5c0ffee0-1122-4466-a5a0-b2d0c9d8e711"
 HELLO = "850adcc2-6ceb-4b22-9722-d43375b61c66"
-SCRATCH = "0x28"
+SCRATCH, TWICE = "0x28", "0x78"
 
 pytestmark = pytest.mark.skipif(not FAKE.exists(), reason="built without the unit tests")
 
@@ -93,6 +93,32 @@ def test_samples_start_it(here, program, board):
 def test_silence(here):
     done = here.run("hello_afu", env={"OPAE_ASE_EXEC": f"{PLAYED} hello", "ASE_LOG": "0"})
     assert done.returncode == 0 and not done.stderr
+
+
+@pytest.mark.parametrize("log", ["0", "1"])
+def test_one_that_dies_under_a_program(here, folder, log):
+    """The program need not ask why, and ASE_LOG=0 is no wish not to know."""
+    env = {"OPAE_ASE_EXEC": f"'{FAKE}' --quiet --run paused", "ASE_LOG": log}
+    program = subprocess.Popen([here.bin / "opae", "list"], cwd=folder, text=True, stderr=subprocess.PIPE,
+                               stdout=subprocess.PIPE, env={**here.env, **env})
+    soon(lambda: here.run("opae", "ase", "status", cwd=folder).returncode == 0, 60)
+    said = json.loads(here.good("opae", "ase", "status", "--json", cwd=folder))["simulation"]
+    os.kill(said["pid"], signal.SIGKILL)
+    told = program.communicate(timeout=120)[1]
+    assert told.count("ase: the simulation has gone: signal 9 (Killed) ended it") == 1, told
+
+
+@pytest.mark.parametrize("log", ["0", "1"])
+def test_one_that_found_errors(here, folder, log):
+    """The program's exit status knows nothing of them. A register of the fake is answered twice."""
+    env = {"OPAE_ASE_EXEC": f"'{FAKE}'", "ASE_LOG": log}
+    done = here.run("opae", "mmio", "read", TWICE, "-d", GUID, env=env, cwd=folder)
+    assert done.returncode == 0
+    told = "the simulation did not end well: it ended with exit code 1; see ccip_warning_and_errors.txt"
+    assert done.stderr.count(told) == 1, done.stderr
+    assert "mmio-unsolicited" in (folder / "ccip_warning_and_errors.txt").read_text()
+    done = here.run("opae", "mmio", "read", "0", "-d", GUID, env=env, cwd=folder)
+    assert done.returncode == 0 and "end well" not in done.stderr
 
 
 def test_settings_before_the_command(here, folder):
