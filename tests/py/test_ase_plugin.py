@@ -305,6 +305,21 @@ def test_status(here, simulation):
     assert here.run("opae", "ase", "status", cwd=here.folder).returncode == 3
 
 
+def test_status_of_one_that_was_killed(here, simulation):
+    """What it left behind is named, with --workdir as well; also when its process's id is another's."""
+    sim = simulation()
+    sim.end(signal.SIGKILL)
+    for args in ((), ("--workdir", sim.folder)):
+        done = here.run("opae", "ase", "status", *args, cwd=sim.folder)
+        assert done.returncode == 3 and f"is stale: its process {sim.process.pid} is gone" in done.stderr
+    sim.ready.write_text(sim.ready.read_text().replace(str(sim.process.pid), str(os.getpid())))
+    for _ in range(2):
+        done = here.run("opae", "ase", "status", cwd=sim.folder)
+        assert done.returncode == 3 and ".ase_ready.pid is stale: nobody serves" in done.stderr
+        for path in sim.folder.glob("*.ctl"):
+            path.unlink()
+
+
 def test_step_and_run(here, simulation):
     sim = simulation("--run", "paused")
     env = {"OPAE_ASE_SOCKET": sim.path}
