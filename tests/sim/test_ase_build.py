@@ -233,6 +233,14 @@ def test_use_that_is_wrong():
         assert done.returncode == 2 and "usage: ase-build" in done.stderr
 
 
+def test_every_ase_build_of_the_build_tree_runs():
+    found = list((BUILD / "sim").rglob("ase-build"))
+    assert found
+    for path in found:
+        assert subprocess.run([path, "--help"], stdout=subprocess.PIPE, text=True,
+                              check=True).stdout.startswith("usage: ase-build")
+
+
 # ---- whole builds ----
 
 def test_a_new_afu_builds_and_its_program_compiles(tmp_path):
