@@ -61,6 +61,19 @@ def test_the_language_of_the_list(tmp_path, monkeypatch):
     assert found.json == tmp_path / "afu.json"
 
 
+def test_words_of_the_list_are_a_shells(tmp_path, monkeypatch):
+    monkeypatch.setenv("BLANK", "with blank")
+    path = write(
+        tmp_path, sources_dot_txt="a.sv 'b.sv' # two\n\"my c.sv\" \\\n  d.sv \\ # and\n e.sv\n"
+        "${BLANK}/f.sv +define+A=\\\"x\\\" -f l.f +incdir+inc\ng.sv \\",
+        a_dot_sv="", b_dot_sv="", d_dot_sv="", e_dot_sv="", g_dot_sv="", l_dot_f="h.sv\n", h_dot_sv="",
+        inc__a_dot_vh="", **{"my c_dot_sv": "", "with blank__f_dot_sv": ""})
+    found = sources.read(path)
+    assert found.rtl == [tmp_path / n for n in ("a.sv", "b.sv", "my c.sv", "d.sv", "e.sv", "with blank/f.sv",
+                                                "h.sv", "g.sv")]
+    assert found.defines == ['A="x"'] and found.incdirs == [tmp_path / "inc"]
+
+
 @pytest.mark.parametrize("text,message", [
     ("a.sv\nmissing.sv\n", "sources.txt:2: there is no file {}/missing.sv"),
     ("+incdir+none\n", "sources.txt:1: there is no folder {}/none"),
@@ -73,6 +86,12 @@ def test_the_language_of_the_list(tmp_path, monkeypatch):
     ("what.xyz\n", "sources.txt:1: what kind of file is what.xyz?"),
     ("a.sv\na.json\na.json\n",
      "sources.txt:3: {0}/a.json is a second AFU description; {0}/a.json was the first"),
+    ("a.sv missing.sv\n", "sources.txt:1: there is no file {}/missing.sv"),
+    ("a.sv \\\na.sv\n\nmissing.sv\n", "sources.txt:4: there is no file {}/missing.sv"),
+    ("'a.sv\n", "sources.txt:1: a quote is not closed"),
+    ("a.sv -f\n", "sources.txt:1: -f is followed by the name of a list"),
+    ("-y lib\n", "sources.txt:1: there is no -y: name each file of the library"),
+    ("-v lib.v\n", "sources.txt:1: there is no -v: name the file by itself"),
     ("# nothing\n", "it names no .sv or .v file")])
 def test_what_is_wrong_in_the_list_is_named_with_its_line(tmp_path, text, message):
     path = write(tmp_path, sources_dot_txt=text, a_dot_sv="", old_dot_vhd="", what_dot_xyz="",
