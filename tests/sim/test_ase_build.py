@@ -147,6 +147,40 @@ def test_an_interface_that_cannot_be_simulated(afu):
     assert "an AFU of the class ofs_plat_afu cannot be simulated; of ccip_std_afu" in lint(afu, good=False)
 
 
+@pytest.mark.parametrize("afu,wrong,right,modules", [
+    ("hello_afu", "pcie-ss", "ccip", ("port_afu_instances", "ccip_std_afu")),
+    ("hello_afu/pcie-ss", "ccip", "pcie-ss", ("ccip_std_afu", "port_afu_instances"))])
+def test_the_module_says_which_interface_it_is(tmp_path, afu, wrong, right, modules):
+    path = SOURCE / "samples/afu" / afu / "sources.txt"
+    said = ase_build("--lint", "--top", wrong, "-o", tmp_path / "l", path, good=False).stderr
+    assert said == (f"ase-build: the AFU has no module {modules[0]}, as --top {wrong} or its JSON wants; it "
+                    f"has {modules[1]}: --top {right} is for that\n")
+
+
+def test_the_interface_of_an_afu_without_json(tmp_path):
+    path = write(tmp_path, sources_dot_txt="a.sv\n", a_dot_sv="// module ccip_std_afu\nmodule "
+                 "port_afu_instances (input logic no_such_port);\nendmodule\n")
+    said = ase_build("--lint", "-o", tmp_path / "l", path, good=False).stderr
+    assert "ase_pcie_ss_shell" in said
+
+
+def test_the_header_of_a_json_that_is_not_there(afu):
+    path = afu / "sources.txt"
+    path.write_text(path.read_text().replace("hello_afu.json", ""))
+    assert lint(afu, good=False) == (f"ase-build: {afu}/hello_afu.sv:4: afu_json_info.vh is made of the AFU's "
+                                     ".json, and the list names none\n")
+
+
+def test_a_folder_with_a_blank(afu, tmp_path):
+    """Of the sources it may be, but not where make works."""
+    blank = tmp_path / "with blank"
+    shutil.copytree(afu, blank)
+    assert lint(blank) == ""
+    said = ase_build("-o", blank / "sim", afu / "sources.txt", good=False).stderr
+    assert said == (f"ase-build: '{blank}/sim.build' has a blank in its name, which make cannot work with: "
+                    "choose another folder by -o\n")
+
+
 # ---- what is put right ----
 
 @pytest.mark.parametrize("before,after", [

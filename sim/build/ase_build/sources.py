@@ -5,8 +5,9 @@
     -F list.txt   C:list.txt          another list            SI:FILE  for simulation alone
     QI:FILE       synthesis alone     afu.json                who the AFU is
 
-Entries are words as of a shell: apart by blanks, with quotes around what has some; a \\ at the end of a line
-joins the next one. Paths are relative to the list that they are in; ${NAME} is a variable of the environment."""
+Entries are words as of a shell: apart by blanks, with quotes around what has some; a \\ at the end of a
+line joins the next one. Paths are relative to the list that they are in; ${NAME} is a variable of the
+environment."""
 import os
 import re
 import shlex
