@@ -167,8 +167,9 @@ def test_the_interface_of_an_afu_without_json(tmp_path):
 def test_the_header_of_a_json_that_is_not_there(afu):
     path = afu / "sources.txt"
     path.write_text(path.read_text().replace("hello_afu.json", ""))
-    assert lint(afu, good=False) == (f"ase-build: {afu}/hello_afu.sv:4: afu_json_info.vh is made of the AFU's "
-                                     ".json, and the list names none\n")
+    said = lint(afu, good=False)
+    assert said == (f"ase-build: {afu}/hello_afu.sv:4: afu_json_info.vh is made of the AFU's .json, and the "
+                    "list names none\n")
 
 
 def test_a_folder_with_a_blank(afu, tmp_path):
