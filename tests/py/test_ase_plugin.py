@@ -17,7 +17,7 @@ FAKE = BUILD / "tests/unit/fake-sim"
 PLAYED = f"{SOURCE}/tests/py/ase_sim.py {BUILD}/emu/opae-emu --board"
 GUID = "5c0ffee0-1122-4466-a5a0-b2d0c9d8e711"
 HELLO = "850adcc2-6ceb-4b22-9722-d43375b61c66"
-SCRATCH, TWICE = "0x28", "0x78"
+SCRATCH, CONTROL, TWICE = "0x28", "0x48", "0x78"
 
 pytestmark = pytest.mark.skipif(not FAKE.exists(), reason="built without the unit tests")
 
@@ -119,6 +119,13 @@ def test_one_that_found_errors(here, folder, log):
     assert "mmio-unsolicited" in (folder / "ccip_warning_and_errors.txt").read_text()
     done = here.run("opae", "mmio", "read", "0", "-d", GUID, env=env, cwd=folder)
     assert done.returncode == 0 and "end well" not in done.stderr
+
+
+def test_an_afu_that_goes_to_memory_too_early(here, folder):
+    """Its author is told what is missing in the program. The fake is to write its flag at address 0."""
+    env = {"OPAE_ASE_EXEC": f"'{FAKE}'"}
+    here.run("opae", "mmio", "write", CONTROL, "0x9", "-d", GUID, env=env, cwd=folder)
+    assert "the program has prepared no buffer" in (folder / "ase_memory_error.log").read_text()
 
 
 def test_settings_before_the_command(here, folder):
