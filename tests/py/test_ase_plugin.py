@@ -193,6 +193,17 @@ def test_workdir(here, simulation):
     assert not guids and "no simulation is ready there" in said
 
 
+def test_workdir_without_with_ase(here, folder):
+    """As with OPAE it leads to no simulation; that is said, unless the configuration has the plugin."""
+    env = {"ASE_WORKDIR": str(folder)}
+    told = "ASE_WORKDIR is set, and WITH_ASE is not"
+    assert shown(here, **env)[1].count(told) == 1
+    assert told not in shown(here, **env, WITH_ASE="1")[1]
+    env |= here.config(json.dumps({"plugins": ["ase"], "configurations": {"ase": {
+        "enabled": True, "plugin": "libase-opae.so", "configuration": {}}}}))
+    assert told not in shown(here, **env)[1]
+
+
 @pytest.mark.parametrize("text,word", [
     ("pid = 4194303999\nsocket = s\n", "no such file"), ("", "no such file"),
     ("pid = GONE\nsocket = s.sock\n", "stale"),
