@@ -105,7 +105,7 @@ def test_one_that_dies_under_a_program(here, folder, log):
     said = json.loads(here.good("opae", "ase", "status", "--json", cwd=folder))["simulation"]
     os.kill(said["pid"], signal.SIGKILL)
     told = program.communicate(timeout=120)[1]
-    assert told.count("ase: the simulation has gone: signal 9 (Killed) ended it") == 1, told
+    assert told.count("signal 9 (Killed) ended it") == 1, told
 
 
 @pytest.mark.parametrize("log", ["0", "1"])
@@ -124,8 +124,12 @@ def test_one_that_found_errors(here, folder, log):
 def test_an_afu_that_goes_to_memory_too_early(here, folder):
     """Its author is told what is missing in the program. The fake is to write its flag at address 0."""
     env = {"OPAE_ASE_EXEC": f"'{FAKE}'"}
-    here.run("opae", "mmio", "write", CONTROL, "0x9", "-d", GUID, env=env, cwd=folder)
-    assert "the program has prepared no buffer" in (folder / "ase_memory_error.log").read_text()
+
+    def is_told():  # the simulation may end before the AFU has come so far
+        here.run("opae", "mmio", "write", CONTROL, "0x9", "-d", GUID, env=env, cwd=folder)
+        return "the program has prepared no buffer" in (folder / "ase_memory_error.log").read_text()
+
+    soon(is_told, 60)
 
 
 def test_settings_before_the_command(here, folder):
