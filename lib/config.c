@@ -520,3 +520,13 @@ int config_load(const char *asked, struct config *ret)
 		ret->passed = passed;
 	return rc;
 }
+
+bool config_overlooks_simulation(const struct config *c)
+{
+	const char *workdir = secure_getenv("ASE_WORKDIR");
+
+	for (size_t i = 0; i < c->num_plugins; i++)
+		if (c->plugins[i].module && strstr(c->plugins[i].module, "libase"))
+			return false;
+	return workdir && *workdir && !simulates();
+}

@@ -34,6 +34,8 @@ struct config {
 int config_load(const char *path, struct config *ret);
 /* The same from text, for tests and fuzzers. */
 int config_parse(const char *text, size_t len, struct config *ret);
+/* ASE_WORKDIR names a simulation, and neither the environment nor the configuration has the plugin for it. */
+bool config_overlooks_simulation(const struct config *c);
 void config_done(struct config *c);
 
 #endif

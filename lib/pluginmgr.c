@@ -113,6 +113,9 @@ int opae_plugin_mgr_initialize(const char *cfg_file)
 	if (cfg.passed)
 		opae_print(OPAE_LOG_ERROR, "opae: %s; %s is in force\n", cfg.passed,
 			   *cfg.path ? cfg.path : "what is built in");
+	if (!cfg_file && config_overlooks_simulation(&cfg))
+		opae_print(OPAE_LOG_ERROR, "opae: ASE_WORKDIR is set, and WITH_ASE is not: no simulation is "
+					   "looked for\n");
 	opae_plugin_ldr_load_plugins(&cfg, &loaded);
 	for (struct adapter *a = loaded; a; a = next) {
 		next = a->next;

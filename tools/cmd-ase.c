@@ -57,8 +57,23 @@ static void find(const struct where *w, struct ase_found *f)
 	if (*f->control)
 		return;
 	ase_find_in(".", &here);
-	if (*here.control)
+	/* A simulation that was here and is none: its reason helps more than that none is named. */
+	if (*here.control || (!getenv("ASE_WORKDIR") && !access(ASE_READY_FILE, F_OK)))
 		*f = here;
+}
+
+static void tell_unreachable(const struct ase_found *f, int rc)
+{
+	bool gone = rc == -ENOENT || rc == -ECONNREFUSED;
+
+	/* The process that the file names is another one by now. */
+	if (gone && f->origin == ASE_BY_WORKDIR)
+		fprintf(stderr, "opae ase: " ASE_READY_FILE " is stale: nobody serves %s; start the "
+				"simulation, or remove the file\n", f->control);
+	else
+		fprintf(stderr, "opae ase: %s: %s\n", f->control,
+			rc == -ECONNREFUSED ? "nobody answers there: the simulation has ended" :
+					      strerror(-rc));
 }
 
 /* A connected descriptor, or -1; then it has said why. */
@@ -77,9 +92,7 @@ static int reach(const struct where *w, int64_t deadline)
 	}
 	fd = ase_control_connect(f.control, deadline);
 	if (fd < 0)
-		fprintf(stderr, "opae ase: %s: %s\n", f.control,
-			fd == -ECONNREFUSED ? "nobody answers there: the simulation has ended" :
-					      strerror(-fd));
+		tell_unreachable(&f, fd);
 	return fd < 0 ? -1 : fd;
 }
 

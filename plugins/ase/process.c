@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/thread.h"
+#include "plugins/vfio/vfio.h"
 
 #define ITS_SOCKET 3
 #define TERM_NS (2 * NS_PER_S) /* what it has after SIGTERM, before SIGKILL */
@@ -48,6 +49,8 @@ struct process {
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t moved;
 	bool started, ended;
+	bool spoken;   /* its end is told here: before, it is the reason why it did not start */
+	bool expected; /* it ends because it was asked to */
 	int start_rc;
 	int64_t end_ns;
 	int status; /* as of waitpid(); -1: somebody else has waited for it */
@@ -139,6 +142,36 @@ static void take_last_lines(struct process *p)
 		show_line(p);
 }
 
+/* ---- how it ended ---- */
+
+static void describe(int status, char *out, size_t len)
+{
+	if (status < 0)
+		snprintf(out, len, "it has ended");
+	else if (WIFSIGNALED(status))
+		snprintf(out, len, "signal %d (%s) ended it", WTERMSIG(status),
+			 sigdescr_np(WTERMSIG(status)) ? sigdescr_np(WTERMSIG(status)) : "?");
+	else
+		snprintf(out, len, "it ended with exit code %d", WEXITSTATUS(status));
+}
+
+/*
+ * Lock held. A program that is not of ours asks nobody for the reason, and its own exit status says nothing
+ * of the simulation: so this is told also where ASE_LOG=0 asks for silence.
+ */
+static void tell_end(struct process *p)
+{
+	char how[64];
+
+	describe(p->status, how, sizeof(how));
+	if (!p->expected)
+		core_warn("the simulation has gone: %s%s%s%s", how,
+			  *p->last ? "; the last that it said: \"" : "", p->last, *p->last ? "\"" : "");
+	else if (p->status > 0)
+		core_warn("the simulation did not end well: %s; see ccip_warning_and_errors.txt in the "
+			  "folder where it ran", how);
+}
+
 /* ---- the keeper ---- */
 
 /* What to do next about one that does not end, and until when it has time. */
@@ -199,6 +232,8 @@ static void publish(struct process *p, bool ended, int rc, int status)
 	p->ended = ended;
 	p->start_rc = rc;
 	p->status = status;
+	if (ended && p->spoken)
+		tell_end(p);
 	pthread_cond_broadcast(&p->moved);
 }
 
@@ -333,11 +368,28 @@ int process_start(const char *command, bool quiet, int *socket, struct process *
 	return 0;
 }
 
+void process_spoke(struct process *p)
+{
+	SCOPED_LOCK(&p->lock);
+
+	p->spoken = true;
+	if (p->ended)
+		tell_end(p);
+}
+
+void process_expect_end(struct process *p)
+{
+	SCOPED_LOCK(&p->lock);
+
+	p->expected = true;
+}
+
 void process_end(struct process *p, int64_t end_ns)
 {
 	if (!p->kept || p->owner != getpid())
 		return;
 	pthread_mutex_lock(&p->lock);
+	p->expected = true;
 	p->end_ns = end_ns;
 	pthread_mutex_unlock(&p->lock);
 	shutdown(p->hold, SHUT_RDWR);
@@ -361,7 +413,7 @@ static void await_end(struct process *p)
 
 void process_why(struct process *p, char *out, size_t len)
 {
-	char how[64] = "it has ended";
+	char how[64];
 
 	*out = 0;
 	if (p->owner != getpid())
@@ -370,11 +422,7 @@ void process_why(struct process *p, char *out, size_t len)
 	await_end(p);
 	if (!p->ended)
 		return;
-	if (p->status >= 0 && WIFSIGNALED(p->status))
-		snprintf(how, sizeof(how), "signal %d (%s) ended it", WTERMSIG(p->status),
-			 sigdescr_np(WTERMSIG(p->status)) ? sigdescr_np(WTERMSIG(p->status)) : "?");
-	else if (p->status >= 0)
-		snprintf(how, sizeof(how), "it ended with exit code %d", WEXITSTATUS(p->status));
+	describe(p->status, how, sizeof(how));
 	snprintf(out, len, "%s%s%s%s", how, *p->last ? "; the last that it said: \"" : "", p->last,
 		 *p->last ? "\"" : "");
 }

@@ -19,6 +19,10 @@ struct process;
  * quiet: nothing of what it prints is shown. 0 or a negative errno.
  */
 int process_start(const char *command, bool quiet, int *socket, struct process **ret);
+/* It answers: from now on the user is told, once, when it ends unasked or with errors. */
+void process_spoke(struct process *p);
+/* Before its socket is closed in another way: that it ends now is as it should be. */
+void process_expect_end(struct process *p);
 /* Hangs up, waits until it has ended for as long as end_ns, and ends it then. Again: nothing. */
 void process_end(struct process *p, int64_t end_ns);
 /* In words: how it ended, for which it waits a moment, and what it said last; "" as long as it lives. */

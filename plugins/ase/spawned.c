@@ -63,6 +63,8 @@ static void spawned_why(struct vdev *d, char *out, size_t len)
 
 static void spawned_free(struct spawned *s)
 {
+	if (s->process)
+		process_expect_end(s->process);
 	if (s->dev)
 		way_vfio_user.close(s->dev);
 	if (s->process) {
@@ -133,6 +135,7 @@ static int adopt(struct spawned *s, int socket, char *why, size_t why_len)
 		s->ops.why = spawned_why;
 		s->dev->ops = &s->ops;
 		s->dev->keeper = s;
+		process_spoke(s->process);
 		return 0;
 	}
 	process_why(s->process, how, sizeof(how));

@@ -16,6 +16,7 @@
 #include "dev/ones.h"
 
 #define PATIENCE_NS (200 * NS_PER_MS) /* for others that only look */
+#define LEAVING_NS (2 * NS_PER_S)     /* for a simulation's last program, which may be ending */
 #define RESET_NS (20 * NS_PER_MS)     /* a port's acknowledgment; the kernel waits 1 ms */
 
 int card_set_command(struct vdev *d, bool master)
@@ -254,6 +255,18 @@ static fpga_result say_held(const struct card *c)
 		   name);
 }
 
+/* Programs on a simulation follow each other: one that was killed has the lock until it is gone whole. */
+static int hold(const struct card *c)
+{
+	int64_t end = clock_deadline(c->place.simulated ? LEAVING_NS : 0);
+	int rc;
+
+	while ((rc = inventory_lock(c->inst->inventory, c->place.path, INVENTORY_HOLD)) == -EBUSY &&
+	       clock_now_ns() < end)
+		clock_sleep_ns(5 * NS_PER_MS);
+	return rc;
+}
+
 static fpga_result connect_card(struct card *c, struct vdev **ret)
 {
 	struct vdev_options opt = { .connect_ns = c->inst->call_ns,
@@ -266,7 +279,7 @@ static fpga_result connect_card(struct card *c, struct vdev **ret)
 
 	if (rc)
 		return say(FPGA_EXCEPTION, "fpgaOpen: SIGBUS cannot be handled: %s", strerror(-rc));
-	rc = inventory_lock(c->inst->inventory, c->place.path, INVENTORY_HOLD);
+	rc = hold(c);
 	if (rc == -EBUSY)
 		return say_held(c);
 	if (rc)

@@ -20,7 +20,7 @@ int free_list_init(struct free_list *f, uint32_t num)
 static const char *why(const struct host *h, int rc)
 {
 	if (!vu_config_bus_master(&h->config))
-		return "the device is no bus master";
+		return "the program has prepared no buffer: the device is no bus master yet";
 	return rc == -EFAULT ? "not mapped" : strerror(-rc);
 }
 

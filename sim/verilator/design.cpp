@@ -5,8 +5,17 @@
 #include <cstdlib>
 #include <string>
 
+// Before Verilator aborts: the last words of the process, and the logs as far as they came.
+static void last_words(void *)
+{
+	std::fprintf(stderr, "[SIM]  the design cannot go on: see the last %%Error. One that did not "
+			     "converge is a combinational loop: ase-build warns of it, UNOPTFLAT\n");
+	std::fflush(nullptr);
+}
+
 Design::Design(int argc, char **argv)
 {
+	Verilated::addExitCb(last_words, nullptr);
 	context.commandArgs(argc, argv);
 	context.fatalOnError(false); // the host tells of it, and ends well
 #if VM_TRACE

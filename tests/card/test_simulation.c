@@ -372,6 +372,48 @@ static void another_program(void **state)
 	assert_int_equal(read64(h, FAKE_SCRATCH), 5);
 	assert_int_equal(fpgaClose(h), FPGA_OK);
 }
+
+/* A program that has it open, and so much memory that its end takes a while. */
+static void hold_it(int ready)
+{
+	size_t large = 256u << 20;
+	char *memory = malloc(large);
+	fpga_handle h;
+
+	fpgaFinalize();
+	configure();
+	if (!memory || fpgaOpen(nth_token(FPGA_ACCELERATOR, GUID, 0), &h, 0) != FPGA_OK)
+		_exit(1);
+	memset(memory, 1, large);
+	if (write(ready, memory, 1) == 1)
+		pause();
+	_exit(1);
+}
+
+/* Who is killed is gone a moment later, and the program that follows at once need not know. */
+static void a_program_behind_one_that_was_killed(void **state)
+{
+	int ends[2];
+	fpga_handle h;
+	fpga_token t;
+	pid_t child;
+	char byte;
+
+	(void)state;
+	t = nth_token(FPGA_ACCELERATOR, GUID, 0);
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (!child)
+		hold_it(ends[1]);
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(fpgaOpen(t, &h, 0), FPGA_OK);
+	assert_int_equal(fpgaClose(h), FPGA_OK);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(ends[0]);
+	assert_int_equal(fpgaDestroyToken(&t), FPGA_OK);
+}
 #endif
 
 #define BOTH(test)                                                   \
@@ -391,6 +433,7 @@ int main(void)
 		BOTH(killed_while_it_copies),
 #ifndef __SANITIZE_THREAD__
 		BOTH(another_program),
+		cmocka_unit_test_setup_teardown(a_program_behind_one_that_was_killed, up_listening, down),
 #endif
 	};
 

@@ -17,7 +17,7 @@ FAKE = BUILD / "tests/unit/fake-sim"
 PLAYED = f"{SOURCE}/tests/py/ase_sim.py {BUILD}/emu/opae-emu --board"
 GUID = "5c0ffee0-1122-4466-a5a0-b2d0c9d8e711"
 HELLO = "850adcc2-6ceb-4b22-9722-d43375b61c66"
-SCRATCH = "0x28"
+SCRATCH, CONTROL, TWICE = "0x28", "0x48", "0x78"
 
 pytestmark = pytest.mark.skipif(not FAKE.exists(), reason="built without the unit tests")
 
@@ -95,6 +95,43 @@ def test_silence(here):
     assert done.returncode == 0 and not done.stderr
 
 
+@pytest.mark.parametrize("log", ["0", "1"])
+def test_one_that_dies_under_a_program(here, folder, log):
+    """The program need not ask why, and ASE_LOG=0 is no wish not to know."""
+    env = {"OPAE_ASE_EXEC": f"'{FAKE}' --quiet --run paused", "ASE_LOG": log}
+    program = subprocess.Popen([here.bin / "opae", "list"], cwd=folder, text=True, stderr=subprocess.PIPE,
+                               stdout=subprocess.PIPE, env={**here.env, **env})
+    soon(lambda: here.run("opae", "ase", "status", cwd=folder).returncode == 0, 60)
+    said = json.loads(here.good("opae", "ase", "status", "--json", cwd=folder))["simulation"]
+    os.kill(said["pid"], signal.SIGKILL)
+    told = program.communicate(timeout=120)[1]
+    assert told.count("signal 9 (Killed) ended it") == 1, told
+
+
+@pytest.mark.parametrize("log", ["0", "1"])
+def test_one_that_found_errors(here, folder, log):
+    """The program's exit status knows nothing of them. A register of the fake is answered twice."""
+    env = {"OPAE_ASE_EXEC": f"'{FAKE}'", "ASE_LOG": log}
+    done = here.run("opae", "mmio", "read", TWICE, "-d", GUID, env=env, cwd=folder)
+    assert done.returncode == 0
+    told = "the simulation did not end well: it ended with exit code 1; see ccip_warning_and_errors.txt"
+    assert done.stderr.count(told) == 1, done.stderr
+    assert "mmio-unsolicited" in (folder / "ccip_warning_and_errors.txt").read_text()
+    done = here.run("opae", "mmio", "read", "0", "-d", GUID, env=env, cwd=folder)
+    assert done.returncode == 0 and "end well" not in done.stderr
+
+
+def test_an_afu_that_goes_to_memory_too_early(here, folder):
+    """Its author is told what is missing in the program. The fake is to write its flag at address 0."""
+    env = {"OPAE_ASE_EXEC": f"'{FAKE}'"}
+
+    def is_told():  # the simulation may end before the AFU has come so far
+        here.run("opae", "mmio", "write", CONTROL, "0x9", "-d", GUID, env=env, cwd=folder)
+        return "the program has prepared no buffer" in (folder / "ase_memory_error.log").read_text()
+
+    soon(is_told, 60)
+
+
 def test_settings_before_the_command(here, folder):
     env = {"OPAE_ASE_EXEC": f"ONE=1 '{FAKE}' --workdir '{folder}' --quiet"}
     assert shown(here, **env) == ([GUID], "")
@@ -158,6 +195,17 @@ def test_workdir(here, simulation):
     sim.end()
     guids, said = shown(here, **env)
     assert not guids and "no simulation is ready there" in said
+
+
+def test_workdir_without_with_ase(here, folder):
+    """As with OPAE it leads to no simulation; that is said, unless the configuration has the plugin."""
+    env = {"ASE_WORKDIR": str(folder)}
+    told = "ASE_WORKDIR is set, and WITH_ASE is not"
+    assert shown(here, **env)[1].count(told) == 1
+    assert told not in shown(here, **env, WITH_ASE="1")[1]
+    env |= here.config(json.dumps({"plugins": ["ase"], "configurations": {"ase": {
+        "enabled": True, "plugin": "libase-opae.so", "configuration": {}}}}))
+    assert told not in shown(here, **env)[1]
 
 
 @pytest.mark.parametrize("text,word", [
@@ -277,6 +325,21 @@ def test_status(here, simulation):
         assert here.good("opae", "ase", "status", *args)
     assert here.run("opae", "ase", "status", cwd=sim.folder).returncode == 0
     assert here.run("opae", "ase", "status", cwd=here.folder).returncode == 3
+
+
+def test_status_of_one_that_was_killed(here, simulation):
+    """What it left behind is named, with --workdir as well; also when its process's id is another's."""
+    sim = simulation()
+    sim.end(signal.SIGKILL)
+    for args in ((), ("--workdir", sim.folder)):
+        done = here.run("opae", "ase", "status", *args, cwd=sim.folder)
+        assert done.returncode == 3 and f"is stale: its process {sim.process.pid} is gone" in done.stderr
+    sim.ready.write_text(sim.ready.read_text().replace(str(sim.process.pid), str(os.getpid())))
+    for _ in range(2):
+        done = here.run("opae", "ase", "status", cwd=sim.folder)
+        assert done.returncode == 3 and ".ase_ready.pid is stale: nobody serves" in done.stderr
+        for path in sim.folder.glob("*.ctl"):
+            path.unlink()
 
 
 def test_step_and_run(here, simulation):

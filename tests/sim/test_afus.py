@@ -2,6 +2,7 @@
 """The sample AFUs, driven by their own programs through libopae-c and v-opae; waves and coverage of them."""
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -60,3 +61,24 @@ def test_coverage_is_written_at_the_end(folder):
     s = Simulation(folder / "sim", folder)
     run(s, "hello_afu")
     assert "hello_afu.sv" in (folder / "coverage.dat").read_text(errors="replace")
+
+
+def test_a_combinational_loop_is_named(folder):
+    """Verilator aborts then. What it said last is what a program is told; and the logs are whole."""
+    shutil.copytree(SOURCE / "samples/afu/hello_afu", folder / "afu")
+    path = folder / "afu/hello_afu.sv"
+    text = path.read_text().replace("logic [63:0] scratch;", "logic [63:0] scratch;\nlogic loop;\n"
+                                    "assign loop = scratch == 64'd1 & ~loop;")
+    path.write_text(text.replace("default: return 64'h0;", "default: return 64'(loop);"))
+    built = ase_build("-j1", "-o", folder / "sim", folder / "afu/sources.txt")
+    assert "[UNOPTFLAT]" in built.stderr
+    sim = Simulation(folder / "sim", folder)
+    client = sim.client()
+    with pytest.raises((OSError, EOFError)):
+        client.write64(0x80, 1)
+        client.read64(0x80)
+    out, err = sim.process.communicate(timeout=60)
+    assert "did not converge" in out + err
+    assert err.splitlines()[-1] == ("[SIM]  the design cannot go on: see the last %Error. One that did not "
+                                    "converge is a combinational loop: ase-build warns of it, UNOPTFLAT")
+    assert "\t0x80\t" in (folder / "ccip_transactions.tsv").read_text()

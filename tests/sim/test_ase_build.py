@@ -61,6 +61,19 @@ def test_the_language_of_the_list(tmp_path, monkeypatch):
     assert found.json == tmp_path / "afu.json"
 
 
+def test_words_of_the_list_are_a_shells(tmp_path, monkeypatch):
+    monkeypatch.setenv("BLANK", "with blank")
+    path = write(
+        tmp_path, sources_dot_txt="a.sv 'b.sv' # two\n\"my c.sv\" \\\n  d.sv \\ # and\n e.sv\n"
+        "${BLANK}/f.sv +define+A=\\\"x\\\" -f l.f +incdir+inc\ng.sv \\",
+        a_dot_sv="", b_dot_sv="", d_dot_sv="", e_dot_sv="", g_dot_sv="", l_dot_f="h.sv\n", h_dot_sv="",
+        inc__a_dot_vh="", **{"my c_dot_sv": "", "with blank__f_dot_sv": ""})
+    found = sources.read(path)
+    assert found.rtl == [tmp_path / n for n in ("a.sv", "b.sv", "my c.sv", "d.sv", "e.sv", "with blank/f.sv",
+                                                "h.sv", "g.sv")]
+    assert found.defines == ['A="x"'] and found.incdirs == [tmp_path / "inc"]
+
+
 @pytest.mark.parametrize("text,message", [
     ("a.sv\nmissing.sv\n", "sources.txt:2: there is no file {}/missing.sv"),
     ("+incdir+none\n", "sources.txt:1: there is no folder {}/none"),
@@ -73,6 +86,12 @@ def test_the_language_of_the_list(tmp_path, monkeypatch):
     ("what.xyz\n", "sources.txt:1: what kind of file is what.xyz?"),
     ("a.sv\na.json\na.json\n",
      "sources.txt:3: {0}/a.json is a second AFU description; {0}/a.json was the first"),
+    ("a.sv missing.sv\n", "sources.txt:1: there is no file {}/missing.sv"),
+    ("a.sv \\\na.sv\n\nmissing.sv\n", "sources.txt:4: there is no file {}/missing.sv"),
+    ("'a.sv\n", "sources.txt:1: a quote is not closed"),
+    ("a.sv -f\n", "sources.txt:1: -f is followed by the name of a list"),
+    ("-y lib\n", "sources.txt:1: there is no -y: name each file of the library"),
+    ("-v lib.v\n", "sources.txt:1: there is no -v: name the file by itself"),
     ("# nothing\n", "it names no .sv or .v file")])
 def test_what_is_wrong_in_the_list_is_named_with_its_line(tmp_path, text, message):
     path = write(tmp_path, sources_dot_txt=text, a_dot_sv="", old_dot_vhd="", what_dot_xyz="",
@@ -126,6 +145,41 @@ def test_json_that_is_none(tmp_path):
 def test_an_interface_that_cannot_be_simulated(afu):
     change(afu / "hello_afu.json", '"ccip_std_afu"', '"ofs_plat_afu"')
     assert "an AFU of the class ofs_plat_afu cannot be simulated; of ccip_std_afu" in lint(afu, good=False)
+
+
+@pytest.mark.parametrize("afu,wrong,right,modules", [
+    ("hello_afu", "pcie-ss", "ccip", ("port_afu_instances", "ccip_std_afu")),
+    ("hello_afu/pcie-ss", "ccip", "pcie-ss", ("ccip_std_afu", "port_afu_instances"))])
+def test_the_module_says_which_interface_it_is(tmp_path, afu, wrong, right, modules):
+    path = SOURCE / "samples/afu" / afu / "sources.txt"
+    said = ase_build("--lint", "--top", wrong, "-o", tmp_path / "l", path, good=False).stderr
+    assert said == (f"ase-build: the AFU has no module {modules[0]}, as --top {wrong} or its JSON wants; it "
+                    f"has {modules[1]}: --top {right} is for that\n")
+
+
+def test_the_interface_of_an_afu_without_json(tmp_path):
+    path = write(tmp_path, sources_dot_txt="a.sv\n", a_dot_sv="// module ccip_std_afu\nmodule "
+                 "port_afu_instances (input logic no_such_port);\nendmodule\n")
+    said = ase_build("--lint", "-o", tmp_path / "l", path, good=False).stderr
+    assert "ase_pcie_ss_shell" in said
+
+
+def test_the_header_of_a_json_that_is_not_there(afu):
+    path = afu / "sources.txt"
+    path.write_text(path.read_text().replace("hello_afu.json", ""))
+    said = lint(afu, good=False)
+    assert said == (f"ase-build: {afu}/hello_afu.sv:4: afu_json_info.vh is made of the AFU's .json, and the "
+                    "list names none\n")
+
+
+def test_a_folder_with_a_blank(afu, tmp_path):
+    """Of the sources it may be, but not where make works."""
+    blank = tmp_path / "with blank"
+    shutil.copytree(afu, blank)
+    assert lint(blank) == ""
+    said = ase_build("-o", blank / "sim", afu / "sources.txt", good=False).stderr
+    assert said == (f"ase-build: '{blank}/sim.build' has a blank in its name, which make cannot work with: "
+                    "choose another folder by -o\n")
 
 
 # ---- what is put right ----
@@ -231,6 +285,14 @@ def test_use_that_is_wrong():
         done = subprocess.run([BUILD / "sim/ase-build", *arguments], stderr=subprocess.PIPE, text=True,
                               check=False)
         assert done.returncode == 2 and "usage: ase-build" in done.stderr
+
+
+def test_every_ase_build_of_the_build_tree_runs():
+    found = list((BUILD / "sim").rglob("ase-build"))
+    assert found
+    for path in found:
+        assert subprocess.run([path, "--help"], stdout=subprocess.PIPE, text=True,
+                              check=True).stdout.startswith("usage: ase-build")
 
 
 # ---- whole builds ----

@@ -2,6 +2,7 @@
 """From a list of sources to a program: the steps, and the folder that they work in."""
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -71,11 +72,28 @@ class Build:
             if not wanted:
                 raise Complaint(f"{self.sources.json}: an AFU of the class {self.afu.top} cannot be "
                                 f"simulated; of {', '.join(classes)} can")
+        modules = self.modules()
+        found = [name for name, i in INTERFACES.items() if i.module in modules]
         if wanted == "auto":
-            wanted = "ccip"
-        if wanted not in INTERFACES:
-            raise Complaint(f"there is no interface {wanted}; there are {', '.join(INTERFACES)}")
+            wanted = found[0] if found else "ccip"
+        if found and wanted not in found:
+            has, lacks = INTERFACES[found[0]].module, INTERFACES[wanted].module
+            raise Complaint(f"the AFU has no module {lacks}, as --top {wanted} or its JSON wants; it has "
+                            f"{has}: --top {found[0]} is for that")
         return INTERFACES[wanted]
+
+    def modules(self):
+        """The names of the list's modules, but for those that macros make."""
+        code = "\n".join(re.sub(r"//[^\n]*|/\*.*?\*/", "", prepass.read(path), flags=re.S)
+                         for path in self.sources.rtl)
+        return set(re.findall(r"\bmodule\s+(\w+)", code))
+
+    def refuse_blanks(self):
+        """make has no way to quote them."""
+        for path in [self.folder, self.places.data, self.places.libs, *self.sources.c_code]:
+            if re.search(r"\s", str(path)):
+                raise Complaint(f"'{path}' has a blank in its name, which make cannot work with: "
+                                "choose another folder" + (" by -o" if path == self.folder else ""))
 
     def write_headers(self):
         if not self.afu:
@@ -138,6 +156,8 @@ class Build:
     def run(self):
         interface = self.interface()
         self.program(interface)
+        if not self.options.lint:
+            self.refuse_blanks()
         self.objects.mkdir(parents=True, exist_ok=True)
         self.write_headers()
         verilate(self.verilator, self.arguments(interface), self.objects, self.places.rtl, self.tell)

@@ -5,9 +5,12 @@
     -F list.txt   C:list.txt          another list            SI:FILE  for simulation alone
     QI:FILE       synthesis alone     afu.json                who the AFU is
 
-Paths are relative to the list that they are in; ${NAME} is a variable of the environment."""
+Entries are words as of a shell: apart by blanks, with quotes around what has some; a \\ at the end of a
+line joins the next one. Paths are relative to the list that they are in; ${NAME} is a variable of the
+environment."""
 import os
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +22,7 @@ C_CODE = {".c", ".cc", ".cpp"}
 LISTS = {".txt", ".f", ".lst", ".flist"}
 SYNTHESIS = {".qsf", ".tcl", ".sdc", ".qip", ".ip", ".qsys", ".stp", ".qpf", ".mif", ".hex", ".md"}
 VHDL = {".vhd", ".vhdl"}
+SIMULATORS = {"-y": "name each file of the library, or use +incdir+", "-v": "name the file by itself"}
 
 
 @dataclass
@@ -32,6 +36,21 @@ class Sources:
     def add_incdir(self, path):
         if path not in self.incdirs:
             self.incdirs.append(path)
+
+
+def lines_of(text):
+    """(the number of its first line, the line) without comments; a \\ at its end joins the next one."""
+    whole, first = "", None
+    for number, line in enumerate(text.splitlines(), 1):
+        line = re.sub(r"(^|\s)(#|//).*", "", line).strip()
+        first = first or number
+        if line.endswith("\\"):
+            whole += line[:-1] + " "
+            continue
+        yield first, whole + line
+        whole, first = "", None
+    if whole:
+        yield first, whole
 
 
 class Reader:
@@ -48,28 +67,39 @@ class Reader:
             why = getattr(e, "strerror", None) or "it is no text"
             raise Complaint(f"{where + ': ' if where else ''}cannot read the list {path}: {why}") from e
         self.open_lists.append(path)
-        for number, line in enumerate(text.splitlines(), 1):
-            entry = re.sub(r"(^|\s)(#|//).*", "", line).strip()
-            if entry:
-                self.read_entry(entry, path.parent, f"{path}:{number}")
+        for number, line in lines_of(text):
+            self.read_line(line, path.parent, f"{path}:{number}")
         self.open_lists.pop()
 
+    def read_line(self, line, folder, where):
+        try:
+            words = iter(shlex.split(line))
+        except ValueError as e:
+            raise Complaint(f"{where}: a quote is not closed") from e
+        for word in words:
+            if word in ("-F", "-f"):
+                name = next(words, None)
+                if name is None:
+                    raise Complaint(f"{where}: {word} is followed by the name of a list")
+                self.read_list(self.find(self.expand(name, where), folder, where), where)
+            else:
+                self.read_entry(self.expand(word, where), folder, where)
+
     def read_entry(self, entry, folder, where):
-        entry = self.expand(entry, where)
         if entry.startswith("+incdir+"):
             for name in filter(None, entry[len("+incdir+"):].split("+")):
                 self.sources.add_incdir(self.find(name, folder, where, Path.is_dir, "folder"))
         elif entry.startswith("+define+"):
             self.sources.defines += filter(None, entry[len("+define+"):].split("+"))
-        elif re.match(r"-[Ff]\s", entry):
-            self.read_list(self.find(entry[2:].strip(), folder, where), where)
         elif entry.startswith(("C:", "SI:")):
             self.read_included(self.find(entry.split(":", 1)[1], folder, where), where)
         elif entry.startswith("QI:"):
             return
-        elif entry[0] in "+-":
+        elif entry[:2] in SIMULATORS:
+            raise Complaint(f"{where}: there is no {entry[:2]}: {SIMULATORS[entry[:2]]}")
+        elif entry[:1] in ("+", "-"):
             raise Complaint(f"{where}: '{entry}' is not understood; there are +incdir+, +define+ and -F")
-        else:
+        elif entry:
             self.read_file(entry, folder, where)
 
     def read_included(self, path, where):

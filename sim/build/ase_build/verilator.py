@@ -10,6 +10,8 @@ from .complaint import Complaint
 OLDEST = (5, 6)
 MESSAGE = re.compile(r"^%(?P<level>Error|Warning)(?:-(?P<code>\w+))?: (?:(?P<file>[^\s:]+):(?P<line>\d+)"
                      r"(?::\d+)?: )?(?P<text>.*)$")
+JSON_HEADERS = "afu_json_info.vh", "afu_json_info.h"
+NO_JSON = " is made of the AFU's .json, and the list names none"
 # A design this large is unrolled less, or the C++ compiler takes minutes.
 LARGE = 5_000_000
 LESS_UNROLLING = ["--unroll-count", "4", "--unroll-stmts", "64"]
@@ -59,9 +61,13 @@ class Messages:
                 yield "\n".join([f"{place(m)}warning: {m['text']} [{m['code']}]", *more])
 
     def errors(self):
+        """What comes after a header that is not made follows from that."""
         for m, _ in self.found:
             if m["level"] == "Error" and not m["text"].startswith(("Exiting due to", "Command Failed")):
-                yield place(m) + self.explain(m)
+                text = self.explain(m)
+                yield place(m) + text
+                if text.endswith(NO_JSON):
+                    return
 
     def explain(self, m):
         text = m["text"]
@@ -70,6 +76,8 @@ class Messages:
         include = re.search(r"Cannot find include file: '?([^']+)'?", text)
         if module:
             return self.no_module(module[1])
+        if include and include[1] in JSON_HEADERS:
+            return include[1] + NO_JSON
         if include:
             return f"there is no file {include[1]} to include; does the list lack a +incdir+?"
         if m["code"] == "UNSUPPORTED" or text.startswith("Unsupported"):
