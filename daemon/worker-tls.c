@@ -51,9 +51,11 @@ void worker_tls_refuse(void)
 	static const unsigned char internal_error[] = { 21, 3, 3, 0, 2, 2, 80 }; /* an alert, in clear text */
 	struct transport *t;
 
-	if (write(WORKER_PEER, internal_error, sizeof(internal_error)) == sizeof(internal_error) &&
-	    !stream_new(WORKER_PEER, "", &t))
-		let_it_read(t);
+	if (write(WORKER_PEER, internal_error, sizeof(internal_error)) != sizeof(internal_error) ||
+	    stream_new(WORKER_PEER, "", &t))
+		return;
+	let_it_read(t);
+	transport_free(t);
 }
 
 static void give_up(int rc, const char *why)
