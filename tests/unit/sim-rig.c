@@ -243,3 +243,21 @@ void sim_rig_down(struct sim_rig *r)
 	}
 	rmdir(r->dir);
 }
+
+bool sim_rig_copied(const struct sim_rig *r, uint64_t dst, uint64_t lines)
+{
+	return !memcmp(r->mem, r->mem + dst, lines * HOST_LINE);
+}
+
+bool sim_rig_fired(const struct sim_rig *r)
+{
+	eventfd_t v;
+
+	return !eventfd_read(r->vector, &v);
+}
+
+void sim_rig_again(struct sim_rig *r, const struct settings *set)
+{
+	sim_rig_down(r);
+	sim_rig_up(r, set);
+}

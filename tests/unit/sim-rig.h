@@ -28,6 +28,7 @@ struct sim_rig {
 /* set: the defaults, changed as the test likes. The client has joined, mapped memory, enabled the device. */
 void sim_rig_up(struct sim_rig *r, const struct settings *set);
 void sim_rig_down(struct sim_rig *r);
+void sim_rig_again(struct sim_rig *r, const struct settings *set); /* down and up */
 void sim_rig_join(struct sim_rig *r);
 void sim_rig_leave(struct sim_rig *r);
 
@@ -51,6 +52,8 @@ void sim_rig_reply(struct sim_rig *r, uint16_t id, uint16_t command, const void 
 
 /* Starts a copy inside the memory that is mapped; offsets are in it. */
 void sim_rig_copy(struct sim_rig *r, uint64_t src, uint64_t dst, uint64_t lines, uint64_t ctl);
+bool sim_rig_copied(const struct sim_rig *r, uint64_t dst, uint64_t lines); /* from the memory's first line */
+bool sim_rig_fired(const struct sim_rig *r);				     /* vector 3; and is told once */
 uint64_t sim_rig_rule(const struct sim_rig *r, const char *name); /* how often it was broken */
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The model of a simulation's host: registers, memory in strict order, interrupts, resets and clients. */
+/* The model of a simulation's host: registers, memory in strict order, interrupts. */
 #include <linux/pci_regs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,25 +30,6 @@ static int down(void **state)
 {
 	sim_rig_down(*state);
 	return 0;
-}
-
-/* For a test with settings of its own. */
-static void again(const struct settings *set)
-{
-	sim_rig_down(&rig);
-	sim_rig_up(&rig, set);
-}
-
-static bool copied(const struct sim_rig *r, uint64_t lines)
-{
-	return !memcmp(r->mem, r->mem + DST, lines * HOST_LINE);
-}
-
-static bool fired(const struct sim_rig *r)
-{
-	eventfd_t v;
-
-	return !eventfd_read(r->vector, &v);
 }
 
 /* Who reads the answer splits it by blanks. */
@@ -121,7 +101,7 @@ static void accesses_are_a_gap_apart(void **state)
 	assert_int_equal(r->afu.accesses, 601);
 	assert_int_equal(r->afu.least_gap, 16);
 	set.mmio_gap = 1;
-	again(&set);
+	sim_rig_again(r, &set);
 	for (unsigned int i = 0; i < 10; i++)
 		sim_rig_set(r, FAKE_SCRATCH, i);
 	sim_rig_settle(r);
@@ -196,7 +176,7 @@ static void a_copy_takes_a_cycle_a_line(void **state)
 
 	sim_rig_copy(r, 0, DST, lines, 0);
 	sim_rig_settle(r);
-	assert_true(copied(r, lines));
+	assert_true(sim_rig_copied(r, DST, lines));
 	assert_int_equal(sim_rig_get(r, FAKE_COPIES), 1);
 	/* The latencies of a read and of a write, and a few for the engine itself. */
 	assert_in_range(sim_rig_get(r, FAKE_CYCLES), lines + 155, lines + 165);
@@ -221,10 +201,10 @@ static void the_afu_is_told_when_it_is_almost_full(void **state)
 
 	set.outstanding = 8;
 	set.read_latency = 1000;
-	again(&set);
+	sim_rig_again(r, &set);
 	sim_rig_copy(r, 0, DST, 64, 0);
 	sim_rig_settle(r);
-	assert_true(copied(r, 64));
+	assert_true(sim_rig_copied(r, DST, 64));
 	assert_true(sim_rig_get(r, FAKE_CYCLES) > 4000);
 	assert_int_equal(r->h.log.errors, 0);
 }
@@ -295,7 +275,7 @@ static void the_first_error_ends_a_strict_simulation(void **state)
 	struct settings set = r->h.set;
 
 	set.strict_rules = true;
-	again(&set);
+	sim_rig_again(r, &set);
 	sim_rig_get(r, FAKE_TWICE);
 	assert_true(r->h.ending);
 }
@@ -308,7 +288,7 @@ static void a_device_that_is_no_bus_master_reaches_nothing(void **state)
 	sim_rig_write(r, VU_CONFIG, PCI_COMMAND, &off, sizeof(off));
 	sim_rig_copy(r, 0, DST, 1, 0);
 	sim_rig_settle(r);
-	assert_false(copied(r, 1));
+	assert_false(sim_rig_copied(r, DST, 1));
 	assert_int_equal(sim_rig_rule(r, "memory-read") + sim_rig_rule(r, "memory-write"), 2);
 }
 
@@ -335,170 +315,22 @@ static void memory_without_a_descriptor_is_asked_for(void **state)
 	assert_int_equal(r->h.log.errors, 0);
 }
 
-/* The client resets the device while it is asked for its memory: the rest of the request reaches nothing. */
-static void a_reset_while_memory_is_asked_for(void **state)
-{
-	struct sim_rig *r = *state;
-	struct vu_dma_access a = { RIG_FAR, HOST_LINE };
-	uint8_t answer[sizeof(a) + HOST_LINE] = { 0 };
-	struct host_read read = { .iova = RIG_FAR, .bytes = 4 * HOST_LINE };
-
-	sim_rig_get(r, 0);
-	memcpy(answer, &a, sizeof(a));
-	sim_rig_send(r, VU_DEVICE_RESET);
-	sim_rig_reply(r, 1, VU_DMA_READ, answer, sizeof(answer));
-	assert_true(host_read(&r->h.port, &read));
-	sim_rig_settle(r);
-	assert_int_equal(r->h.log.errors, 0);
-	assert_int_equal(r->h.reads.due.num, 0);
-}
-
-/* The AFU takes answers before register accesses, as the adapter of PCIe SS does. */
-static bool take_answers_first(void *self, struct host_port *p)
-{
-	struct host_read_line line;
-	struct host_mmio m;
-
-	(void)self;
-	if (host_take_read(p, &line))
-		host_take_mmio(p, &m);
-	return true;
-}
-
-/* Memory is asked for in a cycle in which a register access waits to be taken. */
-static void ask_with_accesses_waiting(struct sim_rig *r)
-{
-	struct settings set = r->h.set;
-	struct host_read read = { .iova = RIG_FAR, .bytes = HOST_LINE };
-
-	set.shuffle = true;
-	again(&set);
-	sim_rig_get(r, 0);
-	r->model.tick = take_answers_first;
-	for (unsigned int i = 0; i < 20; i++)
-		sim_rig_set(r, FAKE_SCRATCH, i);
-	assert_true(host_read(&r->h.port, &read));
-}
-
-static void goes_on(struct sim_rig *r)
-{
-	while (r->h.reads.due.num)
-		host_cycle(&r->h);
-	assert_int_equal(r->h.mmio.num, 0);
-	r->model.tick = fake_afu_tick;
-	sim_rig_settle(r);
-	assert_int_equal(r->h.log.errors, 0);
-}
-
-static void a_reset_while_memory_is_asked_for_takes_accesses_along(void **state)
-{
-	struct sim_rig *r = *state;
-	struct vu_dma_access a = { RIG_FAR, HOST_LINE };
-	uint8_t answer[sizeof(a) + HOST_LINE] = { 0 };
-
-	ask_with_accesses_waiting(r);
-	memcpy(answer, &a, sizeof(a));
-	sim_rig_send(r, VU_DEVICE_RESET);
-	sim_rig_reply(r, 1, VU_DMA_READ, answer, sizeof(answer));
-	goes_on(r);
-}
-
-static void a_client_that_dies_while_memory_is_asked_for_takes_accesses_along(void **state)
-{
-	struct sim_rig *r = *state;
-
-	ask_with_accesses_waiting(r);
-	close(r->peer);
-	goes_on(r);
-	sim_rig_join(r);
-	assert_int_equal(sim_rig_get(r, 0), FAKE_DFH);
-}
-
-static void enable_unseen(struct sim_rig *r)
-{
-	struct {
-		struct vu_access a;
-		uint16_t command;
-	} w = { { PCI_COMMAND, VU_CONFIG, 2 }, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER };
-
-	sim_rig_send_body(r, VU_REGION_WRITE, &w, sizeof(w.a) + sizeof(w.command));
-}
-
-/* Reset, enabled again and read, all of it while the answer to a register read pushes a write. */
-static void a_reset_while_an_answer_pushes_writes(void **state)
-{
-	struct sim_rig *r = *state;
-	struct settings set = r->h.set;
-	struct host_write w = { .iova = RIG_FAR, .bytes = 8, .enables = UINT64_MAX, .ordered = true,
-				.data = r->dir };
-	struct vu_dma_access done = { RIG_FAR, 8 };
-	struct vu_access read = { FAKE_MUTE, VU_BAR0, 8 };
-	uint8_t asked[sizeof(struct vu_header) + sizeof(done) + 8];
-	uint64_t value;
-
-	set.shuffle = true;
-	again(&set);
-	sim_rig_get(r, 0);
-	r->afu.deaf = true;
-	sim_rig_ask(r, VU_BAR0, FAKE_MUTE, 8);
-	while (!r->h.mmio.outstanding)
-		host_cycle(&r->h);
-	assert_true(host_write(&r->h.port, &w));
-	sim_rig_send(r, VU_DEVICE_RESET);
-	enable_unseen(r);
-	sim_rig_send_body(r, VU_REGION_READ, &read, sizeof(read));
-	sim_rig_reply(r, 1, VU_DMA_WRITE, &done, sizeof(done));
-	host_mmio_done(&r->h.port, r->h.mmio.next_tag - 1, 1);
-	assert_int_equal(recv(r->peer, asked, sizeof(asked), MSG_DONTWAIT), sizeof(asked));
-	r->id -= 3; /* the read that was under way */
-	sim_rig_answer(r, &value, 8);
-	assert_int_equal(value, UINT64_MAX);
-	assert_int_equal(r->h.mmio.num, 1);
-	assert_int_equal(r->h.mmio.gathers[0].left, 8); /* the new one was not answered by the old tag */
-	host_mmio_done(&r->h.port, r->h.mmio.next_tag - 1, 1); /* nobody blames the AFU in that cycle */
-	assert_int_equal(r->h.log.errors, 0);
-}
-
-/* What the AFU asked for before the reset reaches nothing after it, though the client is at it again. */
-static void a_reset_stands_between_two_lines(void **state)
-{
-	struct sim_rig *r = *state;
-	struct vu_dma_access a = { RIG_FAR, HOST_LINE };
-	uint8_t answer[sizeof(a) + HOST_LINE] = { 0 };
-	struct host_read read = { .iova = RIG_FAR, .bytes = HOST_LINE };
-	struct host_write w = { .iova = RIG_IOVA + DST, .bytes = 8, .enables = UINT64_MAX, .data = r->dir };
-
-	sim_rig_get(r, 0);
-	memcpy(answer, &a, sizeof(a));
-	memset(r->mem + DST, 0xee, HOST_LINE);
-	sim_rig_send(r, VU_DEVICE_RESET);
-	enable_unseen(r);
-	sim_rig_reply(r, 1, VU_DMA_READ, answer, sizeof(answer));
-	assert_true(host_read(&r->h.port, &read));
-	assert_true(host_write(&r->h.port, &w));
-	assert_true(host_interrupt(&r->h.port, 0, 3, false));
-	assert_int_equal(r->mem[DST], 0xee);
-	assert_false(fired(r));
-	sim_rig_settle(r);
-	assert_int_equal(r->h.log.errors, 0);
-}
-
 /* ---- interrupts ---- */
 
 static void an_interrupt_reaches_its_eventfd(void **state)
 {
 	struct sim_rig *r = *state;
 
-	assert_false(fired(r));
+	assert_false(sim_rig_fired(r));
 	sim_rig_copy(r, 0, DST, 4, FAKE_INTERRUPT | FAKE_FENCE | 3 << 8);
-	while (!fired(r))
+	while (!sim_rig_fired(r))
 		host_cycle(&r->h);
-	assert_true(copied(r, 4));
+	assert_true(sim_rig_copied(r, DST, 4));
 	sim_rig_settle(r);
 	assert_int_equal(sim_rig_get(r, FAKE_STATUS), 0);
 	sim_rig_copy(r, 0, DST, 4, FAKE_INTERRUPT | 200 << 8); /* there is no such vector */
 	sim_rig_settle(r);
-	assert_false(fired(r));
+	assert_false(sim_rig_fired(r));
 	assert_int_equal(sim_rig_get(r, FAKE_STATUS), UINT64_C(1) << 32);
 	assert_int_equal(sim_rig_rule(r, "interrupt-vector"), 1);
 	assert_int_equal(r->h.log.warnings, 0);
@@ -507,74 +339,6 @@ static void an_interrupt_reaches_its_eventfd(void **state)
 	assert_int_equal(r->h.log.errors, 1);
 	assert_int_equal(r->h.log.warnings, 1);
 	assert_string_equal(r->h.log.rules[1].name, "interrupt-unbound");
-}
-
-/* ---- resets and clients ---- */
-
-static void start_long_copy(struct sim_rig *r)
-{
-	sim_rig_copy(r, 0, DST, 1024, FAKE_FLAG);
-	while (r->afu.written < 100)
-		host_cycle(&r->h);
-}
-
-static void a_reset_in_the_middle_ends_everything(void **state)
-{
-	struct sim_rig *r = *state;
-	static uint8_t seen[RIG_BYTES];
-	uint64_t resets, value, from;
-
-	start_long_copy(r);
-	resets = r->afu.resets;
-	sim_rig_ask(r, VU_BAR0, FAKE_MUTE, 8);
-	sim_rig_cycles(r, 40);
-	assert_int_equal(r->h.mmio.outstanding, 1);
-	from = r->h.port.cycle;
-	host_ask_reset(&r->h);
-	sim_rig_answer(r, &value, 8);
-	assert_int_equal(value, UINT64_MAX);
-	memcpy(seen, r->mem, RIG_BYTES);
-	assert_int_equal(r->h.port.cycle, from);
-	host_cycle(&r->h);
-	while (r->h.port.reset)
-		host_cycle(&r->h);
-	assert_true(r->h.port.cycle - from >= HOST_RESET_CYCLES);
-	sim_rig_cycles(r, 2000);
-	assert_memory_equal(seen, r->mem, RIG_BYTES);
-	assert_int_equal(r->afu.resets, resets + 1);
-	assert_int_equal(r->h.log.errors, 0);
-}
-
-static void a_reset_by_command_lets_the_client_go_on(void **state)
-{
-	struct sim_rig *r = *state;
-	uint16_t command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-
-	start_long_copy(r);
-	sim_rig_command(r, VU_DEVICE_RESET, NULL, 0, -1);
-	sim_rig_write(r, VU_CONFIG, PCI_COMMAND, &command, sizeof(command));
-	assert_int_equal(sim_rig_get(r, FAKE_COPIES), 0); /* it waits for the end of the reset */
-	sim_rig_copy(r, 0, DST + HOST_LINE, 4, 0);
-	sim_rig_settle(r);
-	assert_memory_equal(r->mem, r->mem + DST + HOST_LINE, 4 * HOST_LINE);
-	assert_int_equal(r->h.log.errors, 0);
-}
-
-static void a_client_that_dies_leaves_a_clean_device(void **state)
-{
-	struct sim_rig *r = *state;
-
-	start_long_copy(r);
-	sim_rig_leave(r);
-	sim_rig_settle(r);
-	assert_int_equal(r->h.log.errors, 0); /* nobody wants to hear of its memory */
-	sim_rig_join(r);
-	assert_int_equal(sim_rig_get(r, FAKE_LINES), 0);
-	sim_rig_copy(r, 0, DST, 4, FAKE_INTERRUPT | 3 << 8);
-	sim_rig_settle(r);
-	assert_true(copied(r, 4));
-	assert_true(fired(r));
-	assert_int_equal(r->h.sessions, 2);
 }
 
 int main(void)
@@ -597,15 +361,7 @@ int main(void)
 		RIGGED(the_first_error_ends_a_strict_simulation),
 		RIGGED(a_device_that_is_no_bus_master_reaches_nothing),
 		RIGGED(memory_without_a_descriptor_is_asked_for),
-		RIGGED(a_reset_while_memory_is_asked_for),
-		RIGGED(a_reset_while_memory_is_asked_for_takes_accesses_along),
-		RIGGED(a_client_that_dies_while_memory_is_asked_for_takes_accesses_along),
-		RIGGED(a_reset_while_an_answer_pushes_writes),
-		RIGGED(a_reset_stands_between_two_lines),
 		RIGGED(an_interrupt_reaches_its_eventfd),
-		RIGGED(a_reset_in_the_middle_ends_everything),
-		RIGGED(a_reset_by_command_lets_the_client_go_on),
-		RIGGED(a_client_that_dies_leaves_a_clean_device),
 	};
 
 	return RUN(tests);
