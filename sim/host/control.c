@@ -105,7 +105,7 @@ static void wave(struct host *h, const char *arg, char *answer, size_t room)
 	if (rc == -EOPNOTSUPP)
 		say(answer, room, "error this simulation was built without traces: ase-build --trace");
 	else if (rc)
-		say(answer, room, "error %s: %s", arg + 3, strerror(-rc));
+		say(answer, room, "error %s: %s", arg + 3, wave_why(rc));
 	else
 		say(answer, room, "ok");
 }

@@ -245,6 +245,7 @@ void log_summary(const struct host *h);
 /* wave.c */
 /* 0, -EOPNOTSUPP without traces, or why the path cannot be written. */
 int wave_possible(const struct sim_model *model, const char *path);
+const char *wave_why(int rc);
 int wave_begin(struct host *h, const char *path);
 void wave_end(struct host *h);
 

@@ -122,7 +122,7 @@ static void wave_window(struct host *h)
 
 		h->wave_done = rc != 0;
 		if (rc)
-			host_error(&h->port, "wave", "%s: %s", h->set.wave, strerror(-rc));
+			host_error(&h->port, "wave", "%s: %s", h->set.wave, wave_why(rc));
 	}
 }
 

@@ -134,7 +134,7 @@ static bool waves_can_be_written(const struct sim_model *model, const struct set
 	if (rc == -EOPNOTSUPP)
 		fprintf(stderr, "%s: waves: it was built without traces: ase-build --trace\n", model->name);
 	else if (rc)
-		fprintf(stderr, "%s: waves: %s: %s\n", model->name, s->wave, strerror(-rc));
+		fprintf(stderr, "%s: waves: %s: %s\n", model->name, s->wave, wave_why(rc));
 	return !rc;
 }
 

@@ -3,18 +3,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/sys.h"
 #include "sim/host/host-internal.h"
 
+const char *wave_why(int rc)
+{
+	return rc == -EEXIST ? "there is something that is no file" : strerror(-rc);
+}
+
+/* The writer of waves replaces what is at the path: a device is not for it to take away. */
 int wave_possible(const struct sim_model *model, const char *path)
 {
-	bool fresh = access(path, F_OK) != 0;
+	struct stat st;
+	bool fresh = stat(path, &st) != 0;
 	int fd;
 
 	if (!model->wave_open)
 		return -EOPNOTSUPP;
+	if (!fresh && !S_ISREG(st.st_mode))
+		return -EEXIST;
 	fd = sys_open(path, O_WRONLY | O_CREAT | O_NONBLOCK, 0666);
 	if (fd < 0)
 		return fd;

@@ -5,6 +5,7 @@ The design is in C (tests/unit/fake-afu.c), so no Verilator is needed."""
 import errno
 import os
 import socket
+import stat
 import struct
 
 import pytest
@@ -402,6 +403,11 @@ def test_waves_that_cannot_be_written_are_bad_use(simulate):
     assert "waves: /nowhere/x.fst: No such file" in s.output
     s = simulate(env={"ASE_WAVE": "/nowhere/y.fst"}, name="other")
     assert s.wait() == 2
+    pipe = s.folder / "pipe"
+    os.mkfifo(pipe)
+    s = simulate("--wave", str(pipe), name="third")
+    assert s.wait() == 2 and f"waves: {pipe}: there is something that is no file" in s.output
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def test_waves_of_a_window_of_cycles(simulate, folder):
@@ -419,6 +425,7 @@ def test_the_control_socket_says_what_is_wrong(simulate):
         assert c.ask("what").startswith("error there are ")
         assert c.ask("wave").startswith("error ")
         assert c.ask("wave on /nowhere/x").startswith("error /nowhere/x: No such file")
+        assert c.ask("wave on /dev/null").startswith("error /dev/null: there is something that is no file")
         assert c.ask(f"wave on {s.folder}/w.fst") == "ok"
         assert c.status()["wave"] == "on"
         assert c.ask("wave off") == "ok" and c.status()["wave"] == "off"
