@@ -23,6 +23,22 @@ Design::Design(int argc, char **argv)
 #endif
 }
 
+bool Design::option(const char *name, unsigned most, unsigned &ret)
+{
+	const std::string text = context.commandArgsPlusMatch((std::string(name) + "=").c_str());
+	char *end;
+
+	if (text.empty())
+		return true;
+	const std::string value = text.substr(text.find('=') + 1);
+	const unsigned long n = std::strtoul(value.c_str(), &end, 10);
+
+	if (value.empty() || *end || n > most)
+		return false;
+	ret = static_cast<unsigned>(n);
+	return true;
+}
+
 int Design::start(const sim_settings &settings)
 {
 	static_assert(half_rate == SIM_USER_CLOCK_MHZ * 1000, "the host lets through what can be made");

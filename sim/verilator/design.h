@@ -26,6 +26,8 @@ public:
 
 	Design(int argc, char **argv);
 
+	// The number of an argument +NAME=NUMBER, if that is there. False: it is no number up to `most`.
+	bool option(const char *name, unsigned most, unsigned &ret);
 	int start(const sim_settings &settings);
 	void rise(); // of pClk: the AFU's registers take what is on their inputs
 	void fall(); // the outputs follow what was set since

@@ -3,9 +3,7 @@
 //
 //     +tlp-stall=PERCENT    cycles in which a stream pauses, either way
 //     +tlp-split=PERCENT    completions that end at a boundary of 64 bytes; 25 in shuffled order, else 0
-#include <cstdlib>
 #include <cstring>
-#include <string>
 
 #include "sim/tlp/tlp.h"
 #include "sim/verilator/design.h"
@@ -26,23 +24,6 @@ Simulation *of(void *self)
 	return static_cast<Simulation *>(self);
 }
 
-// False: the argument is there, and no percentage.
-bool percent(VerilatedContext &context, const std::string &name, unsigned &ret)
-{
-	const std::string text = context.commandArgsPlusMatch((name + "=").c_str());
-	char *end;
-
-	if (text.empty())
-		return true;
-	const std::string value = text.substr(text.find('=') + 1);
-	const unsigned long n = std::strtoul(value.c_str(), &end, 10);
-
-	if (value.empty() || *end || n > 99)
-		return false;
-	ret = static_cast<unsigned>(n);
-	return true;
-}
-
 int start(void *self, host_port *p, const sim_settings *settings)
 {
 	Simulation *s = of(self);
@@ -50,8 +31,8 @@ int start(void *self, host_port *p, const sim_settings *settings)
 
 	options.seed = settings->seed;
 	options.split = p->shuffle ? 25 : 0;
-	if (!percent(s->design.context, "tlp-stall", options.stall) ||
-	    !percent(s->design.context, "tlp-split", options.split))
+	if (!s->design.option("tlp-stall", 99, options.stall) ||
+	    !s->design.option("tlp-split", 99, options.split))
 		return -EINVAL;
 	const int result = s->design.start(*settings);
 
