@@ -37,8 +37,9 @@ MAY_INCLUDE = {
     "emu": {"base", "vfio-user"},
     "sim/host": {"base", "vfio-user"},
     "sim/ccip": {"sim/host"},
+    "sim/memory": {"base", "sim/host"},
     "sim/tlp": {"sim/host"},
-    "sim/verilator": {"sim/ccip", "sim/host", "sim/tlp"},
+    "sim/verilator": {"sim/ccip", "sim/host", "sim/memory", "sim/tlp"},
     "bench": {"base", "emu", "wire", "transport", "track", "rpc"},
     "bench/raw": set(),
     "bench/device": {"base", "emu"},
@@ -51,7 +52,7 @@ MAY_INCLUDE = {
     "tests/vm/guest": {"dev", "tests"},
     "tests": {"base", "dev", "gbs", "lib", "vfio-user", "plugins/local", "plugins/vfio", "emu",
               "wire", "transport", "track", "rpc", "rpc/client", "rpc/server", "daemon", "sim/host",
-              "sim/ccip", "sim/tlp"},
+              "sim/ccip", "sim/memory", "sim/tlp"},
 }
 # Public headers that plugins and the library's inside alone may include.
 PRIVATE_PUBLIC = {"opae/plugin.h": {"lib", "plugins/local", "plugins/vfio", "plugins/tcp", "plugins/vsock",

@@ -131,6 +131,11 @@ void host_error(struct host_port *p, const char *rule, const char *fmt, ...)
 void host_warning(struct host_port *p, const char *rule, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* ---- the clock ---- */
+
+/* The AFU is at work with what the host does not see, such as memory of its card: the clock goes on. */
+void host_active(struct host_port *p);
+
 /* ---- the model that is simulated ---- */
 
 #define SIM_USER_CLOCK_MHZ 400 /* the most: that of pClk */

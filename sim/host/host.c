@@ -137,6 +137,11 @@ void host_cycle(struct host *h)
 		host_end(h, "the design has finished");
 }
 
+void host_active(struct host_port *p)
+{
+	host_of(p)->last_active = p->cycle;
+}
+
 bool host_quiet(const struct host *h)
 {
 	return !h->port.reset && !h->reset_asked && !h->mmio.num && !h->mmio.outstanding &&

@@ -146,6 +146,11 @@ bool host_take_write(struct host_port *p, struct host_write_done *ret)
 	return true;
 }
 
+void host_active(struct host_port *p)
+{
+	of(p)->active++;
+}
+
 void host_error(struct host_port *p, const char *rule, const char *fmt, ...)
 {
 	struct fake_port *f = of(p);

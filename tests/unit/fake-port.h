@@ -34,6 +34,7 @@ struct fake_port {
 	int vector; /* of the last interrupt; -1: none */
 	bool vector_ordered;
 
+	unsigned int active; /* how often the AFU was */
 	unsigned int errors, warnings;
 	char rule[32], warning[32];
 };
