@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The top of a simulation: CCI-P's structs as flat ports, one for each part that C code reads or sets.
+// The top of a simulation: CCI-P's structs as flat ports, one for each part that C code reads or sets, and banks of
+// local memory where the AFU has them.
 `include "platform_if.vh"
 
 module ase_ccip_shell (
@@ -18,6 +19,20 @@ module ase_ccip_shell (
 	input logic c0rx_mmio_wr,
 	input logic [27:0] c1rx_hdr,
 	input logic c1rx_rsp,
+`ifdef PLATFORM_PROVIDES_LOCAL_MEMORY
+	input logic lm_clock[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	input logic lm_stall[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	input logic lm_valid[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	input logic [511:0] lm_readdata[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	output logic lm_edge[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	output logic lm_reset[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	output logic lm_read[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	output logic lm_write[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	output logic [15:0] lm_burst[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	output logic [63:0] lm_address[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	output logic [63:0] lm_enables[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+	output logic [511:0] lm_writedata[`PLATFORM_PARAM_LOCAL_MEMORY_BANKS],
+`endif
 	output logic [73:0] c0tx_hdr,
 	output logic c0tx_valid,
 	output logic [79:0] c1tx_hdr,
@@ -63,6 +78,29 @@ assign pck_cp2af_error = 1'b0;
 assign pck_cp2af_sRx = rx;
 assign tx = pck_af2cp_sTx;
 
+`ifdef PLATFORM_PROVIDES_LOCAL_MEMORY
+localparam BANKS = `PLATFORM_PARAM_LOCAL_MEMORY_BANKS;
+
+// A bank has the clock that the AFU's JSON names, or one of its own. C code finds its edges on lm_edge.
+wire [0:BANKS-1] bank_clock;
+avalon_mem_if #(.NUM_BANKS(BANKS)) local_mem[BANKS] (.clk(bank_clock), .reset(reset));
+
+for (genvar i = 0; i < BANKS; i++) begin : bank
+`ifdef PLATFORM_PARAM_LOCAL_MEMORY_CLOCK
+	assign bank_clock[i] = `PLATFORM_PARAM_LOCAL_MEMORY_CLOCK;
+`else
+	assign bank_clock[i] = lm_clock[i];
+`endif
+	assign lm_edge[i] = bank_clock[i];
+	assign local_mem[i].bank_number = i;
+	ase_local_mem_bank pins (.mem(local_mem[i]), .stall(lm_stall[i]), .valid(lm_valid[i]), .readdata(lm_readdata[i]),
+		.reset(lm_reset[i]), .read(lm_read[i]), .write(lm_write[i]), .burst(lm_burst[i]), .address(lm_address[i]),
+		.enables(lm_enables[i]), .writedata(lm_writedata[i]));
+end
+
+ccip_std_afu #(.NUM_LOCAL_MEM_BANKS(BANKS)) afu (.*);
+`else
 ccip_std_afu afu (.*);
+`endif
 
 endmodule

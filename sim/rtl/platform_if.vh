@@ -6,6 +6,10 @@
 `include "ccip_if_pkg.sv"
 `include "ccip_cfg_pkg.sv"
 import ccip_if_pkg::*;
+`ifdef PLATFORM_PROVIDES_LOCAL_MEMORY
+`include "local_mem_cfg_pkg.sv"
+`include "avalon_mem_if.sv"
+`endif
 
 `define PLATFORM_SIMULATED 1
 `define PLATFORM_PROVIDES_CCI_P 1

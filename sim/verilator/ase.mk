@@ -3,6 +3,7 @@
 #   DATA     where sim/ is               MAIN     the interface's main program, such as ccip-main
 #   LIBS     the archives of the host    RUNTIME  where objects of Verilator's own runtime are kept
 #   NAME     of the AFU                  OUT      the program
+#   DEFINES  for our own sources
 include Vase.mk
 
 GLUE = design.o $(MAIN).o
@@ -18,7 +19,7 @@ $(OUT): $(GLUE) $(EXTRA_OBJS) $(RUNTIME_OBJS) Vase__ALL.a $(LIBS)
 	mv $@.new $@
 
 $(GLUE): %.o: $(DATA)/sim/verilator/%.cpp $(VM_PREFIX).h
-	$(OBJCACHE) $(CXX) $(CXXFLAGS) $(CPPFLAGS) -I$(DATA) '-DASE_NAME="$(NAME)"' -O2 -c -o $@ $<
+	$(OBJCACHE) $(CXX) $(CXXFLAGS) $(CPPFLAGS) -I$(DATA) '-DASE_NAME="$(NAME)"' $(DEFINES) -O2 -c -o $@ $<
 
 # Several builds at a time may make the same one: each puts a whole file in place.
 $(RUNTIME)/%.o: $(VERILATOR_ROOT)/include/%.cpp

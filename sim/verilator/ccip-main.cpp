@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The program of a simulation with CCI-P: a Verilated ase_ccip_shell, its pins and the adapter's structs.
+// The program of a simulation with CCI-P: a Verilated ase_ccip_shell, its pins and the adapter's structs, and
+// local memory if it is built with that.
 #include <cstring>
 
 #include "sim/ccip/ccip.h"
 #include "sim/verilator/design.h"
+#if ASE_LOCAL_MEMORY_BANKS
+#include "sim/verilator/local-memory.h"
+#else
+struct LocalMemory {
+	int start(Design &, const host_port &, const sim_settings &) { return 0; }
+	void clock(Vase &) {}
+	void evaluated(Vase &, host_port *) {}
+};
+#endif
 
 namespace {
 
 struct Simulation {
 	Design design;
+	LocalMemory memory;
 	ccip *adapter = nullptr;
 	ccip_rx rx = {};
 	ccip_tx tx = {};
@@ -22,12 +33,14 @@ Simulation *of(void *self)
 	return static_cast<Simulation *>(self);
 }
 
-int start(void *self, host_port *, const sim_settings *settings)
+int start(void *self, host_port *p, const sim_settings *settings)
 {
 	Simulation *s = of(self);
 	ccip_options options = {};
-	const int result = s->design.start(*settings);
+	int result = s->design.start(*settings);
 
+	if (!result)
+		result = s->memory.start(s->design, *p, *settings);
 	if (result)
 		return result;
 	options.no_byte_range = *s->design.context.commandArgsPlusMatch("no-byte-range");
@@ -69,10 +82,14 @@ bool tick(void *self, host_port *p)
 	Simulation *s = of(self);
 	Vase &pins = *s->design.pins;
 
+	s->memory.clock(pins);
 	s->design.rise();
+	s->memory.evaluated(pins, p);
 	ccip_drive(s->adapter, p, &s->rx);
 	set_pins(pins, s->rx);
+	s->memory.clock(pins);
 	s->design.fall();
+	s->memory.evaluated(pins, p);
 	get_pins(pins, s->tx);
 	ccip_sample(s->adapter, p, &s->tx);
 	return !s->design.finished(p);

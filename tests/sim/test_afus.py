@@ -10,7 +10,7 @@ from conftest import BUILD, SOURCE, ase_build
 from simulation import Simulation
 
 PROGRAMS = {"hello_afu": "samples/hello_afu", "copy": "samples/afu/afu_copy",
-            "stream": "samples/afu/afu_stream"}
+            "stream": "samples/afu/afu_stream", "local_mem": "samples/afu/afu_local_mem"}
 
 
 def run(simulation, name, *arguments):

@@ -249,7 +249,7 @@ def test_warnings_are_shown_and_not_fatal(afu):
 
 
 def test_our_own_samples_have_none(tmp_path):
-    for name in "hello_afu", "copy", "stream":
+    for name in "hello_afu", "copy", "stream", "local_mem":
         path = SOURCE / "samples/afu" / name / "sources.txt"
         assert ase_build("--lint", "-o", tmp_path / "l", path).stderr == ""
 

@@ -254,7 +254,7 @@ def test_the_rules_are_documented():
     def named(folder, words):
         return {rule for path in (SOURCE / folder).glob("*.c*") for rule in
                 re.findall(words, path.read_text(encoding="utf-8"))}
-    rules = named("sim/ccip", r'"((?:c0|c1|mmio)-[a-z0-9-]+)"')
+    rules = named("sim/ccip", r'"((?:c0|c1|mmio)-[a-z0-9-]+)"') | named("sim/memory", r'"(lm-[a-z-]+)"')
     for folder in ("sim/host", "sim/verilator"):
         rules |= named(folder, r'host_(?:error|warning)\([^"]*"([a-z-]+)"')
     rules |= named("sim/host", r'"(memory-[a-z]+)"')

@@ -14,6 +14,7 @@ class Afu:
     uuid: uuid.UUID
     top: str       # the class of its interface; "" if none is named
     image: dict    # numbers and texts of afu-image
+    memory_clock: str = ""  # of local memory; "" if none is named
 
 
 def read(path):
@@ -35,9 +36,19 @@ def read(path):
     except ValueError as e:
         raise Complaint(f"{path}: {where}accelerator-type-uuid '{text}' is no UUID") from e
     top = image.get("afu-top-interface", {})
-    top = top.get("class", top.get("name", "")) if isinstance(top, dict) else ""
+    top = top if isinstance(top, dict) else {}
     numbers = {k: v for k, v in image.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
-    return Afu(name, who, str(top), numbers)
+    return Afu(name, who, str(top.get("class", top.get("name", ""))), numbers, memory_clock(top))
+
+
+def memory_clock(top):
+    """Of the ports of the top module, which have settings of their own."""
+    ports = top.get("module-ports", [])
+    for port in ports if isinstance(ports, list) else []:
+        if isinstance(port, dict) and port.get("class") == "local-memory":
+            settings = port.get("params", {})
+            return str(settings.get("clock", "")) if isinstance(settings, dict) else ""
+    return ""
 
 
 def part(of, key, kind, path, where=""):

@@ -26,7 +26,10 @@ def parser():
     p.add_argument("--lint", action="store_true", help="only look at the sources")
     p.add_argument("-j", dest="jobs", type=int, default=0, help="compilers at a time (default: one a CPU)")
     p.add_argument("--new", metavar="NAME", help="make a folder with an AFU to start from")
-    p.add_argument("--sample", metavar="NAME", help="of a sample that comes along: hello_afu, copy or stream")
+    p.add_argument("--sample", metavar="NAME",
+                   help="of a sample that comes along: hello_afu, copy, stream or local_mem")
+    p.add_argument("--local-memory", metavar="BANKSxSIZE", default="",
+                   help="of a card for AFUs of the class ccip_std_afu_avalon_mm (default: 2x4G)")
     p.add_argument("--bare", action="store_true",
                    help="the design alone in a loop, to see what its cycles cost; needs CCI-P")
     return p
@@ -42,7 +45,7 @@ def main(arguments, places):
             make_afu(a.new, places.template)
         else:
             Build(Options(places.sample(a.sample) if a.sample else a.list, a.out, a.top, a.trace, a.coverage,
-                          a.asserts, a.lint, a.jobs, a.bare), places,
+                          a.asserts, a.lint, a.jobs, a.bare, a.local_memory), places,
                   lambda text: print(text, file=sys.stderr)).run()
     except Complaint as e:
         print(f"ase-build: {e}", file=sys.stderr)

@@ -2,7 +2,8 @@
 """Where the parts of a simulation that are not the AFU's are found: in a build tree and installed."""
 from .complaint import Complaint
 
-ARCHIVES = ("libase-ccip.a", "ccip"), ("libase-tlp.a", "tlp"), ("libase-sim.a", "host")
+ARCHIVES = ("libase-ccip.a", "ccip"), ("libase-tlp.a", "tlp"), ("libase-memory.a", "memory"), \
+    ("libase-sim.a", "host")
 
 
 class Places:

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import afu_json, prepass, sources
+from . import afu_json, local_memory, prepass, sources
 from .complaint import Complaint
 from .verilator import Verilator, verilate
 
@@ -24,6 +24,7 @@ class Interface:
     main: str
     defines: list = field(default_factory=list)
     bare: str = ""  # the program that clocks the design with no host
+    memory: bool = False  # the AFU has ports of local memory
 
 
 PCIE_SS = ["ofs_pcie_ss_plat_cfg_pkg.sv", "ofs_pcie_ss_cfg_pkg.sv", "ofs_fim_cfg_pkg.sv",
@@ -32,6 +33,9 @@ PCIE_SS = ["ofs_pcie_ss_plat_cfg_pkg.sv", "ofs_pcie_ss_cfg_pkg.sv", "ofs_fim_cfg
 INTERFACES = {
     "ccip": Interface("ccip_std_afu", "ccip_std_afu", ".", ["platform_if.vh"], "ase_ccip_shell",
                       "ccip-main", bare="ccip-bare"),
+    "ccip-local-mem": Interface("ccip_std_afu", "ccip_std_afu_avalon_mm", ".",
+                                ["platform_if.vh", "ase_local_mem_bank.sv"], "ase_ccip_shell", "ccip-main",
+                                ["AFU_TOP_REQUIRES_LOCAL_MEMORY_AVALON_MM"], memory=True),
     # The macro leaves out the afu_main of an AFU that brings one: the shell is in its place.
     "pcie-ss": Interface("port_afu_instances", "afu_main", "pcie-ss", PCIE_SS, "ase_pcie_ss_shell",
                          "tlp-main", ["SHARED_AFU_MAIN_TO_PORT_AFU_INSTANCES"]),
@@ -51,6 +55,7 @@ class Options:
     lint: bool = False
     jobs: int = 0
     bare: bool = False
+    memory: str = ""  # BANKSxSIZE
 
 
 class Build:
@@ -80,7 +85,19 @@ class Build:
             has, lacks = INTERFACES[found[0]].module, INTERFACES[wanted].module
             raise Complaint(f"the AFU has no module {lacks}, as --top {wanted} or its JSON wants; it has "
                             f"{has}: --top {found[0]} is for that")
+        if self.options.memory and not INTERFACES[wanted].memory:
+            raise Complaint("--local-memory is for AFUs of the class ccip_std_afu_avalon_mm; without a JSON "
+                            "that says so, --top ccip-local-mem does")
         return INTERFACES[wanted]
+
+    def local_memory(self, interface):
+        """What the sources and what the program is told of it, as two lists."""
+        if not interface.memory:
+            return [], []
+        found = local_memory.parse(self.options.memory) if self.options.memory else local_memory.LocalMemory()
+        clock = local_memory.check_clock(self.afu.memory_clock, self.sources.json) if self.afu else ""
+        return found.defines(clock), [f"-DASE_LOCAL_MEMORY_BANKS={found.banks}",
+                                        f"-DASE_LOCAL_MEMORY_BITS={found.address_bits}"]
 
     def modules(self):
         """The names of the list's modules, but for those that macros make."""
@@ -115,7 +132,8 @@ class Build:
         found += ["--coverage"] if o.coverage and not o.lint else []
         found += [f"-I{d}" for d in [self.folder, *prepass.fixed_incdirs(incdirs, fixed), ours]]
         found += ["-y", str(rtl / "vendor"), "+libext+.sv"]
-        found += [f"+define+{d}" for d in ["SIMULATION", "ASE", *interface.defines, *self.sources.defines]]
+        found += [f"+define+{d}" for d in ["SIMULATION", "ASE", *interface.defines,
+                                      *self.local_memory(interface)[0], *self.sources.defines]]
         found += [str(ours / name) for name in interface.prelude]
         found += map(str, prepass.fixed_sources(self.sources.rtl, fixed))
         return [*found, str(ours / f"{interface.shell}.sv")]
@@ -133,7 +151,7 @@ class Build:
 
     def program(self, interface):
         if self.options.bare and not interface.bare:
-            raise Complaint(f"--bare is for AFUs with {INTERFACES['ccip'].module}")
+            raise Complaint(f"--bare is for AFUs with {INTERFACES['ccip'].module} and no local memory")
         return interface.bare if self.options.bare else interface.main
 
     def compile(self, interface):
@@ -141,7 +159,7 @@ class Build:
         name = self.afu.name if self.afu else self.options.list.stem
         command = ["make", f"-j{jobs}", "-f", self.places.data / "sim/verilator/ase.mk", "OPT_FAST=-O2",
                    "OPT_SLOW=-O0", "OPT_GLOBAL=-O1", f"DATA={self.places.data}",
-                   f"MAIN={self.program(interface)}",
+                   f"MAIN={self.program(interface)}", f"DEFINES={' '.join(self.local_memory(interface)[1])}",
                    f"LIBS={' '.join(map(str, self.places.libraries()))}",
                    f"SYSTEM_LIBS={' '.join(self.places.system_libraries)}",
                    f"RUNTIME={self.runtime_folder()}", f"NAME={name}",
