@@ -98,7 +98,32 @@ for (genvar i = 0; i < BANKS; i++) begin : bank
 		.enables(lm_enables[i]), .writedata(lm_writedata[i]));
 end
 
+`ifdef AFU_TOP_REQUIRES_LOCAL_MEMORY_AVALON_MM_LEGACY_WIRES_2BANK
+// The same two banks as single wires. Those that the AFU leaves alone ask for nothing.
+`define ASE_BANK_WIRES(NAME, NUMBER) \
+	wire NAME``_USERCLK = local_mem[NUMBER].clk; \
+	wire NAME``_waitrequest = local_mem[NUMBER].waitrequest; \
+	wire [511:0] NAME``_readdata = local_mem[NUMBER].readdata; \
+	wire NAME``_readdatavalid = local_mem[NUMBER].readdatavalid; \
+	tri0 [6:0] NAME``_burstcount; \
+	tri0 [511:0] NAME``_writedata; \
+	tri0 [`PLATFORM_PARAM_LOCAL_MEMORY_ADDR_WIDTH-1:0] NAME``_address; \
+	tri0 NAME``_write; \
+	tri0 NAME``_read; \
+	tri0 [63:0] NAME``_byteenable; \
+	assign local_mem[NUMBER].burstcount = NAME``_burstcount; \
+	assign local_mem[NUMBER].writedata = NAME``_writedata; \
+	assign local_mem[NUMBER].address = NAME``_address; \
+	assign local_mem[NUMBER].write = NAME``_write; \
+	assign local_mem[NUMBER].read = NAME``_read; \
+	assign local_mem[NUMBER].byteenable = NAME``_byteenable;
+
+`ASE_BANK_WIRES(DDR4a, 0)
+`ASE_BANK_WIRES(DDR4b, 1)
+ccip_std_afu afu (.*);
+`else
 ccip_std_afu #(.NUM_LOCAL_MEM_BANKS(BANKS)) afu (.*);
+`endif
 `else
 ccip_std_afu afu (.*);
 `endif

@@ -8,7 +8,7 @@
 import ccip_if_pkg::*;
 `ifdef PLATFORM_PROVIDES_LOCAL_MEMORY
 `include "local_mem_cfg_pkg.sv"
-`include "avalon_mem_if.sv"
+`include "avalon_mem_if.vh"
 `endif
 
 `define PLATFORM_SIMULATED 1

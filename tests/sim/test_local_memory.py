@@ -2,6 +2,7 @@
 """Local memory: each rule of its ports is broken by the puppet AFU, which plays requests of a list to bank 0
 in the bank's own clock; and what is right must pass. The sample with two and with four banks."""
 import json
+import re
 import shutil
 import socket
 import struct
@@ -201,6 +202,39 @@ def test_the_sample_with_four_banks(folder):
     assert "from bank 3 in " in said and "bank 4" not in said
 
 
+def with_wires(sample, folder):
+    """A copy of a sample, as an AFU of the class that has wires."""
+    shutil.copytree(SOURCE / "samples/afu" / sample, folder)
+    path = folder / f"{sample}.json"
+    path.write_text(re.sub('"ccip_std_afu(_avalon_mm)?"', '"ccip_std_afu_avalon_mm_legacy_wires"',
+                           path.read_text()))
+    return folder / "sources.txt"
+
+
+def test_the_sample_with_wires(folder):
+    path = with_wires("local_mem", folder / "afu")
+    rtl = folder / "afu/local_mem.sv"
+    rtl.write_text(rtl.read_text().replace("module ccip_std_afu", "module mover"))
+    path.write_text(path.read_text() + f"{SOURCE}/tests/sim/wires.sv\n")
+    ase_build("-o", folder / "sim", path)
+    said = run(Simulation(folder / "sim", folder, "--order", "shuffle"), "local_mem", "65536")
+    assert "from bank 1 in " in said
+
+
+def test_an_afu_that_leaves_the_wires_alone(folder):
+    """They are not among its ports: the banks are asked for nothing."""
+    ase_build("-o", folder / "sim", with_wires("hello_afu", folder / "afu"))
+    for seed in "1", "2", "3":
+        run(Simulation(folder / "sim", folder, "--seed", seed), "hello_afu")
+
+
+def test_wires_are_those_of_two_banks(tmp_path):
+    said = ase_build("--lint", "--local-memory", "4x1G", "-o", tmp_path / "l",
+                     with_wires("hello_afu", tmp_path / "afu"), good=False).stderr
+    assert said == ("ase-build: --local-memory 4x1G: an AFU of the class "
+                    "ccip_std_afu_avalon_mm_legacy_wires has 2 banks\n")
+
+
 @pytest.mark.parametrize("option", ["+lm-latency=x", "+lm-latency=", "+lm-stall=100"])
 def test_an_option_that_is_wrong(built, folder, option):
     with pytest.raises(AssertionError, match="the design does not start: Invalid argument"):
@@ -220,6 +254,20 @@ def test_an_afu_without_local_memory(tmp_path):
     said = ase_build("--lint", "--local-memory", "2x4G", "-o", tmp_path / "l",
                      SOURCE / "samples/afu/hello_afu/sources.txt", good=False).stderr
     assert "--local-memory is for AFUs of the class ccip_std_afu_avalon_mm" in said
+
+
+@pytest.mark.parametrize("imports", [True, False])
+def test_ports_of_local_memory_that_the_class_does_not_have(tmp_path, imports):
+    shutil.copytree(SOURCE / SAMPLE, tmp_path / "afu")
+    path = tmp_path / "afu/local_mem.json"
+    path.write_text(path.read_text().replace("ccip_std_afu_avalon_mm", "ccip_std_afu"))
+    if not imports:
+        rtl = tmp_path / "afu/local_mem.sv"
+        rtl.write_text(re.sub(r"(?s)module ccip_std_afu #.*endmodule", "module ccip_std_afu (\n"
+                              "avalon_mem_if.to_fiu local_mem[2]);\nendmodule", rtl.read_text()))
+    said = ase_build("--lint", "-o", tmp_path / "l", tmp_path / "afu/sources.txt", good=False).stderr
+    assert "local_mem.sv:" in said and "the AFU has ports of local memory: the class ccip_std" in said
+    assert "package" not in said.lower()
 
 
 @pytest.mark.parametrize("clock,message", [

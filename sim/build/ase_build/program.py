@@ -25,6 +25,7 @@ class Interface:
     defines: list = field(default_factory=list)
     bare: str = ""  # the program that clocks the design with no host
     memory: bool = False  # the AFU has ports of local memory
+    banks: int = 0        # it has so many, always
 
 
 PCIE_SS = ["ofs_pcie_ss_plat_cfg_pkg.sv", "ofs_pcie_ss_cfg_pkg.sv", "ofs_fim_cfg_pkg.sv",
@@ -36,6 +37,10 @@ INTERFACES = {
     "ccip-local-mem": Interface("ccip_std_afu", "ccip_std_afu_avalon_mm", ".",
                                 ["platform_if.vh", "ase_local_mem_bank.sv"], "ase_ccip_shell", "ccip-main",
                                 ["AFU_TOP_REQUIRES_LOCAL_MEMORY_AVALON_MM"], memory=True),
+    "ccip-local-wires": Interface("ccip_std_afu", "ccip_std_afu_avalon_mm_legacy_wires", ".",
+                                  ["platform_if.vh", "ase_local_mem_bank.sv"], "ase_ccip_shell", "ccip-main",
+                                  ["AFU_TOP_REQUIRES_LOCAL_MEMORY_AVALON_MM_LEGACY_WIRES_2BANK",
+                                   "INCLUDE_DDR4"], memory=True, banks=2),
     # The macro leaves out the afu_main of an AFU that brings one: the shell is in its place.
     "pcie-ss": Interface("port_afu_instances", "afu_main", "pcie-ss", PCIE_SS, "ase_pcie_ss_shell",
                          "tlp-main", ["SHARED_AFU_MAIN_TO_PORT_AFU_INSTANCES"]),
@@ -94,7 +99,11 @@ class Build:
         """What the sources and what the program is told of it, as two lists."""
         if not interface.memory:
             return [], []
-        found = local_memory.parse(self.options.memory) if self.options.memory else local_memory.LocalMemory()
+        wanted = self.options.memory
+        found = local_memory.parse(wanted) if wanted else local_memory.LocalMemory()
+        if interface.banks and found.banks != interface.banks:
+            raise Complaint(f"--local-memory {wanted}: an AFU of the class "
+                            f"{interface.afu_class} has {interface.banks} banks")
         clock = local_memory.check_clock(self.afu.memory_clock, self.sources.json) if self.afu else ""
         return found.defines(clock), [f"-DASE_LOCAL_MEMORY_BANKS={found.banks}",
                                         f"-DASE_LOCAL_MEMORY_BITS={found.address_bits}"]

@@ -12,6 +12,9 @@ MESSAGE = re.compile(r"^%(?P<level>Error|Warning)(?:-(?P<code>\w+))?: (?:(?P<fil
                      r"(?::\d+)?: )?(?P<text>.*)$")
 JSON_HEADERS = "afu_json_info.vh", "afu_json_info.h"
 NO_JSON = " is made of the AFU's .json, and the list names none"
+LOCAL_MEMORY = re.compile(r"'(avalon_mem_if|local_mem_cfg_pkg)'")
+NO_LOCAL_MEMORY = ("the AFU has ports of local memory: the class ccip_std_afu_avalon_mm in its JSON, or "
+                   "--top ccip-local-mem, is for that")
 # A design this large is unrolled less, or the C++ compiler takes minutes.
 LARGE = 5_000_000
 LESS_UNROLLING = ["--unroll-count", "4", "--unroll-stmts", "64"]
@@ -74,6 +77,8 @@ class Messages:
         module = re.search(r"(?:Cannot find file containing module|Can't resolve module reference): '(.*?)'",
                            text)
         include = re.search(r"Cannot find include file: '?([^']+)'?", text)
+        if LOCAL_MEMORY.search(text) and m["code"] in (None, "PKGNODECL"):
+            return NO_LOCAL_MEMORY
         if module:
             return self.no_module(module[1])
         if include and include[1] in JSON_HEADERS:

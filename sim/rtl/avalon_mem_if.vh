@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A port of local memory, Avalon's memory-mapped interface: addresses count lines, of which the AFU asks for a burst.
-`ifndef AVALON_MEM_IF_SV
-`define AVALON_MEM_IF_SV
+`ifndef AVALON_MEM_IF_VH
+`define AVALON_MEM_IF_VH
 
 interface avalon_mem_if #(
 	parameter ENABLE_LOG = 0, // the first three are there for AFUs that set them
