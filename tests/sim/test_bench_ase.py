@@ -100,4 +100,4 @@ def test_the_bare_loop_is_for_one_interface(folder):
 
 def test_a_sample_that_is_not_there(folder):
     done = ase_build("--sample", "none", "-o", folder / "sim", good=False)
-    assert "there is no sample none; there are copy, hello_afu, stream" in done.stderr
+    assert "there is no sample none; there are copy, hello_afu, local_mem, stream" in done.stderr

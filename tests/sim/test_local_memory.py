@@ -187,6 +187,21 @@ def test_memory_keeps_the_clock_going(simulate):
     good_end(simulation)
 
 
+def test_banks_in_a_clock_that_the_json_names(folder):
+    shutil.copytree(SOURCE / PUPPET, folder / "afu")
+    path = folder / "afu/puppet_memory.json"
+    whole = json.loads(path.read_text())
+    ports = [{"class": "cci-p"}, {"class": "local-memory", "params": {"clock": "uClk_usr"}}]
+    whole["afu-image"]["afu-top-interface"]["module-ports"] = ports
+    path.write_text(json.dumps(whole))
+    ase_build("-o", folder / "sim", folder / "afu/sources.txt")
+    simulation = Simulation(folder / "sim", folder, "--order", "shuffle")
+    client = simulation.client()
+    play(client, *[e for n in range(20) for e in (write(n, data=n), read(n))], read(0, 20))
+    assert came(client, 40) == [*range(20), *range(20)]
+    good_end(simulation)
+
+
 # ---- the sample ----
 
 @pytest.mark.parametrize("options", [(), ("--order", "shuffle:7"), ("--outstanding", "16", "+lm-stall=50")])
