@@ -17,7 +17,9 @@ sys.path.insert(0, str(SOURCE / "tests/py"))
 
 from simulation import Simulation  # noqa: E402
 
-SANITIZE = {"asan": "-fsanitize=address,undefined", "tsan": "-fsanitize=thread"}
+# A simulation is linked to the archives of the tree under test.
+SANITIZE = {"asan": {"LDFLAGS": "-fsanitize=address,undefined"}, "tsan": {"LDFLAGS": "-fsanitize=thread"}}
+TREE = SANITIZE.get(os.environ.get("OPAE_TREE"), {})
 
 
 def pytest_collection_modifyitems(items):
@@ -28,7 +30,8 @@ def pytest_collection_modifyitems(items):
 
 def ase_build(*args, cwd=None, env=None, good=True):
     done = subprocess.run([BUILD / "sim/ase-build", *args], cwd=cwd, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=600, check=False, env={**os.environ, **(env or {})})
+                          stderr=subprocess.PIPE, timeout=600, check=False,
+                          env={**os.environ, **TREE, **(env or {})})
     assert (done.returncode == 0) == good, done.stdout + done.stderr
     return done
 
@@ -41,8 +44,7 @@ def built(tmp_path_factory):
     def build(path):
         if path not in programs:
             out = folder / path.replace("/", "-")
-            flags = SANITIZE.get(os.environ.get("OPAE_TREE"))
-            ase_build("-o", out, SOURCE / path / "sources.txt", env={"LDFLAGS": flags} if flags else None)
+            ase_build("-o", out, SOURCE / path / "sources.txt")
             programs[path] = out
         return programs[path]
 
