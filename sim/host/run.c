@@ -149,6 +149,7 @@ static void tell_once(struct host *h)
 
 static void stand_still(struct host *h)
 {
+	queue_go_on(h);
 	tell_once(h);
 	h->running = false;
 	fflush(h->log.transactions);
