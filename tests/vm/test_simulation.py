@@ -21,6 +21,8 @@ DEVICES = {"ccip": ("ccip", []), "shuffle": ("ccip", ["--order", "shuffle"]),
            "streams": ("pcie-ss", ["--order", "shuffle"]), "slow": ("ccip", SLOW)}
 # QEMU 11.1 does not survive ECONNRESET from a device, only the end of the connection.
 QEMU_ENDED = "error_setv: Assertion `*errp == NULL' failed"
+# What is copied when the interrupts have been counted.
+BESIDE = {"ccip": ["beside"], "streams": ["streams/found"]}
 COPIED = ["ccip", "shuffle", "streams"]
 
 
@@ -87,6 +89,22 @@ def reset_by_sysfs(m, name):
     m.sh(f"reset/{name}", f"echo 1 >/sys/bus/pci/devices/{m.address(name)}/reset", limit_s=30)
 
 
+def found_anew(m, name):
+    """The device is removed and found again, and vfio-pci takes it."""
+    address = m.address(name)
+    device = f"/sys/bus/pci/devices/{address}"
+    m.sh("found", f"""
+        echo 1 >{device}/remove
+        ! [ -e {device} ]
+        echo 1 >/sys/bus/pci/rescan
+        echo vfio-pci >{device}/driver_override
+        echo {address} >/sys/bus/pci/drivers_probe
+        chown {USER} /dev/vfio/$(basename $(readlink {device}/iommu_group))
+        for c in {device}/vfio-dev/vfio*; do
+            if [ -e /dev/vfio/devices/${{c##*/}} ]; then chown {USER} /dev/vfio/devices/${{c##*/}}; fi
+        done""", limit_s=60)
+
+
 def killed_in_a_copy(sims, name):
     """The simulation goes when the program sleeps, waiting for its interrupt."""
     m = sims.machine
@@ -116,6 +134,9 @@ def guest(vm, built, tmp_path_factory):
     for name in COPIED:
         copies(sims, name)
     sims.interrupts("interrupts")
+    found_anew(m, "streams")
+    sims.copy("streams/found", "streams", 4096)
+    m.add("doctor", [BUILD / "tools/opae", "doctor", "--json", m.address("ccip")], uid=USER, env=ENV)
     killed_in_a_copy(sims, "slow")
     sims.copy("gone", "slow", 4096)
     sims.copy("beside", "ccip", 4096)
@@ -157,6 +178,7 @@ def test_copy_after_a_reset_by_the_kernel(copied, name):
     sims, results = copied
     results[f"reset/{name}"].good()
     assert "Test PASSED" in results[f"{name}/after"].good()
+    assert sims.machine.address(name) not in results[f"reset/{name}"].dmesg + results[f"{name}/after"].dmesg
     assert ("reset", "0x0") in sims.events(name)
 
 
@@ -165,13 +187,22 @@ def test_interrupts(copied, name):
     """One a copy, and each gets to the guest's kernel."""
     sims, results = copied
     expected = len(BYTES) + 1
-    beside = name == "ccip" and "beside" in results and results["beside"].rc == 0
-    assert [what for what, _ in sims.events(name)].count("interrupt") == expected + beside
+    later = [results[label].rc for label in BESIDE.get(name, []) if label in results]
+    assert [what for what, _ in sims.events(name)].count("interrupt") == expected + later.count(0)
     assert not (sims.folders[name] / "ccip_warning_and_errors.txt").read_text()
     if sims.machine.kernel_name != "stock":
         pytest.skip("this kernel is built without traces")
     line = f"name=vfio-msix[0]({sims.machine.address(name)})"
     assert results["interrupts"].good().count(line) == expected
+
+
+def test_a_device_that_is_removed_and_found_again(guest):
+    guest[1]["found"].good()
+    assert "Test PASSED" in guest[1]["streams/found"].good()
+
+
+def test_doctor_finds_nothing_wrong(guest):
+    assert json.loads(guest[1]["doctor"].good())["doctor"]["verdict"] == "ok"
 
 
 def test_a_simulation_that_is_killed(guest):
