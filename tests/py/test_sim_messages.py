@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A simulation, and a client that gives no memory while it waits for a register: as QEMU is."""
+"""A simulation whose client, as QEMU, gives no memory while it waits for a register."""
 import os
 import select
 import struct
