@@ -292,6 +292,17 @@ int vu_server_dma_write(struct vu_server *s, uint64_t iova, const void *buf, siz
 	return access_all(s, iova, from, len, true);
 }
 
+bool vu_server_dma_asks(struct vu_server *s, uint64_t iova)
+{
+	const struct vu_dma_range *r;
+	size_t len = 1;
+
+	if (!s->stepped || s->twin >= 0)
+		return false;
+	r = find(&s->dma, iova, &len);
+	return r && !r->at;
+}
+
 /* Both ends mapped: straight across. Returns the bytes moved, 0 when a bounce is needed. */
 static ssize_t copy_mapped(struct vu_server *s, uint64_t dst, uint64_t src, size_t len,
 			   uint64_t *fault)

@@ -42,7 +42,8 @@ struct vu_dma_call {
 	uint16_t id, command;
 	int cancel;             /* eventfd: ends a wait on the twin; -1: none */
 	bool waiting;
-	bool stepping; /* the sender is the loop's thread, and steps the server until it has its answer */
+	bool stepping; /* the sender is the loop's thread, and steps the server until it has its answer, */
+	int64_t deadline; /* for which the client has until then */
 	unsigned int overdue; /* answers to messages that nobody waits for any more */
 	int result;           /* 1: no answer yet */
 	unsigned char *into; /* where the data of a DMA_READ goes */

@@ -188,33 +188,52 @@ static bool answered(const struct vu_dma_call *d)
 	return d->result != 1;
 }
 
-/* The loop's thread is the one that sends: it steps the server until the answer is there. */
+/*
+ * The loop's thread is the one that sends: it steps the server until the answer is there. A client that waits
+ * for the answer to a read may give none before: QEMU does not, while a processor of its guest waits.
+ */
 static int step_until_answered(struct vu_server *s)
 {
 	struct vu_dma_call *d = &s->dma_call;
-	int64_t end = answer_deadline(s);
-	bool waits = true;
 
-	while (waits && clock_left_ms(end) && !atomic_load(&s->stopping)) {
+	while (!answered(d)) {
 		struct pollfd fds[VU_SERVER_FDS];
-		int timeout_ms = vu_server_wants(s, fds), left = clock_left_ms(end);
+		int timeout_ms, left = clock_left_ms(d->deadline);
 
+		if (atomic_load(&s->stopping))
+			return -ECANCELED;
+		if (!left) {
+			vu_drop_client(s);
+			return -ETIMEDOUT;
+		}
+		if (s->num_later)
+			return -EINPROGRESS;
+		timeout_ms = vu_server_wants(s, fds);
 		if (timeout_ms < 0 || timeout_ms > left)
 			timeout_ms = left;
 		if (sys_poll(fds, VU_SERVER_FDS, timeout_ms) >= 0)
 			vu_server_step(s, fds, 1);
-		pthread_mutex_lock(&d->lock);
-		waits = !answered(d);
-		pthread_mutex_unlock(&d->lock);
 	}
-	if (!waits)
-		return 0;
-	if (atomic_load(&s->stopping))
-		return -ECANCELED;
-	vu_drop_client(s);
-	return -ETIMEDOUT;
+	return d->result;
 }
 
+int vu_server_dma_resume(struct vu_server *s)
+{
+	struct vu_dma_call *d = &s->dma_call;
+	int rc;
+
+	if (!d->stepping)
+		return -ENOTCONN;
+	rc = step_until_answered(s);
+	if (rc == -EINPROGRESS)
+		return rc;
+	d->waiting = d->stepping = false;
+	if (rc == -ECANCELED)
+		d->overdue++;
+	return rc;
+}
+
+/* Nobody else takes part in it: what is under the lock elsewhere is this thread's alone. */
 static int by_stepping(struct vu_server *s, const struct vu_dma_access *a, void *data, bool write)
 {
 	struct vu_dma_call *d = &s->dma_call;
@@ -222,21 +241,17 @@ static int by_stepping(struct vu_server *s, const struct vu_dma_access *a, void 
 
 	if (atomic_load(&s->stopping))
 		return -ECANCELED;
-	pthread_mutex_lock(&d->lock);
-	rc = d->out.len ? -EBUSY : put_out(d, a, data, write); /* a cancelled one may still be leaving */
+	rc = d->stepping || d->out.len ? -EBUSY : put_out(d, a, data, write); /* one may still be leaving */
+	if (rc)
+		return rc;
 	d->into = data;
 	d->len = a->count;
 	d->result = 1;
-	d->waiting = d->stepping = !rc;
-	pthread_mutex_unlock(&d->lock);
-	if (rc)
-		return rc;
-	rc = step_until_answered(s);
-	SCOPED_LOCK(&d->lock);
-	d->waiting = d->stepping = false;
-	if (rc == -ECANCELED)
-		d->overdue++;
-	return rc ? rc : d->result;
+	d->waiting = d->stepping = true;
+	d->deadline = answer_deadline(s);
+	if (s->num_later)
+		vu_server_flush(s); /* an error is noticed where the connection is read from */
+	return vu_server_dma_resume(s);
 }
 
 static int by_main(struct vu_server *s, const struct vu_dma_access *a, void *data, bool write)

@@ -118,11 +118,17 @@ int vu_server_read_done(struct vu_server *s, uint64_t ticket, int rc, const void
  * directly, other ranges by messages of at most 64 KiB, never from inside a region callback. A stepped server
  * without a twin socket carries out the client's commands while it waits for the answer; a client that
  * gives none is let go (-ETIMEDOUT), for its author's loop stands still meanwhile. After vu_server_stop()
- * it does not wait (-ECANCELED).
+ * it does not wait (-ECANCELED). Nor does it wait while a read of this client is to be answered later
+ * (-EINPROGRESS): the message is under way, and has buf until vu_server_dma_resume() says how it ended.
  * -EFAULT: not mapped, or mapped without that direction; nothing past the first bad byte is moved.
  */
 int vu_server_dma_read(struct vu_server *s, uint64_t iova, void *buf, size_t len);
 int vu_server_dma_write(struct vu_server *s, uint64_t iova, const void *buf, size_t len);
+/* Whether an address is reached by such messages. Of a stepped server, on the loop's thread. */
+bool vu_server_dma_asks(struct vu_server *s, uint64_t iova);
+/* How the one message that is in progress ended, or -EINPROGRESS still. What an access has behind it is not
+ * moved: who may meet this moves no more than lies in one page. On the loop's thread. */
+int vu_server_dma_resume(struct vu_server *s);
 /*
  * Copies inside the client's memory without a bounce where both ends are mapped.
  * *fault_iova is the first address that could not be reached when -EFAULT is returned.

@@ -128,6 +128,10 @@ bool afu_wait(struct afu *a, uint64_t offset, uint64_t mask, uint64_t value)
 			return false;
 		if ((now & mask) == value)
 			return true;
+		if (now == UINT64_MAX) {
+			fprintf(stderr, "register 0x%" PRIx64 " reads as ones: the device is gone\n", offset);
+			return false;
+		}
 		if (time(NULL) > end)
 			break;
 		pause_for(a);

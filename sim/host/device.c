@@ -70,7 +70,7 @@ static void on_attached(void *dev)
 {
 	struct host *h = dev;
 
-	h->in_use = false;
+	h->in_use = h->by_messages = false;
 	h->sessions++;
 	h->last_active = h->port.cycle;
 	log_say(h, "client %" PRIu64 " has come%s", h->sessions, h->set.run != RUN_PAUSED ? "" :
@@ -100,8 +100,11 @@ static void on_detached(void *dev)
 
 static void on_mapped(void *dev, uint64_t iova, uint64_t size, bool by_messages)
 {
-	((struct host *)dev)->in_use = true;
-	log_workspace(dev, "mapped 0x%" PRIx64 " bytes at 0x%" PRIx64 "%s", size, iova,
+	struct host *h = dev;
+
+	h->in_use = true;
+	h->by_messages |= by_messages;
+	log_workspace(h, "mapped 0x%" PRIx64 " bytes at 0x%" PRIx64 "%s", size, iova,
 		      by_messages ? ", reached by messages" : "");
 }
 

@@ -67,7 +67,7 @@ struct read_request {
 
 struct read_piece {
 	uint32_t request, index;
-	bool done, error; /* done: carried out, data is what was read */
+	bool queued, done, error; /* done: carried out, data is what was read */
 	uint8_t data[HOST_LINE];
 };
 
@@ -90,7 +90,7 @@ struct write_slot {
 	enum host_write_kind kind;
 	uint64_t cookie, iova, enables;
 	uint32_t bytes, vector;
-	bool ordered, done, error;
+	bool ordered, queued, done, error;
 	uint8_t data[HOST_LINE];
 };
 
@@ -99,8 +99,30 @@ struct writes {
 	struct write_slot *slots;
 	struct free_list free;
 	uint32_t room;
-	uint32_t pending_ordered; /* writes and interrupts that are not carried out yet */
+	uint32_t pending_ordered; /* writes and interrupts that are neither carried out nor queued */
 	uint64_t last_due, floor; /* floor: of the last fence; what comes after it is due later */
+};
+
+/* ---- what waits for the client (memory-queue.c) ---- */
+
+/* A line at most, or the bytes of it that are enabled. at: how far it has come. */
+struct memory_access {
+	uint64_t iova, enables;
+	uint8_t *data;
+	uint32_t bytes, at;
+	bool write, in_progress, failed;
+};
+
+struct memory_item {
+	bool write;
+	uint32_t slot;
+};
+
+struct memory_queue {
+	struct memory_item *ring;
+	uint32_t room, head, num;
+	struct memory_access now; /* of the first item, when it has begun */
+	bool begun;
 };
 
 /* ---- logs (log.c) ---- */
@@ -140,6 +162,8 @@ struct host {
 	struct mmio mmio;
 	struct reads reads;
 	struct writes writes;
+	struct memory_queue queue;
+	bool by_messages; /* some of the client's memory is reached by them */
 
 	uint64_t credit_end;   /* lockstep: the clock may run until then */
 	uint64_t step_end;     /* the control socket asked for cycles until then */
@@ -180,9 +204,31 @@ void host_ask_reset(struct host *h);
 bool host_quiet(const struct host *h);
 uint64_t host_random(struct host *h, uint64_t below);
 
+/*
+ * While the client waits for a register and so gives no answer, more is taken than else: the register's
+ * value may come behind it on the AFU's stream.
+ */
+#define HOST_STUCK 4u
+static inline bool host_is_full(const struct host *h, const struct due *d)
+{
+	return d->num >= h->set.outstanding * (h->queue.now.in_progress ? HOST_STUCK : 1);
+}
+
 /* memory.c: the client's memory. False: not reachable; data are ones then. Both log it. */
 bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes);
 bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes, uint64_t enables);
+int host_may_reach(const struct host *h);
+/* Logs why, and is false. */
+bool host_memory_failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, int rc);
+
+/* memory-queue.c */
+int queue_init(struct memory_queue *q, uint32_t room);
+void queue_done(struct memory_queue *q);
+/* Whether an access is to wait for its turn there. */
+bool queue_needed(const struct host *h, uint64_t iova, uint32_t bytes);
+void queue_add(struct host *h, bool write, uint32_t slot);
+void queue_go_on(struct host *h);
+void queue_reset(struct host *h);
 
 /* Stacks of free slots. */
 int free_list_init(struct free_list *f, uint32_t num);
@@ -198,9 +244,17 @@ static inline void free_list_give(struct free_list *f, uint32_t slot)
 int reads_init(struct reads *r, uint64_t outstanding);
 void reads_done(struct reads *r);
 void reads_reset(struct reads *r, uint64_t cycle);
+/* Whether the one that is due first is carried out; makes sure that it will be. */
+bool read_ready(struct host *h);
+struct memory_access read_access(struct host *h, uint32_t slot);
+void read_carried_out(struct host *h, uint32_t slot, bool failed);
 int writes_init(struct writes *w, uint64_t outstanding);
 void writes_done(struct writes *w);
 void writes_reset(struct writes *w, uint64_t cycle);
+bool write_ready(struct host *h);
+/* Nothing to be moved for fences and interrupts: their turn has come. */
+struct memory_access write_access(struct host *h, uint32_t slot);
+void write_carried_out(struct host *h, uint32_t slot, bool failed);
 /* Carries out all up to the last ordered one: the answer to a register read pushes posted writes. */
 void writes_push(struct host *h);
 

@@ -22,6 +22,8 @@ int host_init(struct host *h, const struct sim_model *model, const struct settin
 		rc = reads_init(&h->reads, set->outstanding);
 	if (!rc)
 		rc = writes_init(&h->writes, set->outstanding);
+	if (!rc)
+		rc = queue_init(&h->queue, h->reads.room + h->writes.room);
 	return rc;
 }
 
@@ -31,6 +33,7 @@ void host_done(struct host *h)
 	mmio_done(&h->mmio);
 	reads_done(&h->reads);
 	writes_done(&h->writes);
+	queue_done(&h->queue);
 }
 
 /* splitmix64 by Sebastiano Vigna: any seed will do. */
@@ -69,6 +72,7 @@ static void begin_reset(struct host *h)
 	h->reset_asked = false;
 	h->port.reset = true;
 	h->reset_end = h->port.cycle + HOST_RESET_CYCLES;
+	queue_reset(h);
 	reads_reset(&h->reads, h->port.cycle);
 	writes_reset(&h->writes, h->port.cycle);
 	h->port.read_full = h->port.write_full = false;
@@ -82,12 +86,25 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* The client may have to be waited for, and may reset the device meanwhile. */
+static void move_memory(struct host *h)
+{
+	struct host_port *p = &h->port;
+
+	queue_go_on(h);
+	p->read_ready = due_next(&h->reads.due) <= p->cycle && read_ready(h);
+	p->write_ready = due_next(&h->writes.due) <= p->cycle && write_ready(h);
+	p->read_full = host_is_full(h, &h->reads.due);
+	p->write_full = host_is_full(h, &h->writes.due);
+}
+
 /* Sets the port's fields for this cycle, and finds the next cycle in which they may change by themselves. */
 static void look(struct host *h)
 {
 	struct host_port *p = &h->port;
-	uint64_t read, write;
 
+	if (!p->reset && !h->reset_asked)
+		move_memory(h);
 	if (h->reset_asked)
 		begin_reset(h);
 	if (p->reset && p->cycle < h->reset_end) {
@@ -100,14 +117,12 @@ static void look(struct host *h)
 		log_event(h, "reset-end", 0, 0, 0, NULL);
 	}
 	h->next_event = mmio_look(h);
-	read = due_next(&h->reads.due);
-	write = due_next(&h->writes.due);
-	p->read_ready = read <= p->cycle;
-	p->write_ready = write <= p->cycle;
 	if (!p->read_ready)
-		h->next_event = sooner(h->next_event, read);
+		h->next_event = sooner(h->next_event, due_next(&h->reads.due));
 	if (!p->write_ready)
-		h->next_event = sooner(h->next_event, write);
+		h->next_event = sooner(h->next_event, due_next(&h->writes.due));
+	if (h->queue.num)
+		h->next_event = p->cycle;
 }
 
 static void wave_window(struct host *h)

@@ -9,7 +9,7 @@ int reads_init(struct reads *r, uint64_t outstanding)
 {
 	int rc;
 
-	r->room = (uint32_t)outstanding + HOST_SLACK;
+	r->room = (uint32_t)outstanding * HOST_STUCK + HOST_SLACK;
 	r->requests = calloc(r->room, sizeof(*r->requests));
 	r->pieces = calloc(r->room, sizeof(*r->pieces));
 	rc = r->requests && r->pieces ? due_init(&r->due, r->room) : -1;
@@ -50,9 +50,40 @@ static uint32_t piece_bytes(const struct host_read *r, uint32_t index)
 
 static void carry_out(struct host *h, const struct host_read *r, struct read_piece *p)
 {
+	p->queued = queue_needed(h, r->iova + (uint64_t)p->index * HOST_LINE, piece_bytes(r, p->index));
+	if (p->queued) {
+		queue_add(h, false, (uint32_t)(p - h->reads.pieces));
+		return;
+	}
 	p->error = !host_memory_read(h, r->iova + (uint64_t)p->index * HOST_LINE, p->data,
 				     piece_bytes(r, p->index));
 	p->done = true;
+}
+
+struct memory_access read_access(struct host *h, uint32_t slot)
+{
+	struct read_piece *p = &h->reads.pieces[slot];
+	const struct host_read *r = &h->reads.requests[p->request].r;
+
+	return (struct memory_access){ .iova = r->iova + (uint64_t)p->index * HOST_LINE,
+				       .enables = UINT64_MAX,
+				       .data = p->data,
+				       .bytes = piece_bytes(r, p->index) };
+}
+
+void read_carried_out(struct host *h, uint32_t slot, bool failed)
+{
+	h->reads.pieces[slot].error = failed;
+	h->reads.pieces[slot].done = true;
+}
+
+bool read_ready(struct host *h)
+{
+	struct read_piece *p = &h->reads.pieces[due_at(&h->reads.due, 0)->slot];
+
+	if (!p->done && !p->queued)
+		carry_out(h, &h->reads.requests[p->request].r, p);
+	return p->done;
 }
 
 /* Half of the latency to one and a half of it when shuffled. */
@@ -81,7 +112,7 @@ static void add_piece(struct host *h, uint32_t request, uint32_t index, uint64_t
 
 	p->request = request;
 	p->index = index;
-	p->done = false;
+	p->queued = p->done = false;
 	if (!h->set.shuffle)
 		carry_out(h, r, p);
 	cycle = due_cycle(h, *not_before);
@@ -110,7 +141,7 @@ bool host_read(struct host_port *port, const struct host_read *r)
 	all->requests[request] = (struct read_request){ .r = *r, .left = pieces };
 	for (uint32_t i = 0; i < pieces; i++)
 		add_piece(h, request, i, &not_before);
-	port->read_full = all->due.num >= h->set.outstanding;
+	port->read_full = host_is_full(h, &all->due);
 	return true;
 }
 
@@ -127,8 +158,6 @@ bool host_take_read(struct host_port *port, struct host_read_line *ret)
 	slot = due_take(&all->due);
 	p = &all->pieces[slot];
 	q = &all->requests[p->request];
-	if (!p->done)
-		carry_out(h, &q->r, p);
 	q->left--;
 	ret->cookie = q->r.cookie;
 	ret->index = p->index;
@@ -142,7 +171,7 @@ bool host_take_read(struct host_port *port, struct host_read_line *ret)
 	if (!q->left)
 		free_list_give(&all->free_requests, p->request);
 	port->read_ready = false;
-	port->read_full = all->due.num >= h->set.outstanding;
+	port->read_full = host_is_full(h, &all->due);
 	h->last_active = port->cycle;
 	host_event_at(h, port->cycle + 1);
 	return true;

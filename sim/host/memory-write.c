@@ -13,7 +13,7 @@ int writes_init(struct writes *w, uint64_t outstanding)
 {
 	int rc;
 
-	w->room = (uint32_t)outstanding + HOST_SLACK;
+	w->room = (uint32_t)outstanding * HOST_STUCK + HOST_SLACK;
 	w->slots = calloc(w->room, sizeof(*w->slots));
 	rc = w->slots ? due_init(&w->due, w->room) : -1;
 	return rc ? rc : free_list_init(&w->free, w->room);
@@ -59,6 +59,12 @@ static bool interrupt(struct host *h, uint32_t vector)
 
 static void carry_out(struct host *h, struct write_slot *w)
 {
+	h->writes.pending_ordered -= pushed(w);
+	w->queued = w->kind == HOST_WRITE ? queue_needed(h, w->iova, w->bytes) : h->queue.num;
+	if (w->queued) {
+		queue_add(h, true, (uint32_t)(w - h->writes.slots));
+		return;
+	}
 	switch (w->kind) {
 	case HOST_WRITE:
 		w->error = !host_memory_write(h, w->iova, w->data, w->bytes, w->enables);
@@ -69,7 +75,34 @@ static void carry_out(struct host *h, struct write_slot *w)
 	case HOST_FENCE: break;
 	}
 	w->done = true;
-	h->writes.pending_ordered -= pushed(w);
+}
+
+struct memory_access write_access(struct host *h, uint32_t slot)
+{
+	struct write_slot *w = &h->writes.slots[slot];
+
+	return (struct memory_access){ .iova = w->iova,
+				       .enables = w->enables,
+				       .data = w->data,
+				       .bytes = w->kind == HOST_WRITE ? w->bytes : 0,
+				       .write = true };
+}
+
+void write_carried_out(struct host *h, uint32_t slot, bool failed)
+{
+	struct write_slot *w = &h->writes.slots[slot];
+
+	w->error = w->kind == HOST_INTERRUPT ? interrupt(h, w->vector) : failed;
+	w->done = true;
+}
+
+bool write_ready(struct host *h)
+{
+	struct write_slot *w = &h->writes.slots[due_at(&h->writes.due, 0)->slot];
+
+	if (!w->done && !w->queued)
+		carry_out(h, w);
+	return w->done;
 }
 
 static uint64_t due_cycle(struct host *h, const struct write_slot *w)
@@ -103,7 +136,7 @@ static struct write_slot *new_slot(struct host *h, enum host_write_kind kind, ui
 	w->kind = kind;
 	w->cookie = cookie;
 	w->ordered = ordered;
-	w->done = w->error = false;
+	w->queued = w->done = w->error = false;
 	return w;
 }
 
@@ -174,7 +207,7 @@ void writes_push(struct host *h)
 	for (uint32_t i = 0; i < all->due.num && all->pending_ordered; i++) {
 		struct write_slot *w = &all->slots[due_at(&all->due, i)->slot];
 
-		if (!w->done)
+		if (!w->done && !w->queued)
 			carry_out(h, w);
 	}
 }
@@ -190,8 +223,6 @@ bool host_take_write(struct host_port *port, struct host_write_done *ret)
 		return false;
 	slot = due_take(&all->due);
 	w = &all->slots[slot];
-	if (!w->done)
-		carry_out(h, w);
 	*ret = (struct host_write_done){ w->kind, w->cookie, w->error };
 	if (w->kind == HOST_WRITE)
 		log_memory(h, "write-done", w->iova, w->bytes, w->cookie, NULL);
@@ -199,7 +230,7 @@ bool host_take_write(struct host_port *port, struct host_write_done *ret)
 		log_event(h, w->kind == HOST_FENCE ? "fence-done" : "interrupt-done", 0, 0, w->cookie, NULL);
 	free_list_give(&all->free, slot);
 	port->write_ready = false;
-	port->write_full = all->due.num >= h->set.outstanding;
+	port->write_full = host_is_full(h, &all->due);
 	h->last_active = port->cycle;
 	host_event_at(h, port->cycle + 1);
 	return true;

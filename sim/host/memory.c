@@ -24,7 +24,7 @@ static const char *why(const struct host *h, int rc)
 	return rc == -EFAULT ? "not mapped" : strerror(-rc);
 }
 
-static bool failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, int rc)
+bool host_memory_failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, int rc)
 {
 	if (rc == -ETIMEDOUT)
 		host_warning(&h->port, "client-silent",
@@ -37,21 +37,21 @@ static bool failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, in
 }
 
 /* What was asked for before a reset reaches nothing after it, though the device may be enabled again. */
-static int may_reach(const struct host *h)
+int host_may_reach(const struct host *h)
 {
 	return vu_config_bus_master(&h->config) && !h->reset_asked ? 0 : -EACCES;
 }
 
 bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes)
 {
-	int rc = may_reach(h);
+	int rc = host_may_reach(h);
 
 	if (!rc)
 		rc = vu_server_dma_read(h->server, iova, buf, bytes);
 	if (!rc)
 		return true;
 	memset(buf, 0xff, bytes);
-	return failed(h, false, iova, bytes, rc);
+	return host_memory_failed(h, false, iova, bytes, rc);
 }
 
 /* The first run of bytes from `at` on that are enabled; its length. */
@@ -69,7 +69,7 @@ static uint32_t enabled_run(uint64_t enables, uint32_t bytes, uint32_t *at)
 bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes, uint64_t enables)
 {
 	uint32_t at = 0, len;
-	int rc = may_reach(h);
+	int rc = host_may_reach(h);
 
 	if (!rc && enables == UINT64_MAX) {
 		rc = vu_server_dma_write(h->server, iova, buf, bytes);
@@ -78,8 +78,8 @@ bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t 
 			rc = vu_server_dma_write(h->server, iova + at, (const uint8_t *)buf + at, len);
 			at += len;
 			if (!rc)
-				rc = may_reach(h);
+				rc = host_may_reach(h);
 		}
 	}
-	return !rc || failed(h, true, iova, bytes, rc);
+	return !rc || host_memory_failed(h, true, iova, bytes, rc);
 }

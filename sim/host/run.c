@@ -149,6 +149,9 @@ static void tell_once(struct host *h)
 
 static void stand_still(struct host *h)
 {
+	queue_go_on(h);
+	if (h->ending || must_run(h))
+		return; /* the client has reset the device or left meanwhile */
 	tell_once(h);
 	h->running = false;
 	fflush(h->log.transactions);

@@ -91,8 +91,9 @@ class Results(dict):
 
 
 class Machine:
-    """One boot. cards: {name: options of opae-emu}; append: more of the kernel's command line.
+    """One boot. cards: {name: options of opae-emu, or {"simulation": command, "signal": it ends by}}.
 
+    append: more of the kernel's command line. shared: the cards see the guest's memory, or ask QEMU for it.
     dfl: the kernel's driver of FPGA cards is loaded, and takes the cards that `bind` gives it.
     rdma: the modules of soft RoCE are loaded; rdma.py has the rest.
     vsock: the guest's CID on a vsock with this machine, whose ends here are unix sockets: vsock.py.
@@ -100,7 +101,7 @@ class Machine:
 
     def __init__(self, kernel=None, edu=False, cards=None, igb=False, dfl=False, hugepages=0,
                  memory_mib=1024, cpus=2, append="", accel=None, vsock=None, rdma=False,
-                 net=None):
+                 net=None, shared=True):
         self.kernel_name = kernel or os.environ.get("OPAEX_VM_KERNEL", "stock")
         self.qemu = fetch.qemu()
         self.kernel = fetch.KERNELS[self.kernel_name]()
@@ -109,7 +110,7 @@ class Machine:
         self.accel = accel or os.environ.get("OPAEX_VM_ACCEL", "tcg")
         self.edu, self.cards, self.igb = edu, dict(cards or {}), igb
         self.hugepages, self.memory_mib, self.cpus = hugepages, memory_mib, cpus
-        self.append, self.vsock, self.net = append, vsock, net
+        self.append, self.vsock, self.net, self.shared = append, vsock, net, shared
         self.beside = []
         self.image = Image()
         self.bound, self.commands, self.limits = {}, {}, {}
@@ -227,15 +228,18 @@ class Machine:
         return image.write(folder / "image")
 
     def _card(self, folder, name, options):
-        """A card's process, when it listens."""
-        args = [BUILD / "emu/opae-emu", "--socket", folder / f"{name}.sock"]
-        for key, value in {"board": "nlb0", "mmio": "trap", **options}.items():
-            args += [f"--{key}", str(value)]
+        """The process of a card or a simulation, when it listens."""
+        args = options.get("simulation")
+        if not args:
+            args = [BUILD / "emu/opae-emu"]
+            for key, value in {"board": "nlb0", "mmio": "trap", **options}.items():
+                args += [f"--{key}", str(value)]
+        args = [*args, "--socket", folder / f"{name}.sock"]
         with open(folder / f"{name}.log", "w") as log:
             p = subprocess.Popen([*LEASH, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=log, text=True)
-        p.name, p.log = name, folder / f"{name}.log"
-        if not select.select([p.stdout], [], [], 60)[0] or "card ready" not in p.stdout.readline():
+        p.name, p.log, p.signal = name, folder / f"{name}.log", options.get("signal", 0)
+        if not select.select([p.stdout], [], [], 60)[0] or "ready" not in p.stdout.readline():
             p.kill()
             p.wait()
             raise RigError(f"the card {name} did not start: {p.log.read_text()}")
@@ -247,7 +251,7 @@ class Machine:
             rc = p.wait(60)
         except subprocess.TimeoutExpired:
             raise RigError(f"the card {p.name} did not end") from None
-        if rc:
+        if rc != -p.signal:
             raise RigError(f"the card {p.name} ended with {rc}: {p.log.read_text()[-2000:]}")
 
     def _devices(self, folder):
@@ -268,11 +272,12 @@ class Machine:
             yield json.dumps({**device, "bus": f"port{n}"})
 
     def _arguments(self, folder):
+        memory = "memory-backend-memfd,share=on" if self.shared else "memory-backend-ram"
         args = [*unpack.in_place(self.qemu, "qemu-system-x86_64"),
                 "-L", self.qemu / "share", "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-machine", "q35,kernel-irqchip=split,memory-backend=mem0",
                 "-accel", self.accel, "-cpu", "max", "-smp", self.cpus, "-m", f"{self.memory_mib}M",
-                "-object", f"memory-backend-memfd,id=mem0,size={self.memory_mib}M,share=on",
+                "-object", f"{memory},id=mem0,size={self.memory_mib}M",
                 "-kernel", self.kernel / "vmlinux", "-initrd", folder / "image",
                 "-chardev", f"file,id=results,path={folder}/results",
                 "-serial", "mon:stdio" if self.shell else f"file:{folder}/serial",

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A simulation whose client, as QEMU, gives no memory while it waits for a register."""
+import os
+import select
+import struct
+
+import pytest
+import vu
+from conftest import BUILD
+from sim import LINES, SCRATCH, STATUS, Device, Simulation, wait_until
+
+FAR, FAR_BYTES = 0x40000000, 0x10000
+
+
+class Qemu(Device):
+    def __init__(self, path):
+        self.far, self.asked = bytearray(os.urandom(FAR_BYTES)), []
+        super().__init__(path)
+        self.call(vu.DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, FAR, FAR_BYTES))
+
+    def take(self):
+        header, body, _ = vu.recv_message(self.sock)
+        if header[1] in (vu.DMA_READ, vu.DMA_WRITE):
+            self.asked.append((header, body))
+            return None
+        return header, body
+
+    def give(self):
+        """Answers what it was asked for meanwhile."""
+        for (msg_id, command, *_), body in self.asked:
+            at, count = struct.unpack_from("<QQ", body)
+            at -= FAR
+            if command == vu.DMA_WRITE:
+                self.far[at:at + count] = body[16:]
+            data = bytes(self.far[at:at + count]) if command == vu.DMA_READ else b""
+            self.sock.sendall(vu.message(command, body[:16] + data, msg_id, vu.REPLY))
+        self.asked.clear()
+
+    def reply(self, command):
+        found = None
+        while not found:
+            found = self.take()
+        (msg_id, got, _, _, error), body = found
+        assert (msg_id, got, error) == (self.next_id, command, 0)
+        self.give()
+        return body, []
+
+    def rest(self):
+        """Nothing is waited for: what it is asked for it gives at once."""
+        while select.select([self.sock], [], [], 0.01)[0]:
+            assert not self.take()
+            self.give()
+
+
+@pytest.fixture
+def simulate(folder):
+    started = []
+
+    def start(*options, **kw):
+        started.append(Simulation(BUILD / "tests/unit/fake-sim", folder / "work", *options, **kw))
+        return started[-1]
+
+    yield start
+    vu.Client.close_all()
+    for s in started:
+        s.end()
+
+
+@pytest.mark.parametrize("options", [[], ["--order", "shuffle"], ["--run", "lockstep:1000"]])
+def test_registers_are_answered_before_memory_is_given(simulate, options):
+    s = simulate(*options)
+    c = Qemu(s.ready()["socket"])
+    lines = FAR_BYTES // 64
+    c.start_copy(lines, src=FAR)
+
+    def ended():
+        busy = c.get(STATUS) & 1
+        c.rest()
+        return not busy
+
+    wait_until(ended)
+    assert c.memory[c.size // 2:c.size // 2 + FAR_BYTES] == bytes(c.far)
+    assert s.end() == 0, s.output
+
+
+def test_a_client_that_leaves_a_message_unanswered(simulate):
+    """The clock stands already, and the simulation ends with its client."""
+    s = simulate("--run", "lockstep:1", config="ASE_MODE = 3\n")
+    c = Qemu(s.ready()["socket"])
+    c.start_copy(100, src=FAR)
+    c.sock.sendall(vu.message(vu.REGION_READ, struct.pack("<QII", SCRATCH, 0, 8), 1000))
+    while not (got := c.take()) or got[0][0] != 1000:
+        pass
+    assert c.asked
+    c.close()
+    assert s.wait() == 0, s.output
+
+
+def test_a_reset_while_memory_is_asked_for(simulate):
+    s = simulate()
+    c = Qemu(s.ready()["socket"])
+    c.start_copy(100, src=FAR)
+    c.call(vu.RESET)
+    c.write(7, 4, struct.pack("<H", 6))
+    c.rest()
+    assert c.get(LINES) == 0
+    c.copy(100)
+    assert s.end() == 0, s.output
