@@ -87,9 +87,10 @@ def hello(m, name, tracker, **who):
 
 
 def doctor(m, name, tracker, **who):
-    """Until it comes as far as the buffers: it gives a host 2 s, which a slow guest may need more than."""
+    """Until it comes as far as the buffers: it gives a host 2 s, which a slow guest may need more than, and
+    what is said of that on stderr is not its answer."""
     said = "/tmp/stage/doctor"
-    staged(m, name, tracker, ["nlb0"], f"until {BUILD}/tools/opae doctor --json >{said}; "
+    staged(m, name, tracker, ["nlb0"], f"until {BUILD}/tools/opae doctor --json >{said} 2>{said}.err; "
            f"grep -q '\"buffers\"' {said}; do sleep 0.05; done; cat {said}", **who)
 
 
