@@ -43,14 +43,24 @@ static int on_read(void *dev, uint32_t region, uint64_t offset, void *buf, uint3
 	return 0;
 }
 
+/* A program that closes the device turns bus mastering off, whatever the AFU is doing. */
+static void write_config(struct host *h, uint64_t offset, const void *buf, uint32_t len)
+{
+	bool was_master = vu_config_bus_master(&h->config), reset;
+
+	reset = vu_config_write(&h->config, offset, buf, len);
+	h->stopped = (h->stopped || was_master) && !vu_config_bus_master(&h->config);
+	if (reset)
+		host_ask_reset(h);
+	h->in_use |= vu_config_bus_master(&h->config);
+}
+
 static int on_write(void *dev, uint32_t region, uint64_t offset, const void *buf, uint32_t len)
 {
 	struct host *h = dev;
 
 	if (region == VU_CONFIG) {
-		if (vu_config_write(&h->config, offset, buf, len))
-			host_ask_reset(h);
-		h->in_use |= vu_config_bus_master(&h->config);
+		write_config(h, offset, buf, len);
 		return 0;
 	}
 	h->in_use = true;
