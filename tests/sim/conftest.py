@@ -15,8 +15,12 @@ SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("OPAE_BUILD", SOURCE / "build")).resolve()
 sys.path.insert(0, str(SOURCE / "tests/py"))
 
+import programs  # noqa: E402
 from simulation import Simulation  # noqa: E402
 
+INTERFACES = ("ccip", "pcie-ss")
+COPIES = {"ccip": "samples/afu/copy", "pcie-ss": "samples/afu/copy/pcie-ss"}
+STREAMS = {"ccip": "samples/afu/stream", "pcie-ss": "samples/afu/stream/pcie-ss"}
 SANITIZE = {"asan": "-fsanitize=address,undefined", "tsan": "-fsanitize=thread"}
 
 
@@ -69,3 +73,23 @@ def simulate(built, folder):
     yield start
     for s in started:
         s.end()
+
+
+@pytest.fixture
+def local(folder):
+    """Where programs of this host reach the simulation at a path."""
+    return lambda path, plugin="ase": programs.Place(folder, "here", programs.by_plugin(plugin, path))
+
+
+@pytest.fixture
+def served(folder):
+    """Starts an opaed that serves the simulation at a path; where programs of another host reach it."""
+    started = []
+
+    def start(path, *ways):
+        started.append(programs.Served(folder, path, *ways))
+        return started[-1]
+
+    yield start
+    for place in started:
+        assert place.daemon.stop() == 0, place.daemon.log
