@@ -423,6 +423,11 @@ bool vu_server_has_client(struct vu_server *s)
 	return atomic_load(&s->attached);
 }
 
+bool vu_server_connected(const struct vu_server *s)
+{
+	return s->client >= 0;
+}
+
 void vu_server_counts(struct vu_server *s, struct vu_server_counts *out)
 {
 	out->messages = atomic_load_explicit(&s->messages, memory_order_relaxed);

@@ -151,6 +151,8 @@ void vu_server_dma_cancel(struct vu_server *s);
 int vu_server_irq(struct vu_server *s, uint32_t index, uint32_t vector);
 bool vu_server_irq_bound(struct vu_server *s, uint32_t index, uint32_t vector);
 bool vu_server_has_client(struct vu_server *s);
+/* Somebody is at the socket, who may not have said VERSION yet. On the server's thread. */
+bool vu_server_connected(const struct vu_server *s);
 
 /* Since the server began: messages taken from clients, and connections accepted. */
 struct vu_server_counts {

@@ -43,14 +43,27 @@ static int on_read(void *dev, uint32_t region, uint64_t offset, void *buf, uint3
 	return 0;
 }
 
+/*
+ * A program that closes the device turns bus mastering off, whatever the AFU is doing with its buffers. When
+ * it never had one, what the AFU does is wrong all the same.
+ */
+static void write_config(struct host *h, uint64_t offset, const void *buf, uint32_t len)
+{
+	bool was_master = vu_config_bus_master(&h->config), reset;
+
+	reset = vu_config_write(&h->config, offset, buf, len);
+	h->stopped = h->had_memory && (h->stopped || was_master) && !vu_config_bus_master(&h->config);
+	if (reset)
+		host_ask_reset(h);
+	h->in_use |= vu_config_bus_master(&h->config);
+}
+
 static int on_write(void *dev, uint32_t region, uint64_t offset, const void *buf, uint32_t len)
 {
 	struct host *h = dev;
 
 	if (region == VU_CONFIG) {
-		if (vu_config_write(&h->config, offset, buf, len))
-			host_ask_reset(h);
-		h->in_use |= vu_config_bus_master(&h->config);
+		write_config(h, offset, buf, len);
 		return 0;
 	}
 	h->in_use = true;
@@ -70,7 +83,7 @@ static void on_attached(void *dev)
 {
 	struct host *h = dev;
 
-	h->in_use = h->by_messages = false;
+	h->in_use = h->had_memory = h->by_messages = false;
 	h->sessions++;
 	h->last_active = h->port.cycle;
 	log_say(h, "client %" PRIu64 " has come%s", h->sessions, h->set.run != RUN_PAUSED ? "" :
@@ -102,7 +115,7 @@ static void on_mapped(void *dev, uint64_t iova, uint64_t size, bool by_messages)
 {
 	struct host *h = dev;
 
-	h->in_use = true;
+	h->in_use = h->had_memory = true;
 	h->by_messages |= by_messages;
 	log_workspace(h, "mapped 0x%" PRIx64 " bytes at 0x%" PRIx64 "%s", size, iova,
 		      by_messages ? ", reached by messages" : "");

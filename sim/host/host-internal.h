@@ -157,6 +157,8 @@ struct host {
 	uint8_t msix[HOST_MSIX_BYTES];
 	uint64_t sessions, ended_sessions; /* clients; of those that did more than look, who have left */
 	bool in_use;			   /* the client that is there drives the device */
+	bool had_memory;		   /* he has mapped some */
+	bool stopped; /* the client has turned bus mastering off again: what the AFU asks for is no error */
 	bool reset_asked;
 	uint64_t reset_end;
 	struct mmio mmio;

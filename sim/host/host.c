@@ -63,6 +63,7 @@ void host_ask_reset(struct host *h)
 	mmio_reset(h);
 	vu_config_reset(&h->config);
 	memset(h->msix, 0, sizeof(h->msix));
+	h->stopped = false;
 	h->reset_asked = true;
 	h->next_event = 0;
 }

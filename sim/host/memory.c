@@ -30,8 +30,8 @@ bool host_memory_failed(struct host *h, bool write, uint64_t iova, uint32_t byte
 		host_warning(&h->port, "client-silent",
 			     "the client did not answer for its memory at 0x%" PRIx64 " and is asked no more",
 			     iova);
-	/* Of a client that has left, or has just reset the device, nobody wants to hear. */
-	else if (rc != -ENOTCONN && rc != -ECANCELED && !h->reset_asked)
+	/* Of a client that has left, or has just reset or stopped the device, nobody wants to hear. */
+	else if (rc != -ENOTCONN && rc != -ECANCELED && !h->reset_asked && !h->stopped)
 		log_fault(h, write, iova, bytes, why(h, rc));
 	return false;
 }

@@ -94,6 +94,9 @@ static void attend(struct host *h, bool running)
 		return;
 	if (client && vu_server_step(h->server, fds, h->set.run == RUN_LOCKSTEP ? 1 : BURST))
 		h->answered = true;
+	/* Who started it has gone before it said a word, and nobody else can come. */
+	if (h->set.fd >= 0 && !vu_server_connected(h->server))
+		host_end(h, "nobody is at its socket any more");
 	control_step(h, fds + VU_SERVER_FDS);
 	if (fds[SCRIPT].revents)
 		script_ended(h);

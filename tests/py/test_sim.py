@@ -226,6 +226,28 @@ def test_one_that_serves_who_started_it_ends_with_him(simulate):
     assert s.wait() == 0, s.output
 
 
+@pytest.mark.parametrize("said", ["nothing", "half", "rubbish"])
+def test_one_whose_parent_hangs_up_before_it_has_greeted_ends(simulate, said):
+    """Nobody else can ever reach it."""
+    mine, its = socket.socketpair()
+    s = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()])
+    its.close()
+    mine.sendall({"nothing": b"", "half": vu.message(vu.VERSION)[:9], "rubbish": bytes(64)}[said])
+    if said != "rubbish":
+        mine.close()
+    assert s.wait() == 0, s.output
+    assert "ends: nobody is at its socket" in s.output
+    mine.close()
+
+
+def test_one_whose_parent_says_nothing_ends(simulate):
+    mine, its = socket.socketpair()
+    s = simulate("--fd", str(its.fileno()), "--run", "paused", pass_fds=[its.fileno()])
+    its.close()
+    assert s.wait() == 0, s.output
+    mine.close()
+
+
 def test_two_cannot_serve_one_socket(simulate):
     first = simulate()
     second = simulate("--socket", first.ready()["socket"], name="other")
@@ -249,6 +271,8 @@ def test_one_that_cannot_serve_destroys_no_log(simulate):
 def test_two_in_one_folder_leave_each_other_alone(simulate, folder, way):
     mine, its = socket.socketpair()
     first = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()]) if way == "fd" else simulate()
+    if way == "fd":
+        mine.sendall(vu.message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS, 0))
     ready = first.ready()
     started = Simulation(PROGRAM, first.folder, "--socket", folder / "s", "--log", "all")
     path = first.folder / f"ccip_transactions.tsv.{started.process.pid}"
@@ -260,7 +284,7 @@ def test_two_in_one_folder_leave_each_other_alone(simulate, folder, way):
     finally:
         assert started.end() == 0, started.output
     assert f"end in .{started.process.pid}" in started.output and "client 1 has left" in started.output
-    assert first.ready() == ready and first.status()["sessions"] == "0"
+    assert first.ready() == ready and first.status()["sessions"] == ("1" if way == "fd" else "0")
     mine.close()
     its.close()
 

@@ -15,8 +15,12 @@ SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("OPAE_BUILD", SOURCE / "build")).resolve()
 sys.path.insert(0, str(SOURCE / "tests/py"))
 
+import programs  # noqa: E402
 from simulation import Simulation  # noqa: E402
 
+INTERFACES = ("ccip", "pcie-ss")
+COPIES = {"ccip": "samples/afu/copy", "pcie-ss": "samples/afu/copy/pcie-ss"}
+STREAMS = {"ccip": "samples/afu/stream", "pcie-ss": "samples/afu/stream/pcie-ss"}
 # A simulation is linked to the archives of the tree under test.
 SANITIZE = {"asan": {"LDFLAGS": "-fsanitize=address,undefined"}, "tsan": {"LDFLAGS": "-fsanitize=thread"}}
 TREE = SANITIZE.get(os.environ.get("OPAE_TREE"), {})
@@ -39,14 +43,14 @@ def ase_build(*args, cwd=None, env=None, good=True):
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """The simulation of a folder with a sources.txt; built at its first use."""
-    folder, programs = tmp_path_factory.mktemp("built"), {}
+    folder, made = tmp_path_factory.mktemp("built"), {}
 
     def build(path):
-        if path not in programs:
+        if path not in made:
             out = folder / path.replace("/", "-")
             ase_build("-o", out, SOURCE / path / "sources.txt")
-            programs[path] = out
-        return programs[path]
+            made[path] = out
+        return made[path]
 
     return build
 
@@ -71,3 +75,23 @@ def simulate(built, folder):
     yield start
     for s in started:
         s.end()
+
+
+@pytest.fixture
+def local(folder):
+    """Where programs of this host reach the simulation at a path."""
+    return lambda path, plugin="ase": programs.Place(folder, "here", programs.by_plugin(plugin, path))
+
+
+@pytest.fixture
+def served(folder):
+    """Starts an opaed that serves the simulation at a path; where programs of another host reach it."""
+    started = []
+
+    def start(path, *ways):
+        started.append(programs.Served(folder, path, *ways))
+        return started[-1]
+
+    yield start
+    for place in started:
+        assert place.daemon.stop() == 0, place.daemon.log

@@ -3,6 +3,7 @@
 import mmap
 import os
 import signal
+import socket
 import struct
 import subprocess
 
@@ -12,6 +13,22 @@ BAR, CONFIG = 0, 7
 COMMAND, MEMORY_AND_MASTER = 4, 6
 DMA_READ_WRITE = 3
 MEMORY_AT = 0x10000000
+
+
+def ask(path, line):
+    """{key: value} of what the control socket answers."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(60)
+        s.connect(path)
+        s.sendall(line.encode() + b"\n")
+        answer = s.recv(8192).decode().split()
+    assert answer[0] == "ok", answer
+    return dict(word.split("=", 1) for word in answer[1:])
+
+
+def is_moving(status):
+    """Reads and writes of the AFU are under way."""
+    return status is not None and int(status["reads"]) > 0 and int(status["writes"]) > 0
 
 
 class Simulation:
@@ -26,6 +43,16 @@ class Simulation:
 
     def client(self):
         return Client(self.path)
+
+    def ask(self, line):
+        return ask(self.path + ".ctl", line)
+
+    def is_moving(self):
+        return is_moving(self.ask("status"))
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate(timeout=60)
 
     def end(self):
         """The exit status."""

@@ -285,6 +285,7 @@ static void a_device_that_is_no_bus_master_reaches_nothing(void **state)
 	struct sim_rig *r = *state;
 	uint16_t off = PCI_COMMAND_MEMORY;
 
+	sim_rig_command(r, VU_DEVICE_RESET, NULL, 0, -1);
 	sim_rig_write(r, VU_CONFIG, PCI_COMMAND, &off, sizeof(off));
 	sim_rig_copy(r, 0, DST, 1, 0);
 	sim_rig_settle(r);

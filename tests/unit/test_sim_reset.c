@@ -321,6 +321,21 @@ static void a_client_that_dies_leaves_a_clean_device(void **state)
 	assert_int_equal(r->h.sessions, 2);
 }
 
+/* So a program closes a device that is at work: what is stopped is no fault of the AFU's. */
+static void bus_mastering_that_is_turned_off_in_the_middle(void **state)
+{
+	struct sim_rig *r = *state;
+	static uint8_t seen[RIG_BYTES];
+	uint16_t off = PCI_COMMAND_MEMORY;
+
+	start_long_copy(r);
+	sim_rig_write(r, VU_CONFIG, PCI_COMMAND, &off, sizeof(off));
+	memcpy(seen, r->mem, RIG_BYTES);
+	sim_rig_settle(r);
+	assert_memory_equal(seen, r->mem, RIG_BYTES);
+	assert_int_equal(r->h.log.errors, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +349,7 @@ int main(void)
 		RIGGED(a_reset_in_the_middle_ends_everything),
 		RIGGED(a_reset_by_command_lets_the_client_go_on),
 		RIGGED(a_client_that_dies_leaves_a_clean_device),
+		RIGGED(bus_mastering_that_is_turned_off_in_the_middle),
 	};
 
 	return RUN(tests);
