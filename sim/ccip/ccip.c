@@ -24,6 +24,7 @@ struct packet {
 
 struct ccip {
 	struct ccip_check check;
+	struct host_mmio access; /* the last one */
 	struct packet *packets;
 	uint32_t n_packets, free_slot;
 	uint32_t open_slot; /* of the packet whose beats are coming, or NO_SLOT */
@@ -96,18 +97,16 @@ static void slots_forget(struct ccip *c)
 
 /* ---- to the AFU ---- */
 
-static void drive_mmio(struct host_port *p, struct ccip_rx *rx)
+static void drive_mmio(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 {
-	struct host_mmio m;
+	struct host_mmio *m = &c->access;
 
-	if (!host_take_mmio(p, &m))
+	if (!host_take_mmio(p, m))
 		return;
-	rx->c0_hdr = ccip_mmio_request(m.address, m.bytes, m.tag);
-	rx->c0_mmio_rd = !m.write;
-	rx->c0_mmio_wr = m.write;
-	memset(rx->c0_data, 0, sizeof(rx->c0_data));
-	if (m.write)
-		memcpy(rx->c0_data, m.data, m.bytes);
+	rx->c0_hdr = ccip_mmio_request(m->address, m->bytes, m->tag);
+	rx->c0_mmio_rd = !m->write;
+	rx->c0_mmio_wr = m->write;
+	rx->c0_data = m->data;
 }
 
 /* A read's cookie is its mdata and, above it, its channel. */
@@ -119,7 +118,7 @@ static void drive_read(struct host_port *p, struct ccip_rx *rx)
 		return;
 	rx->c0_hdr = ccip_c0_response((unsigned int)(line.cookie >> 16), line.error, line.index,
 				      (unsigned int)(line.cookie & 0xffff));
-	memcpy(rx->c0_data, line.data, sizeof(rx->c0_data));
+	rx->c0_data = line.data;
 	rx->c0_rsp = true;
 }
 
@@ -166,7 +165,7 @@ void ccip_drive(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 	rx->c0_rsp = rx->c0_mmio_rd = rx->c0_mmio_wr = rx->c1_rsp = false;
 	ccip_check_cycle(&c->check, p);
 	if (p->mmio_ready)
-		drive_mmio(p, rx);
+		drive_mmio(c, p, rx);
 	else if (p->read_ready)
 		drive_read(p, rx);
 	if (p->write_ready)

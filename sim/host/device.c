@@ -51,6 +51,7 @@ static int on_write(void *dev, uint32_t region, uint64_t offset, const void *buf
 		if (vu_config_write(&h->config, offset, buf, len))
 			host_ask_reset(h);
 		h->in_use |= vu_config_bus_master(&h->config);
+		host_memory_changed(h);
 		return 0;
 	}
 	h->in_use = true;
@@ -101,12 +102,14 @@ static void on_detached(void *dev)
 static void on_mapped(void *dev, uint64_t iova, uint64_t size, bool by_messages)
 {
 	((struct host *)dev)->in_use = true;
+	host_memory_changed(dev);
 	log_workspace(dev, "mapped 0x%" PRIx64 " bytes at 0x%" PRIx64 "%s", size, iova,
 		      by_messages ? ", reached by messages" : "");
 }
 
 static void on_unmapped(void *dev, uint64_t iova, uint64_t size)
 {
+	host_memory_changed(dev);
 	log_workspace(dev, "unmapped 0x%" PRIx64 " bytes at 0x%" PRIx64, size, iova);
 }
 

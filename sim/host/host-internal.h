@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "sim/host/due.h"
@@ -91,6 +92,7 @@ struct write_slot {
 	uint64_t cookie, iova, enables;
 	uint32_t bytes, vector;
 	bool ordered, done, error;
+	const void *from; /* the data: where the AFU has them, or when they must be kept, here */
 	uint8_t data[HOST_LINE];
 };
 
@@ -140,6 +142,7 @@ struct host {
 	struct mmio mmio;
 	struct reads reads;
 	struct writes writes;
+	struct vu_window readable, writable; /* where the last accesses were; size 0: nowhere */
 
 	uint64_t credit_end;   /* lockstep: the clock may run until then */
 	uint64_t step_end;     /* the control socket asked for cycles until then */
@@ -183,6 +186,38 @@ uint64_t host_random(struct host *h, uint64_t below);
 /* memory.c: the client's memory. False: not reachable; data are ones then. Both log it. */
 bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes);
 bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes, uint64_t enables);
+/* What the client has mapped, or the device's right to reach it, has changed. */
+void host_memory_changed(struct host *h);
+
+/* A whole line in the window, or NULL. */
+static inline unsigned char *host_line_in(const struct vu_window *w, uint64_t iova)
+{
+	uint64_t offset = iova - w->iova;
+
+	return offset < w->size && w->size - offset >= HOST_LINE ? w->at + offset : NULL;
+}
+
+/* Nearly all accesses are of whole lines, near the last ones. */
+static inline bool host_line_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes)
+{
+	const unsigned char *at = host_line_in(&h->readable, iova);
+
+	if (!at || bytes != HOST_LINE)
+		return host_memory_read(h, iova, buf, bytes);
+	memcpy(buf, at, HOST_LINE);
+	return true;
+}
+
+static inline bool host_line_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes,
+				   uint64_t enables)
+{
+	unsigned char *at = host_line_in(&h->writable, iova);
+
+	if (!at || bytes != HOST_LINE || enables != UINT64_MAX)
+		return host_memory_write(h, iova, buf, bytes, enables);
+	memcpy(at, buf, HOST_LINE);
+	return true;
+}
 
 /* Stacks of free slots. */
 int free_list_init(struct free_list *f, uint32_t num);

@@ -59,6 +59,7 @@ void host_ask_reset(struct host *h)
 {
 	mmio_reset(h);
 	vu_config_reset(&h->config);
+	host_memory_changed(h);
 	memset(h->msix, 0, sizeof(h->msix));
 	h->reset_asked = true;
 	h->next_event = 0;

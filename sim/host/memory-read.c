@@ -50,8 +50,8 @@ static uint32_t piece_bytes(const struct host_read *r, uint32_t index)
 
 static void carry_out(struct host *h, const struct host_read *r, struct read_piece *p)
 {
-	p->error = !host_memory_read(h, r->iova + (uint64_t)p->index * HOST_LINE, p->data,
-				     piece_bytes(r, p->index));
+	p->error = !host_line_read(h, r->iova + (uint64_t)p->index * HOST_LINE, p->data,
+				   piece_bytes(r, p->index));
 	p->done = true;
 }
 
@@ -135,7 +135,7 @@ bool host_take_read(struct host_port *port, struct host_read_line *ret)
 	ret->bytes = piece_bytes(&q->r, p->index);
 	ret->last = !q->left;
 	ret->error = p->error;
-	memcpy(ret->data, p->data, HOST_LINE);
+	ret->data = p->data;
 	log_memory(h, "read-data", q->r.iova + (uint64_t)p->index * HOST_LINE, ret->bytes, ret->cookie,
 			ret->data);
 	free_list_give(&all->free_pieces, slot);

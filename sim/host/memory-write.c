@@ -61,7 +61,7 @@ static void carry_out(struct host *h, struct write_slot *w)
 {
 	switch (w->kind) {
 	case HOST_WRITE:
-		w->error = !host_memory_write(h, w->iova, w->data, w->bytes, w->enables);
+		w->error = !host_line_write(h, w->iova, w->from, w->bytes, w->enables);
 		break;
 	case HOST_INTERRUPT:
 		w->error = interrupt(h, w->vector);
@@ -135,8 +135,10 @@ bool host_write(struct host_port *port, const struct host_write *r)
 	w->iova = r->iova;
 	w->bytes = r->bytes;
 	w->enables = r->enables;
-	memcpy(w->data, r->data, r->bytes);
-	log_memory(h, "write", r->iova, r->bytes, r->cookie, w->data);
+	w->from = r->data;
+	if (h->set.shuffle)
+		w->from = memcpy(w->data, r->data, r->bytes);
+	log_memory(h, "write", r->iova, r->bytes, r->cookie, r->data);
 	accept_slot(h, w);
 	return true;
 }

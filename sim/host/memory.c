@@ -42,14 +42,28 @@ static int may_reach(const struct host *h)
 	return vu_config_bus_master(&h->config) && !h->reset_asked ? 0 : -EACCES;
 }
 
+void host_memory_changed(struct host *h)
+{
+	h->readable.size = h->writable.size = 0;
+}
+
+/* What is next is often near; a message to the client may have changed what there is. */
+static void keep_window(struct host *h, uint64_t iova, bool write, struct vu_window *w)
+{
+	if (may_reach(h) || !vu_server_dma_window(h->server, iova, write, w))
+		w->size = 0;
+}
+
 bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes)
 {
 	int rc = may_reach(h);
 
 	if (!rc)
 		rc = vu_server_dma_read(h->server, iova, buf, bytes);
-	if (!rc)
+	if (!rc) {
+		keep_window(h, iova, false, &h->readable);
 		return true;
+	}
 	memset(buf, 0xff, bytes);
 	return failed(h, false, iova, bytes, rc);
 }
@@ -81,5 +95,8 @@ bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t 
 				rc = may_reach(h);
 		}
 	}
-	return !rc || failed(h, true, iova, bytes, rc);
+	if (rc)
+		return failed(h, true, iova, bytes, rc);
+	keep_window(h, iova, true, &h->writable);
+	return true;
 }
