@@ -8,6 +8,7 @@
 #ifndef SIM_HOST_HOST_INTERNAL_H
 #define SIM_HOST_HOST_INTERNAL_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,15 +62,15 @@ struct mmio {
 
 /* ---- memory (memory-read.c, memory-write.c) ---- */
 
-struct read_request {
-	struct host_read r;
-	uint32_t left; /* pieces; 0: free */
+/* Apart from what is told of them, so that each lies in one line of the processor's cache as well. */
+struct host_line {
+	alignas(HOST_LINE) uint8_t data[HOST_LINE];
 };
 
 struct read_piece {
-	uint32_t request, index;
-	bool done, error; /* done: carried out, data is what was read */
-	uint8_t data[HOST_LINE];
+	uint64_t cookie, iova;
+	uint32_t request, index, bytes;
+	bool done, error; /* done: carried out, its line is what was read */
 };
 
 /* Slots that are free, as a stack of their numbers. */
@@ -80,8 +81,9 @@ struct free_list {
 
 struct reads {
 	struct due due; /* pieces */
-	struct read_request *requests;
+	uint32_t *left; /* of each request: its pieces that are not taken yet */
 	struct read_piece *pieces;
+	struct host_line *lines; /* of the pieces */
 	struct free_list free_requests, free_pieces;
 	uint32_t room;
 	uint64_t last_due;
@@ -92,13 +94,13 @@ struct write_slot {
 	uint64_t cookie, iova, enables;
 	uint32_t bytes, vector;
 	bool ordered, done, error;
-	const void *from; /* the data: where the AFU has them, or when they must be kept, here */
-	uint8_t data[HOST_LINE];
+	const void *from; /* the data: where the AFU has them, or when they must be kept, its line */
 };
 
 struct writes {
 	struct due due;
 	struct write_slot *slots;
+	struct host_line *lines; /* of the slots */
 	struct free_list free;
 	uint32_t room;
 	uint32_t pending_ordered; /* writes and interrupts that are not carried out yet */
@@ -218,6 +220,9 @@ static inline bool host_line_write(struct host *h, uint64_t iova, const void *bu
 	memcpy(at, buf, HOST_LINE);
 	return true;
 }
+
+/* NULL: no memory. */
+struct host_line *host_lines_new(uint32_t num);
 
 /* Stacks of free slots. */
 int free_list_init(struct free_list *f, uint32_t num);

@@ -15,7 +15,8 @@ int writes_init(struct writes *w, uint64_t outstanding)
 
 	w->room = (uint32_t)outstanding + HOST_SLACK;
 	w->slots = calloc(w->room, sizeof(*w->slots));
-	rc = w->slots ? due_init(&w->due, w->room) : -1;
+	w->lines = host_lines_new(w->room);
+	rc = w->slots && w->lines ? due_init(&w->due, w->room) : -1;
 	return rc ? rc : free_list_init(&w->free, w->room);
 }
 
@@ -23,6 +24,7 @@ void writes_done(struct writes *w)
 {
 	due_done(&w->due);
 	free(w->slots);
+	free(w->lines);
 	free(w->free.slots);
 }
 
@@ -137,7 +139,7 @@ bool host_write(struct host_port *port, const struct host_write *r)
 	w->enables = r->enables;
 	w->from = r->data;
 	if (h->set.shuffle)
-		w->from = memcpy(w->data, r->data, r->bytes);
+		w->from = memcpy(h->writes.lines[w - h->writes.slots].data, r->data, r->bytes);
 	log_memory(h, "write", r->iova, r->bytes, r->cookie, r->data);
 	accept_slot(h, w);
 	return true;

@@ -7,6 +7,15 @@
 
 #include "sim/host/host-internal.h"
 
+struct host_line *host_lines_new(uint32_t num)
+{
+	struct host_line *lines = aligned_alloc(alignof(struct host_line), num * sizeof(*lines));
+
+	if (lines)
+		memset(lines, 0, num * sizeof(*lines));
+	return lines;
+}
+
 int free_list_init(struct free_list *f, uint32_t num)
 {
 	f->slots = calloc(num, sizeof(*f->slots));
