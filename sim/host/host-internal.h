@@ -153,6 +153,7 @@ struct host {
 	bool running;	       /* for the status: the clock is not stopped */
 	bool told_stop;	       /* that the clock stands still while a program has the device */
 	bool answered;	       /* the client was, since the core was offered */
+	int64_t look_ns;       /* time to his next look */
 	struct control *control;
 	int script; /* pidfd of ASE_SCRIPT; -1: none */
 	pid_t script_pid;
