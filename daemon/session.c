@@ -338,7 +338,8 @@ static void drain(struct sessions *all, struct session *s)
 	struct channel_message m;
 
 	for (int left = CHANNEL_LEFT_MAX; s->channel >= 0 && channel_left(s->channel, &m, &left);)
-		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED)
+		if (m.type == CHANNEL_END || m.type == CHANNEL_CHANGED || m.type == CHANNEL_SCOUTED ||
+		    m.type == CHANNEL_MISSING)
 			hear(all, s, &m);
 }
 

@@ -164,14 +164,14 @@ def copy_for_ever(peer, handle):
     soon(lambda: peer.read(handle, STATUS0))
 
 
-def soon(what, seconds=30):
-    """Waits until what() is true; its value. The time is a loaded machine's."""
+def soon(what, seconds=30, log=()):
+    """Waits until what() is true; its value. Time is a loaded machine's; a failure shows the log's end."""
     end = time.monotonic() + seconds
     while True:
         value = what()
         if value:
             return value
-        assert time.monotonic() < end, "it has not come to pass"
+        assert time.monotonic() < end, "\n".join(["it has not come to pass", *log[-40:]])
         time.sleep(0.005)
 
 
@@ -247,11 +247,11 @@ class Daemon:
         return [line for line in self.log if word in line]
 
     def says(self, word, seconds=60):
-        return soon(lambda: self.lines(word), seconds)[-1]
+        return soon(lambda: self.lines(word), seconds, self.log)[-1]
 
     def said(self, word, times=1):
         """So often, and no more until now; what it says comes a little after what it does."""
-        soon(lambda: len(self.lines(word)) >= times, 60)
+        soon(lambda: len(self.lines(word)) >= times, 60, self.log)
         return len(self.lines(word)) == times
 
     def peer(self, tcp=False):
