@@ -7,6 +7,7 @@
  * says what the client does, who may also reset the device, leave or say nothing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -438,8 +439,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		ops = sys_kernel;
 		ops.poll = his_turn;
 		sys_set(&ops);
-		memory = sys_memfd("fuzz", 0);
-		if (memory < 0 || sys_ftruncate(memory, BYTES) || !mkdtemp(dir))
+		memory = sys_memfd("fuzz", MFD_ALLOW_SEALING);
+		if (memory < 0 || sys_ftruncate(memory, BYTES) ||
+		    fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK) || !mkdtemp(dir))
 			abort();
 		atexit(tidy);
 	}

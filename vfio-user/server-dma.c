@@ -7,6 +7,7 @@
  * the last of them has ended. A message holds nothing: the client itself refuses what it unmapped.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -69,6 +70,13 @@ static size_t lower(const struct vu_dma_table *t, uint64_t iova)
 
 /* ---- adding ---- */
 
+static bool cannot_shrink(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_SHRINK);
+}
+
 static int map_file(const struct vu_dma_map *m, int fd, struct vu_dma_range *r)
 {
 	int prot = (r->can_read ? PROT_READ : 0) | (r->can_write ? PROT_WRITE : 0);
@@ -91,6 +99,7 @@ static int map_file(const struct vu_dma_map *m, int fd, struct vu_dma_range *r)
 	if (rc)
 		return rc;
 	r->at = (unsigned char *)r->map + slack;
+	r->lasting = cannot_shrink(fd);
 	return 0;
 }
 
@@ -301,6 +310,20 @@ bool vu_server_dma_asks(struct vu_server *s, uint64_t iova)
 		return false;
 	r = find(&s->dma, iova, &len);
 	return r && !r->at;
+}
+
+bool vu_server_dma_window(struct vu_server *s, uint64_t iova, bool write, struct vu_window *ret)
+{
+	const struct vu_dma_range *r;
+	size_t len = 1;
+
+	if (!s->stepped || !vu_server_has_client(s))
+		return false;
+	r = find(&s->dma, iova, &len);
+	if (!r || !r->lasting || !(write ? r->can_write : r->can_read))
+		return false;
+	*ret = (struct vu_window){ r->iova, r->size, r->at };
+	return true;
 }
 
 /* Both ends mapped: straight across. Returns the bytes moved, 0 when a bounce is needed. */

@@ -25,6 +25,7 @@ struct vu_dma_range {
 	void *map;         /* what to unmap: page-aligned start, and its length */
 	size_t map_len;
 	bool can_read, can_write; /* by the device */
+	bool lasting; /* mapped, and no page of it can go away */
 };
 
 struct vu_dma_table {

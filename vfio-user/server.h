@@ -130,6 +130,16 @@ bool vu_server_dma_asks(struct vu_server *s, uint64_t iova);
  * moved: who may meet this moves no more than lies in one page. On the loop's thread. */
 int vu_server_dma_resume(struct vu_server *s);
 /*
+ * The range round iova, for the loop of a stepped server to reach by itself until dma_mapped, dma_unmapped or
+ * detached is called. False: it is to be read and written by the functions above, which find out why: it is
+ * not mapped, or not with that direction, or of a file without F_SEAL_SHRINK.
+ */
+struct vu_window {
+	uint64_t iova, size;
+	unsigned char *at;
+};
+bool vu_server_dma_window(struct vu_server *s, uint64_t iova, bool write, struct vu_window *ret);
+/*
  * Copies inside the client's memory without a bounce where both ends are mapped.
  * *fault_iova is the first address that could not be reached when -EFAULT is returned.
  */

@@ -14,6 +14,7 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pins are words of a little-endian machine");
 
 #define NO_SLOT UINT32_MAX
+#define SINGLE (UINT64_C(1) << 63) /* in the cookie of a packet of one line, which needs no slot */
 
 struct packet {
 	uint64_t address; /* of its first beat, in lines, as are the next */
@@ -24,6 +25,7 @@ struct packet {
 
 struct ccip {
 	struct ccip_check check;
+	struct host_mmio access; /* the last one */
 	struct packet *packets;
 	uint32_t n_packets, free_slot;
 	uint32_t open_slot; /* of the packet whose beats are coming, or NO_SLOT */
@@ -96,18 +98,16 @@ static void slots_forget(struct ccip *c)
 
 /* ---- to the AFU ---- */
 
-static void drive_mmio(struct host_port *p, struct ccip_rx *rx)
+static void drive_mmio(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 {
-	struct host_mmio m;
+	struct host_mmio *m = &c->access;
 
-	if (!host_take_mmio(p, &m))
+	if (!host_take_mmio(p, m))
 		return;
-	rx->c0_hdr = ccip_mmio_request(m.address, m.bytes, m.tag);
-	rx->c0_mmio_rd = !m.write;
-	rx->c0_mmio_wr = m.write;
-	memset(rx->c0_data, 0, sizeof(rx->c0_data));
-	if (m.write)
-		memcpy(rx->c0_data, m.data, m.bytes);
+	rx->c0_hdr = ccip_mmio_request(m->address, m->bytes, m->tag);
+	rx->c0_mmio_rd = !m->write;
+	rx->c0_mmio_wr = m->write;
+	rx->c0_data = m->data;
 }
 
 /* A read's cookie is its mdata and, above it, its channel. */
@@ -119,12 +119,12 @@ static void drive_read(struct host_port *p, struct ccip_rx *rx)
 		return;
 	rx->c0_hdr = ccip_c0_response((unsigned int)(line.cookie >> 16), line.error, line.index,
 				      (unsigned int)(line.cookie & 0xffff));
-	memcpy(rx->c0_data, line.data, sizeof(rx->c0_data));
+	rx->c0_data = line.data;
 	rx->c0_rsp = true;
 }
 
-/* One line of a packet is written. A write's cookie is its slot and, above it, which line. */
-static void drive_written(struct ccip *c, const struct host_write_done *done, struct ccip_rx *rx)
+/* One line of a packet is written. Its cookie is the slot and, above it, which line. */
+static void drive_beat(struct ccip *c, const struct host_write_done *done, struct ccip_rx *rx)
 {
 	uint32_t slot = (uint32_t)done->cookie;
 	unsigned int line = (unsigned int)(done->cookie >> 32);
@@ -142,17 +142,21 @@ static void drive_written(struct ccip *c, const struct host_write_done *done, st
 
 static void drive_write(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 {
+	static const unsigned int types[] = {
+		[HOST_WRITE] = CCIP_WRLINE_I,
+		[HOST_FENCE] = CCIP_WRFENCE,
+		[HOST_INTERRUPT] = CCIP_INTR,
+	};
 	struct host_write_done done;
 
 	if (!host_take_write(p, &done))
 		return;
-	if (done.kind == HOST_WRITE) {
-		drive_written(c, &done, rx);
+	if (done.kind == HOST_WRITE && !(done.cookie & SINGLE)) {
+		drive_beat(c, &done, rx);
 		return;
 	}
 	rx->c1_rsp = true;
-	rx->c1_hdr = ccip_c1_response((unsigned int)(done.cookie >> 16), false, 0,
-				      done.kind == HOST_FENCE ? CCIP_WRFENCE : CCIP_INTR,
+	rx->c1_hdr = ccip_c1_response((unsigned int)(done.cookie >> 16 & 3), false, 0, types[done.kind],
 				      (unsigned int)(done.cookie & 0xffff));
 }
 
@@ -166,7 +170,7 @@ void ccip_drive(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 	rx->c0_rsp = rx->c0_mmio_rd = rx->c0_mmio_wr = rx->c1_rsp = false;
 	ccip_check_cycle(&c->check, p);
 	if (p->mmio_ready)
-		drive_mmio(p, rx);
+		drive_mmio(c, p, rx);
 	else if (p->read_ready)
 		drive_read(p, rx);
 	if (p->write_ready)
@@ -178,13 +182,16 @@ void ccip_drive(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 static void sample_c0(struct ccip *c, struct host_port *p, const uint32_t *hdr)
 {
 	struct ccip_request r;
-	struct host_read read = { 0 };
+	struct host_read read;
 
 	ccip_c0_request(hdr, &r);
+	if (!ccip_check_plain_read(&c->check, p, &r) && !ccip_check_c0(&c->check, p, &r))
+		return;
 	read.cookie = (uint64_t)r.vc << 16 | r.mdata;
 	read.iova = r.address * HOST_LINE;
 	read.bytes = (r.len + 1) * HOST_LINE;
-	if (ccip_check_c0(&c->check, p, &r) && !host_read(p, &read))
+	read.ordered = false;
+	if (!host_read(p, &read))
 		host_error(p, "c0-overflow", "a read is lost: there is no room for it");
 }
 
@@ -214,33 +221,44 @@ static uint32_t packet_begin(struct ccip *c, const struct ccip_request *r)
 	return slot;
 }
 
-static void sample_write(struct ccip *c, struct host_port *p, const struct ccip_request *r,
-			 const uint32_t *data)
+/* False: there is no memory for it. */
+static bool next_beat(struct ccip *c, const struct ccip_request *r, struct host_write *write)
 {
 	struct packet *k;
 	unsigned int line;
+
+	if (c->open_slot == NO_SLOT)
+		c->open_slot = packet_begin(c, r);
+	if (c->open_slot == NO_SLOT)
+		return false;
+	k = &c->packets[c->open_slot];
+	line = k->len + 1 - k->to_send;
+	/* The address of a later beat is nothing that a card looks at. */
+	write->iova = (k->address + line) * HOST_LINE;
+	write->cookie = (uint64_t)line << 32 | c->open_slot;
+	k->to_send--;
+	if (!k->to_send)
+		c->open_slot = NO_SLOT;
+	return true;
+}
+
+static bool sample_write(struct ccip *c, struct host_port *p, const struct ccip_request *r,
+			 const uint32_t *data)
+{
 	struct host_write write = {
 		.bytes = HOST_LINE,
 		.enables = byte_enables(r),
 		.data = data,
 	};
 
-	if (c->open_slot == NO_SLOT)
-		c->open_slot = packet_begin(c, r);
-	if (c->open_slot == NO_SLOT) {
-		host_error(p, "c1-overflow", "a write is lost: there is no memory for it");
-		return;
+	if (r->len || c->open_slot != NO_SLOT) {
+		if (!next_beat(c, r, &write))
+			return false;
+	} else {
+		write.iova = r->address * HOST_LINE;
+		write.cookie = SINGLE | (uint64_t)r->vc << 16 | r->mdata;
 	}
-	k = &c->packets[c->open_slot];
-	line = k->len + 1 - k->to_send;
-	/* The address of a later beat is nothing that a card looks at. */
-	write.iova = (k->address + line) * HOST_LINE;
-	write.cookie = (uint64_t)line << 32 | c->open_slot;
-	k->to_send--;
-	if (!host_write(p, &write))
-		host_error(p, "c1-overflow", "a write is lost: there is no room for it");
-	if (!k->to_send)
-		c->open_slot = NO_SLOT;
+	return host_write(p, &write);
 }
 
 static void sample_c1(struct ccip *c, struct host_port *p, const uint32_t *hdr, const uint32_t *data)
@@ -251,14 +269,14 @@ static void sample_c1(struct ccip *c, struct host_port *p, const uint32_t *hdr, 
 
 	ccip_c1_request(hdr, &r);
 	cookie = (uint64_t)r.vc << 16 | r.mdata;
-	if (!ccip_check_c1(&c->check, p, &r))
+	if (!ccip_check_plain_write(&c->check, p, &r) && !ccip_check_c1(&c->check, p, &r))
 		return;
 	if (r.type == CCIP_WRFENCE)
 		taken = host_fence(p, cookie);
 	else if (r.type == CCIP_INTR)
 		taken = host_interrupt(p, (uint64_t)r.vc << 16 | (r.mdata & 3), r.mdata & 3, false);
 	else
-		sample_write(c, p, &r, data);
+		taken = sample_write(c, p, &r, data);
 	if (!taken)
 		host_error(p, "c1-overflow", "request type %u is lost: there is no room for it", r.type);
 }

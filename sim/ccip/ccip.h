@@ -22,7 +22,7 @@ struct ccip_rx {
 	bool c0_rsp, c0_mmio_rd, c0_mmio_wr; /* at most one in a cycle */
 	bool c1_rsp;
 	uint32_t c0_hdr, c1_hdr;
-	uint32_t c0_data[CCIP_LINE_WORDS];
+	const void *c0_data; /* a line, with c0_rsp and c0_mmio_wr */
 };
 
 /* What the AFU drives. The pointers are to the pins themselves. */

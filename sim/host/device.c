@@ -64,6 +64,7 @@ static int on_write(void *dev, uint32_t region, uint64_t offset, const void *buf
 
 	if (region == VU_CONFIG) {
 		write_config(h, offset, buf, len);
+		host_memory_changed(h);
 		return 0;
 	}
 	h->in_use = true;
@@ -117,12 +118,14 @@ static void on_mapped(void *dev, uint64_t iova, uint64_t size, bool by_messages)
 
 	h->in_use = h->had_memory = true;
 	h->by_messages |= by_messages;
+	host_memory_changed(h);
 	log_workspace(h, "mapped 0x%" PRIx64 " bytes at 0x%" PRIx64 "%s", size, iova,
 		      by_messages ? ", reached by messages" : "");
 }
 
 static void on_unmapped(void *dev, uint64_t iova, uint64_t size)
 {
+	host_memory_changed(dev);
 	log_workspace(dev, "unmapped 0x%" PRIx64 " bytes at 0x%" PRIx64, size, iova);
 }
 

@@ -8,8 +8,10 @@
 #ifndef SIM_HOST_HOST_INTERNAL_H
 #define SIM_HOST_HOST_INTERNAL_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "sim/host/due.h"
@@ -60,15 +62,15 @@ struct mmio {
 
 /* ---- memory (memory-read.c, memory-write.c) ---- */
 
-struct read_request {
-	struct host_read r;
-	uint32_t left; /* pieces; 0: free */
+/* Apart from what is told of them, so that each lies in one line of the processor's cache as well. */
+struct host_line {
+	alignas(HOST_LINE) uint8_t data[HOST_LINE];
 };
 
 struct read_piece {
-	uint32_t request, index;
-	bool queued, done, error; /* done: carried out, data is what was read */
-	uint8_t data[HOST_LINE];
+	uint64_t cookie, iova;
+	uint32_t request, index, bytes;
+	bool queued, done, error; /* done: carried out, its line is what was read */
 };
 
 /* Slots that are free, as a stack of their numbers. */
@@ -79,8 +81,9 @@ struct free_list {
 
 struct reads {
 	struct due due; /* pieces */
-	struct read_request *requests;
+	uint32_t *left; /* of each request: its pieces that are not taken yet */
 	struct read_piece *pieces;
+	struct host_line *lines; /* of the pieces */
 	struct free_list free_requests, free_pieces;
 	uint32_t room;
 	uint64_t last_due;
@@ -91,12 +94,13 @@ struct write_slot {
 	uint64_t cookie, iova, enables;
 	uint32_t bytes, vector;
 	bool ordered, queued, done, error;
-	uint8_t data[HOST_LINE];
+	const void *from; /* the data: where the AFU has them, or when they must be kept, its line */
 };
 
 struct writes {
 	struct due due;
 	struct write_slot *slots;
+	struct host_line *lines; /* of the slots */
 	struct free_list free;
 	uint32_t room;
 	uint32_t pending_ordered; /* writes and interrupts that are neither carried out nor queued */
@@ -166,6 +170,7 @@ struct host {
 	struct writes writes;
 	struct memory_queue queue;
 	bool by_messages; /* some of the client's memory is reached by them */
+	struct vu_window readable, writable; /* where the last accesses were; size 0: nowhere */
 
 	uint64_t credit_end;   /* lockstep: the clock may run until then */
 	uint64_t step_end;     /* the control socket asked for cycles until then */
@@ -174,6 +179,7 @@ struct host {
 	bool running;	       /* for the status: the clock is not stopped */
 	bool told_stop;	       /* that the clock stands still while a program has the device */
 	bool answered;	       /* the client was, since the core was offered */
+	int64_t look_ns;       /* time to his next look */
 	struct control *control;
 	int script; /* pidfd of ASE_SCRIPT; -1: none */
 	pid_t script_pid;
@@ -219,9 +225,44 @@ static inline bool host_is_full(const struct host *h, const struct due *d)
 /* memory.c: the client's memory. False: not reachable; data are ones then. Both log it. */
 bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes);
 bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes, uint64_t enables);
+/* What the client has mapped, or the device's right to reach it, has changed. */
+void host_memory_changed(struct host *h);
 int host_may_reach(const struct host *h);
 /* Logs why, and is false. */
 bool host_memory_failed(struct host *h, bool write, uint64_t iova, uint32_t bytes, int rc);
+
+/* A whole line in the window, or NULL. */
+static inline unsigned char *host_line_in(const struct vu_window *w, uint64_t iova)
+{
+	uint64_t offset = iova - w->iova;
+
+	return offset < w->size && w->size - offset >= HOST_LINE ? w->at + offset : NULL;
+}
+
+/* Nearly all accesses are of whole lines, near the last ones. */
+static inline bool host_line_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes)
+{
+	const unsigned char *at = host_line_in(&h->readable, iova);
+
+	if (!at || bytes != HOST_LINE)
+		return host_memory_read(h, iova, buf, bytes);
+	memcpy(buf, at, HOST_LINE);
+	return true;
+}
+
+static inline bool host_line_write(struct host *h, uint64_t iova, const void *buf, uint32_t bytes,
+				   uint64_t enables)
+{
+	unsigned char *at = host_line_in(&h->writable, iova);
+
+	if (!at || bytes != HOST_LINE || enables != UINT64_MAX)
+		return host_memory_write(h, iova, buf, bytes, enables);
+	memcpy(at, buf, HOST_LINE);
+	return true;
+}
+
+/* NULL: no memory. */
+struct host_line *host_lines_new(uint32_t num);
 
 /* memory-queue.c */
 int queue_init(struct memory_queue *q, uint32_t room);

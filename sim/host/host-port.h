@@ -82,7 +82,7 @@ struct host_read_line {
 	uint32_t bytes;
 	bool last;      /* no piece of the request is left after it */
 	bool error;     /* unmapped: data are ones */
-	uint8_t data[HOST_LINE];
+	const uint8_t *data; /* a whole line; it stays until the next request */
 };
 
 /* False: more was sent than may be after read_full, or it goes past the last address. The request is lost;

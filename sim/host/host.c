@@ -62,6 +62,7 @@ void host_ask_reset(struct host *h)
 {
 	mmio_reset(h);
 	vu_config_reset(&h->config);
+	host_memory_changed(h);
 	memset(h->msix, 0, sizeof(h->msix));
 	h->stopped = false;
 	h->reset_asked = true;

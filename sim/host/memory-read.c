@@ -10,9 +10,10 @@ int reads_init(struct reads *r, uint64_t outstanding)
 	int rc;
 
 	r->room = (uint32_t)outstanding * HOST_STUCK + HOST_SLACK;
-	r->requests = calloc(r->room, sizeof(*r->requests));
+	r->left = calloc(r->room, sizeof(*r->left));
 	r->pieces = calloc(r->room, sizeof(*r->pieces));
-	rc = r->requests && r->pieces ? due_init(&r->due, r->room) : -1;
+	r->lines = host_lines_new(r->room);
+	rc = r->left && r->pieces && r->lines ? due_init(&r->due, r->room) : -1;
 	if (!rc)
 		rc = free_list_init(&r->free_requests, r->room);
 	if (!rc)
@@ -23,8 +24,9 @@ int reads_init(struct reads *r, uint64_t outstanding)
 void reads_done(struct reads *r)
 {
 	due_done(&r->due);
-	free(r->requests);
+	free(r->left);
 	free(r->pieces);
+	free(r->lines);
 	free(r->free_requests.slots);
 	free(r->free_pieces.slots);
 }
@@ -35,40 +37,31 @@ void reads_reset(struct reads *r, uint64_t cycle)
 		uint32_t slot = due_take(&r->due), request = r->pieces[slot].request;
 
 		free_list_give(&r->free_pieces, slot);
-		if (!--r->requests[request].left)
+		if (!--r->left[request])
 			free_list_give(&r->free_requests, request);
 	}
 	r->last_due = cycle;
 }
 
-static uint32_t piece_bytes(const struct host_read *r, uint32_t index)
+static void carry_out(struct host *h, struct read_piece *p)
 {
-	uint32_t left = r->bytes - index * HOST_LINE;
-
-	return left < HOST_LINE ? left : HOST_LINE;
-}
-
-static void carry_out(struct host *h, const struct host_read *r, struct read_piece *p)
-{
-	p->queued = queue_needed(h, r->iova + (uint64_t)p->index * HOST_LINE, piece_bytes(r, p->index));
+	p->queued = queue_needed(h, p->iova, p->bytes);
 	if (p->queued) {
 		queue_add(h, false, (uint32_t)(p - h->reads.pieces));
 		return;
 	}
-	p->error = !host_memory_read(h, r->iova + (uint64_t)p->index * HOST_LINE, p->data,
-				     piece_bytes(r, p->index));
+	p->error = !host_line_read(h, p->iova, h->reads.lines[p - h->reads.pieces].data, p->bytes);
 	p->done = true;
 }
 
 struct memory_access read_access(struct host *h, uint32_t slot)
 {
-	struct read_piece *p = &h->reads.pieces[slot];
-	const struct host_read *r = &h->reads.requests[p->request].r;
+	const struct read_piece *p = &h->reads.pieces[slot];
 
-	return (struct memory_access){ .iova = r->iova + (uint64_t)p->index * HOST_LINE,
+	return (struct memory_access){ .iova = p->iova,
 				       .enables = UINT64_MAX,
-				       .data = p->data,
-				       .bytes = piece_bytes(r, p->index) };
+				       .data = h->reads.lines[slot].data,
+				       .bytes = p->bytes };
 }
 
 void read_carried_out(struct host *h, uint32_t slot, bool failed)
@@ -82,7 +75,7 @@ bool read_ready(struct host *h)
 	struct read_piece *p = &h->reads.pieces[due_at(&h->reads.due, 0)->slot];
 
 	if (!p->done && !p->queued)
-		carry_out(h, &h->reads.requests[p->request].r, p);
+		carry_out(h, p);
 	return p->done;
 }
 
@@ -102,19 +95,23 @@ static uint64_t due_cycle(struct host *h, uint64_t not_before)
 	return cycle;
 }
 
-static void add_piece(struct host *h, uint32_t request, uint32_t index, uint64_t *not_before)
+static void add_piece(struct host *h, const struct host_read *r, uint32_t request, uint32_t index,
+		      uint64_t *not_before)
 {
 	struct reads *all = &h->reads;
 	uint32_t slot = free_list_take(&all->free_pieces);
 	struct read_piece *p = &all->pieces[slot];
-	const struct host_read *r = &all->requests[request].r;
+	uint32_t left = r->bytes - index * HOST_LINE;
 	uint64_t cycle;
 
+	p->cookie = r->cookie;
+	p->iova = r->iova + (uint64_t)index * HOST_LINE;
 	p->request = request;
 	p->index = index;
+	p->bytes = left < HOST_LINE ? left : HOST_LINE;
 	p->queued = p->done = false;
 	if (!h->set.shuffle)
-		carry_out(h, r, p);
+		carry_out(h, p);
 	cycle = due_cycle(h, *not_before);
 	if (r->ordered)
 		*not_before = cycle;
@@ -138,9 +135,9 @@ bool host_read(struct host_port *port, const struct host_read *r)
 	h->last_active = port->cycle;
 	log_memory(h, "read", r->iova, r->bytes, r->cookie, NULL);
 	request = free_list_take(&all->free_requests);
-	all->requests[request] = (struct read_request){ .r = *r, .left = pieces };
+	all->left[request] = pieces;
 	for (uint32_t i = 0; i < pieces; i++)
-		add_piece(h, request, i, &not_before);
+		add_piece(h, r, request, i, &not_before);
 	port->read_full = host_is_full(h, &all->due);
 	return true;
 }
@@ -149,7 +146,6 @@ bool host_take_read(struct host_port *port, struct host_read_line *ret)
 {
 	struct host *h = host_of(port);
 	struct reads *all = &h->reads;
-	struct read_request *q;
 	struct read_piece *p;
 	uint32_t slot;
 
@@ -157,18 +153,15 @@ bool host_take_read(struct host_port *port, struct host_read_line *ret)
 		return false;
 	slot = due_take(&all->due);
 	p = &all->pieces[slot];
-	q = &all->requests[p->request];
-	q->left--;
-	ret->cookie = q->r.cookie;
+	ret->cookie = p->cookie;
 	ret->index = p->index;
-	ret->bytes = piece_bytes(&q->r, p->index);
-	ret->last = !q->left;
+	ret->bytes = p->bytes;
+	ret->last = !--all->left[p->request];
 	ret->error = p->error;
-	memcpy(ret->data, p->data, HOST_LINE);
-	log_memory(h, "read-data", q->r.iova + (uint64_t)p->index * HOST_LINE, ret->bytes, ret->cookie,
-			ret->data);
+	ret->data = all->lines[slot].data;
+	log_memory(h, "read-data", p->iova, ret->bytes, ret->cookie, ret->data);
 	free_list_give(&all->free_pieces, slot);
-	if (!q->left)
+	if (ret->last)
 		free_list_give(&all->free_requests, p->request);
 	port->read_ready = false;
 	port->read_full = host_is_full(h, &all->due);

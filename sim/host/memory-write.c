@@ -15,7 +15,8 @@ int writes_init(struct writes *w, uint64_t outstanding)
 
 	w->room = (uint32_t)outstanding * HOST_STUCK + HOST_SLACK;
 	w->slots = calloc(w->room, sizeof(*w->slots));
-	rc = w->slots ? due_init(&w->due, w->room) : -1;
+	w->lines = host_lines_new(w->room);
+	rc = w->slots && w->lines ? due_init(&w->due, w->room) : -1;
 	return rc ? rc : free_list_init(&w->free, w->room);
 }
 
@@ -23,6 +24,7 @@ void writes_done(struct writes *w)
 {
 	due_done(&w->due);
 	free(w->slots);
+	free(w->lines);
 	free(w->free.slots);
 }
 
@@ -57,17 +59,27 @@ static bool interrupt(struct host *h, uint32_t vector)
 	return false;
 }
 
+/* The AFU's own are there until it goes on. */
+static void keep_data(struct host *h, struct write_slot *w)
+{
+	uint8_t *line = h->writes.lines[w - h->writes.slots].data;
+
+	if (w->kind == HOST_WRITE && w->from != line)
+		w->from = memcpy(line, w->from, w->bytes);
+}
+
 static void carry_out(struct host *h, struct write_slot *w)
 {
 	h->writes.pending_ordered -= pushed(w);
 	w->queued = w->kind == HOST_WRITE ? queue_needed(h, w->iova, w->bytes) : h->queue.num;
 	if (w->queued) {
+		keep_data(h, w);
 		queue_add(h, true, (uint32_t)(w - h->writes.slots));
 		return;
 	}
 	switch (w->kind) {
 	case HOST_WRITE:
-		w->error = !host_memory_write(h, w->iova, w->data, w->bytes, w->enables);
+		w->error = !host_line_write(h, w->iova, w->from, w->bytes, w->enables);
 		break;
 	case HOST_INTERRUPT:
 		w->error = interrupt(h, w->vector);
@@ -79,11 +91,11 @@ static void carry_out(struct host *h, struct write_slot *w)
 
 struct memory_access write_access(struct host *h, uint32_t slot)
 {
-	struct write_slot *w = &h->writes.slots[slot];
+	const struct write_slot *w = &h->writes.slots[slot];
 
 	return (struct memory_access){ .iova = w->iova,
 				       .enables = w->enables,
-				       .data = w->data,
+				       .data = h->writes.lines[slot].data,
 				       .bytes = w->kind == HOST_WRITE ? w->bytes : 0,
 				       .write = true };
 }
@@ -150,7 +162,7 @@ static void accept_slot(struct host *h, struct write_slot *w)
 	due_add(&all->due, cycle, (uint32_t)(w - all->slots));
 	host_event_at(h, cycle);
 	h->last_active = h->port.cycle;
-	h->port.write_full = all->due.num >= h->set.outstanding;
+	h->port.write_full = host_is_full(h, &all->due);
 	if (!h->set.shuffle)
 		carry_out(h, w);
 }
@@ -168,8 +180,10 @@ bool host_write(struct host_port *port, const struct host_write *r)
 	w->iova = r->iova;
 	w->bytes = r->bytes;
 	w->enables = r->enables;
-	memcpy(w->data, r->data, r->bytes);
-	log_memory(h, "write", r->iova, r->bytes, r->cookie, w->data);
+	w->from = r->data;
+	if (h->set.shuffle)
+		keep_data(h, w);
+	log_memory(h, "write", r->iova, r->bytes, r->cookie, r->data);
 	accept_slot(h, w);
 	return true;
 }

@@ -7,6 +7,15 @@
 
 #include "sim/host/host-internal.h"
 
+struct host_line *host_lines_new(uint32_t num)
+{
+	struct host_line *lines = aligned_alloc(alignof(struct host_line), num * sizeof(*lines));
+
+	if (lines)
+		memset(lines, 0, num * sizeof(*lines));
+	return lines;
+}
+
 int free_list_init(struct free_list *f, uint32_t num)
 {
 	f->slots = calloc(num, sizeof(*f->slots));
@@ -42,14 +51,28 @@ int host_may_reach(const struct host *h)
 	return vu_config_bus_master(&h->config) && !h->reset_asked ? 0 : -EACCES;
 }
 
+void host_memory_changed(struct host *h)
+{
+	h->readable.size = h->writable.size = 0;
+}
+
+/* What is next is often near; a message to the client may have changed what there is. */
+static void keep_window(struct host *h, uint64_t iova, bool write, struct vu_window *w)
+{
+	if (host_may_reach(h) || !vu_server_dma_window(h->server, iova, write, w))
+		w->size = 0;
+}
+
 bool host_memory_read(struct host *h, uint64_t iova, void *buf, uint32_t bytes)
 {
 	int rc = host_may_reach(h);
 
 	if (!rc)
 		rc = vu_server_dma_read(h->server, iova, buf, bytes);
-	if (!rc)
+	if (!rc) {
+		keep_window(h, iova, false, &h->readable);
 		return true;
+	}
 	memset(buf, 0xff, bytes);
 	return host_memory_failed(h, false, iova, bytes, rc);
 }
@@ -81,5 +104,8 @@ bool host_memory_write(struct host *h, uint64_t iova, const void *buf, uint32_t 
 				rc = host_may_reach(h);
 		}
 	}
-	return !rc || host_memory_failed(h, true, iova, bytes, rc);
+	if (rc)
+		return host_memory_failed(h, true, iova, bytes, rc);
+	keep_window(h, iova, true, &h->writable);
+	return true;
 }

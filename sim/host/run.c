@@ -2,7 +2,8 @@
 /*
  * When the clock runs, and when the client is listened to. While it runs, the client's socket is looked at
  * every few cycles: seldom enough that looking costs little, and often enough that a register read does not
- * wait for it. When it stands still, poll waits, and costs nothing.
+ * wait for it. While the AFU works and the client is silent it is looked at less and less often, until he
+ * asks for something. When the clock stands still, poll waits, and costs nothing.
  */
 #include <inttypes.h>
 #include <sched.h>
@@ -17,8 +18,8 @@
 #define BUSY_CYCLES 512u	   /* between two looks at the socket, at most */
 #define EAGER_CYCLES 8u		   /* the same when it is the client's turn, and he may be about to take it */
 #define EAGER_FOR 4096u		   /* cycles after the last that was done for him */
-#define LONG_NS (8 * NS_PER_US)	   /* a look comes sooner when the design is slow, */
-#define SHORT_NS (4 * NS_PER_US)   /* and later when it is fast */
+#define LOOK_NS (4 * NS_PER_US)	   /* from one look to the next, and up to twice that, */
+#define SELDOM_NS (16 * NS_PER_US) /* or this, while the AFU has work and many looks found nothing */
 #define POLL_NS NS_PER_MS	   /* between two looks at everything else */
 #define BURST 64u
 
@@ -117,14 +118,19 @@ static void run_cycles(struct host *h, unsigned int cycles)
 	}
 }
 
-static unsigned int adapt(const struct host *h, unsigned int cycles, int64_t took)
+/* How many cycles the next look at the socket is away, from how long the last ones took. */
+static unsigned int adapt(struct host *h, unsigned int cycles, int64_t took)
 {
-	bool his_turn = host_quiet(h) && !idle_for(h, EAGER_FOR);
-	unsigned int most = his_turn ? EAGER_CYCLES : BUSY_CYCLES;
+	bool quiet = host_quiet(h);
+	unsigned int most = quiet && !idle_for(h, EAGER_FOR) ? EAGER_CYCLES : BUSY_CYCLES;
 
-	if (took > LONG_NS && cycles > 1)
+	if (quiet || h->answered)
+		h->look_ns = LOOK_NS;
+	else if (h->look_ns < SELDOM_NS)
+		h->look_ns += LOOK_NS / 16;
+	if (took > 2 * h->look_ns && cycles > 1)
 		cycles /= 2;
-	else if (took < SHORT_NS)
+	else if (took < h->look_ns)
 		cycles *= 2;
 	return cycles < most ? cycles : most;
 }
@@ -178,9 +184,9 @@ int host_run(struct host *h)
 		}
 		run_cycles(h, cycles);
 		now = clock_now_ns();
-		cycles = adapt(h, cycles, now - before);
 		if (hears_client(h, true) && vu_server_glance(h->server, BURST))
 			h->answered = true;
+		cycles = adapt(h, cycles, now - before);
 		offer_core(h);
 		if (now >= next_poll) {
 			attend(h, true);

@@ -65,7 +65,7 @@ void set_pins(Vase &pins, const ccip_rx &rx)
 	pins.c1rx_rsp = rx.c1_rsp;
 	pins.c1rx_hdr = rx.c1_hdr;
 	if (rx.c0_rsp || rx.c0_mmio_wr)
-		std::memcpy(pins.c0rx_data.data(), rx.c0_data, sizeof(rx.c0_data));
+		std::memcpy(pins.c0rx_data.data(), rx.c0_data, HOST_LINE);
 }
 
 void get_pins(const Vase &pins, ccip_tx &tx)

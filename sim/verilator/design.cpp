@@ -53,55 +53,8 @@ int Design::start(const sim_settings &settings)
 	return 0;
 }
 
-// Without branches: no processor foresees when an edge is due.
-void Design::user_clock()
+bool Design::tell_finish(host_port *p)
 {
-	user_phase_ += user_rate_;
-	const unsigned edge = user_phase_ >= half_rate;
-
-	user_phase_ -= edge * half_rate;
-	pins->uClk_usr ^= edge;
-	pins->uClk_usrDiv2 ^= edge & pins->uClk_usr;
-}
-
-void Design::evaluate()
-{
-#if VM_TIMING
-	while (pins->eventsPending() && pins->nextTimeSlot() < time_) {
-		context.time(pins->nextTimeSlot());
-		pins->eval();
-	}
-#endif
-	context.time(time_);
-	pins->eval();
-#if VM_TRACE
-	if (wave_on_)
-		wave_->dump(time_);
-#endif
-	time_ += half_ps;
-}
-
-void Design::rise()
-{
-	pins->pClk = 1;
-	pins->pClkDiv2 = !(cycle_ & 1);
-	pins->pClkDiv4 = !(cycle_ & 2);
-	cycle_++;
-	user_clock();
-	evaluate();
-}
-
-void Design::fall()
-{
-	pins->pClk = 0;
-	user_clock();
-	evaluate();
-}
-
-bool Design::finished(host_port *p)
-{
-	if (!context.gotFinish())
-		return false;
 	if (context.gotError() && !told_finish_)
 		host_error(p, "design-stop", "the design stopped: $stop, $fatal or an assertion that failed");
 	told_finish_ = true;

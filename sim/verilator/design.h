@@ -29,9 +29,31 @@ public:
 	// The number of an argument +NAME=NUMBER, if that is there. False: it is no number up to `most`.
 	bool option(const char *name, unsigned most, unsigned &ret);
 	int start(const sim_settings &settings);
-	void rise(); // of pClk: the AFU's registers take what is on their inputs
-	void fall(); // the outputs follow what was set since
-	bool finished(host_port *p);
+
+	// Of pClk: the AFU's registers take what is on their inputs.
+	void rise()
+	{
+		Vase &p = *pins;
+		const unsigned cycle = cycle_++;
+
+		p.pClk = 1;
+		p.pClkDiv2 = !(cycle & 1);
+		p.pClkDiv4 = !(cycle & 2);
+		user_clock(p);
+		evaluate(p);
+	}
+
+	// The outputs follow what was set since.
+	void fall()
+	{
+		Vase &p = *pins;
+
+		p.pClk = 0;
+		user_clock(p);
+		evaluate(p);
+	}
+
+	bool finished(host_port *p) { return context.gotFinish() && tell_finish(p); }
 	void stop();
 	int wave_open(const char *path);
 	void wave_close();
@@ -48,8 +70,38 @@ private:
 	std::unique_ptr<VerilatedFstC> wave_;
 	bool wave_on_ = false;
 #endif
-	void user_clock();
-	void evaluate();
+
+	// Without branches: no processor foresees when an edge is due.
+	void user_clock(Vase &p)
+	{
+		const unsigned phase = user_phase_ + user_rate_;
+		const unsigned edge = phase >= half_rate;
+
+		user_phase_ = phase - edge * half_rate;
+		const unsigned level = p.uClk_usr ^ edge;
+
+		p.uClk_usr = level;
+		p.uClk_usrDiv2 ^= edge & level;
+	}
+
+	void evaluate(Vase &p)
+	{
+#if VM_TIMING
+		while (p.eventsPending() && p.nextTimeSlot() < time_) {
+			context.time(p.nextTimeSlot());
+			p.eval();
+		}
+#endif
+		context.time(time_);
+		p.eval();
+#if VM_TRACE
+		if (wave_on_)
+			wave_->dump(time_);
+#endif
+		time_ += half_ps;
+	}
+
+	bool tell_finish(host_port *p);
 };
 
 #endif

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A simulation under test: its process, its client, and what it has logged."""
+import fcntl
 import mmap
 import os
 import signal
@@ -92,8 +93,9 @@ class Client(vu.Client):
         self.enable()
 
     def share(self, size, at=MEMORY_AT):
-        fd = os.memfd_create("sim", os.MFD_CLOEXEC)
+        fd = os.memfd_create("sim", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, size)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)  # as the library's buffers are
         self.memory = mmap.mmap(fd, size)
         self.call(vu.DMA_MAP, struct.pack("<IIQQQ", 32, DMA_READ_WRITE, 0, at, size), fds=[fd])
         os.close(fd)

@@ -12,7 +12,7 @@ PUPPET = "tests/sim/puppet"
 C0_LOW, C0_HIGH, C1_LOW, C1_HIGH, PLAY, ANSWER, IN_RESET = 0x28, 0x30, 0x38, 0x40, 0x48, 0x50, 0x58
 LINES_READ, ANSWERED, LAST_C1, LAST_C0, SCRATCH, SILENT, STOP, WIDE = (
     0x60, 0x68, 0x70, 0x78, 0x80, 0x200, 0x208, 0x400)
-LINE = MEMORY_AT // 64
+LINE, NOWHERE = MEMORY_AT // 64, 0x70000000 // 64
 MEMORY = 1 << 16
 FENCE, INTERRUPT = 4, 6
 VL0 = 1
@@ -109,13 +109,17 @@ def test_going_on_after_almost_full(simulate, rule, reads, writes):
     expect(simulation, client, "error", rule)
 
 
-@pytest.mark.parametrize("rule,reads,writes", [("c0-reset", [c0()], []), ("c1-reset", [], [c1()])])
-def test_requests_in_reset(simulate, rule, reads, writes):
+# The last of them comes when the reset has just ended, and is carried out. Where it goes nothing is mapped,
+# which is told whether or not the client is quick enough to enable the device again.
+@pytest.mark.parametrize("rule,reads,writes,also", [
+    ("c0-reset", [c0(line=NOWHERE)], [], ("error", "memory-read")),
+    ("c1-reset", [], [c1(line=NOWHERE)], ("error", "memory-write"))])
+def test_requests_in_reset(simulate, rule, reads, writes, also):
     simulation, client = start(simulate)
     play(client, reads, writes, times=0)
     client.write64(IN_RESET, 1)
     client.reset()
-    expect(simulation, client, "warning", rule)
+    expect(simulation, client, "warning", rule, also)
 
 
 def test_answers_in_reset(simulate):

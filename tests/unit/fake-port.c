@@ -82,9 +82,10 @@ bool host_take_read(struct host_port *p, struct host_read_line *ret)
 	ret->last = from + ret->bytes == r->bytes;
 	memory = fake_port_memory(f, r->iova + from, ret->bytes);
 	ret->error = !memory;
-	memset(ret->data, 0xff, sizeof(ret->data));
+	memset(f->line, 0xff, sizeof(f->line));
 	if (memory)
-		memcpy(ret->data, memory, ret->bytes);
+		memcpy(f->line, memory, ret->bytes);
+	ret->data = f->line;
 	if (ret->last) {
 		f->read_at = 0;
 		f->read_head = (f->read_head + 1) % FAKE_QUEUE;

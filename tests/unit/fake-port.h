@@ -26,6 +26,7 @@ struct fake_port {
 
 	struct host_read reads[FAKE_QUEUE];
 	uint32_t read_head, read_num, read_at; /* read_at: pieces of the first that went out */
+	uint8_t line[HOST_LINE]; /* the last that was read */
 	struct host_write_done writes[FAKE_QUEUE];
 	uint32_t write_head, write_num;
 	uint32_t num_reads, num_writes;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/sim-rig.h"
 
+#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,8 +198,9 @@ static void make_memory(struct sim_rig *r)
 {
 	void *at;
 
-	r->mem_fd = sys_memfd("sim-rig", 0);
+	r->mem_fd = sys_memfd("sim-rig", MFD_ALLOW_SEALING);
 	assert_int_equal(sys_ftruncate(r->mem_fd, RIG_BYTES), 0);
+	assert_int_equal(fcntl(r->mem_fd, F_ADD_SEALS, F_SEAL_SHRINK), 0); /* as the library's buffers are */
 	assert_int_equal(sys_mmap(NULL, RIG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, r->mem_fd, 0, &at), 0);
 	r->mem = at;
 	for (uint32_t i = 0; i < RIG_BYTES / 2; i++)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/tlp/check.h"
+#include "sim/tlp/writes.h"
 #include "tests/unit/check.h"
 #include "tests/unit/tlp-rig.h"
 
@@ -235,16 +236,16 @@ static void as_many_writes_as_slots(void **state)
 
 	(void)state;
 	rig.pins.rx_b.ready = false; /* no commit leaves, so no slot becomes free */
-	for (unsigned int i = 0; i < 256; i++) {
+	for (unsigned int i = 0; i < TLP_WRITES; i++) {
 		h.tag = (uint16_t)i;
 		h.address = i * 4;
 		tlp_rig_send(&rig, &rig.pins.tx_a, &h, "word");
 	}
-	tlp_rig_run(&rig, 600);
+	tlp_rig_run(&rig, 2 * TLP_WRITES);
 	assert_false(rig.pins.tx_a.ready);
 	rig.pins.rx_b.ready = true;
-	tlp_rig_await_b(&rig, 256);
-	assert_int_equal(rig.last_b.header.tag, 255);
+	tlp_rig_await_b(&rig, TLP_WRITES);
+	assert_int_equal(rig.last_b.header.tag, TLP_WRITES - 1);
 	assert_true(rig.pins.tx_a.ready);
 	no_errors();
 }
