@@ -34,6 +34,13 @@ static void on_signal(int sig)
 	vu_server_stop(serving->server);
 }
 
+/* It ends: what the handler would touch is given back. */
+static void ignore_signals(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+}
+
 static void set_signals(void)
 {
 	struct sigaction act = { .sa_handler = on_signal };
@@ -249,6 +256,7 @@ int ase_sim_main(int argc, char **argv, const struct sim_model *model)
 		if (rc)
 			fprintf(stderr, "%s: %s: %s\n", model->name, set->workdir, strerror(-rc));
 		code = rc ? EXIT_FAILURE : waves_can_be_written(model, set) ? serve(h) : EXIT_BAD_USE;
+		ignore_signals();
 		control_free(h->control);
 		host_done(h);
 		log_close(h);

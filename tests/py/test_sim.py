@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import struct
+import time
 
 import pytest
 import vu
@@ -219,8 +220,8 @@ def test_one_that_serves_who_started_it_ends_with_him(simulate):
     mine, its = socket.socketpair()
     s = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()])
     its.close()
-    assert "socket" not in s.ready()
     mine.sendall(vu.message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS, 0))
+    assert "socket" not in s.ready()
     assert vu.recv_message(mine)[0][4] == 0
     mine.close()
     assert s.wait() == 0, s.output
@@ -246,6 +247,20 @@ def test_one_whose_parent_says_nothing_ends(simulate):
     its.close()
     assert s.wait() == 0, s.output
     mine.close()
+
+
+@pytest.mark.parametrize("pause", range(12))
+def test_one_that_is_told_to_end_while_it_ends(simulate, pause):
+    mine, its = socket.socketpair()
+    s = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()])
+    its.close()
+    mine.sendall(vu.message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS, 0))
+    s.ready()
+    mine.close()
+    end = time.monotonic() + pause / 4000
+    while time.monotonic() < end:
+        pass
+    assert s.end() == 0, s.output
 
 
 def test_two_cannot_serve_one_socket(simulate):
@@ -295,10 +310,10 @@ def test_spawned_ones_in_one_folder_leave_each_other_alone(simulate):
     mine, its = socket.socketpair()
     second = simulate("--fd", str(its.fileno()), pass_fds=[its.fileno()])
     its.close()
+    mine.sendall(vu.message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS, 0))
     log = first.folder / f"ccip_transactions.tsv.{second.process.pid}"
     wait_until(lambda: (first.folder / f"ase.ctl.{second.process.pid}").exists() and log.exists())
     assert first.ready() == ready
-    mine.sendall(vu.message(vu.VERSION, struct.pack("<HH", 0, 0) + vu.CAPS, 0))
     assert vu.recv_message(mine)[0][4] == 0
     mine.close()
     assert second.wait() == 0, second.output
