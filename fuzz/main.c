@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "fuzz/target.h"
 
 #define MAX_INPUTS 256
@@ -26,19 +27,9 @@ static struct input inputs[MAX_INPUTS];
 static size_t num_inputs;
 static uint64_t state;
 
-/* splitmix64 */
-static uint64_t next(void)
-{
-	uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 static size_t below(size_t n)
 {
-	return n ? (size_t)(next() % n) : 0;
+	return n ? (size_t)(splitmix64(&state) % n) : 0;
 }
 
 static void load(const char *dir, const char *name)
@@ -102,7 +93,7 @@ static size_t mutate_once(uint8_t *data, size_t len)
 		return len;
 	case 1:
 		if (len)
-			data[at] = (uint8_t)next();
+			data[at] = (uint8_t)splitmix64(&state);
 		return len;
 	case 2:
 		if (len)
@@ -118,7 +109,7 @@ static size_t mutate_once(uint8_t *data, size_t len)
 			return len;
 		memmove(data + at + n, data + at, len - at);
 		for (size_t i = 0; i < n; i++)
-			data[at + i] = (uint8_t)next();
+			data[at + i] = (uint8_t)splitmix64(&state);
 		return len + n;
 	default: /* the rest of another */
 		n = below(other->len);

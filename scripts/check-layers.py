@@ -38,7 +38,7 @@ MAY_INCLUDE = {
     "sim/host": {"base", "vfio-user"},
     "sim/ccip": {"sim/host"},
     "sim/memory": {"base", "sim/host"},
-    "sim/tlp": {"sim/host"},
+    "sim/tlp": {"base", "sim/host"},
     "sim/verilator": {"sim/ccip", "sim/host", "sim/memory", "sim/tlp"},
     "bench": {"base", "emu", "wire", "transport", "track", "rpc"},
     "bench/raw": set(),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "sim/host/host-internal.h"
 
 int host_init(struct host *h, const struct sim_model *model, const struct settings *set)
@@ -36,14 +37,10 @@ void host_done(struct host *h)
 	queue_done(&h->queue);
 }
 
-/* splitmix64 by Sebastiano Vigna: any seed will do. */
 uint64_t host_random(struct host *h, uint64_t below)
 {
-	uint64_t z = (h->random += UINT64_C(0x9e3779b97f4a7c15));
+	uint64_t z = splitmix64(&h->random);
 
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	z ^= z >> 31;
 	return below ? z % below : 0;
 }
 

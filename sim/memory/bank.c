@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "sim/memory/bank-check.h"
 #include "sim/memory/lines.h"
 
@@ -54,13 +55,9 @@ void bank_free(struct bank *b)
 	free(b);
 }
 
-/* xorshift64* */
 static uint64_t random_below(struct bank *b, uint64_t below)
 {
-	b->random ^= b->random >> 12;
-	b->random ^= b->random << 25;
-	b->random ^= b->random >> 27;
-	return (b->random * UINT64_C(2685821657736338717) >> 33) % below;
+	return xorshift64(&b->random) % below;
 }
 
 static bool pauses(struct bank *b)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/random.h"
 #include "base/sys.h"
 
 #define WORDS (LINE_BYTES / 8)
@@ -32,14 +33,9 @@ void lines_done(struct lines *l)
 	l->at = NULL;
 }
 
-/* splitmix64 by Sebastiano Vigna. */
 static uint64_t first_word(const struct lines *l, uint64_t word)
 {
-	uint64_t z = l->seed + (word + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
+	return splitmix64_of(l->seed + (word + 1) * SPLITMIX_STEP);
 }
 
 void lines_read(const struct lines *l, uint64_t number, void *ret)

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/random.h"
 #include "sim/tlp/atomic.h"
 #include "sim/tlp/check.h"
 #include "sim/tlp/reads.h"
@@ -51,15 +52,9 @@ void tlp_free(struct tlp *t)
 	free(t);
 }
 
-/* xorshift64* */
 static bool chance(struct tlp *t, unsigned int percent)
 {
-	if (!percent)
-		return false;
-	t->random ^= t->random >> 12;
-	t->random ^= t->random << 25;
-	t->random ^= t->random >> 27;
-	return (t->random * UINT64_C(2685821657736338717) >> 33) % 100 < percent;
+	return percent && xorshift64(&t->random) % 100 < percent;
 }
 
 /* What was under way is forgotten, as the host forgets it. */

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import BUILD, SANITIZE, SOURCE, ase_build
+from conftest import BUILD, SOURCE, TREE, ase_build
 
 TIMES = {"cycle-busy": 1 / 0.85, "copy-4MiB-cycles": 1 / 0.98}
 AT_MOST = {"mmio-read": 10, "copy-4MiB": 4194304 / 450, "idle-alone": 0, "idle-connected": 0,
@@ -19,9 +19,8 @@ ROWS = ["cycle-free", "cycle-connected", "cycle-busy", *MMIO,
 
 
 def environment(folder):
-    flags = SANITIZE.get(os.environ.get("OPAE_TREE"))
     (folder / "tmp").mkdir(exist_ok=True)
-    return {**os.environ, "TMPDIR": str(folder / "tmp"), **({"LDFLAGS": flags} if flags else {})}
+    return {**os.environ, "TMPDIR": str(folder / "tmp"), **TREE}
 
 
 @pytest.fixture(scope="module")

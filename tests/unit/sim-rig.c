@@ -263,3 +263,11 @@ void sim_rig_again(struct sim_rig *r, const struct settings *set)
 	sim_rig_down(r);
 	sim_rig_up(r, set);
 }
+
+void sim_rig_up_default(struct sim_rig *r)
+{
+	struct settings set;
+
+	settings_default(&set);
+	sim_rig_up(r, &set);
+}

@@ -27,6 +27,7 @@ struct sim_rig {
 
 /* set: the defaults, changed as the test likes. The client has joined, mapped memory, enabled the device. */
 void sim_rig_up(struct sim_rig *r, const struct settings *set);
+void sim_rig_up_default(struct sim_rig *r);
 void sim_rig_down(struct sim_rig *r);
 void sim_rig_again(struct sim_rig *r, const struct settings *set); /* down and up */
 void sim_rig_join(struct sim_rig *r);

@@ -18,10 +18,7 @@ static struct sim_rig rig;
 
 static int up(void **state)
 {
-	struct settings set;
-
-	settings_default(&set);
-	sim_rig_up(&rig, &set);
+	sim_rig_up_default(&rig);
 	*state = &rig;
 	return 0;
 }

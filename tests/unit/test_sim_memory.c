@@ -21,10 +21,7 @@ static struct sigaction library_sigbus; /* cmocka puts its own over it for each 
 /* Each begins with a copy that has gone well: what the host keeps of it must not outlive the change. */
 static int up(void **state)
 {
-	struct settings set;
-
-	settings_default(&set);
-	sim_rig_up(&rig, &set);
+	sim_rig_up_default(&rig);
 	if (!library_sigbus.sa_sigaction)
 		sigaction(SIGBUS, NULL, &library_sigbus);
 	sim_rig_copy(&rig, 0, DST, LINES, 0);
