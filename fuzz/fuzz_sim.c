@@ -103,7 +103,7 @@ static void write_memory(struct input *in)
 
 static void fence(void)
 {
-	if (want.asked_fences == 4096 || !host_fence(&h.port, FENCE_COOKIE + want.asked_fences) ||
+	if (want.asked_fences == 4096 || !host_fence(&h.port, FENCE_COOKIE + want.asked_fences, 0) ||
 	    h.port.reset)
 		return;
 	want.fence_at[want.asked_fences++] = want.next;
@@ -114,7 +114,7 @@ static void interrupt(struct input *in)
 {
 	uint32_t vector = (uint32_t)take(in, 1);
 
-	if (!host_interrupt(&h.port, want.next, vector, vector & 1) || h.port.reset)
+	if (!host_interrupt(&h.port, want.next, vector >> 1 & 3, vector, vector & 1) || h.port.reset)
 		return;
 	want.next++;
 	want.writes++;
@@ -222,7 +222,8 @@ static void join(void)
 
 	if (peer >= 0) {
 		close(peer);
-		vu_server_glance(h.server, 1);
+		for (int i = 0; i < 1000 && vu_server_connected(h.server); i++)
+			vu_server_glance(h.server, 64);
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) || vu_server_adopt(h.server, pair[0]))
 		abort();

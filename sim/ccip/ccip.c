@@ -207,7 +207,6 @@ static uint64_t byte_enables(const struct ccip_request *r)
 static uint32_t packet_begin(struct ccip *c, const struct ccip_request *r)
 {
 	uint32_t slot = slot_take(c);
-
 	struct packet *k;
 
 	if (slot == NO_SLOT)
@@ -236,6 +235,7 @@ static bool next_beat(struct ccip *c, const struct ccip_request *r, struct host_
 	/* The address of a later beat is nothing that a card looks at. */
 	write->iova = (k->address + line) * HOST_LINE;
 	write->cookie = (uint64_t)line << 32 | c->open_slot;
+	write->channel = k->vc;
 	k->to_send--;
 	if (!k->to_send)
 		c->open_slot = NO_SLOT;
@@ -247,6 +247,7 @@ static bool sample_write(struct ccip *c, struct host_port *p, const struct ccip_
 {
 	struct host_write write = {
 		.bytes = HOST_LINE,
+		.channel = r->vc,
 		.enables = byte_enables(r),
 		.data = data,
 	};
@@ -272,9 +273,9 @@ static void sample_c1(struct ccip *c, struct host_port *p, const uint32_t *hdr, 
 	if (!ccip_check_plain_write(&c->check, p, &r) && !ccip_check_c1(&c->check, p, &r))
 		return;
 	if (r.type == CCIP_WRFENCE)
-		taken = host_fence(p, cookie);
+		taken = host_fence(p, cookie, r.vc);
 	else if (r.type == CCIP_INTR)
-		taken = host_interrupt(p, (uint64_t)r.vc << 16 | (r.mdata & 3), r.mdata & 3, false);
+		taken = host_interrupt(p, (uint64_t)r.vc << 16 | (r.mdata & 3), r.vc, r.mdata & 3, false);
 	else
 		taken = sample_write(c, p, &r, data);
 	if (!taken)

@@ -92,7 +92,7 @@ struct reads {
 struct write_slot {
 	enum host_write_kind kind;
 	uint64_t cookie, iova, enables;
-	uint32_t bytes, vector;
+	uint32_t bytes, vector, channel;
 	bool ordered, queued, done, error;
 	const void *from; /* the data: where the AFU has them, or when they must be kept, its line */
 };
@@ -104,7 +104,9 @@ struct writes {
 	struct free_list free;
 	uint32_t room;
 	uint32_t pending_ordered; /* writes and interrupts that are neither carried out nor queued */
-	uint64_t last_due, floor; /* floor: of the last fence; what comes after it is due later */
+	uint64_t last_due;
+	uint64_t last_on[HOST_CHANNELS]; /* the same of a channel alone */
+	uint64_t floor[HOST_CHANNELS];	 /* of its last fence; what comes after it is due later */
 };
 
 /* ---- what waits for the client (memory-queue.c) ---- */

@@ -92,10 +92,17 @@ bool host_take_read(struct host_port *p, struct host_read_line *ret);
 
 /* ---- memory writes, fences and interrupts ---- */
 
+/*
+ * What these travel on: 1 to HOST_CHANNELS - 1, or 0 for any of them. A fence on one says nothing of what
+ * travels on another, nor on any; one on 0 says it of all. Who has one channel alone uses 0.
+ */
+#define HOST_CHANNELS 4u
+
 struct host_write {
 	uint64_t cookie;
 	uint64_t iova;
 	uint32_t bytes;   /* 1 to HOST_LINE */
+	uint32_t channel;
 	uint64_t enables; /* bit n: byte n is written. All ones for a plain write. */
 	/* Carried out after all that was accepted before it in these three kinds (posted writes of PCIe).
 	 * A program that reads a register then sees it, whatever the order of answers. */
@@ -113,10 +120,10 @@ struct host_write_done {
 
 /* False: as with host_read(). A packet of several lines is a write for each, answered singly. */
 bool host_write(struct host_port *p, const struct host_write *w);
-/* What was accepted before is carried out before it, what comes after is carried out after it. */
-bool host_fence(struct host_port *p, uint64_t cookie);
+/* What was accepted before it on its channel is carried out before it, and what comes after it after it. */
+bool host_fence(struct host_port *p, uint64_t cookie, uint32_t channel);
 /* Not after earlier writes, unless ordered or behind a fence (always in strict order). */
-bool host_interrupt(struct host_port *p, uint64_t cookie, uint32_t vector, bool ordered);
+bool host_interrupt(struct host_port *p, uint64_t cookie, uint32_t channel, uint32_t vector, bool ordered);
 bool host_take_write(struct host_port *p, struct host_write_done *ret);
 
 /* ---- the checker ---- */

@@ -33,7 +33,9 @@ void writes_reset(struct writes *w, uint64_t cycle)
 	while (w->due.num)
 		free_list_give(&w->free, due_take(&w->due));
 	w->pending_ordered = 0;
-	w->last_due = w->floor = cycle;
+	w->last_due = cycle;
+	for (uint32_t i = 0; i < HOST_CHANNELS; i++)
+		w->last_on[i] = w->floor[i] = cycle;
 }
 
 /* A fence says nothing to registers: only posted writes and their interrupts are pushed by an answer. */
@@ -117,36 +119,51 @@ bool write_ready(struct host *h)
 	return w->done;
 }
 
+static void raise_floor(struct writes *all, uint32_t channel, uint64_t cycle)
+{
+	for (uint32_t i = 0; i < HOST_CHANNELS; i++)
+		if (i == channel || !channel)
+			all->floor[i] = cycle;
+}
+
 static uint64_t due_cycle(struct host *h, const struct write_slot *w)
 {
 	uint64_t latency = w->kind == HOST_INTERRUPT ? h->set.interrupt_latency : h->set.write_latency;
 	struct writes *all = &h->writes;
-	uint64_t cycle = h->port.cycle + latency;
+	uint64_t cycle = h->port.cycle + latency, not_before = 0;
 
 	if (h->set.shuffle)
 		cycle = h->port.cycle + 1 + latency / 2 + host_random(h, latency);
-	if (cycle < all->floor)
-		cycle = all->floor;
-	if ((!h->set.shuffle || w->ordered) && cycle < all->last_due)
-		cycle = all->last_due;
+	if (cycle < all->floor[w->channel])
+		cycle = all->floor[w->channel];
+	if (!h->set.shuffle || (w->ordered && !w->channel))
+		not_before = all->last_due;
+	else if (w->ordered)
+		not_before = all->last_on[w->channel];
+	if (cycle < not_before)
+		cycle = not_before;
 	if (cycle > all->last_due)
 		all->last_due = cycle;
+	if (cycle > all->last_on[w->channel])
+		all->last_on[w->channel] = cycle;
 	if (w->kind == HOST_FENCE)
-		all->floor = cycle;
+		raise_floor(all, w->channel, cycle);
 	return cycle;
 }
 
 /* The slot that is filled next; NULL: none is left, or the AFU is in reset and is not listened to. */
-static struct write_slot *new_slot(struct host *h, enum host_write_kind kind, uint64_t cookie, bool ordered)
+static struct write_slot *new_slot(struct host *h, enum host_write_kind kind, uint64_t cookie,
+				   uint32_t channel, bool ordered)
 {
 	struct writes *all = &h->writes;
 	struct write_slot *w;
 
-	if (h->port.reset || !all->free.num)
+	if (h->port.reset || !all->free.num || channel >= HOST_CHANNELS)
 		return NULL;
 	w = &all->slots[all->free.slots[all->free.num - 1]];
 	w->kind = kind;
 	w->cookie = cookie;
+	w->channel = channel;
 	w->ordered = ordered;
 	w->queued = w->done = w->error = false;
 	return w;
@@ -174,7 +191,7 @@ bool host_write(struct host_port *port, const struct host_write *r)
 
 	if (!r->bytes || r->bytes > HOST_LINE || r->iova > UINT64_MAX - (r->bytes - 1))
 		return false;
-	w = new_slot(h, HOST_WRITE, r->cookie, r->ordered);
+	w = new_slot(h, HOST_WRITE, r->cookie, r->channel, r->ordered);
 	if (!w)
 		return port->reset;
 	w->iova = r->iova;
@@ -188,10 +205,10 @@ bool host_write(struct host_port *port, const struct host_write *r)
 	return true;
 }
 
-bool host_fence(struct host_port *port, uint64_t cookie)
+bool host_fence(struct host_port *port, uint64_t cookie, uint32_t channel)
 {
 	struct host *h = host_of(port);
-	struct write_slot *w = new_slot(h, HOST_FENCE, cookie, true);
+	struct write_slot *w = new_slot(h, HOST_FENCE, cookie, channel, true);
 
 	if (!w)
 		return port->reset;
@@ -200,10 +217,10 @@ bool host_fence(struct host_port *port, uint64_t cookie)
 	return true;
 }
 
-bool host_interrupt(struct host_port *port, uint64_t cookie, uint32_t vector, bool ordered)
+bool host_interrupt(struct host_port *port, uint64_t cookie, uint32_t channel, uint32_t vector, bool ordered)
 {
 	struct host *h = host_of(port);
-	struct write_slot *w = new_slot(h, HOST_INTERRUPT, cookie, ordered);
+	struct write_slot *w = new_slot(h, HOST_INTERRUPT, cookie, channel, ordered);
 
 	if (!w)
 		return port->reset;

@@ -72,7 +72,7 @@ void tlp_writes_start(struct tlp_writes *w, struct host_port *p, const struct tl
 	t->header = k->header;
 	if (k->header.type != TLP_INTERRUPT)
 		write_lines(t, p, k, slot);
-	else if (host_interrupt(p, slot, k->header.vector, ordered))
+	else if (host_interrupt(p, slot, 0, k->header.vector, ordered))
 		t->left = 1;
 	else
 		host_error(p, "tlp-lost", "the host had no room for interrupt %u", k->header.vector);

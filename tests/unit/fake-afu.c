@@ -135,7 +135,7 @@ static void finish(struct fake_afu *a, struct host_port *p)
 	switch (a->finish_step++) {
 	case 0:
 		if (ctl & FAKE_FENCE)
-			a->unanswered += host_fence(p, 0);
+			a->unanswered += host_fence(p, 0, 0);
 		break;
 	case 1:
 		if (ctl & FAKE_FLAG)
@@ -143,7 +143,7 @@ static void finish(struct fake_afu *a, struct host_port *p)
 		break;
 	default:
 		if (ctl & FAKE_INTERRUPT)
-			a->unanswered += host_interrupt(p, 0, (uint32_t)(ctl >> 8 & 0xff),
+			a->unanswered += host_interrupt(p, 0, 0, (uint32_t)(ctl >> 8 & 0xff),
 							ctl & FAKE_ORDERED);
 		a->phase = FAKE_WAITING;
 	}

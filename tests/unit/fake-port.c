@@ -117,20 +117,23 @@ bool host_write(struct host_port *p, const struct host_write *w)
 			memory[i] = ((const uint8_t *)w->data)[i];
 	f->num_writes++;
 	f->all_ordered &= w->ordered;
+	f->channel = w->channel;
 	f->enables = w->enables;
 	return true;
 }
 
-bool host_fence(struct host_port *p, uint64_t cookie)
+bool host_fence(struct host_port *p, uint64_t cookie, uint32_t channel)
 {
+	of(p)->channel = channel;
 	return queue_write(of(p), HOST_FENCE, cookie, false);
 }
 
-bool host_interrupt(struct host_port *p, uint64_t cookie, uint32_t vector, bool ordered)
+bool host_interrupt(struct host_port *p, uint64_t cookie, uint32_t channel, uint32_t vector, bool ordered)
 {
 	struct fake_port *f = of(p);
 
 	f->vector = (int)vector;
+	f->channel = channel;
 	f->vector_ordered = ordered;
 	return queue_write(f, HOST_INTERRUPT, cookie, vector >= HOST_VECTORS);
 }

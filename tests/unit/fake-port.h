@@ -34,6 +34,7 @@ struct fake_port {
 	uint64_t enables; /* of the last write */
 	int vector; /* of the last interrupt; -1: none */
 	bool vector_ordered;
+	uint32_t channel; /* of the last write, fence or interrupt */
 
 	unsigned int active; /* how often the AFU was */
 	unsigned int errors, warnings;

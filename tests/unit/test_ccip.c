@@ -11,12 +11,11 @@
 
 static struct fake_port fake;
 
-/* A beat of a packet of `lines` lines. */
-static void write_beat(struct ccip *c, bool sop, unsigned int lines, uint64_t address, uint8_t byte)
+/* What hdr[2] says of a request on channel 1, and a line of that byte. */
+static void request(struct ccip *c, uint32_t what, uint64_t address, uint8_t byte)
 {
 	uint64_t low = address << 16;
-	uint32_t hdr[CCIP_HDR_WORDS] = { (uint32_t)low, (uint32_t)(low >> 32),
-					 CCIP_WRLINE_I | (lines - 1) << 4 | (uint32_t)sop << 7 };
+	uint32_t hdr[CCIP_HDR_WORDS] = { (uint32_t)low, (uint32_t)(low >> 32), what };
 	uint32_t data[CCIP_LINE_WORDS];
 	struct ccip_tx tx = { .c1_valid = true, .c0_hdr = hdr, .c1_hdr = hdr, .c1_data = data };
 	struct ccip_rx rx = { 0 };
@@ -25,6 +24,12 @@ static void write_beat(struct ccip *c, bool sop, unsigned int lines, uint64_t ad
 	fake_port_cycle(&fake);
 	ccip_drive(c, &fake.port, &rx);
 	ccip_sample(c, &fake.port, &tx);
+}
+
+/* A beat of a packet of `lines` lines. */
+static void write_beat(struct ccip *c, bool sop, unsigned int lines, uint64_t address, uint8_t byte)
+{
+	request(c, CCIP_WRLINE_I | (lines - 1) << 4 | (uint32_t)sop << 7, address, byte);
 }
 
 /* A card takes two bits of the address of a later beat; the rest is that of the first. */
@@ -50,10 +55,37 @@ static void a_packet_lies_behind_its_first_line(void **state)
 	ccip_free(c);
 }
 
+/* The fence and what it orders, and later beats on that of their first. */
+static void all_travel_on_their_channel(void **state)
+{
+	struct ccip *c = ccip_new(&(struct ccip_options){ 0 });
+
+	(void)state;
+	assert_non_null(c);
+	fake_port_init(&fake);
+	for (uint32_t vc = CCIP_VA; vc <= CCIP_VH1; vc++) {
+		request(c, CCIP_WRLINE_I | 1 << 7 | vc << 8, LINE, 0);
+		assert_int_equal(fake.channel, vc);
+		request(c, CCIP_WRLINE_I | 1 << 4 | 1 << 7 | vc << 8, LINE, 0);
+		fake.channel = HOST_CHANNELS;
+		request(c, CCIP_WRLINE_I | 1 << 4 | vc << 8, LINE + 1, 0);
+		assert_int_equal(fake.channel, vc);
+		fake.channel = HOST_CHANNELS;
+		request(c, CCIP_WRFENCE | vc << 8, 0, 0);
+		assert_int_equal(fake.channel, vc);
+		fake.channel = HOST_CHANNELS;
+		request(c, CCIP_INTR | vc << 8, 0, 0);
+		assert_int_equal(fake.channel, vc);
+	}
+	assert_int_equal(fake.errors, 0);
+	ccip_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_lies_behind_its_first_line),
+		cmocka_unit_test(all_travel_on_their_channel),
 	};
 
 	return RUN(tests);

@@ -220,7 +220,7 @@ static void more_than_there_is_room_for_is_refused(void **state)
 		assert_true(writes++ < 10000);
 	assert_int_equal(reads * 8, r->h.set.outstanding * HOST_STUCK + HOST_SLACK);
 	assert_int_equal(writes, r->h.set.outstanding * HOST_STUCK + HOST_SLACK);
-	assert_false(host_fence(&r->h.port, 0));
+	assert_false(host_fence(&r->h.port, 0, 0));
 	read.bytes = HOST_MAX_READ + 1;
 	assert_false(host_read(&r->h.port, &read));
 	write.bytes = 0;

@@ -218,7 +218,7 @@ static void answers_keep_to_the_fence(void **state)
 		sim_rig_settle(&rig);
 		rig.afu.deaf = true;
 		for (w.cookie = 0; w.cookie < 21; w.cookie++)
-			assert_true(w.cookie == 10 ? host_fence(&rig.h.port, 10) :
+			assert_true(w.cookie == 10 ? host_fence(&rig.h.port, 10, 0) :
 						     host_write(&rig.h.port, &w));
 		while (before + after < 20) {
 			host_cycle(&rig.h);
@@ -231,6 +231,52 @@ static void answers_keep_to_the_fence(void **state)
 			assert_true(before == 10 || !after);
 		}
 		sim_rig_down(&rig);
+	}
+}
+
+/* Of the seeds, those in which what was accepted second, after a fence, is done first. */
+static unsigned int overtakes(uint32_t first, uint32_t fence, uint32_t second)
+{
+	struct host_write w = { .iova = RIG_IOVA + DST, .bytes = 8, .enables = UINT64_MAX, .data = rig.dir };
+	unsigned int num = 0;
+
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct host_write_done d;
+		uint64_t done = 0;
+
+		start(true, seed, 0);
+		sim_rig_settle(&rig);
+		rig.afu.deaf = true;
+		for (w.cookie = 1; w.cookie <= 2; w.cookie++) {
+			w.channel = w.cookie == 1 ? first : second;
+			assert_true(host_write(&rig.h.port, &w));
+			assert_true(w.cookie == 2 || host_fence(&rig.h.port, 0, fence));
+		}
+		while (!done) {
+			host_cycle(&rig.h);
+			if (host_take_write(&rig.h.port, &d))
+				done = d.cookie;
+		}
+		num += done == 2;
+		sim_rig_down(&rig);
+	}
+	return num;
+}
+
+static void a_fence_orders_its_channel(void **state)
+{
+	(void)state;
+	for (uint32_t channel = 0; channel < HOST_CHANNELS; channel++) {
+		uint32_t other = channel % 3 + 1;
+
+		assert_int_equal(overtakes(channel, channel, channel), 0);
+		assert_int_equal(overtakes(channel, 0, other), 0);
+		if (channel) {
+			assert_int_not_equal(overtakes(other, channel, other), 0);
+			assert_int_not_equal(overtakes(other, channel, channel), 0);
+			assert_int_not_equal(overtakes(channel, channel, other), 0);
+			assert_int_not_equal(overtakes(0, channel, channel), 0);
+		}
 	}
 }
 
@@ -260,6 +306,7 @@ int main(void)
 		cmocka_unit_test(reads_are_answered_as_order_says),
 		cmocka_unit_test(a_read_may_begin_and_end_anywhere),
 		cmocka_unit_test(answers_keep_to_the_fence),
+		cmocka_unit_test(a_fence_orders_its_channel),
 		cmocka_unit_test(the_same_seed_gives_the_same_cycles),
 	};
 

@@ -180,7 +180,7 @@ static void what_waits_for_memory_stays_in_order(void **state)
 	wait_for_a_register(r, false);
 	assert_true(host_read(&r->h.port, &read));
 	assert_true(host_write(&r->h.port, &w));
-	assert_true(host_interrupt(&r->h.port, 0, 3, true));
+	assert_true(host_interrupt(&r->h.port, 0, 0, 3, true));
 	sim_rig_cycles(r, 1000);
 	expect_message(r, VU_DMA_READ, sizeof(a));
 	assert_memory_not_equal(r->mem, r->dir, 8);
@@ -243,7 +243,7 @@ static void a_reset_stands_between_two_lines(void **state)
 	sim_rig_reply(r, 1, VU_DMA_READ, answer, sizeof(answer));
 	assert_true(host_read(&r->h.port, &read));
 	assert_true(host_write(&r->h.port, &w));
-	assert_true(host_interrupt(&r->h.port, 0, 3, false));
+	assert_true(host_interrupt(&r->h.port, 0, 0, 3, false));
 	assert_int_equal(r->mem[DST], 0xee);
 	assert_false(sim_rig_fired(r));
 	sim_rig_settle(r);
