@@ -190,7 +190,7 @@ static void sample_c0(struct ccip *c, struct host_port *p, const uint32_t *hdr)
 	read.cookie = (uint64_t)r.vc << 16 | r.mdata;
 	read.iova = r.address * HOST_LINE;
 	read.bytes = (r.len + 1) * HOST_LINE;
-	read.ordered = false;
+	read.ordered = read.after_writes = false;
 	if (!host_read(p, &read))
 		host_error(p, "c0-overflow", "a read is lost: there is no room for it");
 }
