@@ -258,7 +258,19 @@ def test_a_fence_is_answered(simulate):
     play(client, writes=[c1(), c1(req=FENCE, mdata=0xFE)])
     wait_for(lambda: counts(client) == (0, 2))
     header = client.read64(LAST_C1)
-    assert header & 0xFFFF == 0xFE and header >> 16 & 0xF == FENCE
+    assert header == FENCE << 16 | 0xFE
+    good_end(simulation)
+
+
+def test_any_channel_is_one_after_the_other_when_shuffled(simulate):
+    simulation, client = start(simulate, "--order", "shuffle")
+    read, written = set(), set()
+    for n in range(1, 41):
+        play(client, [c0()], [c1(line=LINE + 1)])
+        wait_for(lambda n=n: counts(client) == (n, n))
+        read.add(client.read64(LAST_C0) >> 26)
+        written.add(client.read64(LAST_C1) >> 26)
+    assert read == written == {1, 2, 3}
     good_end(simulation)
 
 
