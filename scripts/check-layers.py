@@ -36,7 +36,7 @@ MAY_INCLUDE = {
     "daemon": {"base", "dev", "wire", "transport", "rpc", "rpc/server"},
     "emu": {"base", "vfio-user"},
     "sim/host": {"base", "vfio-user"},
-    "sim/ccip": {"sim/host"},
+    "sim/ccip": {"base", "sim/host"},
     "sim/memory": {"base", "sim/host"},
     "sim/tlp": {"base", "sim/host"},
     "sim/verilator": {"sim/ccip", "sim/host", "sim/memory", "sim/tlp"},

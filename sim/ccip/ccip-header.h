@@ -54,7 +54,7 @@ static inline bool ccip_is_write(unsigned int type)
 	return type <= CCIP_WRPUSH_I;
 }
 
-/* A request on any channel travels on one that exists. */
+/* A request on VA for which no other channel was chosen travels on VH0. */
 static inline unsigned int ccip_vc_used(unsigned int vc)
 {
 	return vc == CCIP_VA ? CCIP_VH0 : vc;
@@ -65,10 +65,16 @@ static inline uint32_t ccip_c0_response(unsigned int vc, bool error, unsigned in
 	return ccip_vc_used(vc) << 26 | (uint32_t)error << 23 | cl_num << 20 | mdata;
 }
 
-static inline uint32_t ccip_c1_response(unsigned int vc, bool packed, unsigned int cl_num,
-					unsigned int type, unsigned int mdata)
+static inline uint32_t ccip_write_response(unsigned int vc, bool packed, unsigned int cl_num,
+					   unsigned int mdata)
 {
-	return ccip_vc_used(vc) << 26 | (uint32_t)packed << 23 | cl_num << 20 | type << 16 | mdata;
+	return ccip_vc_used(vc) << 26 | (uint32_t)packed << 23 | cl_num << 20 | CCIP_WRLINE_I << 16 | mdata;
+}
+
+/* To a fence or an interrupt: no channel is named. */
+static inline uint32_t ccip_other_response(unsigned int type, unsigned int mdata)
+{
+	return type << 16 | mdata;
 }
 
 /* A register access: the address is in bytes here, and in units of four on the pins. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "sim/ccip/ccip-check.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pins are words of a little-endian machine");
@@ -18,13 +19,14 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pins are words of a l
 
 struct packet {
 	uint64_t address; /* of its first beat, in lines, as are the next */
-	unsigned int vc, len, mdata;
+	unsigned int used, len, mdata; /* used: its channel */
 	unsigned int to_send, to_answer;
 	uint32_t next_free;
 };
 
 struct ccip {
 	struct ccip_check check;
+	uint64_t random;
 	struct host_mmio access; /* the last one */
 	struct packet *packets;
 	uint32_t n_packets, free_slot;
@@ -38,6 +40,7 @@ struct ccip *ccip_new(const struct ccip_options *options)
 	if (!c)
 		return NULL;
 	c->check.no_byte_range = options->no_byte_range;
+	c->random = options->seed;
 	c->free_slot = c->open_slot = NO_SLOT;
 	return c;
 }
@@ -129,12 +132,12 @@ static void drive_beat(struct ccip *c, const struct host_write_done *done, struc
 	uint32_t slot = (uint32_t)done->cookie;
 	unsigned int line = (unsigned int)(done->cookie >> 32);
 	struct packet *k = &c->packets[slot];
-	bool packed = k->len && k->vc != CCIP_VL0;
+	bool packed = k->len && k->used != CCIP_VL0;
 
 	k->to_answer--;
 	if (!packed || !k->to_answer) {
 		rx->c1_rsp = true;
-		rx->c1_hdr = ccip_c1_response(k->vc, packed, packed ? k->len : line, CCIP_WRLINE_I, k->mdata);
+		rx->c1_hdr = ccip_write_response(k->used, packed, packed ? k->len : line, k->mdata);
 	}
 	if (!k->to_answer)
 		slot_give(c, slot);
@@ -142,12 +145,8 @@ static void drive_beat(struct ccip *c, const struct host_write_done *done, struc
 
 static void drive_write(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 {
-	static const unsigned int types[] = {
-		[HOST_WRITE] = CCIP_WRLINE_I,
-		[HOST_FENCE] = CCIP_WRFENCE,
-		[HOST_INTERRUPT] = CCIP_INTR,
-	};
 	struct host_write_done done;
+	unsigned int mdata;
 
 	if (!host_take_write(p, &done))
 		return;
@@ -155,9 +154,12 @@ static void drive_write(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 		drive_beat(c, &done, rx);
 		return;
 	}
+	mdata = done.cookie & 0xffff;
 	rx->c1_rsp = true;
-	rx->c1_hdr = ccip_c1_response((unsigned int)(done.cookie >> 16 & 3), false, 0, types[done.kind],
-				      (unsigned int)(done.cookie & 0xffff));
+	if (done.kind == HOST_WRITE)
+		rx->c1_hdr = ccip_write_response(done.cookie >> 16 & 3, false, 0, mdata);
+	else
+		rx->c1_hdr = ccip_other_response(done.kind == HOST_FENCE ? CCIP_WRFENCE : CCIP_INTR, mdata);
 }
 
 void ccip_drive(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
@@ -179,6 +181,14 @@ void ccip_drive(struct ccip *c, struct host_port *p, struct ccip_rx *rx)
 
 /* ---- from the AFU ---- */
 
+/* A card chooses for each request on VA. In strict order that is left to the answer. */
+static unsigned int choose_channel(struct ccip *c, const struct host_port *p, unsigned int vc)
+{
+	if (vc != CCIP_VA || !p->shuffle)
+		return vc;
+	return CCIP_VL0 + (unsigned int)(splitmix64(&c->random) % 3);
+}
+
 static void sample_c0(struct ccip *c, struct host_port *p, const uint32_t *hdr)
 {
 	struct ccip_request r;
@@ -187,10 +197,10 @@ static void sample_c0(struct ccip *c, struct host_port *p, const uint32_t *hdr)
 	ccip_c0_request(hdr, &r);
 	if (!ccip_check_plain_read(&c->check, p, &r) && !ccip_check_c0(&c->check, p, &r))
 		return;
-	read.cookie = (uint64_t)r.vc << 16 | r.mdata;
+	read.cookie = (uint64_t)choose_channel(c, p, r.vc) << 16 | r.mdata;
 	read.iova = r.address * HOST_LINE;
 	read.bytes = (r.len + 1) * HOST_LINE;
-	read.ordered = false;
+	read.ordered = read.after_writes = false;
 	if (!host_read(p, &read))
 		host_error(p, "c0-overflow", "a read is lost: there is no room for it");
 }
@@ -204,7 +214,7 @@ static uint64_t byte_enables(const struct ccip_request *r)
 	return r->byte_len ? all >> (HOST_LINE - r->byte_len) << r->byte_start : 0;
 }
 
-static uint32_t packet_begin(struct ccip *c, const struct ccip_request *r)
+static uint32_t packet_begin(struct ccip *c, const struct host_port *p, const struct ccip_request *r)
 {
 	uint32_t slot = slot_take(c);
 	struct packet *k;
@@ -213,7 +223,7 @@ static uint32_t packet_begin(struct ccip *c, const struct ccip_request *r)
 		return slot;
 	k = &c->packets[slot];
 	k->address = r->address;
-	k->vc = r->vc;
+	k->used = choose_channel(c, p, r->vc);
 	k->len = r->len;
 	k->mdata = r->mdata;
 	k->to_send = k->to_answer = r->len + 1;
@@ -221,13 +231,14 @@ static uint32_t packet_begin(struct ccip *c, const struct ccip_request *r)
 }
 
 /* False: there is no memory for it. */
-static bool next_beat(struct ccip *c, const struct ccip_request *r, struct host_write *write)
+static bool next_beat(struct ccip *c, const struct host_port *p, const struct ccip_request *r,
+		      struct host_write *write)
 {
 	struct packet *k;
 	unsigned int line;
 
 	if (c->open_slot == NO_SLOT)
-		c->open_slot = packet_begin(c, r);
+		c->open_slot = packet_begin(c, p, r);
 	if (c->open_slot == NO_SLOT)
 		return false;
 	k = &c->packets[c->open_slot];
@@ -253,11 +264,11 @@ static bool sample_write(struct ccip *c, struct host_port *p, const struct ccip_
 	};
 
 	if (r->len || c->open_slot != NO_SLOT) {
-		if (!next_beat(c, r, &write))
+		if (!next_beat(c, p, r, &write))
 			return false;
 	} else {
 		write.iova = r->address * HOST_LINE;
-		write.cookie = SINGLE | (uint64_t)r->vc << 16 | r->mdata;
+		write.cookie = SINGLE | (uint64_t)choose_channel(c, p, r->vc) << 16 | r->mdata;
 	}
 	return host_write(p, &write);
 }

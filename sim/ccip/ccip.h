@@ -36,6 +36,7 @@ struct ccip_tx {
 
 struct ccip_options {
 	bool no_byte_range; /* a card that writes whole lines alone */
+	uint64_t seed;      /* shuffled: of the channels that requests on VA take */
 };
 
 struct ccip;

@@ -74,6 +74,7 @@ struct host_read {
 	uint64_t iova;
 	uint32_t bytes;  /* 1 to HOST_MAX_READ: pieces of HOST_LINE from iova on, the last maybe shorter */
 	bool ordered;    /* the pieces of this request come in order even when shuffled (PCIe completions) */
+	bool after_writes; /* the interface orders it after the writes before it, so that it is no hazard */
 };
 
 struct host_read_line {

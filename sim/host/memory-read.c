@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/host/host-internal.h"
+#include "sim/host/hazard.h"
 
 int reads_init(struct reads *r, uint64_t outstanding)
 {
@@ -132,6 +132,8 @@ bool host_read(struct host_port *port, const struct host_read *r)
 		return false;
 	if (pieces > all->free_pieces.num)
 		return false;
+	if (h->set.hazards)
+		hazard_of_read(h, r);
 	h->last_active = port->cycle;
 	log_memory(h, "read", r->iova, r->bytes, r->cookie, NULL);
 	request = free_list_take(&all->free_requests);

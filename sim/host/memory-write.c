@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/host/host-internal.h"
+#include "sim/host/hazard.h"
 
 int writes_init(struct writes *w, uint64_t outstanding)
 {
@@ -194,6 +194,8 @@ bool host_write(struct host_port *port, const struct host_write *r)
 	w = new_slot(h, HOST_WRITE, r->cookie, r->channel, r->ordered);
 	if (!w)
 		return port->reset;
+	if (h->set.hazards)
+		hazard_of_write(h, r);
 	w->iova = r->iova;
 	w->bytes = r->bytes;
 	w->enables = r->enables;

@@ -42,6 +42,7 @@ static const char help[] =
 	"\n"
 	"What is seen:\n"
 	"  --strict             the first broken rule ends the simulation\n"
+	"  --hazards            warns of accesses to one line at once that nothing orders; takes time\n"
 	"  --log none|mmio|all  what goes into the log of transactions; mmio: all but lines of memory\n"
 	"  --wave FILE          write waves; needs a simulation built with traces\n"
 	"  --wave-from N, --wave-to N  only of these cycles\n"
@@ -275,7 +276,8 @@ static const struct option longs[] = {
 	{ "strict", no_argument, NULL, 'x' },		   { "log", required_argument, NULL, 'l' },
 	{ "wave", required_argument, NULL, 'w' },	   { "wave-from", required_argument, NULL, 'F' },
 	{ "wave-to", required_argument, NULL, 'T' },	   { "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },		   { 0 }
+	{ "hazards", no_argument, NULL, 'z' },		   { "help", no_argument, NULL, 'h' },
+	{ 0 }
 };
 
 static bool take_option(struct settings *s, int c, const char *arg, bool *seeded)
@@ -298,6 +300,7 @@ static bool take_option(struct settings *s, int c, const char *arg, bool *seeded
 	case 'W': return number(arg, 1, 1 << 20, &s->write_latency);
 	case 'O': return number(arg, 8, 4096, &s->outstanding);
 	case 'x': s->strict_rules = true; return true;
+	case 'z': s->hazards = true; return true;
 	case 'l': return parse_log(s, arg);
 	case 'w': return *arg && copy(s->wave, sizeof(s->wave), arg);
 	case 'F': return number(arg, 0, UINT64_MAX, &s->wave_from);

@@ -25,6 +25,7 @@ struct settings {
 	uint64_t used_cycles;     /* and after so many while a program drives it: it may compute */
 	uint64_t lockstep_cycles; /* for each register access */
 	bool shuffle;
+	bool hazards; /* are looked for */
 	uint64_t seed, order_seed;
 	uint64_t mmio_gap;
 	uint64_t read_latency, write_latency, interrupt_latency;

@@ -129,10 +129,12 @@ static void next_packets(struct tlp *t, struct host_port *p)
 
 /* ---- from the AFU ---- */
 
-static void start_read(struct tlp *t, struct host_port *p, const struct tlp_packet *k)
+static void start_read(struct tlp *t, struct host_port *p, const struct tlp_packet *k, bool tx_b)
 {
 	struct tlp_header h = k->header;
-	struct host_read r = { .cookie = h.tag, .iova = h.address, .ordered = true };
+	struct host_read r = {
+		.cookie = h.tag, .iova = h.address, .ordered = true, .after_writes = !tx_b
+	};
 
 	if (tlp_is_atomic(h.type))
 		h.length = tlp_atomic_bytes(&h);
@@ -177,7 +179,7 @@ static void accept(struct tlp *t, struct host_port *p, const struct tlp_packet *
 	else if (!tx_b && p->shuffle && t->writes.unanswered)
 		t->held = true;
 	else
-		start_read(t, p, k);
+		start_read(t, p, k, tx_b);
 }
 
 static void receive(struct tlp *t, struct host_port *p, struct tlp_packet *k, const struct axis *a, bool tx_b)
@@ -205,7 +207,7 @@ void tlp_drive(struct tlp *t, struct host_port *p, struct tlp_pins *pins)
 	take_answers(t, p);
 	if (t->held && !t->writes.unanswered) {
 		t->held = false;
-		start_read(t, p, &t->tx_a);
+		start_read(t, p, &t->tx_a, false);
 	}
 	next_packets(t, p);
 	tlp_send_drive(&t->rx_a, &pins->rx_a, chance(t, t->options.stall));

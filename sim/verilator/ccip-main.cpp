@@ -44,6 +44,7 @@ int start(void *self, host_port *p, const sim_settings *settings)
 	if (result)
 		return result;
 	options.no_byte_range = *s->design.context.commandArgsPlusMatch("no-byte-range");
+	options.seed = settings->seed;
 	s->adapter = ccip_new(&options);
 	if (!s->adapter)
 		return -ENOMEM;

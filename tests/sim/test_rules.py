@@ -183,6 +183,37 @@ def test_an_interrupt_that_reaches_nobody(simulate):
     expect(simulation, client, "warning", "interrupt-unbound")
 
 
+# rule: what is played; in each cycle one request of either channel
+HAZARDS = {
+    "hazard-raw": ([c0(line=LINE + 1), c0()], [c1()]),
+    "hazard-war": ([c0()], [c1(line=LINE + 1), c1()]),
+    "hazard-waw": ([], [c1(mdata=3), c1(mdata=4)]),
+}
+
+
+@pytest.mark.parametrize("order", ["strict", "shuffle:8"])
+@pytest.mark.parametrize("rule", HAZARDS)
+def test_two_accesses_to_one_line_at_once(simulate, rule, order):
+    simulation, client = start(simulate, "--hazards", "--order", order)
+    play(client, *HAZARDS[rule])
+    expect(simulation, client, "warning", rule)
+
+
+@pytest.mark.parametrize("rule", HAZARDS)
+def test_nobody_hears_of_hazards_unless_he_asks(simulate, rule):
+    simulation, client = start(simulate)
+    play(client, *HAZARDS[rule])
+    wait_for(lambda: sum(counts(client)) == sum(map(len, HAZARDS[rule])))
+    good_end(simulation)
+
+
+def test_writes_with_a_fence_between_are_no_hazard(simulate):
+    simulation, client = start(simulate, "--hazards")
+    play(client, writes=[c1(), c1(req=FENCE), c1(), c1(line=LINE + 1)])
+    wait_for(lambda: counts(client) == (0, 4))
+    good_end(simulation)
+
+
 # ---- what is right ----
 
 def counts(client):
@@ -227,7 +258,19 @@ def test_a_fence_is_answered(simulate):
     play(client, writes=[c1(), c1(req=FENCE, mdata=0xFE)])
     wait_for(lambda: counts(client) == (0, 2))
     header = client.read64(LAST_C1)
-    assert header & 0xFFFF == 0xFE and header >> 16 & 0xF == FENCE
+    assert header == FENCE << 16 | 0xFE
+    good_end(simulation)
+
+
+def test_any_channel_is_one_after_the_other_when_shuffled(simulate):
+    simulation, client = start(simulate, "--order", "shuffle")
+    read, written = set(), set()
+    for n in range(1, 41):
+        play(client, [c0()], [c1(line=LINE + 1)])
+        wait_for(lambda n=n: counts(client) == (n, n))
+        read.add(client.read64(LAST_C0) >> 26)
+        written.add(client.read64(LAST_C1) >> 26)
+    assert read == written == {1, 2, 3}
     good_end(simulation)
 
 

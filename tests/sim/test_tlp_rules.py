@@ -191,6 +191,35 @@ def test_a_register_that_is_never_answered(simulate):
     expect(simulation, client, "mmio-timeout")
 
 
+# rule: what is played on TX-A and, at the same time, on TX-B. The write is whole before the last read comes.
+OTHER_READS = [beats(pu(MRD32, MEMORY_AT + 0x1000, tag=tag)) for tag in range(2, 6)]
+HAZARDS = {
+    "hazard-raw": ([beats(pu(MWR32), bytes(64))], [*OTHER_READS, beats(pu(MRD32))]),
+    "hazard-war": ([beats(pu(MRD32)), beats(pu(MWR32), bytes(64))], []),
+}
+
+
+@pytest.mark.parametrize("order", ["strict", "shuffle:8"])
+@pytest.mark.parametrize("rule", HAZARDS)
+def test_two_accesses_to_one_line_at_once(simulate, rule, order):
+    simulation, client = start(simulate, "--hazards", "--order", order)
+    on_a, on_b = HAZARDS[rule]
+    for packet in on_a:
+        for beat in packet:
+            put(client, beat)
+    play(client, *on_b, tx_b=True)
+    expect(simulation, client, rule, "warning")
+
+
+@pytest.mark.parametrize("order", ["strict", "shuffle:8"])
+def test_what_tx_a_orders_is_no_hazard(simulate, order):
+    simulation, client = start(simulate, "--hazards", "--order", order)
+    play(client, beats(pu(MWR32), bytes(64)), beats(pu(MWR32), PATTERN[:64]), beats(pu(MRD32)))
+    wait_for(lambda: (client.read64(COUNT_A), client.read64(COUNT_B)) == (1, 2))
+    assert first_beat(client, LAST_A)[32:] == PATTERN[:32]
+    good_end(simulation)
+
+
 # ---- what is right ----
 
 PATTERN = bytes(n * 11 & 0xff for n in range(MEMORY))
