@@ -246,7 +246,7 @@ static bool next_beat(struct ccip *c, const struct host_port *p, const struct cc
 	/* The address of a later beat is nothing that a card looks at. */
 	write->iova = (k->address + line) * HOST_LINE;
 	write->cookie = (uint64_t)line << 32 | c->open_slot;
-	write->channel = k->vc;
+	write->channel = k->used;
 	k->to_send--;
 	if (!k->to_send)
 		c->open_slot = NO_SLOT;
@@ -258,7 +258,6 @@ static bool sample_write(struct ccip *c, struct host_port *p, const struct ccip_
 {
 	struct host_write write = {
 		.bytes = HOST_LINE,
-		.channel = r->vc,
 		.enables = byte_enables(r),
 		.data = data,
 	};
@@ -268,7 +267,8 @@ static bool sample_write(struct ccip *c, struct host_port *p, const struct ccip_
 			return false;
 	} else {
 		write.iova = r->address * HOST_LINE;
-		write.cookie = SINGLE | (uint64_t)choose_channel(c, p, r->vc) << 16 | r->mdata;
+		write.channel = choose_channel(c, p, r->vc);
+		write.cookie = SINGLE | (uint64_t)write.channel << 16 | r->mdata;
 	}
 	return host_write(p, &write);
 }

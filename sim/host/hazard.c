@@ -49,15 +49,25 @@ static const struct read_piece *find_read(const struct reads *all, struct span s
 	return NULL;
 }
 
-/* What was accepted before a fence is before it in the ring, too, and what came after it is behind it. */
-static const struct write_slot *find_write(const struct writes *all, struct span s, bool since_fence)
+/*
+ * What a fence orders lies before it in the ring if it was accepted before, and behind it otherwise. One on a
+ * channel orders what travels there alone. behind: the write that is to come after what is found, or NULL.
+ */
+static const struct write_slot *find_write(const struct writes *all, struct span s,
+					   const struct host_write *behind)
 {
+	bool fenced = false; /* against those on its channel */
+
 	for (uint32_t i = all->due.num; i--;) {
 		const struct write_slot *w = &all->slots[due_at(&all->due, i)->slot];
 
-		if (w->kind == HOST_FENCE && since_fence)
-			return NULL;
-		if (w->kind == HOST_WRITE && meet(s, span_of_slot(w)))
+		if (w->kind == HOST_FENCE && behind) {
+			if (!w->channel)
+				return NULL;
+			fenced |= w->channel == behind->channel;
+		}
+		if (w->kind == HOST_WRITE && meet(s, span_of_slot(w)) &&
+		    !(fenced && w->channel == behind->channel))
 			return w;
 	}
 	return NULL;
@@ -67,7 +77,7 @@ static const struct write_slot *find_write(const struct writes *all, struct span
 void hazard_of_read(struct host *h, const struct host_read *r)
 {
 	struct span s = span_of(r->iova, r->bytes);
-	const struct write_slot *w = r->after_writes ? NULL : find_write(&h->writes, s, false);
+	const struct write_slot *w = r->after_writes ? NULL : find_write(&h->writes, s, NULL);
 
 	if (w)
 		host_warning(&h->port, "hazard-raw",
@@ -80,7 +90,7 @@ void hazard_of_write(struct host *h, const struct host_write *w)
 {
 	struct span s = span_of(w->iova, w->bytes);
 	const struct read_piece *before = find_read(&h->reads, s);
-	const struct write_slot *other = w->ordered ? NULL : find_write(&h->writes, s, true);
+	const struct write_slot *other = w->ordered ? NULL : find_write(&h->writes, s, w);
 
 	if (before)
 		host_warning(&h->port, "hazard-war",

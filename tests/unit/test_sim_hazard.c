@@ -71,7 +71,7 @@ static void write_line(uint64_t iova)
 
 static void fence(void)
 {
-	assert_true(host_fence(&rig.h.port, next_id++));
+	assert_true(host_fence(&rig.h.port, next_id++, 0));
 }
 
 static void take_all(void)
@@ -227,6 +227,35 @@ static void writes_with_a_fence_between(void **state)
 	hazards_are(0, 0, 1);
 }
 
+static void write_on(uint32_t channel)
+{
+	struct host_write w = { .cookie = next_id++, .iova = LINE(0), .bytes = HOST_LINE,
+				.channel = channel, .enables = UINT64_MAX, .data = rig.mem };
+
+	assert_true(host_write(&rig.h.port, &w));
+}
+
+/* Of one channel and of another it says nothing, nor of what travels on any. */
+static void writes_with_a_fence_of_a_channel_between(void **state)
+{
+	(void)state;
+	write_on(1);
+	assert_true(host_fence(&rig.h.port, next_id++, 1));
+	write_on(1);
+	hazards_are(0, 0, 0);
+	write_on(2);
+	hazards_are(0, 0, 1);
+	assert_true(host_fence(&rig.h.port, next_id++, 1));
+	write_on(1);
+	hazards_are(0, 0, 2);
+	assert_true(host_fence(&rig.h.port, next_id++, 1));
+	write_on(0);
+	hazards_are(0, 0, 3);
+	assert_true(host_fence(&rig.h.port, next_id++, 0));
+	write_on(3);
+	hazards_are(0, 0, 3);
+}
+
 static void a_fence_holds_no_read_until_it_is_answered(void **state)
 {
 	(void)state;
@@ -295,6 +324,7 @@ int main(void)
 		RIGGED(what_has_its_answer),
 		RIGGED(what_was_before_a_reset),
 		RIGGED(writes_with_a_fence_between),
+		RIGGED(writes_with_a_fence_of_a_channel_between),
 		RIGGED(a_fence_holds_no_read_until_it_is_answered),
 		RIGGED(what_the_interface_orders),
 		RIGGED(whatever_the_order_the_same_is_found),
