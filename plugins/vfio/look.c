@@ -2,7 +2,6 @@
 #include "plugins/vfio/look.h"
 
 #include <errno.h>
-#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +10,14 @@
 #include "base/clock.h"
 #include "plugins/vfio/card.h"
 #include "plugins/vfio/crew.h"
-#include "plugins/vfio/dfl.h"
+#include "plugins/vfio/facts-read.h"
 #include "plugins/vfio/inventory.h"
 
 #define PATIENCE_NS (20 * NS_PER_MS) /* for another that only looks, */
 #define PATIENCE_UNKNOWN_NS (150 * NS_PER_MS) /* and when nothing is known to tell instead */
 #define PAUSE_NS (2 * NS_PER_MS)
 
-/* ---- reading a device ---- */
+/* ---- a device for a moment ---- */
 
 /* For one that looks by its lock, and gets on. */
 static int64_t looker_ns(const struct instance *inst)
@@ -50,172 +49,6 @@ int look_open(struct instance *inst, const struct place *p, struct vdev_options 
 	}
 }
 
-static uint16_t at16(const uint8_t *config, unsigned int offset)
-{
-	return (uint16_t)(config[offset] | config[offset + 1] << 8);
-}
-
-/* A device was read to its end, and has no object: that is known as well. */
-#define NOTHING_IN_IT (-ENOMEDIUM)
-
-struct reader {
-	struct vdev *d;
-	int64_t end;
-};
-
-static int io_read(void *ctx, uint32_t bar, uint64_t offset, uint64_t *value)
-{
-	struct reader *r = ctx;
-
-	if (clock_now_ns() >= r->end)
-		return -ETIME;
-	return r->d->ops->read(r->d, VDEV_BAR0 + bar, offset, value, sizeof(*value));
-}
-
-static int io_write(void *ctx, uint32_t bar, uint64_t offset, uint64_t value)
-{
-	struct reader *r = ctx;
-
-	return r->d->ops->write(r->d, VDEV_BAR0 + bar, offset, &value, sizeof(value));
-}
-
-/* Identity and lists. The header's answer tells whether the extended space is worth a message. */
-static int read_config(struct vdev *d, struct facts *f, struct dfl_list *lists, unsigned int *n)
-{
-	uint8_t config[4096] = { 0 };
-	struct vdev_region space;
-	uint16_t command;
-	int rc = d->ops->region(d, VDEV_CONFIG, &space);
-	uint32_t len = space.size < sizeof(config) ? (uint32_t)space.size : sizeof(config);
-
-	if (!rc && len < 64) {
-		snprintf(f->defect, sizeof(f->defect), "its configuration space has only %u bytes",
-			 len);
-		return -ENODEV;
-	}
-	if (!rc)
-		rc = d->ops->read(d, VDEV_CONFIG, 0, config, len);
-	if (rc)
-		return rc;
-	f->vendor = at16(config, PCI_VENDOR_ID);
-	f->device = at16(config, PCI_DEVICE_ID);
-	f->subsystem_vendor = at16(config, PCI_SUBSYSTEM_VENDOR_ID);
-	f->subsystem_device = at16(config, PCI_SUBSYSTEM_ID);
-	*n = dfl_find_lists(config, len, lists);
-	command = (uint16_t)(at16(config, PCI_COMMAND) | PCI_COMMAND_MEMORY);
-	return d->ops->write(d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
-}
-
-/* BAR0 is looked at first: of a device that is one accelerator nothing else is asked. */
-static int read_bar_sizes(struct vdev *d, bool all, struct dfl_io *io)
-{
-	int rc = 0;
-
-	for (uint32_t bar = all ? 1 : 0; bar < (all ? MAX_BARS : 1) && !rc; bar++) {
-		struct vdev_region r;
-
-		rc = d->ops->region(d, VDEV_BAR0 + bar, &r);
-		io->bar_size[bar] = !rc && r.read ? r.size : 0;
-	}
-	return rc;
-}
-
-/* Its other BARs are not asked for, then. What cannot be told yet, or is no list, is left to dfl_read(). */
-static int may_have_ports(struct dfl_io *io, unsigned int num_lists, bool *ret)
-{
-	uint64_t head = 0;
-	int rc = 0;
-
-	if (!num_lists && io->bar_size[0] >= sizeof(head))
-		rc = io->read(io->ctx, 0, 0, &head);
-	*ret = num_lists || dfl_is_unit(head);
-	return rc;
-}
-
-/* The configuration knows: all of BAR0 is that, and its registers are left alone. */
-static int tell_given(struct vdev *d, const fpga_guid guid, struct facts *ret)
-{
-	struct object *o = &ret->objects[0];
-	struct vdev_region bar;
-	int rc = d->ops->region(d, VDEV_BAR0, &bar);
-
-	if (rc)
-		return rc;
-	if (!bar.size || !bar.read) {
-		snprintf(ret->defect, sizeof(ret->defect), "it has no BAR0 that can be read");
-		return -ENODEV;
-	}
-	o->type = FPGA_ACCELERATOR;
-	memcpy(o->guid, guid, sizeof(o->guid));
-	o->num_mmio = 1;
-	o->mmio[0].size = bar.size;
-	o->num_interrupts = ret->vectors;
-	o->error_vector = NO_VECTOR;
-	ret->num_objects = 1;
-	return 0;
-}
-
-static int read_registers(struct reader *reader, const struct dfl_list *lists, unsigned int n,
-			  struct facts *ret)
-{
-	struct dfl_io io = { .ctx = reader, .read = io_read, .write = io_write };
-	bool ports = false;
-	int rc = read_bar_sizes(reader->d, false, &io);
-
-	if (!rc)
-		rc = may_have_ports(&io, n, &ports);
-	if (!rc && ports)
-		rc = read_bar_sizes(reader->d, true, &io);
-	return rc ? rc : dfl_read(&io, lists, n, ret);
-}
-
-/* Programs look for the card, whose ids tell them that it is a simulation: OPAE's are these. */
-static void add_card(struct facts *f)
-{
-	for (uint32_t i = 0; i < f->num_objects; i++)
-		if (f->objects[i].type == FPGA_DEVICE)
-			return;
-	f->vendor = f->subsystem_vendor = 0x8086;
-	f->device = f->subsystem_device = 0x0a5e;
-	if (f->num_objects && f->num_objects < MAX_OBJECTS)
-		f->objects[f->num_objects++] = (struct object){ .type = FPGA_DEVICE,
-								.num_slots = 1,
-								.error_vector = NO_VECTOR };
-}
-
-static enum facts_source source_of(const struct place *p)
-{
-	return p->has_guid ? FACTS_GIVEN : p->simulated ? FACTS_SIMULATED : FACTS_READ;
-}
-
-int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret)
-{
-	struct reader reader = { d, clock_deadline(budget_ns) };
-	struct dfl_list lists[DFL_MAX_LISTS];
-	unsigned int n = 0;
-	uint32_t index;
-	int rc;
-
-	memset(ret, 0, sizeof(*ret));
-	ret->given = source_of(p);
-	rc = read_config(d, ret, lists, &n);
-	if (!rc)
-		rc = events_vectors(d, &index, &ret->vectors);
-	if (!rc)
-		rc = p->has_guid ? tell_given(d, p->guid, ret) : read_registers(&reader, lists, n, ret);
-	if (!rc && p->simulated)
-		add_card(ret);
-	if (rc == -ETIME) {
-		snprintf(ret->defect, sizeof(ret->defect),
-			 "its feature lists took longer than %lld ms",
-			 (long long)(budget_ns / NS_PER_MS));
-		rc = -ETIMEDOUT;
-	}
-	return rc || ret->num_objects ? rc : -ENODEV;
-}
-
-/* ---- a device for a moment ---- */
-
 static int lock_patiently(struct instance *inst, const char *path)
 {
 	int64_t end = clock_deadline(looker_ns(inst));
@@ -244,7 +77,7 @@ int look_enter(struct instance *inst, const struct place *p, struct facts *facts
 	if (!rc)
 		rc = look_open(inst, p, &opt, PATIENCE_NS, why, why_len, ret);
 	if (!rc)
-		rc = look_read_facts(*ret, p, inst->ways->budget_ns, facts);
+		rc = facts_read(*ret, p, inst->ways->budget_ns, facts);
 	if (rc && *ret)
 		(*ret)->ops->why(*ret, why, why_len);
 	return rc;
@@ -259,6 +92,9 @@ void look_leave(struct instance *inst, const char *path, struct vdev *d, bool lo
 }
 
 /* ---- one look ---- */
+
+/* A device was read to its end, and has no object: that is known as well. */
+#define NOTHING_IN_IT (-ENOMEDIUM)
 
 /* Opens the device for a moment. 0, -EBUSY, or why there is none. */
 static int glance(struct instance *inst, const struct look *l, bool alone, struct facts *facts)
@@ -276,7 +112,7 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 		debug("%s: %s", path, why);
 		return rc;
 	}
-	rc = look_read_facts(d, l->place, inst->ways->budget_ns, facts);
+	rc = facts_read(d, l->place, inst->ways->budget_ns, facts);
 	if (rc == -ENODEV && !atomic_load(&d->dead))
 		rc = NOTHING_IN_IT;
 	d->ops->why(d, why, sizeof(why));
@@ -289,7 +125,7 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 /* What the configuration says of the device may be other than when it was looked at. */
 static bool still_holds(const struct shared_facts *s, const struct place *p)
 {
-	if (s->f.given != source_of(p))
+	if (s->f.given != facts_source_of(p))
 		return false;
 	return !p->has_guid || !memcmp(s->f.objects[0].guid, p->guid, sizeof(p->guid));
 }
