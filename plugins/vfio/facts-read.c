@@ -10,10 +10,77 @@
 #include "plugins/vfio/card.h"
 #include "plugins/vfio/dfl.h"
 
+/* ---- the configuration space ---- */
+
+#define CONFIG_BYTES 4096u
+#define PIECE 64u /* is read at a time */
+
+/* Read where it is looked at: behind the kernel each word is an access of the device. */
+struct config {
+	struct vdev *d;
+	uint8_t bytes[CONFIG_BYTES];
+	uint32_t len;
+	uint64_t have; /* bit n: piece n is read */
+};
+
 static uint16_t at16(const uint8_t *config, unsigned int offset)
 {
 	return (uint16_t)(config[offset] | config[offset + 1] << 8);
 }
+
+static int config_word(void *ctx, uint32_t at, uint32_t *word)
+{
+	struct config *c = ctx;
+	uint32_t from = at / PIECE * PIECE, len = c->len - from < PIECE ? c->len - from : PIECE;
+	uint64_t bit = UINT64_C(1) << at / PIECE;
+	int rc = c->have & bit ? 0 : c->d->ops->read(c->d, VDEV_CONFIG, from, c->bytes + from, len);
+
+	if (rc)
+		return rc;
+	c->have |= bit;
+	*word = at16(c->bytes, at) | (uint32_t)at16(c->bytes, at + 2) << 16;
+	return 0;
+}
+
+static int open_config(struct config *c, struct facts *f)
+{
+	struct vdev_region space = { 0 };
+	int rc = c->d->ops->region(c->d, VDEV_CONFIG, &space);
+
+	c->len = space.size < CONFIG_BYTES ? (uint32_t)space.size : CONFIG_BYTES;
+	if (!rc && c->len < PIECE) {
+		snprintf(f->defect, sizeof(f->defect), "its configuration space has only %u bytes", c->len);
+		return -ENODEV;
+	}
+	return rc;
+}
+
+/* Identity and lists. */
+static int read_config(struct vdev *d, struct facts *f, struct dfl_list *lists, unsigned int *n)
+{
+	struct config c = { .d = d };
+	struct dfl_config words = { .ctx = &c, .read = config_word };
+	uint16_t command;
+	uint32_t ids;
+	int rc = open_config(&c, f);
+
+	if (!rc)
+		rc = config_word(&c, PCI_VENDOR_ID, &ids);
+	if (rc)
+		return rc;
+	f->vendor = at16(c.bytes, PCI_VENDOR_ID);
+	f->device = at16(c.bytes, PCI_DEVICE_ID);
+	f->subsystem_vendor = at16(c.bytes, PCI_SUBSYSTEM_VENDOR_ID);
+	f->subsystem_device = at16(c.bytes, PCI_SUBSYSTEM_ID);
+	words.len = c.len;
+	rc = dfl_find_lists(&words, lists, n);
+	if (rc)
+		return rc;
+	command = (uint16_t)(at16(c.bytes, PCI_COMMAND) | PCI_COMMAND_MEMORY);
+	return d->ops->write(d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
+}
+
+/* ---- registers ---- */
 
 struct reader {
 	struct vdev *d;
@@ -34,33 +101,6 @@ static int io_write(void *ctx, uint32_t bar, uint64_t offset, uint64_t value)
 	struct reader *r = ctx;
 
 	return r->d->ops->write(r->d, VDEV_BAR0 + bar, offset, &value, sizeof(value));
-}
-
-/* Identity and lists. The header's answer tells whether the extended space is worth a message. */
-static int read_config(struct vdev *d, struct facts *f, struct dfl_list *lists, unsigned int *n)
-{
-	uint8_t config[4096] = { 0 };
-	struct vdev_region space;
-	uint16_t command;
-	int rc = d->ops->region(d, VDEV_CONFIG, &space);
-	uint32_t len = space.size < sizeof(config) ? (uint32_t)space.size : sizeof(config);
-
-	if (!rc && len < 64) {
-		snprintf(f->defect, sizeof(f->defect), "its configuration space has only %u bytes",
-			 len);
-		return -ENODEV;
-	}
-	if (!rc)
-		rc = d->ops->read(d, VDEV_CONFIG, 0, config, len);
-	if (rc)
-		return rc;
-	f->vendor = at16(config, PCI_VENDOR_ID);
-	f->device = at16(config, PCI_DEVICE_ID);
-	f->subsystem_vendor = at16(config, PCI_SUBSYSTEM_VENDOR_ID);
-	f->subsystem_device = at16(config, PCI_SUBSYSTEM_ID);
-	*n = dfl_find_lists(config, len, lists);
-	command = (uint16_t)(at16(config, PCI_COMMAND) | PCI_COMMAND_MEMORY);
-	return d->ops->write(d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
 }
 
 /* BAR0 is looked at first: of a device that is one accelerator nothing else is asked. */
@@ -112,17 +152,18 @@ static int tell_given(struct vdev *d, const fpga_guid guid, struct facts *ret)
 	return 0;
 }
 
-static int read_registers(struct reader *reader, const struct dfl_list *lists, unsigned int n,
+static int read_registers(struct vdev *d, int64_t budget_ns, const struct dfl_list *lists, unsigned int n,
 			  struct facts *ret)
 {
-	struct dfl_io io = { .ctx = reader, .read = io_read, .write = io_write };
+	struct reader reader = { d, clock_deadline(budget_ns) };
+	struct dfl_io io = { .ctx = &reader, .read = io_read, .write = io_write };
 	bool ports = false;
-	int rc = read_bar_sizes(reader->d, false, &io);
+	int rc = read_bar_sizes(d, false, &io);
 
 	if (!rc)
 		rc = may_have_ports(&io, n, &ports);
 	if (!rc && ports)
-		rc = read_bar_sizes(reader->d, true, &io);
+		rc = read_bar_sizes(d, true, &io);
 	return rc ? rc : dfl_read(&io, lists, n, ret);
 }
 
@@ -147,7 +188,6 @@ enum facts_source facts_source_of(const struct place *p)
 
 int facts_read(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret)
 {
-	struct reader reader = { d, clock_deadline(budget_ns) };
 	struct dfl_list lists[DFL_MAX_LISTS];
 	unsigned int n = 0;
 	uint32_t index;
@@ -159,7 +199,7 @@ int facts_read(struct vdev *d, const struct place *p, int64_t budget_ns, struct 
 	if (!rc)
 		rc = events_vectors(d, &index, &ret->vectors);
 	if (!rc)
-		rc = p->has_guid ? tell_given(d, p->guid, ret) : read_registers(&reader, lists, n, ret);
+		rc = p->has_guid ? tell_given(d, p->guid, ret) : read_registers(d, budget_ns, lists, n, ret);
 	if (!rc && p->simulated)
 		add_card(ret);
 	if (rc == -ETIME) {
