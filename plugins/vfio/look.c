@@ -97,7 +97,7 @@ void look_leave(struct instance *inst, const char *path, struct vdev *d, bool lo
 #define NOTHING_IN_IT (-ENOMEDIUM)
 
 /* Opens the device for a moment. 0, -EBUSY, or why there is none. */
-static int glance(struct instance *inst, const struct look *l, bool alone, struct facts *facts)
+static int glance(struct instance *inst, struct look *l, bool alone, struct facts *facts)
 {
 	const char *path = l->place->path;
 	bool first = !l->facts && !inventory_is_foreign(inst->inventory, path);
@@ -105,20 +105,21 @@ static int glance(struct instance *inst, const struct look *l, bool alone, struc
 				    .call_ns = first ? inst->ways->first_look_ns : inst->ways->look_ns,
 				    .spin_ns = alone ? inst->spin_ns : 0 };
 	struct vdev *d;
-	char why[VDEV_WHY_MAX];
-	int rc = look_open(inst, l->place, &opt, 0, why, sizeof(why), &d);
+	int rc = look_open(inst, l->place, &opt, 0, l->why, sizeof(l->why), &d);
 
 	if (rc) {
-		debug("%s: %s", path, why);
+		debug("%s: %s", path, l->why);
 		return rc;
 	}
 	rc = facts_read(d, l->place, inst->ways->budget_ns, facts);
 	if (rc == -ENODEV && !atomic_load(&d->dead))
 		rc = NOTHING_IN_IT;
-	d->ops->why(d, why, sizeof(why));
+	d->ops->why(d, l->why, sizeof(l->why));
 	d->ops->close(d);
-	if (rc || *facts->defect)
-		debug("%s: %s", path, rc && *why ? why : facts->defect);
+	if (!rc || !*l->why)
+		snprintf(l->why, sizeof(l->why), "%s", facts->defect);
+	if (*l->why)
+		debug("%s: %s", path, l->why);
 	return rc == -ETIMEDOUT ? -EBUSY : rc; /* silent later than at once: held as well */
 }
 
@@ -202,6 +203,7 @@ static int look_locked(struct instance *inst, struct look *l, bool alone, struct
 	const char *path = l->place->path;
 	int rc = known_by_now(inst, l) ? -EEXIST : l->held ? -EBUSY : 0;
 
+	snprintf(l->why, sizeof(l->why), "another process has it open");
 	if (!rc)
 		rc = glance(inst, l, alone, facts);
 	if (rc)
@@ -324,6 +326,7 @@ void look_at(struct instance *inst, struct look *looks, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		looks[i].there = looks[i].held = looks[i].locked = false;
 		looks[i].facts = NULL;
+		snprintf(looks[i].why, sizeof(looks[i].why), "another process is looking at it");
 		if (known(inst, &looks[i]) || !t.looks)
 			continue;
 		t.looks[t.num++] = &looks[i];

@@ -15,6 +15,7 @@ struct look {
 	bool held;		    /* by another process */
 	bool locked;		    /* look.c's own: what was learned is not in the file yet */
 	struct shared_facts *facts; /* the caller's reference; NULL: not known */
+	char why[VDEV_WHY_MAX];	    /* why not, when it is there */
 };
 
 /* Fills in all but the place of each. */
