@@ -186,6 +186,14 @@ enum facts_source facts_source_of(const struct place *p)
 	return p->has_guid ? FACTS_GIVEN : p->simulated ? FACTS_SIMULATED : FACTS_READ;
 }
 
+/* There each access is bounded by the bus. What takes long is a machine that emulates them and is busy. */
+#define KERNEL_BUDGET_NS (30 * NS_PER_S)
+
+int64_t facts_budget(const struct place *p, int64_t budget_ns)
+{
+	return p->kernel && budget_ns < KERNEL_BUDGET_NS ? KERNEL_BUDGET_NS : budget_ns;
+}
+
 int facts_read(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret)
 {
 	struct dfl_list lists[DFL_MAX_LISTS];
@@ -193,6 +201,7 @@ int facts_read(struct vdev *d, const struct place *p, int64_t budget_ns, struct 
 	uint32_t index;
 	int rc;
 
+	budget_ns = facts_budget(p, budget_ns);
 	memset(ret, 0, sizeof(*ret));
 	ret->given = facts_source_of(p);
 	rc = read_config(d, ret, lists, &n);

@@ -20,9 +20,9 @@
 /* ---- a device for a moment ---- */
 
 /* For one that looks by its lock, and gets on. */
-static int64_t looker_ns(const struct instance *inst)
+static int64_t looker_ns(const struct instance *inst, const struct place *p)
 {
-	return inst->ways->budget_ns + inst->ways->first_word_ns;
+	return facts_budget(p, inst->ways->budget_ns) + inst->ways->first_word_ns;
 }
 
 static bool somebody_looks(struct instance *inst, const char *path)
@@ -33,7 +33,7 @@ static bool somebody_looks(struct instance *inst, const char *path)
 int look_open(struct instance *inst, const struct place *p, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret)
 {
-	int64_t end = clock_deadline(patience_ns), last = clock_deadline(looker_ns(inst));
+	int64_t end = clock_deadline(patience_ns), last = clock_deadline(looker_ns(inst, p));
 	int rc;
 
 	if (opt->to_use || opt->call_ns > inst->call_ns)
@@ -49,13 +49,13 @@ int look_open(struct instance *inst, const struct place *p, struct vdev_options 
 	}
 }
 
-static int lock_patiently(struct instance *inst, const char *path)
+static int lock_patiently(struct instance *inst, const struct place *p)
 {
-	int64_t end = clock_deadline(looker_ns(inst));
+	int64_t end = clock_deadline(looker_ns(inst, p));
 	int rc;
 
 	for (;;) {
-		rc = inventory_lock(inst->inventory, path, INVENTORY_LOOK);
+		rc = inventory_lock(inst->inventory, p->path, INVENTORY_LOOK);
 		if (rc != -EBUSY || clock_now_ns() >= end)
 			return rc;
 		clock_sleep_ns(PAUSE_NS);
@@ -67,7 +67,7 @@ int look_enter(struct instance *inst, const struct place *p, struct facts *facts
 {
 	struct vdev_options opt = { .connect_ns = inst->ways->look_ns, .call_ns = inst->ways->look_ns,
 				    .spin_ns = inst->spin_ns };
-	int rc = lock_patiently(inst, p->path);
+	int rc = lock_patiently(inst, p);
 
 	*ret = NULL;
 	*locked = !rc;
@@ -278,7 +278,8 @@ static void conclude(struct round *t, struct look *l, int rc, const struct facts
 static void find_out(struct round *t, struct look *l)
 {
 	struct instance *inst = t->inst;
-	int64_t end = clock_deadline(patience(inst, l)), last = clock_deadline(looker_ns(inst));
+	int64_t end = clock_deadline(patience(inst, l));
+	int64_t last = clock_deadline(looker_ns(inst, l->place));
 	struct facts facts;
 	int rc;
 
