@@ -82,18 +82,16 @@ static bool measure_build(struct run *r)
 
 /* ---- with a simulation ---- */
 
-/* Ours has the simulation on cpu[1], where a bare loop is as well: who is asked runs there alone. */
-static bool on_simulation(struct run *r, struct side *ours, struct side *raw)
+static bool on_this_simulation(struct run *r, struct simulation *s, struct side *ours, struct side *raw)
 {
 	bool loop = raw && raw->raw == bare, good;
-	struct simulation s;
 
-	good = simulation_start(r, sim, &s);
-	ours->config = s.config;
+	good = simulation_start(r, sim, s);
+	ours->config = s->config;
 	ours->pinned = true;
 	for (size_t i = 0; good && i < SIDE_ARGS && ours->args[i]; i++)
-		ours->args[i] = !strcmp(ours->args[i], "CONTROL") ? s.control :
-				!strcmp(ours->args[i], "PID")	  ? s.pid :
+		ours->args[i] = !strcmp(ours->args[i], "CONTROL") ? s->control :
+				!strcmp(ours->args[i], "PID")	  ? s->pid :
 								    ours->args[i];
 	if (good && loop)
 		good = run_side_start(r, raw) && (r->cpu[1] < 0 || program_move(&raw->program, r->cpu[1]));
@@ -101,7 +99,13 @@ static bool on_simulation(struct run *r, struct side *ours, struct side *raw)
 		good = raw ? run_sides(r, ours, raw) : run_side(r, ours);
 	else if (raw)
 		program_end(&raw->program);
-	return simulation_end(&s) && good;
+	return simulation_end(s) && good;
+}
+
+/* Ours has the simulation on cpu[1], where a bare loop is as well: who is asked runs there alone. */
+static bool on_simulation(struct run *r, struct side *ours, struct side *raw)
+{
+	return on_this_simulation(r, &(struct simulation){ 0 }, ours, raw);
 }
 
 static bool measure_free(struct run *r, const char *how, const char *name)
@@ -135,19 +139,21 @@ static bool measure_busy(struct run *r)
 	return true;
 }
 
-static bool measure_access(struct run *r, const char *subject, const char *name, struct limit limit)
+static bool measure_access(struct run *r, const char *subject, const char *name, bool asleep,
+			   struct limit limit)
 {
 	const char *accesses = r->quick ? "50" : "5000";
 	char other_cpu[12], p99[40];
+	struct simulation s = { .asleep = asleep };
 	struct side ours = { .args = { subject, accesses }, .numbers = 2 };
 	struct side raw = { .raw = "pingpong",
-			    .args = { accesses, other_cpu },
+			    .args = { accesses, other_cpu, asleep ? "asleep" : NULL },
 			    .pinned = true,
 			    .numbers = 2 };
 
 	snprintf(other_cpu, sizeof(other_cpu), "%d", r->cpu[1]);
 	snprintf(p99, sizeof(p99), "%s-p99", name);
-	if (!on_simulation(r, &ours, &raw))
+	if (!on_this_simulation(r, &s, &ours, &raw))
 		return false;
 	run_row(r, name, "us", ours.median[0], raw.median[0], limit);
 	run_row(r, p99, "us", ours.median[1], raw.median[1], no_limit);
@@ -156,8 +162,12 @@ static bool measure_access(struct run *r, const char *subject, const char *name,
 
 static bool measure_accesses(struct run *r)
 {
-	return measure_access(r, "ase-read", "mmio-read", (struct limit){ AT_MOST, 10 }) &&
-	       measure_access(r, "ase-write", "mmio-write", no_limit);
+	const struct limit soon = { AT_MOST, 10 };
+
+	return measure_access(r, "ase-read", "mmio-read", false, soon) &&
+	       measure_access(r, "ase-write", "mmio-write", false, no_limit) &&
+	       measure_access(r, "ase-read", "mmio-read-asleep", true, soon) &&
+	       measure_access(r, "ase-write", "mmio-write-asleep", true, no_limit);
 }
 
 static bool measure_copy(struct run *r, const char *size, const char *bytes, const char *count,

@@ -65,7 +65,6 @@ bool simulation_build(const char *const *args, size_t num, const char *const *se
 
 /* ---- its process ---- */
 
-/* A client that blocks: it sleeps at once when it waits. */
 static bool write_config(const char *dir, const char *socket, struct simulation *s)
 {
 	char path[CARDS_DIR_MAX + 16];
@@ -75,11 +74,12 @@ static bool write_config(const char *dir, const char *socket, struct simulation 
 	snprintf(path, sizeof(path), "%s/opae.cfg", dir);
 	snprintf(s->config, sizeof(s->config), "LIBOPAE_CFGFILE=%s", path);
 	f = fopen(path, "we");
+	/* What is not said is as users have it. */
 	good = f && fprintf(f,
 			    "{\"plugins\": [\"ase\"], \"configurations\": {\"ase\": {\"enabled\": true,"
 			    " \"plugin\": \"libase-opae.so\","
-			    " \"configuration\": {\"socket\": \"%s\", \"spin_us\": 0}}}}\n",
-			    socket) > 0;
+			    " \"configuration\": {\"socket\": \"%s\"%s}}}}\n",
+			    socket, s->asleep ? ", \"spin_us\": 0" : "") > 0;
 	if (f && fclose(f))
 		good = false;
 	return good || bench_fail("%s: %s", path, strerror(errno));
@@ -100,7 +100,7 @@ bool simulation_start(struct run *r, const char *path, struct simulation *s)
 	const char *argv[] = { path, "--socket", socket, "--workdir", dir, NULL };
 	struct program_frame frame = { .cpu = r->cpu[1] };
 
-	*s = (struct simulation){ 0 };
+	*s = (struct simulation){ .asleep = s->asleep };
 	if (!run_directory(r, dir, sizeof(dir)))
 		return false;
 	snprintf(socket, sizeof(socket), "%s/s.sock", dir);

@@ -6,6 +6,7 @@
 #include "bench/run.h"
 
 struct simulation {
+	bool asleep; /* its client sleeps as soon as it waits */
 	struct program program;
 	char pid[12];
 	char control[CARDS_DIR_MAX + 16]; /* socket */

@@ -2,9 +2,9 @@
 /*
  * What a register access by message costs at least: two processes, a unix stream socket, 32 bytes
  * there and 40 back (a vfio-user REGION_READ of 8 bytes), one send and one receive each way. Both
- * sides spin for a while before they sleep in poll.
+ * sides spin for a while before they sleep in poll, but for a client that is to sleep at once.
  *
- *     pingpong COUNT CPU
+ *     pingpong COUNT CPU [asleep]
  *
  * For each line "go" on standard input two numbers: the median and the 99th percentile of COUNT
  * round trips, in microseconds. The server runs on that CPU alone, or anywhere when it is negative.
@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,7 +77,7 @@ static int serve(int fd, long cpu)
 	return 0;
 }
 
-static bool round_trips(int fd, double *us, long count)
+static bool round_trips(int fd, double *us, long count, double spin_us)
 {
 	static const char request[REQUEST];
 	double last = now();
@@ -85,7 +86,7 @@ static bool round_trips(int fd, double *us, long count)
 		double end;
 
 		if (send(fd, request, sizeof(request), MSG_NOSIGNAL) != sizeof(request) ||
-		    !receive(fd, REPLY, CLIENT_SPIN_US, CLIENT_TRIES))
+		    !receive(fd, REPLY, spin_us, spin_us ? CLIENT_TRIES : 1))
 			return false;
 		end = now();
 		us[i] = end - last;
@@ -97,20 +98,21 @@ static bool round_trips(int fd, double *us, long count)
 
 int main(int argc, char *argv[])
 {
-	long count = argc == 3 ? strtol(argv[1], NULL, 10) : 0;
+	bool asleep = argc == 4 && !strcmp(argv[3], "asleep");
+	long count = argc == 3 + asleep ? strtol(argv[1], NULL, 10) : 0;
 	double *us = count > 0 ? calloc((size_t)count, sizeof(*us)) : NULL;
 	int fd[2];
 	char line[8];
 
 	if (!us || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
-		fprintf(stderr, "usage: pingpong COUNT CPU\n");
+		fprintf(stderr, "usage: pingpong COUNT CPU [asleep]\n");
 		return 1;
 	}
 	if (!fork() && !close(fd[0]))
 		return serve(fd[1], strtol(argv[2], NULL, 10)); /* until the parent has gone */
 	close(fd[1]);
 	while (fgets(line, sizeof(line), stdin)) {
-		if (!round_trips(fd[0], us, count))
+		if (!round_trips(fd[0], us, count, asleep ? 0 : CLIENT_SPIN_US))
 			return 1;
 		printf("%.3f %.3f\n", us[count / 2], us[count * 99 / 100]);
 		fflush(stdout);
