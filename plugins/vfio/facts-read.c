@@ -10,6 +10,18 @@
 #include "plugins/vfio/card.h"
 #include "plugins/vfio/dfl.h"
 
+struct reader {
+	struct vdev *d;
+	int64_t end;
+};
+
+static int read_in_time(struct reader *r, uint32_t region, uint64_t offset, void *buf, uint32_t len)
+{
+	if (clock_now_ns() >= r->end)
+		return -ETIME;
+	return r->d->ops->read(r->d, region, offset, buf, len);
+}
+
 /* ---- the configuration space ---- */
 
 #define CONFIG_BYTES 4096u
@@ -17,7 +29,7 @@
 
 /* Read where it is looked at: behind the kernel each word is an access of the device. */
 struct config {
-	struct vdev *d;
+	struct reader *reader;
 	uint8_t bytes[CONFIG_BYTES];
 	uint32_t len;
 	uint64_t have; /* bit n: piece n is read */
@@ -33,8 +45,10 @@ static int config_word(void *ctx, uint32_t at, uint32_t *word)
 	struct config *c = ctx;
 	uint32_t from = at / PIECE * PIECE, len = c->len - from < PIECE ? c->len - from : PIECE;
 	uint64_t bit = UINT64_C(1) << at / PIECE;
-	int rc = c->have & bit ? 0 : c->d->ops->read(c->d, VDEV_CONFIG, from, c->bytes + from, len);
+	int rc = 0;
 
+	if (!(c->have & bit))
+		rc = read_in_time(c->reader, VDEV_CONFIG, from, c->bytes + from, len);
 	if (rc)
 		return rc;
 	c->have |= bit;
@@ -44,8 +58,9 @@ static int config_word(void *ctx, uint32_t at, uint32_t *word)
 
 static int open_config(struct config *c, struct facts *f)
 {
+	struct vdev *d = c->reader->d;
 	struct vdev_region space = { 0 };
-	int rc = c->d->ops->region(c->d, VDEV_CONFIG, &space);
+	int rc = d->ops->region(d, VDEV_CONFIG, &space);
 
 	c->len = space.size < CONFIG_BYTES ? (uint32_t)space.size : CONFIG_BYTES;
 	if (!rc && c->len < PIECE) {
@@ -56,9 +71,9 @@ static int open_config(struct config *c, struct facts *f)
 }
 
 /* Identity and lists. */
-static int read_config(struct vdev *d, struct facts *f, struct dfl_list *lists, unsigned int *n)
+static int read_config(struct reader *r, struct facts *f, struct dfl_list *lists, unsigned int *n)
 {
-	struct config c = { .d = d };
+	struct config c = { .reader = r };
 	struct dfl_config words = { .ctx = &c, .read = config_word };
 	uint16_t command;
 	uint32_t ids;
@@ -77,23 +92,14 @@ static int read_config(struct vdev *d, struct facts *f, struct dfl_list *lists, 
 	if (rc)
 		return rc;
 	command = (uint16_t)(at16(c.bytes, PCI_COMMAND) | PCI_COMMAND_MEMORY);
-	return d->ops->write(d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
+	return r->d->ops->write(r->d, VDEV_CONFIG, PCI_COMMAND, &command, sizeof(command));
 }
 
 /* ---- registers ---- */
 
-struct reader {
-	struct vdev *d;
-	int64_t end;
-};
-
 static int io_read(void *ctx, uint32_t bar, uint64_t offset, uint64_t *value)
 {
-	struct reader *r = ctx;
-
-	if (clock_now_ns() >= r->end)
-		return -ETIME;
-	return r->d->ops->read(r->d, VDEV_BAR0 + bar, offset, value, sizeof(*value));
+	return read_in_time(ctx, VDEV_BAR0 + bar, offset, value, sizeof(*value));
 }
 
 static int io_write(void *ctx, uint32_t bar, uint64_t offset, uint64_t value)
@@ -152,18 +158,16 @@ static int tell_given(struct vdev *d, const fpga_guid guid, struct facts *ret)
 	return 0;
 }
 
-static int read_registers(struct vdev *d, int64_t budget_ns, const struct dfl_list *lists, unsigned int n,
-			  struct facts *ret)
+static int read_registers(struct reader *r, const struct dfl_list *lists, unsigned int n, struct facts *ret)
 {
-	struct reader reader = { d, clock_deadline(budget_ns) };
-	struct dfl_io io = { .ctx = &reader, .read = io_read, .write = io_write };
+	struct dfl_io io = { .ctx = r, .read = io_read, .write = io_write };
 	bool ports = false;
-	int rc = read_bar_sizes(d, false, &io);
+	int rc = read_bar_sizes(r->d, false, &io);
 
 	if (!rc)
 		rc = may_have_ports(&io, n, &ports);
 	if (!rc && ports)
-		rc = read_bar_sizes(d, true, &io);
+		rc = read_bar_sizes(r->d, true, &io);
 	return rc ? rc : dfl_read(&io, lists, n, ret);
 }
 
@@ -196,25 +200,25 @@ int64_t facts_budget(const struct place *p, int64_t budget_ns)
 
 int facts_read(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret)
 {
+	struct reader reader = { d, clock_deadline(facts_budget(p, budget_ns)) };
 	struct dfl_list lists[DFL_MAX_LISTS];
 	unsigned int n = 0;
 	uint32_t index;
 	int rc;
 
-	budget_ns = facts_budget(p, budget_ns);
 	memset(ret, 0, sizeof(*ret));
 	ret->given = facts_source_of(p);
-	rc = read_config(d, ret, lists, &n);
+	rc = read_config(&reader, ret, lists, &n);
 	if (!rc)
 		rc = events_vectors(d, &index, &ret->vectors);
 	if (!rc)
-		rc = p->has_guid ? tell_given(d, p->guid, ret) : read_registers(d, budget_ns, lists, n, ret);
+		rc = p->has_guid ? tell_given(d, p->guid, ret) : read_registers(&reader, lists, n, ret);
 	if (!rc && p->simulated)
 		add_card(ret);
 	if (rc == -ETIME) {
 		snprintf(ret->defect, sizeof(ret->defect),
-			 "its feature lists took longer than %lld ms",
-			 (long long)(budget_ns / NS_PER_MS));
+			 "what is in it took longer than %lld ms",
+			 (long long)(facts_budget(p, budget_ns) / NS_PER_MS));
 		rc = -ETIMEDOUT;
 	}
 	return rc || ret->num_objects ? rc : -ENODEV;

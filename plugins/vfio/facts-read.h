@@ -7,11 +7,11 @@
 
 /* Whose word it is, as the configuration has it. */
 enum facts_source facts_source_of(const struct place *p);
-/* What the registers of one may take in all: budget_ns, or longer behind the kernel. */
+/* What reading one may take in all: budget_ns, or longer behind the kernel. */
 int64_t facts_budget(const struct place *p, int64_t budget_ns);
 /*
- * Memory accesses are on afterwards. Each answer has the device's deadline, those of its registers
- * together have facts_budget(), for the device decides how many there are. -ENODEV: it has no object;
+ * Memory accesses are on afterwards. Each answer has the device's deadline, all together
+ * have facts_budget(), for the device decides how many there are. -ENODEV: it has no object;
  * -ETIMEDOUT: the budget is spent. ret->defect is "" or a reason, whatever is returned.
  */
 int facts_read(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret);
