@@ -117,10 +117,17 @@ static void check(const struct dfl_io *io, const struct facts *f)
 	must(f->num_objects || *f->defect); /* nothing without a reason */
 }
 
+static int on_config(void *ctx, uint32_t at, uint32_t *word)
+{
+	memcpy(word, (const uint8_t *)ctx + at, sizeof(*word));
+	return 0;
+}
+
 /* Memory of exactly its length. */
 static unsigned int find_lists(const struct device *d, uint32_t len, struct dfl_list *lists)
 {
 	uint8_t *config = calloc(1, len ? len : 1);
+	struct dfl_config words = { config, on_config, len };
 	unsigned int n;
 
 	if (!config)
@@ -132,7 +139,7 @@ static unsigned int find_lists(const struct device *d, uint32_t len, struct dfl_
 		if (w[0] == SPACE_CONFIG && at + 8 <= len)
 			memcpy(config + at, w + 4, 8);
 	}
-	n = dfl_find_lists(config, len, lists);
+	must(!dfl_find_lists(&words, lists, &n));
 	must(n <= DFL_MAX_LISTS);
 	free(config);
 	return n;

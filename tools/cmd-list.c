@@ -325,8 +325,8 @@ static int show(const struct selector *sel, bool json,
 	else if (!n)
 		say_nothing_found(sel);
 	if (unknown && !json)
-		fprintf(stderr, "What is in %u of them could not be told: somebody has it, or it is not for "
-				"you. `opae doctor` tells why.\n", unknown);
+		fprintf(stderr, "What is in %u of them could not be told: somebody has it, it is not for "
+				"you, or it was too slow. `opae doctor` tells why.\n", unknown);
 	if (!n || unknown)
 		say_what_failed();
 	return n ? EXIT_OK : EXIT_NOTHING_FOUND;

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "plugins/vfio/dfl.h"
 #include "plugins/vfio/inventory.h"
+#include "plugins/vfio/facts-read.h"
 #include "plugins/vfio/look.h"
 #include "dev/ones.h"
 
@@ -212,7 +213,7 @@ static int64_t budget(const struct instance *inst)
 static fpga_result read_facts(struct card *c, struct vdev *d)
 {
 	struct facts facts;
-	int rc = look_read_facts(d, &c->place, budget(c->inst), &facts);
+	int rc = facts_read(d, &c->place, budget(c->inst), &facts);
 
 	if (rc && *facts.defect && !atomic_load(&d->dead))
 		return say(err_to_result(rc), "fpgaOpen: %s: %s", c->place.path, facts.defect);

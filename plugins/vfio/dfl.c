@@ -524,43 +524,44 @@ int dfl_read(const struct dfl_io *io, const struct dfl_list *lists, unsigned int
 #define VSEC_DFL 0x43u
 #define INTEL 0x8086u
 
-static uint32_t at32(const uint8_t *config, uint32_t at)
+static int read_lists(const struct dfl_config *c, uint32_t cap, struct dfl_list *ret, unsigned int *num)
 {
-	return (uint32_t)config[at] | (uint32_t)config[at + 1] << 8 |
-	       (uint32_t)config[at + 2] << 16 | (uint32_t)config[at + 3] << 24;
-}
-
-static unsigned int read_lists(const uint8_t *config, uint32_t len, uint32_t cap,
-			       struct dfl_list *ret)
-{
-	uint32_t n = cap + 12 <= len ? at32(config, cap + 8) : 0;
+	uint32_t n = 0, word;
+	int rc = cap + 12 <= c->len ? c->read(c->ctx, cap + 8, &n) : 0;
 
 	if (n > DFL_MAX_LISTS)
 		n = DFL_MAX_LISTS;
-	if (n > (len - cap) / 4 - 3)
-		n = (len - cap) / 4 - 3;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t word = at32(config, cap + 12 + 4 * i);
-
-		ret[i] = (struct dfl_list){ word & 7, word & ~7u };
+	if (n > (c->len - cap) / 4 - 3)
+		n = (c->len - cap) / 4 - 3;
+	for (uint32_t i = 0; i < n && !rc; i++) {
+		rc = c->read(c->ctx, cap + 12 + 4 * i, &word);
+		if (!rc)
+			ret[i] = (struct dfl_list){ word & 7, word & ~7u };
 	}
-	return n;
+	*num = rc ? 0 : n;
+	return rc;
 }
 
-unsigned int dfl_find_lists(const uint8_t *config, uint32_t len, struct dfl_list *ret)
+int dfl_find_lists(const struct dfl_config *c, struct dfl_list *ret, unsigned int *num)
 {
-	uint32_t at = EXTENDED;
+	uint32_t at = EXTENDED, head, vsec;
+	int rc = 0;
 
-	if (len < EXTENDED + 8 || (at32(config, 0) & 0xffff) != INTEL)
+	*num = 0;
+	if (c->len < EXTENDED + 8)
 		return 0;
+	rc = c->read(c->ctx, 0, &head);
+	if (rc || (head & 0xffff) != INTEL)
+		return rc;
 	/* The chain may go backwards; there are no more capabilities than words. */
-	for (unsigned int i = 0; i < len / 4 && at >= EXTENDED && at + 8 <= len; i++) {
-		uint32_t head = at32(config, at);
-
-		if (!head || head == UINT32_MAX)
-			return 0;
-		if ((head & 0xffff) == CAP_VENDOR && (at32(config, at + 4) & 0xffff) == VSEC_DFL)
-			return read_lists(config, len, at, ret);
+	for (unsigned int i = 0; i < c->len / 4 && at >= EXTENDED && at + 8 <= c->len; i++) {
+		rc = c->read(c->ctx, at, &head);
+		if (!rc)
+			rc = c->read(c->ctx, at + 4, &vsec);
+		if (rc || !head || head == UINT32_MAX)
+			return rc;
+		if ((head & 0xffff) == CAP_VENDOR && (vsec & 0xffff) == VSEC_DFL)
+			return read_lists(c, at, ret, num);
 		at = head >> 20 & ~3u;
 	}
 	return 0;

@@ -25,12 +25,18 @@ struct dfl_list {
 	uint64_t offset;
 };
 
+/* The configuration space: words that are aligned and end inside its len bytes. 0 or a negative errno. */
+struct dfl_config {
+	void *ctx;
+	int (*read)(void *ctx, uint32_t at, uint32_t *word);
+	uint32_t len;
+};
+
 /*
- * The lists that Intel's vendor-specific extended capability names; config holds len bytes of the
- * configuration space. Returns their number; 0: there is no such capability. Entries beyond
- * DFL_MAX_LISTS are dropped.
+ * The lists that Intel's vendor-specific extended capability names; *num is 0: there is no such
+ * capability. Entries beyond DFL_MAX_LISTS are dropped. 0, or what reading came to.
  */
-unsigned int dfl_find_lists(const uint8_t *config, uint32_t len, struct dfl_list *ret);
+int dfl_find_lists(const struct dfl_config *c, struct dfl_list *ret, unsigned int *num);
 
 /*
  * Fills facts->objects (facts->vectors must be set) from the lists; no lists: from BAR0's start. A

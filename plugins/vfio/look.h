@@ -15,6 +15,7 @@ struct look {
 	bool held;		    /* by another process */
 	bool locked;		    /* look.c's own: what was learned is not in the file yet */
 	struct shared_facts *facts; /* the caller's reference; NULL: not known */
+	char why[VDEV_WHY_MAX];	    /* why not, when it is there */
 };
 
 /* Fills in all but the place of each. */
@@ -32,11 +33,5 @@ void look_leave(struct instance *inst, const char *path, struct vdev *d, bool lo
 /* Opens a device; while it is held by one that may only be looking, tries again for patience_ns. */
 int look_open(struct instance *inst, const struct place *p, struct vdev_options *opt,
 	      int64_t patience_ns, char *why, size_t why_len, struct vdev **ret);
-/*
- * Reads a device that is open: memory accesses are on afterwards. Each answer has the device's
- * deadline, all together have budget_ns, for the device decides how many there are. -ENODEV: it has no
- * object; -ETIMEDOUT: the budget is spent. ret->defect is "" or a reason, whatever is returned.
- */
-int look_read_facts(struct vdev *d, const struct place *p, int64_t budget_ns, struct facts *ret);
 
 #endif

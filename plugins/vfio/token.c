@@ -201,6 +201,26 @@ static fpga_result list_device(struct listing *g, const struct look *l)
 	return FPGA_OK;
 }
 
+/* Filters do not find them, and a program is to hear why not. */
+static void tell_unknown(const struct look *looks, size_t n)
+{
+	unsigned int there = 0, unknown = 0;
+	char text[512] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		there += looks[i].there;
+		if (!looks[i].there || looks[i].facts)
+			continue;
+		unknown++;
+		if (len < sizeof(text))
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s", len ? "; " : "",
+						looks[i].place->path, looks[i].why);
+	}
+	if (unknown)
+		say(FPGA_OK, "%u of %u devices did not tell what is in them: %s", unknown, there, text);
+}
+
 static fpga_result list_all(struct listing *g, const struct place *places, size_t n)
 {
 	struct look *looks = calloc(n + 1, sizeof(*looks));
@@ -211,6 +231,8 @@ static fpga_result list_all(struct listing *g, const struct place *places, size_
 	if (looks)
 		look_at(g->inst, looks, n);
 	g->now = clock_now_ns();
+	if (looks)
+		tell_unknown(looks, n);
 	for (size_t i = 0; looks && i < n; i++) {
 		if (looks[i].there && r == FPGA_OK)
 			r = list_device(g, &looks[i]);

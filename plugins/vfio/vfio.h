@@ -48,7 +48,7 @@ struct plugin_ways {
 	 * word, which a busy machine may take, and first_look_ns for each that follows.
 	 */
 	int64_t first_word_ns, first_look_ns, look_ns;
-	int64_t budget_ns; /* for all that is read of one to know what it is */
+	int64_t budget_ns; /* for all that is read of one to know what it is; see facts_budget() */
 };
 
 /* The plugin's own begins with it. */

@@ -60,7 +60,7 @@ struct mmio {
 	struct mmio_gather gathers[VU_SERVER_MAX_LATER];
 };
 
-/* ---- memory (memory-read.c, memory-write.c) ---- */
+/* ---- memory (memory-read.c, memory-atomic.c, memory-write.c) ---- */
 
 /* Apart from what is told of them, so that each lies in one line of the processor's cache as well. */
 struct host_line {
@@ -71,6 +71,7 @@ struct read_piece {
 	uint64_t cookie, iova;
 	uint32_t request, index, bytes;
 	bool queued, done, error; /* done: carried out, its line is what was read */
+	bool atomic;
 };
 
 /* Slots that are free, as a stack of their numbers. */
@@ -84,6 +85,7 @@ struct reads {
 	uint32_t *left; /* of each request: its pieces that are not taken yet */
 	struct read_piece *pieces;
 	struct host_line *lines; /* of the pieces */
+	struct host_atomic *atomics; /* of those that are one */
 	struct free_list free_requests, free_pieces;
 	uint32_t room;
 	uint64_t last_due;
@@ -292,7 +294,15 @@ void reads_reset(struct reads *r, uint64_t cycle);
 /* Whether the one that is due first is carried out; makes sure that it will be. */
 bool read_ready(struct host *h);
 struct memory_access read_access(struct host *h, uint32_t slot);
+/* Whether the access was a part of it alone: then it is what comes next. */
+bool read_goes_on(struct host *h, uint32_t slot, struct memory_access *now);
 void read_carried_out(struct host *h, uint32_t slot, bool failed);
+/* a: NULL, or the operation that this read of a word is. False: as host_read() is. */
+bool read_accept(struct host *h, const struct host_read *r, const struct host_atomic *a);
+/* Does it if it can be done at once; the access that is left: none, or its read. */
+struct memory_access atomic_begin(struct host *h, const struct host_atomic *a, uint8_t *line);
+/* After its read: makes it the write of the new value. False: nothing is left. */
+bool atomic_goes_on(struct host_atomic *a, struct memory_access *now);
 int writes_init(struct writes *w, uint64_t outstanding);
 void writes_done(struct writes *w);
 void writes_reset(struct writes *w, uint64_t cycle);

@@ -91,6 +91,26 @@ struct host_read_line {
 bool host_read(struct host_port *p, const struct host_read *r);
 bool host_take_read(struct host_port *p, struct host_read_line *ret);
 
+/* ---- atomic operations ---- */
+
+enum host_atomic_op { HOST_FETCH_ADD, HOST_SWAP, HOST_COMPARE_SWAP };
+
+struct host_atomic {
+	uint64_t cookie, iova;
+	enum host_atomic_op op;
+	uint32_t bytes; /* 4 or 8; iova is a multiple of them */
+	uint64_t operand; /* is added, or stored */
+	uint64_t compare; /* HOST_COMPARE_SWAP stores if this is there; the lowest bytes of both count */
+};
+
+/*
+ * Changes a word in one go: no thread or process that has the memory mapped comes between. It is carried out
+ * and answered as a read of the word is, in one piece: what was there before. Memory that the client gives by
+ * messages alone is read and then written; nothing else of the AFU's comes between. False: as with
+ * host_read(), or it is not aligned.
+ */
+bool host_atomic(struct host_port *p, const struct host_atomic *a);
+
 /* ---- memory writes, fences and interrupts ---- */
 
 /*

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Memory that QEMU is asked for by messages. It gives none while a processor of its guest waits for a
- * register, so the clock goes on then, and what the AFU asks for meanwhile waits here, in its order. All else
- * is carried out at once and does not come here.
+ * register, so the clock goes on then, and what the AFU asks for meanwhile waits here, in its order. Atomic
+ * operations come here as well. All else is carried out at once and does not.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "sim/host/host-internal.h"
 
@@ -70,8 +69,6 @@ static bool move(struct host *h, struct memory_access *a)
 		a->at += len;
 	}
 	a->failed = rc != 0;
-	if (a->failed && !a->write)
-		memset(a->data, 0xff, a->bytes);
 	if (a->failed)
 		host_memory_failed(h, a->write, a->iova, a->bytes, rc);
 	return true;
@@ -100,6 +97,8 @@ void queue_go_on(struct host *h)
 			host_event_at(h, h->port.cycle + 1);
 			return;
 		}
+		if (!i->write && read_goes_on(h, i->slot, &q->now))
+			continue;
 		q->begun = false;
 		if (i->write)
 			write_carried_out(h, i->slot, q->now.failed);

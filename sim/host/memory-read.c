@@ -13,7 +13,8 @@ int reads_init(struct reads *r, uint64_t outstanding)
 	r->left = calloc(r->room, sizeof(*r->left));
 	r->pieces = calloc(r->room, sizeof(*r->pieces));
 	r->lines = host_lines_new(r->room);
-	rc = r->left && r->pieces && r->lines ? due_init(&r->due, r->room) : -1;
+	r->atomics = calloc(r->room, sizeof(*r->atomics));
+	rc = r->left && r->pieces && r->lines && r->atomics ? due_init(&r->due, r->room) : -1;
 	if (!rc)
 		rc = free_list_init(&r->free_requests, r->room);
 	if (!rc)
@@ -27,6 +28,7 @@ void reads_done(struct reads *r)
 	free(r->left);
 	free(r->pieces);
 	free(r->lines);
+	free(r->atomics);
 	free(r->free_requests.slots);
 	free(r->free_pieces.slots);
 }
@@ -45,7 +47,7 @@ void reads_reset(struct reads *r, uint64_t cycle)
 
 static void carry_out(struct host *h, struct read_piece *p)
 {
-	p->queued = queue_needed(h, p->iova, p->bytes);
+	p->queued = p->atomic || queue_needed(h, p->iova, p->bytes);
 	if (p->queued) {
 		queue_add(h, false, (uint32_t)(p - h->reads.pieces));
 		return;
@@ -58,16 +60,27 @@ struct memory_access read_access(struct host *h, uint32_t slot)
 {
 	const struct read_piece *p = &h->reads.pieces[slot];
 
+	if (p->atomic)
+		return atomic_begin(h, &h->reads.atomics[slot], h->reads.lines[slot].data);
 	return (struct memory_access){ .iova = p->iova,
 				       .enables = UINT64_MAX,
 				       .data = h->reads.lines[slot].data,
 				       .bytes = p->bytes };
 }
 
+bool read_goes_on(struct host *h, uint32_t slot, struct memory_access *now)
+{
+	return h->reads.pieces[slot].atomic && atomic_goes_on(&h->reads.atomics[slot], now);
+}
+
 void read_carried_out(struct host *h, uint32_t slot, bool failed)
 {
-	h->reads.pieces[slot].error = failed;
-	h->reads.pieces[slot].done = true;
+	struct read_piece *p = &h->reads.pieces[slot];
+
+	if (failed)
+		memset(h->reads.lines[slot].data, 0xff, p->bytes);
+	p->error = failed;
+	p->done = true;
 }
 
 bool read_ready(struct host *h)
@@ -95,8 +108,8 @@ static uint64_t due_cycle(struct host *h, uint64_t not_before)
 	return cycle;
 }
 
-static void add_piece(struct host *h, const struct host_read *r, uint32_t request, uint32_t index,
-		      uint64_t *not_before)
+static void add_piece(struct host *h, const struct host_read *r, const struct host_atomic *a,
+		      uint32_t request, uint32_t index, uint64_t *not_before)
 {
 	struct reads *all = &h->reads;
 	uint32_t slot = free_list_take(&all->free_pieces);
@@ -110,6 +123,9 @@ static void add_piece(struct host *h, const struct host_read *r, uint32_t reques
 	p->index = index;
 	p->bytes = left < HOST_LINE ? left : HOST_LINE;
 	p->queued = p->done = false;
+	p->atomic = a;
+	if (a)
+		all->atomics[slot] = *a;
 	if (!h->set.shuffle)
 		carry_out(h, p);
 	cycle = due_cycle(h, *not_before);
@@ -119,9 +135,9 @@ static void add_piece(struct host *h, const struct host_read *r, uint32_t reques
 	host_event_at(h, cycle);
 }
 
-bool host_read(struct host_port *port, const struct host_read *r)
+bool read_accept(struct host *h, const struct host_read *r, const struct host_atomic *a)
 {
-	struct host *h = host_of(port);
+	struct host_port *port = &h->port;
 	struct reads *all = &h->reads;
 	uint32_t pieces = (r->bytes + HOST_LINE - 1) / HOST_LINE, request;
 	uint64_t not_before = 0;
@@ -135,13 +151,18 @@ bool host_read(struct host_port *port, const struct host_read *r)
 	if (h->set.hazards)
 		hazard_of_read(h, r);
 	h->last_active = port->cycle;
-	log_memory(h, "read", r->iova, r->bytes, r->cookie, NULL);
+	log_memory(h, a ? "atomic" : "read", r->iova, r->bytes, r->cookie, NULL);
 	request = free_list_take(&all->free_requests);
 	all->left[request] = pieces;
 	for (uint32_t i = 0; i < pieces; i++)
-		add_piece(h, r, request, i, &not_before);
+		add_piece(h, r, a, request, i, &not_before);
 	port->read_full = host_is_full(h, &all->due);
 	return true;
+}
+
+bool host_read(struct host_port *port, const struct host_read *r)
+{
+	return read_accept(host_of(port), r, NULL);
 }
 
 bool host_take_read(struct host_port *port, struct host_read_line *ret)

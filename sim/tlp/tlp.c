@@ -28,7 +28,6 @@ struct tlp {
 	struct tlp_asked asked[HOST_MMIO_TAGS];
 	struct tlp_reads reads;
 	struct tlp_writes writes;
-	struct tlp_atomic atomic;
 	struct tlp_send rx_a, rx_b;
 	int rx_tag; /* of the completion in rx_a; NO_TAG: an access to a register */
 };
@@ -68,7 +67,6 @@ static void reset(struct tlp *t)
 		t->reads.tags[i].busy = false;
 	t->reads.num = 0;
 	tlp_writes_reset(&t->writes);
-	t->atomic.busy = false;
 	t->rx_a.size = t->rx_b.size = 0;
 	t->rx_a.shown = t->rx_b.shown = false;
 }
@@ -80,18 +78,10 @@ static void take_answers(struct tlp *t, struct host_port *p)
 	struct host_read_line line;
 	struct host_write_done done;
 
-	if (p->read_ready && host_take_read(p, &line) && tlp_reads_line(&t->reads, &line)) {
-		if (t->atomic.busy && line.cookie == t->atomic.tag)
-			tlp_atomic_read(&t->atomic, p, &t->reads);
-		else
-			tlp_reads_ready(&t->reads, (uint16_t)line.cookie);
-	}
-	if (p->write_ready && host_take_write(p, &done)) {
-		if (done.cookie == TLP_ATOMIC_COOKIE)
-			tlp_atomic_written(&t->atomic, &t->reads, done.error);
-		else
-			tlp_writes_answer(&t->writes, done.cookie);
-	}
+	if (p->read_ready && host_take_read(p, &line) && tlp_reads_line(&t->reads, &line))
+		tlp_reads_ready(&t->reads, (uint16_t)line.cookie);
+	if (p->write_ready && host_take_write(p, &done))
+		tlp_writes_answer(&t->writes, done.cookie);
 }
 
 static void send_access(struct tlp *t, const struct host_mmio *m)
@@ -129,27 +119,35 @@ static void next_packets(struct tlp *t, struct host_port *p)
 
 /* ---- from the AFU ---- */
 
+static bool ask_host(struct host_port *p, const struct tlp_packet *k, bool tx_b)
+{
+	const struct tlp_header *h = &k->header;
+	struct host_read r = { .cookie = h->tag,
+			       .iova = h->address,
+			       .bytes = h->length,
+			       .ordered = true,
+			       .after_writes = !tx_b };
+	struct host_atomic a;
+
+	if (!tlp_is_atomic(h->type))
+		return host_read(p, &r);
+	a = tlp_atomic(k);
+	return host_atomic(p, &a);
+}
+
 static void start_read(struct tlp *t, struct host_port *p, const struct tlp_packet *k, bool tx_b)
 {
 	struct tlp_header h = k->header;
-	struct host_read r = {
-		.cookie = h.tag, .iova = h.address, .ordered = true, .after_writes = !tx_b
-	};
 
 	if (tlp_is_atomic(h.type))
 		h.length = tlp_atomic_bytes(&h);
-	r.bytes = h.length;
 	if (!tlp_reads_open(&t->reads, &h)) {
 		host_error(p, "tlp-tag-used", "tag 0x%x is still in use by an earlier read", h.tag);
 		return;
 	}
-	if (tlp_is_atomic(h.type))
-		tlp_atomic_start(&t->atomic, k);
-	if (!host_read(p, &r)) {
+	if (!ask_host(p, k, tx_b)) {
 		host_error(p, "tlp-lost", "the host had no room for a read, tag 0x%x", h.tag);
 		t->reads.tags[h.tag].failed = true;
-		if (tlp_is_atomic(h.type))
-			t->atomic.busy = false;
 		tlp_reads_ready(&t->reads, h.tag);
 	}
 }
@@ -214,7 +212,7 @@ void tlp_drive(struct tlp *t, struct host_port *p, struct tlp_pins *pins)
 	tlp_send_drive(&t->rx_b, &pins->rx_b, chance(t, t->options.stall));
 
 	/* Either stream may end a packet in this cycle: a slot for each. */
-	open = !p->read_full && !p->write_full && !t->atomic.busy && t->writes.num_free >= 2;
+	open = !p->read_full && !p->write_full && t->writes.num_free >= 2;
 	pins->tx_a.ready = open && !t->held && !chance(t, t->options.stall);
 	pins->tx_b.ready = open && !chance(t, t->options.stall);
 }

@@ -417,10 +417,23 @@ def test_drips(here, cards):
     card = cards(after(0, late))
     chain(card, 0x1000, 8, 250)
     seen = Seen(here)
-    assert "its feature lists took longer than" in seen.log
+    assert "what is in it took longer than" in seen.log
     assert seen.seconds < 25
     done = here.run("opae", "mmio", "read", "0x8", env=seen.env, timeout=120)
-    assert done.returncode == 1 and "its feature lists took longer than" in done.stderr
+    assert done.returncode == 1 and "what is in it took longer than" in done.stderr
+    done = here.run("hello_fpga", env=seen.env, timeout=120)
+    assert done.returncode == 1
+    assert "1 of 1 devices did not tell what is in them: " in done.stderr
+    assert "what is in it took longer than" in done.stderr
+
+
+def test_one_that_is_held_is_told_of(here, cards):
+    """A program that looks for an accelerator by its id cannot find it there, and hears why."""
+    held = vu.Client(cards().path)
+    done = here.run("hello_fpga", timeout=120)
+    held.close()
+    assert done.returncode == 1
+    assert "No NLB0 accelerator" in done.stderr and "1 of 1 devices did not tell" in done.stderr
 
 
 # ---- one thing at the first look, another at the second ----

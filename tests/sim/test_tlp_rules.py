@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Each rule of PCIe SS streams is broken by a puppet AFU, which plays beats that are packed here by hand; the
 simulation must name that rule and no other. And what is right must pass."""
+import contextlib
+import ctypes
+import multiprocessing
 import re
 import struct
 import time
@@ -18,6 +21,8 @@ ONES = (1 << 64) - 1
 MRD32, CPL, MRD64, INTERRUPT, MWR32, CPLD, ADD32, CAS32, MWR64, ADD64 = (
     0x00, 0x0a, 0x20, 0x30, 0x40, 0x4a, 0x4c, 0x4e, 0x60, 0x6c)
 HIGH = 1 << 40  # an address above 4 GiB
+AT_32 = struct.pack("<Q", 1 << 32)
+SEQ_CST = 5  # of C
 
 
 def dwords(*dw):
@@ -297,6 +302,43 @@ def test_atomics(simulate, order):
     wait_for(lambda: client.read64(COUNT_A) == 2)
     assert struct.unpack("<II", client.memory[:8]) == (42, 9)
     assert first_beat(client, LAST_A)[32:36] == struct.pack("<I", 7)
+    good_end(simulation)
+
+
+def add_ones(memory):
+    """A program that adds one to the first word until the third is set. The second says how often it did."""
+    add = ctypes.CDLL("libatomic.so.1").__atomic_fetch_add_8
+    add.argtypes, add.restype = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int), ctypes.c_uint64
+    words = (ctypes.c_uint64 * 3).from_buffer(memory)
+    while not words[2]:
+        add(ctypes.addressof(words), 1, SEQ_CST)
+        words[1] += 1
+
+
+@contextlib.contextmanager
+def adding(memory):
+    program = multiprocessing.get_context("fork").Process(target=add_ones, args=(memory,))
+    program.start()
+    try:
+        yield
+    finally:
+        memory[16] = 1
+        program.join(60)
+        program.kill()
+
+
+@pytest.mark.parametrize("order", ["strict", "shuffle:7"])
+def test_a_program_adds_to_the_same_word(simulate, order):
+    """No sum is lost, neither the program's nor the AFU's. The latency is time for the program to add in."""
+    simulation, client = start(simulate, "--order", order, "--read-latency", "20000")
+    with adding(client.memory):
+        for n in range(1, 6):
+            before = client.memory[8:16]
+            play(client, *[beats(pu(ADD32, words=2, tag=tag), AT_32) for tag in range(8)])
+            wait_for(lambda n=n: client.read64(COUNT_A) == 8 * n)
+            wait_for(lambda before=before: client.memory[8:16] != before)
+    total, added = struct.unpack("<QQ", client.memory[:16])
+    assert (total >> 32, total & 0xffffffff) == (5 * 8, added)
     good_end(simulation)
 
 

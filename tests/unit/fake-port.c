@@ -54,17 +54,46 @@ void host_mmio_done(struct host_port *p, uint32_t tag, uint64_t value)
 	f->answer = value;
 }
 
-bool host_read(struct host_port *p, const struct host_read *r)
+static bool queue_read(struct fake_port *f, const struct host_read *r, const struct host_atomic *a)
 {
-	struct fake_port *f = of(p);
+	uint32_t at = (f->read_head + f->read_num) % FAKE_QUEUE;
 
-	if (!r->bytes || r->bytes > HOST_MAX_READ)
-		abort();
 	if (f->full || f->read_num == FAKE_QUEUE)
 		return false;
-	f->reads[(f->read_head + f->read_num++) % FAKE_QUEUE] = *r;
+	f->reads[at] = *r;
+	f->atomics[at] = *a;
+	f->read_num++;
 	f->num_reads++;
 	return true;
+}
+
+bool host_read(struct host_port *p, const struct host_read *r)
+{
+	if (!r->bytes || r->bytes > HOST_MAX_READ)
+		abort();
+	return queue_read(of(p), r, &(struct host_atomic){ 0 });
+}
+
+bool host_atomic(struct host_port *p, const struct host_atomic *a)
+{
+	struct host_read r = { .cookie = a->cookie, .iova = a->iova, .bytes = a->bytes };
+
+	if ((a->bytes != 4 && a->bytes != 8) || a->iova % a->bytes)
+		abort();
+	return queue_read(of(p), &r, a);
+}
+
+/* When its answer is taken. */
+static void change(uint8_t *memory, const struct host_atomic *a)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, memory, a->bytes);
+	if (a->op == HOST_FETCH_ADD)
+		value += a->operand;
+	else if (a->op == HOST_SWAP || value == a->compare)
+		value = a->operand;
+	memcpy(memory, &value, a->bytes);
 }
 
 bool host_take_read(struct host_port *p, struct host_read_line *ret)
@@ -72,7 +101,7 @@ bool host_take_read(struct host_port *p, struct host_read_line *ret)
 	struct fake_port *f = of(p);
 	const struct host_read *r = &f->reads[f->read_head];
 	uint32_t from = f->read_at * HOST_LINE;
-	const uint8_t *memory;
+	uint8_t *memory;
 
 	if (!f->read_num)
 		return false;
@@ -85,6 +114,8 @@ bool host_take_read(struct host_port *p, struct host_read_line *ret)
 	memset(f->line, 0xff, sizeof(f->line));
 	if (memory)
 		memcpy(f->line, memory, ret->bytes);
+	if (memory)
+		change(memory, &f->atomics[f->read_head]);
 	ret->data = f->line;
 	if (ret->last) {
 		f->read_at = 0;

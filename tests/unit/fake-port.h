@@ -25,6 +25,7 @@ struct fake_port {
 	uint64_t answer;
 
 	struct host_read reads[FAKE_QUEUE];
+	struct host_atomic atomics[FAKE_QUEUE]; /* of those that are one; else bytes are 0 */
 	uint32_t read_head, read_num, read_at; /* read_at: pieces of the first that went out */
 	uint8_t line[HOST_LINE]; /* the last that was read */
 	struct host_write_done writes[FAKE_QUEUE];

@@ -179,6 +179,21 @@ static void parameters_without_an_end(void **state)
 	assert_true(reads < 100);
 }
 
+static int config_word(void *ctx, uint32_t at, uint32_t *word)
+{
+	memcpy(word, (const uint8_t *)ctx + at, sizeof(*word));
+	return 0;
+}
+
+static unsigned int find_lists(uint8_t *config, uint32_t len, struct dfl_list *ret)
+{
+	struct dfl_config c = { config, config_word, len };
+	unsigned int n;
+
+	assert_int_equal(dfl_find_lists(&c, ret, &n), 0);
+	return n;
+}
+
 /* Which lists there are: the capability of Intel's, in a chain that may go backwards. */
 static void lists_of_a_capability(void **state)
 {
@@ -188,15 +203,15 @@ static void lists_of_a_capability(void **state)
 	struct dfl_list lists[DFL_MAX_LISTS];
 
 	(void)state;
-	assert_int_equal(dfl_find_lists(config, sizeof(config), lists), 0);
+	assert_int_equal(find_lists(config, sizeof(config), lists), 0);
 	memcpy(config + 0x100, words, sizeof(words));
 	memcpy(config + 0x140, ours, sizeof(ours));
-	assert_int_equal(dfl_find_lists(config, sizeof(config), lists), 2);
+	assert_int_equal(find_lists(config, sizeof(config), lists), 2);
 	assert_true(lists[0].bar == 2 && lists[0].offset == 0x1000);
 	assert_true(lists[1].bar == 0 && lists[1].offset == 0x80);
-	assert_int_equal(dfl_find_lists(config, 256, lists), 0);
+	assert_int_equal(find_lists(config, 256, lists), 0);
 	config[0] = 0x87; /* another vendor's capability means something else */
-	assert_int_equal(dfl_find_lists(config, sizeof(config), lists), 0);
+	assert_int_equal(find_lists(config, sizeof(config), lists), 0);
 }
 
 int main(void)

@@ -358,22 +358,50 @@ static void atomics_change_memory(void **state)
 	no_errors();
 }
 
-static void an_atomic_lets_nothing_pass(void **state)
+static void many_atomics_are_under_way(void **state)
 {
 	struct tlp_header h = request(TLP_FETCH_ADD32, 0x100, 4);
 	uint32_t one = 1, sum = 0;
 
 	(void)state;
 	memset(rig.fake->low + 0x100, 0, 4);
+	rig.fake->hold_reads = true;
 	for (h.tag = 0; h.tag < 20; h.tag++)
 		tlp_rig_send(&rig, &rig.pins.tx_a, &h, &one);
+	assert_int_equal(rig.fake->num_reads, 20);
+	rig.fake->hold_reads = false;
 	tlp_rig_await_a(&rig, 20);
 	memcpy(&sum, rig.fake->low + 0x100, 4);
 	assert_int_equal(sum, 20);
+	no_errors();
+}
 
-	h = request(TLP_FETCH_ADD64, FAKE_HIGH + FAKE_MEMORY, 8);
+static void an_atomic_behind_a_write_waits_when_shuffled(void **state)
+{
+	struct tlp_header w = request(TLP_MWR32, 0x100, 4), h = request(TLP_SWAP32, 0x100, 4);
+	uint32_t one = 1, two = 2;
+
+	(void)state;
+	rig.fake->port.shuffle = true;
+	rig.fake->hold_writes = true;
+	tlp_rig_send(&rig, &rig.pins.tx_a, &w, &one);
+	tlp_rig_send(&rig, &rig.pins.tx_a, &h, &two);
+	tlp_rig_run(&rig, 50);
+	assert_int_equal(rig.fake->num_reads, 0);
+	rig.fake->hold_writes = false;
+	tlp_rig_await_a(&rig, 1);
+	assert_memory_equal(rig.last_a.data, &one, 4);
+	assert_memory_equal(rig.fake->low + 0x100, &two, 4);
+	no_errors();
+}
+
+static void an_atomic_of_what_is_not_mapped(void **state)
+{
+	struct tlp_header h = request(TLP_FETCH_ADD64, FAKE_HIGH + FAKE_MEMORY, 8);
+
+	(void)state;
 	tlp_rig_send(&rig, &rig.pins.tx_a, &h, "12345678");
-	tlp_rig_await_a(&rig, 21);
+	tlp_rig_await_a(&rig, 1);
 	assert_int_equal(rig.last_a.header.status, TLP_UNSUPPORTED);
 	assert_true(rig.pins.tx_a.ready);
 	no_errors();
@@ -539,7 +567,8 @@ int main(void)
 		RIGGED(a_commit_waits_for_the_last_line), RIGGED(as_many_writes_as_slots),
 		RIGGED(an_interrupt_is_committed), RIGGED(what_the_host_refuses_is_told),
 		RIGGED(a_read_behind_a_write_waits_when_shuffled),
-		RIGGED(atomics_change_memory), RIGGED(an_atomic_lets_nothing_pass),
+		RIGGED(atomics_change_memory), RIGGED(many_atomics_are_under_way),
+		RIGGED(an_atomic_behind_a_write_waits_when_shuffled), RIGGED(an_atomic_of_what_is_not_mapped),
 		RIGGED(a_register_is_written), RIGGED(a_register_is_read),
 		RIGGED(a_beat_stays_until_it_is_taken), RIGGED(nothing_is_taken_while_the_host_is_full),
 		RIGGED(reset_forgets), RIGGED(pauses_change_nothing),

@@ -101,7 +101,7 @@ def samples(m, way):
     env = {"LIBOPAE_CFGFILE": "/etc/opae-way.cfg", "OPAEX_INVENTORY_DIR": "/tmp/inventory"}
 
     def add(name, *argv):
-        m.add(name, argv, uid=USER, env=env, limit_s=30, limits=LIMITS)
+        m.add(name, argv, uid=USER, env=env, limit_s=60, limits=LIMITS)
 
     if "nlb0-trap" in m.cards:
         for card in ("nlb0-trap", "nlb0-map", "a10-trap"):
