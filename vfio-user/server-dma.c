@@ -81,6 +81,7 @@ static int map_file(const struct vu_dma_map *m, int fd, struct vu_dma_range *r)
 {
 	int prot = (r->can_read ? PROT_READ : 0) | (r->can_write ? PROT_WRITE : 0);
 	uint64_t slack = m->offset % VU_PAGE, end;
+	bool lasting = cannot_shrink(fd); /* before its size is looked at, and so since then */
 	struct stat st;
 	int rc = sys_fstat(fd, &st);
 
@@ -99,7 +100,8 @@ static int map_file(const struct vu_dma_map *m, int fd, struct vu_dma_range *r)
 	if (rc)
 		return rc;
 	r->at = (unsigned char *)r->map + slack;
-	r->lasting = cannot_shrink(fd);
+	/* A hole that is punched into huge pages may leave none to fill it with. */
+	r->lasting = lasting && st.st_blksize <= (blksize_t)VU_PAGE;
 	return 0;
 }
 

@@ -124,6 +124,23 @@ static void set_waiting(struct vu_dma_call *d, bool waiting, bool cancelled)
 	eventfd_read(d->cancel, &ignored);
 }
 
+/*
+ * Nothing that comes now could be told from what is late. The client of an author's own loop is let go, as it
+ * is without a twin: all that is asked of its memory would fail from here on.
+ */
+static int give_up_twin(struct vu_server *s, int rc)
+{
+	struct vu_dma_call *d = &s->dma_call;
+
+	shutdown(s->twin, SHUT_RDWR);
+	if (!s->stepped)
+		return rc;
+	d->stepping = true;
+	vu_drop_client(s);
+	d->stepping = false;
+	return rc == -ETIMEDOUT ? rc : -ENOTCONN;
+}
+
 static int by_twin(struct vu_server *s, const struct vu_dma_access *a, void *data, bool write)
 {
 	struct vu_dma_call *d = &s->dma_call;
@@ -134,6 +151,10 @@ static int by_twin(struct vu_server *s, const struct vu_dma_access *a, void *dat
 	int rc;
 
 	set_waiting(d, true, false);
+	if (atomic_load(&s->stopping)) {
+		set_waiting(d, false, false);
+		return -ECANCELED;
+	}
 	rc = vu_send_all(s->twin, iov, write ? 3 : 2, NULL, 0, deadline);
 	if (!rc)
 		rc = twin_wait(s, deadline);
@@ -143,9 +164,7 @@ static int by_twin(struct vu_server *s, const struct vu_dma_access *a, void *dat
 	if (!rc)
 		rc = judge(&s->twin_inbox, d->id, d->command, data, a->count);
 	vu_inbox_next(&s->twin_inbox);
-	if (rc && rc != -EFAULT) /* nothing that comes now could be told from what is late */
-		shutdown(s->twin, SHUT_RDWR);
-	return rc;
+	return !rc || rc == -EFAULT ? rc : give_up_twin(s, rc);
 }
 
 /* ---- on the main socket ---- */
@@ -202,12 +221,14 @@ static int step_until_answered(struct vu_server *s)
 
 		if (atomic_load(&s->stopping))
 			return -ECANCELED;
+		if (s->num_later) { /* its time begins when it has that answer */
+			d->deadline = answer_deadline(s);
+			return -EINPROGRESS;
+		}
 		if (!left) {
 			vu_drop_client(s);
 			return -ETIMEDOUT;
 		}
-		if (s->num_later)
-			return -EINPROGRESS;
 		timeout_ms = vu_server_wants(s, fds);
 		if (timeout_ms < 0 || timeout_ms > left)
 			timeout_ms = left;

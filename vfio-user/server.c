@@ -240,6 +240,22 @@ static void say_broken(struct vu_server *s)
 		vu_send_some(s->client, &iov, 1, NULL, 0);
 }
 
+static void client_ready(struct vu_server *s, short events, unsigned int max)
+{
+	int rc = 0;
+
+	if (events & POLLOUT)
+		rc = vu_server_flush(s);
+	if (rc >= 0 && !reply_pending(s))
+		rc = serve_client(s, max);
+	if (rc >= 0 && (events & (POLLERR | POLLNVAL)))
+		rc = -ENOTCONN;
+	if (rc == -EPROTO)
+		say_broken(s);
+	if (rc < 0)
+		vu_drop_client(s);
+}
+
 /* ---- the listener ---- */
 
 static void refuse_client(int fd)
@@ -264,19 +280,29 @@ static void take_client(struct vu_server *s, int fd)
 	s->greet_deadline = clock_deadline(GREET_NS);
 }
 
-/* A client that left a moment ago must not make the next one find the device busy. */
+static bool has_hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return sys_poll(&p, 1, 0) > 0;
+}
+
+/*
+ * A client that left a moment ago must not make the next one find the device busy: this one waits to be
+ * accepted until what the other has left is done.
+ */
 static void accept_client(struct vu_server *s)
 {
-	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
 
+	if (s->client >= 0) {
+		client_ready(s, reply_pending(s) ? POLLOUT : 0, FAIR_BURST);
+		if (s->client >= 0 && has_hung_up(s->client))
+			return;
+	}
+	fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	if (s->client >= 0) {
-		int rc = serve_client(s, FAIR_BURST);
-
-		if (rc < 0)
-			vu_drop_client(s);
-	}
 	if (s->client >= 0)
 		refuse_client(fd);
 	else
@@ -285,30 +311,17 @@ static void accept_client(struct vu_server *s)
 
 int vu_server_adopt(struct vu_server *s, int socket)
 {
-	int flags = s->client >= 0 ? -EBUSY : fcntl(socket, F_GETFL);
+	int flags;
 
-	if (s->client >= 0 || flags < 0)
-		return flags;
+	if (s->client >= 0)
+		return -EBUSY;
+	flags = fcntl(socket, F_GETFL);
+	if (flags < 0)
+		return -errno;
 	if (fcntl(socket, F_SETFL, flags | O_NONBLOCK) || fcntl(socket, F_SETFD, FD_CLOEXEC))
 		return -errno;
 	take_client(s, socket);
 	return 0;
-}
-
-static void client_ready(struct vu_server *s, short events, unsigned int max)
-{
-	int rc = 0;
-
-	if (events & POLLOUT)
-		rc = vu_server_flush(s);
-	if (rc >= 0 && !reply_pending(s))
-		rc = serve_client(s, max);
-	if (rc >= 0 && (events & (POLLERR | POLLNVAL)))
-		rc = -ENOTCONN;
-	if (rc == -EPROTO)
-		say_broken(s);
-	if (rc < 0)
-		vu_drop_client(s);
 }
 
 /*
@@ -416,6 +429,7 @@ void vu_server_stop(struct vu_server *s)
 {
 	atomic_store(&s->stopping, true);
 	eventfd_write(s->wake, 1);
+	eventfd_write(s->dma_call.cancel, 1);
 }
 
 bool vu_server_has_client(struct vu_server *s)

@@ -2,8 +2,8 @@
 /*
  * The model of the host, shared by its files alone. One thread does everything: the clock, the vfio-user
  * server and the control socket. The server's callbacks therefore run between two cycles, or, for memory
- * that is reached by messages on a single socket, inside host_read() and host_write(): they only note what
- * is to be done.
+ * that is reached by messages on a single socket, inside host_read(), host_write() and host_mmio_done() (it
+ * carries out the writes before the answer): they only note what is to be done.
  */
 #ifndef SIM_HOST_HOST_INTERNAL_H
 #define SIM_HOST_HOST_INTERNAL_H

@@ -37,7 +37,8 @@ bool host_memory_failed(struct host *h, bool write, uint64_t iova, uint32_t byte
 {
 	if (rc == -ETIMEDOUT)
 		host_warning(&h->port, "client-silent",
-			     "the client did not answer for its memory at 0x%" PRIx64 " and is asked no more",
+			     "the client gave no answer for its memory at 0x%" PRIx64
+			     " and is let go: was the program stopped, as by a debugger?",
 			     iova);
 	/* Of a client that has left, or has just reset or stopped the device, nobody wants to hear. */
 	else if (rc != -ENOTCONN && rc != -ECANCELED && !h->reset_asked && !h->stopped)

@@ -105,6 +105,8 @@ def test_a_client_that_does_not_answer_holds_nothing_up(simulate):
     c.start_copy(1000, src=0x40000000)
     wait_until(lambda: c.sock.recv(1))  # it is waited for again
     assert s.end() == 0, s.output
+    assert "0 errors, 1 warnings" in s.output
+    assert s.log("ccip_warning_and_errors.txt").count("client-silent") == 1
 
 
 def test_a_paused_clock_makes_the_steps_it_is_told(simulate):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The server stepped by its author's loop, and reads that he answers later. One thread plays both ends. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,7 +18,7 @@
 
 struct rig {
 	struct vu_server *server;
-	int peer;
+	int peer, twin; /* twin: -1 if there is none */
 	uint8_t regs[BAR];
 	uint64_t tickets[VU_SERVER_MAX_LATER + 1];
 	unsigned int num_tickets, writes, resets, detached;
@@ -160,6 +161,31 @@ static void join(struct rig *r)
 	reply(r, 0, 0);
 }
 
+/* The same by a client that asks for a twin socket. */
+static void join_with_twin(struct rig *r)
+{
+	static const char caps[] = "{\"capabilities\":{\"twin_socket\":{\"supported\":true}}}";
+	uint8_t body[sizeof(struct vu_version) + sizeof(caps)] = { VU_VERSION_MAJOR, 0, VU_VERSION_MINOR };
+	char data[512], control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = control, .msg_controllen = sizeof(control) };
+	int pair[2];
+
+	close(r->peer);
+	step(r, 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	r->peer = pair[1];
+	assert_int_equal(vu_server_adopt(r->server, pair[0]), 0);
+	memcpy(body + sizeof(struct vu_version), caps, sizeof(caps));
+	put(r, 0, VU_VERSION, 0, body, sizeof(body));
+	step(r, 1);
+	assert_true(recvmsg(r->peer, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) > 0);
+	assert_non_null(CMSG_FIRSTHDR(&msg));
+	memcpy(&r->twin, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(r->twin));
+	r->detached = 0;
+}
+
 static int set_up(void **state, unsigned int answer_ms)
 {
 	struct rig *r = calloc(1, sizeof(*r));
@@ -172,6 +198,7 @@ static int set_up(void **state, unsigned int answer_ms)
 
 	if (!r || vu_server_new(&cfg, &r->server))
 		return -1;
+	r->twin = -1;
 	*state = r;
 	join(r);
 	return 0;
@@ -193,6 +220,8 @@ static int down(void **state)
 
 	vu_server_free(r->server);
 	close(r->peer);
+	if (r->twin >= 0)
+		close(r->twin);
 	free(r);
 	return 0;
 }
@@ -391,19 +420,105 @@ static void a_client_that_does_not_answer_is_let_go(void **state)
 	assert_int_equal(got, 0xabcd);
 }
 
-/* The rig is a patient one: who still waits for the client does so for a minute. */
-static void who_is_to_stop_waits_for_no_client(void **state)
+/* A simulation may stand still for long, and QEMU gives no memory while it waits for a register. */
+static void who_waits_for_a_read_is_not_waited_for(void **state)
 {
 	struct rig *r = *state;
+	struct {
+		struct vu_dma_access a;
+		uint64_t value;
+	} answer = { { 0x10000, 8 }, 0xabcd };
+	uint64_t got = 0, value = 7;
+
+	map(r, 0x10000);
+	put_read(r, 1, LATER);
+	step(r, 1);
+	assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -EINPROGRESS);
+	clock_sleep_ns(40 * NS_PER_MS); /* twice the time that it has */
+	assert_int_equal(vu_server_dma_resume(r->server), -EINPROGRESS);
+	assert_int_equal(r->detached, 0);
+	assert_int_equal(vu_server_read_done(r->server, r->tickets[0], 0, &value), 0);
+	put(r, 1, VU_DMA_READ, VU_FLAG_REPLY, &answer, sizeof(answer));
+	assert_int_equal(vu_server_dma_resume(r->server), 0);
+	assert_int_equal(got, 0xabcd);
+}
+
+static void who_is_silent_on_the_twin_is_let_go(void **state)
+{
+	struct rig *r = *state;
+	uint64_t got = 0;
+
+	join_with_twin(r);
+	map(r, 0x10000);
+	assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -ETIMEDOUT);
+	assert_int_equal(r->detached, 1);
+	assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -ENOTCONN);
+	close(r->peer);
+	join(r);
+}
+
+static void who_closes_the_twin_is_let_go(void **state)
+{
+	struct rig *r = *state;
+	uint64_t got = 0;
+
+	join_with_twin(r);
+	map(r, 0x10000);
+	close(r->twin);
+	r->twin = -1;
+	assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -ENOTCONN);
+	assert_int_equal(r->detached, 1);
+}
+
+static void what_is_no_socket_is_not_adopted(void **state)
+{
+	struct rig *r = *state;
+
+	close(r->peer);
+	step(r, 1);
+	assert_int_equal(vu_server_adopt(r->server, 1 << 20), -EBADF);
+	join(r);
+}
+
+static void stops_soon(struct rig *r)
+{
 	int64_t end = clock_deadline(30 * NS_PER_S);
 	uint64_t got = 0;
 
-	map(r, 0x10000);
-	vu_server_stop(r->server);
 	for (unsigned int i = 0; i < 64; i++)
 		assert_int_equal(vu_server_dma_read(r->server, 0x10000, &got, 8), -ECANCELED);
 	assert_true(clock_left_ms(end) > 0);
 	assert_int_equal(r->detached, 0);
+}
+
+static void *stop_later(void *server)
+{
+	clock_sleep_ns(20 * NS_PER_MS);
+	vu_server_stop(server);
+	return NULL;
+}
+
+/* As a signal does it, before the wait or in it. */
+static void who_is_to_stop_waits_for_no_twin(void **state)
+{
+	struct rig *r = *state;
+	pthread_t stopper;
+
+	join_with_twin(r);
+	map(r, 0x10000);
+	assert_int_equal(pthread_create(&stopper, NULL, stop_later, r->server), 0);
+	stops_soon(r);
+	pthread_join(stopper, NULL);
+}
+
+/* The rig is a patient one: who still waits for the client does so for a minute. */
+static void who_is_to_stop_waits_for_no_client(void **state)
+{
+	struct rig *r = *state;
+
+	map(r, 0x10000);
+	vu_server_stop(r->server);
+	stops_soon(r);
 }
 
 static void answers_wait_for_a_full_socket(void **state)
@@ -450,7 +565,12 @@ int main(void)
 		RIGGED(commands_are_done_while_memory_is_asked_for),
 		RIGGED(a_client_that_leaves_ends_the_wait_for_its_memory),
 		cmocka_unit_test_setup_teardown(a_client_that_does_not_answer_is_let_go, up_impatient, down),
+		cmocka_unit_test_setup_teardown(who_waits_for_a_read_is_not_waited_for, up_impatient, down),
+		cmocka_unit_test_setup_teardown(who_is_silent_on_the_twin_is_let_go, up_impatient, down),
+		RIGGED(who_closes_the_twin_is_let_go),
+		RIGGED(what_is_no_socket_is_not_adopted),
 		RIGGED(who_is_to_stop_waits_for_no_client),
+		RIGGED(who_is_to_stop_waits_for_no_twin),
 		RIGGED(answers_wait_for_a_full_socket),
 	};
 
