@@ -46,6 +46,7 @@ struct mmio_entry {
 
 struct mmio_tag {
 	bool busy;
+	bool given_up; /* its answer may still come, and is no other's */
 	uint32_t address, bytes, gather;
 	uint64_t deadline;
 };
@@ -218,12 +219,18 @@ uint64_t host_random(struct host *h, uint64_t below);
 
 /*
  * While the client waits for a register and so gives no answer, more is taken than else: the register's
- * value may come behind it on the AFU's stream.
+ * value may come behind it on the AFU's stream. That is also how many there is room for, and then some.
  */
-#define HOST_STUCK 4u
+static inline uint32_t host_most_lines(uint64_t outstanding)
+{
+	return outstanding < HOST_LINES / 4 ? HOST_LINES : (uint32_t)outstanding * 4;
+}
+
 static inline bool host_is_full(const struct host *h, const struct due *d)
 {
-	return d->num >= h->set.outstanding * (h->queue.now.in_progress ? HOST_STUCK : 1);
+	uint64_t most = h->set.outstanding;
+
+	return d->num >= (h->queue.now.in_progress ? host_most_lines(most) : most);
 }
 
 /* memory.c: the client's memory. False: not reachable; data are ones then. Both log it. */

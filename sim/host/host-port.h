@@ -35,6 +35,7 @@ extern "C" {
 #define HOST_MMIO_TAGS 64u         /* reads outstanding; tags are smaller than this */
 #define HOST_VECTORS 64u           /* interrupt vectors that the device has */
 #define HOST_SLACK 64u             /* lines that are still taken after read_full or write_full is shown */
+#define HOST_LINES 2048u           /* there is room for, of reads and of writes, whatever is shown */
 
 /* What the adapter may look at in tick(). The host writes it. */
 struct host_port {

@@ -9,7 +9,7 @@ int reads_init(struct reads *r, uint64_t outstanding)
 {
 	int rc;
 
-	r->room = (uint32_t)outstanding * HOST_STUCK + HOST_SLACK;
+	r->room = host_most_lines(outstanding) + HOST_SLACK;
 	r->left = calloc(r->room, sizeof(*r->left));
 	r->pieces = calloc(r->room, sizeof(*r->pieces));
 	r->lines = host_lines_new(r->room);

@@ -13,7 +13,7 @@ int writes_init(struct writes *w, uint64_t outstanding)
 {
 	int rc;
 
-	w->room = (uint32_t)outstanding * HOST_STUCK + HOST_SLACK;
+	w->room = host_most_lines(outstanding) + HOST_SLACK;
 	w->slots = calloc(w->room, sizeof(*w->slots));
 	w->lines = host_lines_new(w->room);
 	rc = w->slots && w->lines ? due_init(&w->due, w->room) : -1;

@@ -227,6 +227,7 @@ static bool overdue(struct host *h, uint64_t *next)
 			   ") was not answered in %u cycles",
 			   t->bytes, t->address, i, HOST_MMIO_TIMEOUT);
 		t->busy = false;
+		t->given_up = true;
 		m->outstanding--;
 		fill(h, t->gather, t->address, t->bytes, UINT64_MAX);
 	}
@@ -248,12 +249,27 @@ uint64_t mmio_look(struct host *h)
 	return next;
 }
 
+/* In turns. */
+static bool find_tag(const struct mmio *m, bool given_up, uint32_t *ret)
+{
+	for (uint32_t i = 0; i < HOST_MMIO_TAGS; i++) {
+		*ret = (m->next_tag + i) % HOST_MMIO_TAGS;
+		if (!m->tags[*ret].busy && m->tags[*ret].given_up == given_up)
+			return true;
+	}
+	return false;
+}
+
+/* There is one. Those that were given up are taken again when no other is left. */
 static uint32_t take_tag(struct mmio *m)
 {
-	while (m->tags[m->next_tag % HOST_MMIO_TAGS].busy)
-		m->next_tag++;
+	uint32_t tag;
+
+	if (!find_tag(m, false, &tag))
+		find_tag(m, true, &tag);
+	m->next_tag = tag + 1;
 	m->outstanding++;
-	return m->next_tag++ % HOST_MMIO_TAGS;
+	return tag;
 }
 
 bool host_take_mmio(struct host_port *port, struct host_mmio *ret)
@@ -275,8 +291,11 @@ bool host_take_mmio(struct host_port *port, struct host_mmio *ret)
 		memcpy(ret->data, e->data, sizeof(ret->data));
 	} else {
 		ret->tag = take_tag(m);
-		m->tags[ret->tag] = (struct mmio_tag){ true, e->address, e->bytes, e->gather,
-						       port->cycle + HOST_MMIO_TIMEOUT };
+		m->tags[ret->tag] = (struct mmio_tag){ .busy = true,
+						       .address = e->address,
+						       .bytes = e->bytes,
+						       .gather = e->gather,
+						       .deadline = port->cycle + HOST_MMIO_TIMEOUT };
 		host_event_at(h, port->cycle + HOST_MMIO_TIMEOUT);
 	}
 	log_event(h, e->write ? "mmio-write" : "mmio-read", ret->address, ret->bytes, ret->tag,
@@ -302,6 +321,11 @@ void host_mmio_done(struct host_port *port, uint32_t tag, uint64_t value)
 
 	if (port->reset || h->reset_asked)
 		return;
+	if (tag < HOST_MMIO_TAGS && m->tags[tag].given_up) { /* told when its time was over */
+		m->tags[tag].given_up = false;
+		log_event(h, "mmio-late", m->tags[tag].address, m->tags[tag].bytes, tag, &value);
+		return;
+	}
 	if (tag >= HOST_MMIO_TAGS || !m->tags[tag].busy) {
 		host_error(port, "mmio-unsolicited", "an answer with tag %" PRIu32 ", which waits for none",
 			   tag);

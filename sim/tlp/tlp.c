@@ -18,6 +18,8 @@
 
 #define NO_TAG (-1)
 
+_Static_assert(TLP_TAGS * TLP_MAX_PAYLOAD <= HOST_LINES * HOST_LINE, "all reads that there can be have room");
+
 struct tlp {
 	struct tlp_options options;
 	uint64_t random;
@@ -190,7 +192,7 @@ static void receive(struct tlp *t, struct host_port *p, struct tlp_packet *k, co
 
 void tlp_drive(struct tlp *t, struct host_port *p, struct tlp_pins *pins)
 {
-	bool open;
+	bool slots;
 
 	pins->reset = p->reset;
 	if (p->reset) {
@@ -212,9 +214,11 @@ void tlp_drive(struct tlp *t, struct host_port *p, struct tlp_pins *pins)
 	tlp_send_drive(&t->rx_b, &pins->rx_b, chance(t, t->options.stall));
 
 	/* Either stream may end a packet in this cycle: a slot for each. */
-	open = !p->read_full && !p->write_full && t->writes.num_free >= 2;
-	pins->tx_a.ready = open && !t->held && !chance(t, t->options.stall);
-	pins->tx_b.ready = open && !chance(t, t->options.stall);
+	slots = t->writes.num_free >= 2;
+	/* An answer of the AFU's on TX-A waits for no read: there is room for as many as have tags. */
+	pins->tx_a.ready = slots && !p->write_full && !t->held && !chance(t, t->options.stall);
+	/* Interrupts come on TX-B, too. */
+	pins->tx_b.ready = slots && !p->read_full && !p->write_full && !chance(t, t->options.stall);
 }
 
 void tlp_sample(struct tlp *t, struct host_port *p, const struct tlp_pins *pins)

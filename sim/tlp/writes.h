@@ -8,7 +8,7 @@
 #include "sim/tlp/header.h"
 #include "sim/tlp/send.h"
 
-#define TLP_WRITES 1024u /* under way at a time */
+#define TLP_WRITES 2048u /* under way at a time */
 
 struct tlp_write {
 	bool commit; /* is wanted */

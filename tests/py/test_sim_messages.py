@@ -1,56 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A simulation whose client, as QEMU, gives no memory while it waits for a register."""
-import os
-import select
 import socket
 import struct
 
 import pytest
 import vu
 from conftest import BUILD
+from lender import Lender
 from sim import CONFIG, LINES, SCRATCH, STATUS, Device, Simulation, wait_until
 
 FAR, FAR_BYTES = 0x40000000, 0x10000
 
 
-class Qemu(Device):
+class Qemu(Lender, Device):
     def __init__(self, path):
-        self.far, self.asked = bytearray(os.urandom(FAR_BYTES)), []
         super().__init__(path)
-        self.call(vu.DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, FAR, FAR_BYTES))
-
-    def take(self):
-        header, body, _ = vu.recv_message(self.sock)
-        if header[1] in (vu.DMA_READ, vu.DMA_WRITE):
-            self.asked.append((header, body))
-            return None
-        return header, body
-
-    def give(self):
-        """Answers what it was asked for meanwhile."""
-        for (msg_id, command, *_), body in self.asked:
-            at, count = struct.unpack_from("<QQ", body)
-            at -= FAR
-            if command == vu.DMA_WRITE:
-                self.far[at:at + count] = body[16:]
-            data = bytes(self.far[at:at + count]) if command == vu.DMA_READ else b""
-            self.sock.sendall(vu.message(command, body[:16] + data, msg_id, vu.REPLY))
-        self.asked.clear()
-
-    def reply(self, command):
-        found = None
-        while not found:
-            found = self.take()
-        (msg_id, got, _, _, error), body = found
-        assert (msg_id, got, error) == (self.next_id, command, 0)
-        self.give()
-        return body, []
-
-    def rest(self):
-        """Nothing is waited for: what it is asked for it gives at once."""
-        while select.select([self.sock], [], [], 0.01)[0]:
-            assert not self.take()
-            self.give()
+        self.lend(FAR, FAR_BYTES)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@
 
 #define FAKE_MEMORY 0x10000u
 #define FAKE_HIGH UINT64_C(0x7100000000)
-#define FAKE_QUEUE 1024u
+#define FAKE_QUEUE 2048u
 
 struct fake_port {
 	struct host_port port; /* first: a port is a fake */

@@ -81,11 +81,33 @@ static void all_travel_on_their_channel(void **state)
 	ccip_free(c);
 }
 
+static void interrupts_have_four_vectors(void **state)
+{
+	struct ccip *c = ccip_new(&(struct ccip_options){ 0 });
+
+	(void)state;
+	assert_non_null(c);
+	fake_port_init(&fake);
+	for (uint32_t id = 0; id < 4; id++) {
+		uint32_t hdr[CCIP_HDR_WORDS] = { id, 0, CCIP_INTR };
+		struct ccip_tx tx = { .c1_valid = true, .c0_hdr = hdr, .c1_hdr = hdr };
+		struct ccip_rx rx = { 0 };
+
+		fake_port_cycle(&fake);
+		ccip_drive(c, &fake.port, &rx);
+		ccip_sample(c, &fake.port, &tx);
+		assert_int_equal(fake.vector, id);
+	}
+	assert_int_equal(fake.errors, 0);
+	ccip_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_lies_behind_its_first_line),
 		cmocka_unit_test(all_travel_on_their_channel),
+		cmocka_unit_test(interrupts_have_four_vectors),
 	};
 
 	return RUN(tests);

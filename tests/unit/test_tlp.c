@@ -230,6 +230,8 @@ static void a_commit_waits_for_the_last_line(void **state)
 	assert_int_equal(rig.num_b, 1);
 }
 
+#define TAGS 1024u /* of ten bits */
+
 static void as_many_writes_as_slots(void **state)
 {
 	struct tlp_header h = request(TLP_MWR32, 0, 4);
@@ -237,7 +239,7 @@ static void as_many_writes_as_slots(void **state)
 	(void)state;
 	rig.pins.rx_b.ready = false; /* no commit leaves, so no slot becomes free */
 	for (unsigned int i = 0; i < TLP_WRITES; i++) {
-		h.tag = (uint16_t)i;
+		h.tag = i % TAGS;
 		h.address = i * 4;
 		tlp_rig_send(&rig, &rig.pins.tx_a, &h, "word");
 	}
@@ -245,7 +247,7 @@ static void as_many_writes_as_slots(void **state)
 	assert_false(rig.pins.tx_a.ready);
 	rig.pins.rx_b.ready = true;
 	tlp_rig_await_b(&rig, TLP_WRITES);
-	assert_int_equal(rig.last_b.header.tag, TLP_WRITES - 1);
+	assert_int_equal(rig.last_b.header.tag, (TLP_WRITES - 1) % TAGS);
 	assert_true(rig.pins.tx_a.ready);
 	no_errors();
 }
@@ -482,6 +484,7 @@ static void a_beat_stays_until_it_is_taken(void **state)
 	tlp_rig_await_a(&rig, 1);
 }
 
+/* Of reads, TX-B alone: behind one on TX-A may be the answer to a register. */
 static void nothing_is_taken_while_the_host_is_full(void **state)
 {
 	(void)state;
@@ -492,7 +495,8 @@ static void nothing_is_taken_while_the_host_is_full(void **state)
 	rig.fake->port.write_full = false;
 	rig.fake->port.read_full = true;
 	tlp_rig_cycle(&rig);
-	assert_false(rig.pins.tx_a.ready);
+	assert_true(rig.pins.tx_a.ready);
+	assert_false(rig.pins.tx_b.ready);
 	rig.fake->port.read_full = false;
 	tlp_rig_cycle(&rig);
 	assert_true(rig.pins.tx_a.ready);

@@ -7,7 +7,7 @@
 #include "sim/tlp/tlp.h"
 #include "tests/unit/fake-port.h"
 
-#define RIG_CYCLES 2000u /* a packet that did not come until then does not come */
+#define RIG_CYCLES 4000u /* a packet that did not come until then does not come */
 
 /* What was received on RX-A or RX-B. */
 struct rig_packet {
