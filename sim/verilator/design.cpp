@@ -13,6 +13,15 @@ static void last_words(void *)
 	std::fflush(nullptr);
 }
 
+// Of initial blocks of the vendor's models.
+static bool cannot_begin;
+
+extern "C" void ase_cannot_begin(const char *why)
+{
+	std::fprintf(stderr, "[SIM]  %s\n", why);
+	cannot_begin = true;
+}
+
 Design::Design(int argc, char **argv)
 {
 	Verilated::addExitCb(last_words, nullptr);
@@ -51,6 +60,13 @@ int Design::start(const sim_settings &settings)
 	pins->trace(wave_.get(), 99);
 #endif
 	return 0;
+}
+
+bool Design::begin()
+{
+	pins->pClk = pins->pClkDiv2 = pins->pClkDiv4 = 1; // as the first cycle sets them: it has no edges
+	pins->eval();
+	return !cannot_begin;
 }
 
 bool Design::tell_finish(host_port *p)

@@ -39,7 +39,9 @@ int start(void *self, host_port *p, const sim_settings *settings)
 	if (result)
 		return result;
 	s->adapter = tlp_new(&options);
-	return s->adapter ? 0 : -ENOMEM;
+	if (!s->adapter)
+		return -ENOMEM;
+	return s->design.begin() ? 0 : SIM_HAS_TOLD;
 }
 
 template <typename Data>
