@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sim/verilator/design.h"
 
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -42,8 +43,11 @@ bool Design::option(const char *name, unsigned most, unsigned &ret)
 	const std::string value = text.substr(text.find('=') + 1);
 	const unsigned long n = std::strtoul(value.c_str(), &end, 10);
 
-	if (value.empty() || *end || n > most)
+	if (!std::isdigit(static_cast<unsigned char>(value[0])) || *end || n > most) {
+		std::fprintf(stderr, "%s: %s: a number from 0 to %u is wanted\n", ASE_NAME, text.c_str(),
+			     most);
 		return false;
+	}
 	ret = static_cast<unsigned>(n);
 	return true;
 }

@@ -33,7 +33,7 @@ int start(void *self, host_port *p, const sim_settings *settings)
 	options.split = p->shuffle ? 25 : 0;
 	if (!s->design.option("tlp-stall", 99, options.stall) ||
 	    !s->design.option("tlp-split", 99, options.split))
-		return -EINVAL;
+		return SIM_HAS_TOLD;
 	const int result = s->design.start(*settings);
 
 	if (result)
