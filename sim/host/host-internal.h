@@ -27,6 +27,7 @@
 #define HOST_MSIX_BAR 4u
 #define HOST_MSIX_BYTES 0x1000u
 #define HOST_RULES 128u
+#define LOG_LINES 100000u /* of a rule in a log; what it is broken more often is only counted */
 
 /* ---- register accesses (mmio.c) ---- */
 

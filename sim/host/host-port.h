@@ -169,6 +169,8 @@ void host_active(struct host_port *p);
 
 #define SIM_USER_CLOCK_MHZ 400 /* the most: that of pClk */
 
+#define SIM_HAS_TOLD 1 /* of start(): it does not start, and stderr says why */
+
 struct sim_settings {
 	uint64_t seed;         /* for what is random in the model, such as initial values */
 	double user_clock_mhz; /* of ase.cfg; 312.5 if it has none */
@@ -179,7 +181,7 @@ struct sim_model {
 	const char *name;
 	bool tlp;    /* PCIe SS; otherwise CCI-P: decides the names of logs */
 	void *self;  /* given to each function */
-	/* Before the first cycle. 0 or a negative errno. May be NULL. */
+	/* Before the first cycle. 0, a negative errno or SIM_HAS_TOLD. May be NULL. */
 	int (*start)(void *self, struct host_port *p, const struct sim_settings *settings);
 	/* One clock cycle. True: go on; false: the design said $finish. */
 	bool (*tick)(void *self, struct host_port *p);

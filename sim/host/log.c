@@ -8,7 +8,7 @@
 #include "sim/host/folder.h"
 #include "sim/host/host-internal.h"
 
-#define SHOWN 10u /* of each rule, on the terminal; the file has them all */
+#define SHOWN 10u /* of each rule, on the terminal; the file has LOG_LINES */
 
 /* A log is made anew at each start. */
 static FILE *create(struct host *h, const char *name)
@@ -54,7 +54,6 @@ int log_open(struct host *h)
 void log_close(struct host *h)
 {
 	FILE *all[] = { h->log.transactions, h->log.workspaces, h->log.problems, h->log.memory };
-
 	bool lost = false;
 
 	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -110,16 +109,6 @@ void log_workspace(struct host *h, const char *fmt, ...)
 	fprintf(h->log.workspaces, "\n");
 }
 
-void log_fault(struct host *h, bool write, uint64_t iova, uint32_t bytes, const char *why)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text), "%s of %" PRIu32 " bytes at 0x%" PRIx64 ": %s", write ? "write" : "read",
-		 bytes, iova, why);
-	fprintf(h->log.memory, "%" PRIu64 "\t%s\n", h->port.cycle, text);
-	host_error(&h->port, write ? "memory-write" : "memory-read", "%s", text);
-}
-
 /* ---- rules ---- */
 
 /* More rules than there is room for are counted together. */
@@ -137,19 +126,30 @@ static struct rule_count *rule(struct logs *l, const char *name)
 	return r;
 }
 
+/* A line of a log, if there is room for one more of its rule; `kind` says of what the line is. */
+static void log_line(struct host *h, FILE *f, uint64_t count, const char *kind, const char *text)
+{
+	if (count <= LOG_LINES)
+		fprintf(f, "%" PRIu64 "\t%s%s\n", h->port.cycle, kind, text);
+	if (count == LOG_LINES)
+		fprintf(f, "%" PRIu64 "\t%sthere were %u; more are only counted\n", h->port.cycle, kind,
+			LOG_LINES);
+}
+
 static void report(struct host *h, bool error, const char *name, const char *fmt, va_list args)
 {
 	struct rule_count *r = rule(&h->log, name);
 	uint64_t count = error ? ++r->errors : ++r->warnings;
 	const char *kind = error ? "error" : "warning";
-	char text[512];
+	char text[512], what[64];
 
 	if (error)
 		h->log.errors++;
 	else
 		h->log.warnings++;
 	vsnprintf(text, sizeof(text), fmt, args);
-	fprintf(h->log.problems, "%" PRIu64 "\t%s\t%s\t%s\n", h->port.cycle, kind, name, text);
+	snprintf(what, sizeof(what), "%s\t%s\t", kind, name);
+	log_line(h, h->log.problems, count, what, text);
 	if (count <= SHOWN)
 		fprintf(stderr, "[SIM]  cycle %" PRIu64 ": %s: %s: %s%s\n", h->port.cycle, kind, name,
 			text, count == SHOWN ? " (more only in ccip_warning_and_errors.txt)" : "");
@@ -173,6 +173,16 @@ void host_warning(struct host_port *p, const char *name, const char *fmt, ...)
 	va_start(args, fmt);
 	report(host_of(p), false, name, fmt, args);
 	va_end(args);
+}
+
+void log_fault(struct host *h, bool write, uint64_t iova, uint32_t bytes, const char *why)
+{
+	const char *name = write ? "memory-write" : "memory-read";
+	char text[160];
+
+	snprintf(text, sizeof(text), "of %" PRIu32 " bytes at 0x%" PRIx64 ": %s", bytes, iova, why);
+	host_error(&h->port, name, "%s %s", write ? "write" : "read", text);
+	log_line(h, h->log.memory, rule(&h->log, name)->errors, write ? "write " : "read ", text);
 }
 
 void log_summary(const struct host *h)

@@ -189,7 +189,7 @@ static int start(struct host *h)
 	if (h->model->start) {
 		rc = h->model->start(h->model->self, &h->port, &model);
 		if (rc)
-			return complain(h, "the design does not start", rc);
+			return rc == SIM_HAS_TOLD ? -ECANCELED : complain(h, "the design does not start", rc);
 	}
 	start_control(h, control, sizeof(control));
 	rc = ready_write(&h->set, control);

@@ -35,10 +35,10 @@ static const char help[] =
 	"  --order strict       memory requests are carried out at once, answered in order; the default\n"
 	"  --order shuffle[:SEED]  carried out late, in any order that fences leave: a missing one shows\n"
 	"  --seed N             what is random in design and order; ASE_SEED of ase.cfg, or 1234\n"
-	"  --mmio-gap N         cycles from one register access to the next, at least (16)\n"
-	"  --read-latency N     cycles from a memory read to its data (100)\n"
-	"  --write-latency N    cycles from a memory write to its answer (60)\n"
-	"  --outstanding N      lines under way before the accelerator is told to wait (256)\n"
+	"  --mmio-gap N         cycles from one register access to the next, at least (16; 1 to 1048576)\n"
+	"  --read-latency N     cycles from a memory read to its data (100; 1 to 1048576)\n"
+	"  --write-latency N    cycles from a memory write to its answer (60; 1 to 1048576)\n"
+	"  --outstanding N      lines under way before the accelerator is told to wait (256; 8 to 4096)\n"
 	"\n"
 	"What is seen:\n"
 	"  --strict             the first broken rule ends the simulation\n"
@@ -280,6 +280,21 @@ static const struct option longs[] = {
 	{ 0 }
 };
 
+/* Of those that help names with their limits. */
+static bool limits(int c, uint64_t *min, uint64_t *max)
+{
+	*min = c == 'O' ? 8 : 1;
+	*max = c == 'O' ? 4096 : 1 << 20;
+	return c == 'g' || c == 'R' || c == 'W' || c == 'O';
+}
+
+static bool limited(int c, const char *arg, uint64_t *ret)
+{
+	uint64_t min, max;
+
+	return limits(c, &min, &max) && number(arg, min, max, ret);
+}
+
 static bool take_option(struct settings *s, int c, const char *arg, bool *seeded)
 {
 	uint64_t fd;
@@ -295,10 +310,10 @@ static bool take_option(struct settings *s, int c, const char *arg, bool *seeded
 	case 'r': return settings_run(s, arg);
 	case 'o': return parse_order(s, arg, seeded);
 	case 'S': return number(arg, 0, UINT64_MAX, &s->seed);
-	case 'g': return number(arg, 1, 1 << 20, &s->mmio_gap);
-	case 'R': return number(arg, 1, 1 << 20, &s->read_latency);
-	case 'W': return number(arg, 1, 1 << 20, &s->write_latency);
-	case 'O': return number(arg, 8, 4096, &s->outstanding);
+	case 'g': return limited(c, arg, &s->mmio_gap);
+	case 'R': return limited(c, arg, &s->read_latency);
+	case 'W': return limited(c, arg, &s->write_latency);
+	case 'O': return limited(c, arg, &s->outstanding);
 	case 'x': s->strict_rules = true; return true;
 	case 'z': s->hazards = true; return true;
 	case 'l': return parse_log(s, arg);
@@ -353,10 +368,23 @@ static int bad(const char *name, const char *what, const char *value)
 	return EXIT_BAD_USE;
 }
 
+static int bad_option(const char *name, int c, const char *value)
+{
+	char what[96];
+	uint64_t min, max;
+
+	if (limits(c, &min, &max))
+		snprintf(what, sizeof(what),
+			 "--%s is a number from %" PRIu64 " to %" PRIu64 ", and cannot be",
+			 option_name(c), min, max);
+	else
+		snprintf(what, sizeof(what), "--%s cannot be", option_name(c));
+	return bad(name, what, value);
+}
+
 static int parse_all(struct settings *s, const char *name, int argc, char **argv)
 {
 	bool seeded = false;
-	char what[64];
 	int c;
 
 	optind = 0;
@@ -367,9 +395,8 @@ static int parse_all(struct settings *s, const char *name, int argc, char **argv
 		}
 		if (c == '?')
 			return EXIT_BAD_USE; /* getopt has said why */
-		snprintf(what, sizeof(what), "--%s cannot be", option_name(c));
 		if (!take_option(s, c, optarg, &seeded))
-			return bad(name, what, optarg);
+			return bad_option(name, c, optarg);
 	}
 	for (; optind < argc; optind++)
 		if (argv[optind][0] != '+')

@@ -5,6 +5,7 @@
  */
 #include "sim/memory/bank.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,18 +34,21 @@ struct bank {
 _Static_assert(ROOM >= 2 * BANK_MAX_BURST, "one burst comes while the next one is asked for");
 _Static_assert(LINE_BYTES == BANK_LINE_WORDS * 4, "a line's data are as many pins");
 
-struct bank *bank_new(const struct bank_options *options)
+int bank_new(const struct bank_options *options, struct bank **ret)
 {
 	struct bank *b = calloc(1, sizeof(*b));
+	int rc;
 
 	if (!b)
-		return NULL;
+		return -ENOMEM;
 	b->set = *options;
 	b->random = options->seed * 2 + 1; /* not 0 */
-	if (!lines_init(&b->lines, options->lines, options->seed))
-		return b;
-	free(b);
-	return NULL;
+	rc = lines_init(&b->lines, options->lines, options->seed);
+	if (rc)
+		free(b);
+	else
+		*ret = b;
+	return rc;
 }
 
 void bank_free(struct bank *b)

@@ -43,8 +43,7 @@ struct bank_options {
 
 struct bank;
 
-/* NULL: no memory. */
-struct bank *bank_new(const struct bank_options *options);
+int bank_new(const struct bank_options *options, struct bank **ret); /* 0 or a negative errno */
 void bank_free(struct bank *b);
 void bank_edge(struct bank *b, struct host_port *p, const struct bank_request *r, struct bank_answer *a);
 

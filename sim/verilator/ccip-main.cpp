@@ -51,7 +51,7 @@ int start(void *self, host_port *p, const sim_settings *settings)
 	s->tx.c0_hdr = s->design.pins->c0tx_hdr.data();
 	s->tx.c1_hdr = s->design.pins->c1tx_hdr.data();
 	s->tx.c1_data = s->design.pins->c1tx_data.data();
-	return 0;
+	return s->design.begin() ? 0 : SIM_HAS_TOLD;
 }
 
 void set_pins(Vase &pins, const ccip_rx &rx)

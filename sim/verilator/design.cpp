@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sim/verilator/design.h"
 
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -11,6 +12,15 @@ static void last_words(void *)
 	std::fprintf(stderr, "[SIM]  the design cannot go on: see the last %%Error. One that did not "
 			     "converge is a combinational loop: ase-build warns of it, UNOPTFLAT\n");
 	std::fflush(nullptr);
+}
+
+// Of initial blocks of the vendor's models.
+static bool cannot_begin;
+
+extern "C" void ase_cannot_begin(const char *why)
+{
+	std::fprintf(stderr, "[SIM]  %s\n", why);
+	cannot_begin = true;
 }
 
 Design::Design(int argc, char **argv)
@@ -33,8 +43,11 @@ bool Design::option(const char *name, unsigned most, unsigned &ret)
 	const std::string value = text.substr(text.find('=') + 1);
 	const unsigned long n = std::strtoul(value.c_str(), &end, 10);
 
-	if (value.empty() || *end || n > most)
+	if (!std::isdigit(static_cast<unsigned char>(value[0])) || *end || n > most) {
+		std::fprintf(stderr, "%s: %s: a number from 0 to %u is wanted\n", ASE_NAME, text.c_str(),
+			     most);
 		return false;
+	}
 	ret = static_cast<unsigned>(n);
 	return true;
 }
@@ -51,6 +64,13 @@ int Design::start(const sim_settings &settings)
 	pins->trace(wave_.get(), 99);
 #endif
 	return 0;
+}
+
+bool Design::begin()
+{
+	pins->pClk = pins->pClkDiv2 = pins->pClkDiv4 = 1; // as the first cycle sets them: it has no edges
+	pins->eval();
+	return !cannot_begin;
 }
 
 bool Design::tell_finish(host_port *p)

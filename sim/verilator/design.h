@@ -26,9 +26,11 @@ public:
 
 	Design(int argc, char **argv);
 
-	// The number of an argument +NAME=NUMBER, if that is there. False: it is no number up to `most`.
+	// The number of an argument +NAME=NUMBER, if given. False: it is none up to `most`; it has told.
 	bool option(const char *name, unsigned most, unsigned &ret);
 	int start(const sim_settings &settings);
+	// Initial blocks, before the first cycle. False: one of them cannot go on, and has said why.
+	bool begin();
 
 	// Of pClk: the AFU's registers take what is on their inputs.
 	void rise()

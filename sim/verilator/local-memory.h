@@ -7,6 +7,7 @@
 #ifndef SIM_VERILATOR_LOCAL_MEMORY_H
 #define SIM_VERILATOR_LOCAL_MEMORY_H
 
+#include <cstdio>
 #include <cstring>
 
 #include "sim/memory/bank.h"
@@ -30,12 +31,18 @@ public:
 		options.shuffle = p.shuffle;
 		if (!design.option("lm-latency", 1000000, options.latency) ||
 		    !design.option("lm-stall", 99, options.stall))
-			return -EINVAL;
+			return SIM_HAS_TOLD;
 		for (unsigned i = 0; i < count; i++) {
 			options.seed = settings.seed + i;
-			banks_[i].model = bank_new(&options);
-			if (!banks_[i].model)
-				return -ENOMEM;
+			const int result = bank_new(&options, &banks_[i].model);
+
+			if (result) {
+				std::fprintf(stderr, "%s: local memory of %u banks of %u MiB: %s; ase-build "
+						     "--local-memory makes a card with less\n",
+					     ASE_NAME, count, 1u << (ASE_LOCAL_MEMORY_BITS - 14),
+					     std::strerror(-result));
+				return SIM_HAS_TOLD;
+			}
 			banks_[i].answer.wait = true;
 			design.pins->lm_clock[i] = 0; // pins, too, begin with random values
 			set_pins(*design.pins, i);

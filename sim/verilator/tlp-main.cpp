@@ -33,13 +33,15 @@ int start(void *self, host_port *p, const sim_settings *settings)
 	options.split = p->shuffle ? 25 : 0;
 	if (!s->design.option("tlp-stall", 99, options.stall) ||
 	    !s->design.option("tlp-split", 99, options.split))
-		return -EINVAL;
+		return SIM_HAS_TOLD;
 	const int result = s->design.start(*settings);
 
 	if (result)
 		return result;
 	s->adapter = tlp_new(&options);
-	return s->adapter ? 0 : -ENOMEM;
+	if (!s->adapter)
+		return -ENOMEM;
+	return s->design.begin() ? 0 : SIM_HAS_TOLD;
 }
 
 template <typename Data>

@@ -494,7 +494,10 @@ def test_the_control_socket_bears_anything(simulate):
 
 @pytest.mark.parametrize("options,word", [
     (["--run", "walk"], "--run cannot be 'walk'"),
-    (["--mmio-gap", "0"], "--mmio-gap cannot be '0'"),
+    (["--mmio-gap", "0"], "--mmio-gap is a number from 1 to 1048576, and cannot be '0'; see --help"),
+    (["--read-latency", "x"], "--read-latency is a number from 1 to 1048576, and cannot be 'x'; see --help"),
+    (["--write-latency", "1048577"], "--write-latency is a number from 1 to 1048576, and cannot be"),
+    (["--outstanding", "4"], "--outstanding is a number from 8 to 4096, and cannot be '4'; see --help"),
     (["--order", "shuffle:x"], "--order cannot be"),
     (["file.sv"], "there is no use for 'file.sv'"),
     (["--nonsense"], "nonsense"),

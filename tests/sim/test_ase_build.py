@@ -254,10 +254,12 @@ def test_our_own_samples_have_none(tmp_path):
         assert ase_build("--lint", "-o", tmp_path / "l", path).stderr == ""
 
 
-def test_an_afu_with_a_vendors_memory(afu):
+@pytest.mark.parametrize("memory", [
+    "scfifo #(.lpm_width(8)) f (.clock(pClk), .data(8'h0), .wrreq(1'b0), .rdreq(1'b0), .q(q));",
+    "altsyncram #(.width_a(8), .widthad_a(4), .operation_mode(\"ROM\")) f (.clock0(pClk), .q_a(q));"])
+def test_an_afu_with_a_vendors_memory(afu, memory):
     change(afu / "hello_afu.sv", "logic [63:0] scratch;",
-           "logic [63:0] scratch;\nlogic [7:0] q;\nscfifo #(.lpm_width(8)) f (.clock(pClk), .data(8'h0), "
-           ".wrreq(1'b0), .rdreq(1'b0), .q(q));")
+           f"logic [63:0] scratch;\nlogic [7:0] q;\n{memory}")
     assert lint(afu) == ""
 
 

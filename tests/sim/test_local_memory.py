@@ -6,9 +6,10 @@ import re
 import shutil
 import socket
 import struct
+import subprocess
 
 import pytest
-from conftest import SOURCE, ase_build
+from conftest import SOURCE, TREE, ase_build
 from simulation import Simulation
 from test_afus import run
 from test_rules import SCRATCH, expect, good_end, wait_for
@@ -250,10 +251,23 @@ def test_wires_are_those_of_two_banks(tmp_path):
                     "ccip_std_afu_avalon_mm_legacy_wires has 2 banks\n")
 
 
-@pytest.mark.parametrize("option", ["+lm-latency=x", "+lm-latency=", "+lm-stall=100"])
-def test_an_option_that_is_wrong(built, folder, option):
-    with pytest.raises(AssertionError, match="the design does not start: Invalid argument"):
+@pytest.mark.parametrize("option,most", [("+lm-latency=x", 1000000), ("+lm-latency=", 1000000),
+                                         ("+lm-latency=-1", 1000000), ("+lm-stall=100", 99)])
+def test_an_option_that_is_wrong(built, folder, option, most):
+    with pytest.raises(AssertionError) as e:
         Simulation(built(PUPPET), folder, option)
+    assert str(e.value).startswith(f"puppet_memory: {option}: a number from 0 to {most} is wanted\n")
+
+
+@pytest.mark.skipif(bool(TREE), reason="a sanitizer takes all addresses")
+def test_memory_that_there_is_not(built, folder):
+    """Only addresses lack: those of a bank are there at once, and its pages when they are written."""
+    command = f"ulimit -v 3000000; exec {built(PUPPET)}"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == ("puppet_memory: local memory of 2 banks of 4096 MiB: Cannot allocate memory; "
+                           "ase-build --local-memory makes a card with less\n")
 
 
 # ---- ase-build ----

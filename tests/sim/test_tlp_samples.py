@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from conftest import BUILD
+from simulation import Simulation
 
 ORDERS = {
     "strict": (),
@@ -41,3 +42,10 @@ def test_copy(run, size):
 
 def test_stream(run):
     assert "Test PASSED" in run("stream", "afu/afu_stream", "12800", "77")
+
+
+@pytest.mark.parametrize("option", ["+tlp-stall=200", "+tlp-split=x"])
+def test_an_option_that_is_wrong(built, folder, option):
+    with pytest.raises(AssertionError) as e:
+        Simulation(built("samples/afu/hello_afu/pcie-ss"), folder, option)
+    assert str(e.value) == f"hello_afu: {option}: a number from 0 to 99 is wanted\n"

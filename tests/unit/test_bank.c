@@ -21,8 +21,7 @@ static void start(void)
 	const struct bank_options options = { .lines = LINES, .seed = 5, .latency = LATENCY };
 
 	fake_port_init(&fake);
-	bank = bank_new(&options);
-	assert_non_null(bank);
+	assert_int_equal(bank_new(&options, &bank), 0);
 	answer = (struct bank_answer){ .wait = true };
 	came = 0;
 }

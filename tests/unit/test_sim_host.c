@@ -287,6 +287,42 @@ static void an_unmapped_read_is_ones_and_the_simulation_lives(void **state)
 	assert_false(r->h.ending);
 }
 
+static unsigned int lines_of(const struct sim_rig *r, const char *name, char *last, int room)
+{
+	char path[sizeof(r->dir) + 64];
+	unsigned int lines = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", r->dir, name);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(last, room, f))
+		lines++;
+	fclose(f);
+	return lines;
+}
+
+/* An AFU that does the same wrong thing in each cycle does not fill the disk. */
+static void what_is_wrong_again_and_again_is_only_counted(void **state)
+{
+	struct sim_rig *r = *state;
+	char last[256];
+
+	for (unsigned int i = 0; i < LOG_LINES + 10; i++) {
+		log_fault(&r->h, false, 0x1000, 64, "not mapped");
+		host_warning(&r->h.port, "odd", "%s", "it is odd");
+	}
+	assert_int_equal(sim_rig_rule(r, "memory-read"), LOG_LINES + 10);
+	assert_int_equal(r->h.log.warnings, LOG_LINES + 10);
+	assert_int_equal(lines_of(r, "ase_memory_error.log", last, sizeof(last)), LOG_LINES + 1);
+	assert_non_null(strstr(last, "read there were 100000; more are only counted"));
+	assert_int_equal(lines_of(r, "ccip_warning_and_errors.txt", last, sizeof(last)), 2 * (LOG_LINES + 1));
+	assert_non_null(strstr(last, "odd\tthere were 100000; more are only counted"));
+	log_fault(&r->h, true, 0x1000, 64, "not mapped"); /* another one is told */
+	lines_of(r, "ase_memory_error.log", last, sizeof(last));
+	assert_non_null(strstr(last, "write of 64 bytes at 0x1000: not mapped"));
+}
+
 static void the_first_error_ends_a_strict_simulation(void **state)
 {
 	struct sim_rig *r = *state;
@@ -378,6 +414,7 @@ int main(void)
 		RIGGED(more_than_there_is_room_for_is_refused),
 		RIGGED(nothing_goes_on_at_address_0),
 		RIGGED(an_unmapped_read_is_ones_and_the_simulation_lives),
+		RIGGED(what_is_wrong_again_and_again_is_only_counted),
 		RIGGED(the_first_error_ends_a_strict_simulation),
 		RIGGED(a_device_that_is_no_bus_master_reaches_nothing),
 		RIGGED(memory_without_a_descriptor_is_asked_for),

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import afu_json, local_memory, prepass, sources
+from . import afu_json, init_files, local_memory, prepass, sources
 from .complaint import Complaint
 from .verilator import Verilator, verilate
 
@@ -121,6 +121,19 @@ class Build:
                 raise Complaint(f"'{path}' has a blank in its name, which make cannot work with: "
                                 "choose another folder" + (" by -o" if path == self.folder else ""))
 
+    def write_init_files(self):
+        folders = [self.options.list.absolute().parent, *(path.parent for path in self.sources.rtl)]
+        made = init_files.contents(self.sources.init_files, folders, self.tell)
+        folder = self.folder / "init"
+        folder.mkdir(exist_ok=True)
+        for path in folder.iterdir():
+            if path.name not in made:
+                path.unlink()
+        for name, text in made.items():
+            put(folder / name, text)
+        quoted = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+        put(self.folder / "ase_init_files.vh", f'`define ASE_INIT_FILES "{quoted}"\n')
+
     def write_headers(self):
         if not self.afu:
             return
@@ -187,6 +200,7 @@ class Build:
             self.refuse_blanks()
         self.objects.mkdir(parents=True, exist_ok=True)
         self.write_headers()
+        self.write_init_files()
         verilate(self.verilator, self.arguments(interface), self.objects, self.places.rtl, self.tell)
         if not self.options.lint:
             self.compile(interface)

@@ -4,6 +4,7 @@
     # comment                         file.sv  file.v         +incdir+DIR[+DIR]    +define+NAME[=VALUE][+...]
     -F list.txt   C:list.txt          another list            SI:FILE  for simulation alone
     QI:FILE       synthesis alone     afu.json                who the AFU is
+    file.mif  file.hex                what memories begin with
 
 Entries are words as of a shell: apart by blanks, with quotes around what has some; a \\ at the end of a
 line joins the next one. Paths are relative to the list that they are in; ${NAME} is a variable of the
@@ -20,7 +21,8 @@ RTL = {".sv", ".v"}
 HEADERS = {".vh", ".svh", ".h", ".inc"}
 C_CODE = {".c", ".cc", ".cpp"}
 LISTS = {".txt", ".f", ".lst", ".flist"}
-SYNTHESIS = {".qsf", ".tcl", ".sdc", ".qip", ".ip", ".qsys", ".stp", ".qpf", ".mif", ".hex", ".md"}
+SYNTHESIS = {".qsf", ".tcl", ".sdc", ".qip", ".ip", ".qsys", ".stp", ".qpf", ".md"}
+INIT_FILES = {".mif", ".hex"}
 VHDL = {".vhd", ".vhdl"}
 SIMULATORS = {"-y": "name each file of the library, or use +incdir+", "-v": "name the file by itself"}
 
@@ -32,6 +34,7 @@ class Sources:
     incdirs: list = field(default_factory=list)
     defines: list = field(default_factory=list)
     json: Path = None
+    init_files: list = field(default_factory=list)
 
     def add_incdir(self, path):
         if path not in self.incdirs:
@@ -121,11 +124,13 @@ class Reader:
             self.sources.add_incdir(path.parent)
         elif kind in C_CODE:
             self.sources.c_code.append(path)
+        elif kind in INIT_FILES:
+            self.sources.init_files.append(path)
         elif kind == ".json":
             self.set_json(path, where)
         else:
             raise Complaint(f"{where}: what kind of file is {name}? Known are "
-                            f"{' '.join(sorted(RTL | HEADERS | C_CODE | {'.json'}))}")
+                            f"{' '.join(sorted(RTL | HEADERS | C_CODE | INIT_FILES | {'.json'}))}")
 
     def set_json(self, path, where):
         if self.sources.json:

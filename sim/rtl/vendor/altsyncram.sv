@@ -108,7 +108,8 @@ ase_ram #(
 	.OLD_DATA_B(read_during_write_mode_port_b == "OLD_DATA"),
 	.MIXED_NEW(read_during_write_mode_mixed_ports == "NEW_DATA"
 		|| read_during_write_mode_mixed_ports == "NEW_A_OLD_B"),
-	.INIT_FILE(init_file)
+	.INIT_FILE(init_file),
+	.INIT_WIDTH(TWO_PORTS && init_file_layout == "PORT_B" ? width_b : width_a)
 ) ram (
 	.clock0,
 	.clock1,

@@ -2,6 +2,8 @@
 // The memory behind altsyncram and altera_syncram: two ports, each of which may read and write; inputs are always
 // registered. A port that writes reads the new data by itself; the other port reads the old ones, or the new ones
 // where that is asked for and both are of one clock.
+`include "ase_init_files.vh" // ASE_INIT_FILES: where ase-build has put them
+
 module ase_ram #(
 	parameter int WIDTH_A = 1,
 	parameter int WIDTH_B = 1,
@@ -19,7 +21,8 @@ module ase_ram #(
 	parameter bit OLD_DATA_A = 0,     // what a port reads that it writes at the same time
 	parameter bit OLD_DATA_B = 0,
 	parameter bit MIXED_NEW = 0,
-	parameter string INIT_FILE = ""
+	parameter string INIT_FILE = "",
+	parameter int INIT_WIDTH = 1 // of a word in that file
 ) (
 	input logic clock0,
 	input logic clock1,
@@ -51,11 +54,64 @@ localparam int WORDS = WORDS_A * PER_A;
 
 logic [NARROW-1:0] memory[WORDS];
 
+// What it begins with. ase-build has made texts of .mif and .hex files: NAME.BITS for words of so many bits, which
+// begins with how many there are; and NAME, which says why there is none for other words.
+localparam bit HAS_FILE = INIT_FILE != "" && INIT_FILE != "UNUSED";
+localparam int INIT_BITS = (INIT_WIDTH + 7) / 8 * 8;
+localparam int INIT_WORDS = WORDS * NARROW / INIT_WIDTH;
+logic [INIT_BITS-1:0] init_words[HAS_FILE ? INIT_WORDS : 1];
+
+// The folders of a name are those of the vendor's project.
+function automatic string last_part(string path);
+	for (int i = path.len() - 1; i >= 0; i--)
+		if (path.getc(i) == "/")
+			return path.substr(i + 1, path.len() - 1);
+	return path;
+endfunction
+
+// Why a memory of this width cannot begin with it; "" if it can.
+function automatic string problem_of(string path);
+	string why;
+	int count, fd;
+
+	fd = $fopen($sformatf("%s.%0d", path, INIT_BITS), "r");
+	if (fd != 0) begin
+		if ($fscanf(fd, "// %d words", count) != 1)
+			count = 0;
+		$fclose(fd);
+		return count <= INIT_WORDS ? "" :
+			$sformatf("it has %0d words: make the file shorter or the memory larger", count);
+	end
+	fd = $fopen(path, "r");
+	if (fd == 0)
+		return {"there is no such file: name the .mif or .hex in sources.txt, or put it beside the ",
+			"sources, and build again by ase-build"};
+	void'($fgets(why, fd));
+	$fclose(fd);
+	return why;
+endfunction
+
+// The simulation ends then, before its first cycle.
+import "DPI-C" function void ase_cannot_begin(input string why);
+
 initial begin
 	for (int i = 0; i < WORDS; i++)
 		memory[i] = '0;
-	if (INIT_FILE != "" && INIT_FILE != "UNUSED")
-		$readmemh(INIT_FILE, memory);
+	if (HAS_FILE) begin
+		string path, problem;
+
+		path = {`ASE_INIT_FILES, "/", last_part(INIT_FILE)};
+		problem = problem_of(path);
+		for (int i = 0; i < INIT_WORDS; i++)
+			init_words[i] = '0;
+		if (problem == "")
+			$readmemh($sformatf("%s.%0d", path, INIT_BITS), init_words);
+		else
+			ase_cannot_begin($sformatf("init_file \"%s\" of a memory of %0d words of %0d bits: %s",
+				INIT_FILE, INIT_WORDS, INIT_WIDTH, problem));
+		for (int i = 0; i < WORDS; i++)
+			memory[i] = init_words[i * NARROW / INIT_WIDTH][i * NARROW % INIT_WIDTH +: NARROW];
+	end
 end
 
 logic clock_b, enable_b;
