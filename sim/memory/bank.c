@@ -29,6 +29,7 @@ struct bank {
 	uint32_t head, num;
 	uint64_t next; /* line of the write that goes on, */
 	uint32_t burst, left; /* and of how many lines it is, and lacks */
+	uint32_t dropped;     /* lines of a write that cannot be, which are still to come */
 };
 
 _Static_assert(ROOM >= 2 * BANK_MAX_BURST, "one burst comes while the next one is asked for");
@@ -96,8 +97,14 @@ static void take(struct bank *b, struct host_port *p, const struct bank_request 
 			take_beat(b, r);
 		return;
 	}
-	if (!bank_check_burst(p, r, b->lines.num))
+	if (b->dropped && r->write) {
+		b->dropped--;
 		return;
+	}
+	if (!bank_check_burst(p, r, b->lines.num)) {
+		b->dropped = r->write && r->burst ? r->burst - 1 : 0;
+		return;
+	}
 	if (r->read) {
 		take_read(b, r);
 		return;
@@ -126,7 +133,7 @@ void bank_edge(struct bank *b, struct host_port *p, const struct bank_request *r
 	b->edge++;
 	bank_check_edge(&b->check, p, r, a->wait);
 	if (r->reset) {
-		b->num = b->left = 0;
+		b->num = b->left = b->dropped = 0;
 		a->wait = true;
 		a->valid = false;
 		return;

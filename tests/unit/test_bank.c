@@ -126,6 +126,77 @@ static void a_bank_that_is_full_waits(void **state)
 	bank_free(bank);
 }
 
+static uint32_t first_word_of(uint64_t address)
+{
+	unsigned int before = came;
+
+	assert_true(read_lines(address, 1));
+	idle(2 * LATENCY);
+	assert_int_equal(came, before + 1);
+	return first_words[before];
+}
+
+/* The lines that come with it are no writes of their own. */
+static void a_write_that_cannot_be_is_dropped_whole(void **state)
+{
+	(void)state;
+	start();
+	write_line(7, 1, 70);
+	for (unsigned int i = 0; i < BANK_MAX_BURST + 1; i++)
+		write_line(7, BANK_MAX_BURST + 1, 71);
+	assert_int_equal(fake.errors, 1);
+	assert_string_equal(fake.rule, "lm-burst");
+	assert_int_equal(first_word_of(7), 70);
+	write_line(7, 1, 72);
+	assert_int_equal(first_word_of(7), 72);
+	assert_int_equal(fake.errors, 1);
+	bank_free(bank);
+}
+
+static void of_a_read_and_a_write_at_once_neither_is_done(void **state)
+{
+	uint32_t data[BANK_LINE_WORDS] = { 81 };
+
+	(void)state;
+	start();
+	write_line(8, 1, 80);
+	assert_true(ask((struct bank_request){ .read = true, .write = true, .burst = 1, .address = 8,
+					       .enables = ~UINT64_C(0), .data = data }, 10));
+	assert_int_equal(fake.errors, 1);
+	assert_string_equal(fake.rule, "lm-both");
+	idle(2 * LATENCY);
+	assert_int_equal(came, 0);
+	assert_int_equal(first_word_of(8), 80);
+	bank_free(bank);
+}
+
+/* Up to four times as long, and each as the seed says. */
+static void shuffled_reads_take_their_time(void **state)
+{
+	const struct bank_options options = {
+		.lines = LINES, .seed = 5, .latency = LATENCY, .shuffle = true
+	};
+	unsigned int least = UINT32_MAX, most = 0;
+
+	(void)state;
+	start();
+	bank_free(bank);
+	assert_int_equal(bank_new(&options, &bank), 0);
+	answer = (struct bank_answer){ .wait = true };
+	for (unsigned int i = 1; i <= 100; i++) {
+		unsigned int took = 0;
+
+		assert_true(read_lines(i, 1));
+		for (; came < i; took++)
+			idle(1);
+		least = took < least ? took : least;
+		most = took > most ? took : most;
+	}
+	assert_in_range(least, LATENCY, 2 * LATENCY);
+	assert_in_range(most, 3 * LATENCY, 4 * LATENCY);
+	bank_free(bank);
+}
+
 static void reset_forgets_what_is_under_way(void **state)
 {
 	(void)state;
@@ -179,6 +250,9 @@ int main(void)
 		cmocka_unit_test(a_read_takes_its_latency),
 		cmocka_unit_test(a_later_write_does_not_show_in_a_read),
 		cmocka_unit_test(a_bank_that_is_full_waits),
+		cmocka_unit_test(a_write_that_cannot_be_is_dropped_whole),
+		cmocka_unit_test(of_a_read_and_a_write_at_once_neither_is_done),
+		cmocka_unit_test(shuffled_reads_take_their_time),
 		cmocka_unit_test(reset_forgets_what_is_under_way),
 		cmocka_unit_test(the_end_of_the_bank),
 	};
