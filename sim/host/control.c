@@ -100,6 +100,10 @@ static void wave(struct host *h, const char *arg, char *answer, size_t room)
 		say(answer, room, "error wave on PATH, or wave off");
 		return;
 	}
+	if (h->wave_open) {
+		say(answer, room, "error waves go to %s: wave off ends them", h->wave_path);
+		return;
+	}
 	h->wave_done = true; /* the command line's window is over */
 	rc = wave_begin(h, arg + 3);
 	if (rc == -EOPNOTSUPP)

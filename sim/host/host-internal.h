@@ -8,6 +8,7 @@
 #ifndef SIM_HOST_HOST_INTERNAL_H
 #define SIM_HOST_HOST_INTERNAL_H
 
+#include <limits.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -192,6 +193,7 @@ struct host {
 	atomic_bool stop; /* by a signal */
 
 	bool wave_open, wave_done; /* done: the window of the command line has passed */
+	char wave_path[PATH_MAX];
 };
 
 static inline struct host *host_of(struct host_port *p)

@@ -10,6 +10,12 @@
 
 #define SHOWN 10u /* of each rule, on the terminal; the file has LOG_LINES */
 
+static void cannot_write(const struct host *h, const char *name)
+{
+	fprintf(stderr, "%s: %s/%s: %s; --workdir gives another folder\n", h->model->name, h->set.workdir,
+		name, strerror(errno));
+}
+
 /* A log is made anew at each start. */
 static FILE *create(struct host *h, const char *name)
 {
@@ -19,19 +25,22 @@ static FILE *create(struct host *h, const char *name)
 	folder_path(&h->set, name, path, sizeof(path));
 	f = fopen(path, "we");
 	if (!f)
-		fprintf(stderr, "%s: %s: %s; --workdir gives another folder\n", h->model->name, path,
-			strerror(errno));
+		cannot_write(h, name);
 	return f;
 }
 
 static int write_seed(struct host *h)
 {
-	FILE *f = create(h, "ase_seed.txt");
+	static const char name[] = "ase_seed.txt";
+	FILE *f = create(h, name);
 
 	if (!f)
 		return -EIO;
 	fprintf(f, "%" PRIu64 "\n", h->set.seed);
-	return fclose(f) ? -EIO : 0;
+	if (!fclose(f))
+		return 0;
+	cannot_write(h, name);
+	return -EIO;
 }
 
 int log_open(struct host *h)

@@ -36,7 +36,7 @@ int ready_write(const struct settings *s, const char *control)
 		fprintf(f, "socket = %s\n", s->socket);
 	if (*control)
 		fprintf(f, "control = %s\n", control);
-	rc = fclose(f) ? -EIO : 0;
+	rc = fclose(f) ? -errno : 0;
 	if (!rc && rename(fresh, path))
 		rc = -errno;
 	if (rc)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -43,14 +44,27 @@ int wave_begin(struct host *h, const char *path)
 	wave_end(h);
 	rc = h->model->wave_open(h->model->self, path);
 	h->wave_open = !rc;
+	snprintf(h->wave_path, sizeof(h->wave_path), "%s", path);
 	if (!rc)
 		log_say(h, "waves go to %s", path);
 	return rc;
 }
 
+/* The writer of waves does not tell what it could not write. */
+static void look_for_room(const struct host *h)
+{
+	struct statvfs fs;
+
+	if (!statvfs(h->wave_path, &fs) && !fs.f_bavail)
+		fprintf(stderr, "%s: %s: no room is left there, so that the waves may not be whole\n",
+			h->model->name, h->wave_path);
+}
+
 void wave_end(struct host *h)
 {
-	if (h->wave_open)
-		h->model->wave_close(h->model->self);
+	if (!h->wave_open)
+		return;
+	h->model->wave_close(h->model->self);
 	h->wave_open = false;
+	look_for_room(h);
 }

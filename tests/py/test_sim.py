@@ -2,11 +2,13 @@
 """The life of a simulation: when its clock runs, how it ends, its logs, clients and control socket.
 
 The design is in C (tests/unit/fake-afu.c), so no Verilator is needed."""
+import contextlib
 import errno
 import os
 import socket
 import stat
 import struct
+import subprocess
 import time
 
 import pytest
@@ -460,6 +462,35 @@ def test_waves_of_a_window_of_cycles(simulate, folder):
     assert (folder / "w").exists()
 
 
+@pytest.fixture
+def crammed(folder):
+    """A folder on a disk where there is no room left."""
+    path = folder / "crammed"
+    path.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", path], check=False).returncode:
+        pytest.skip("this user may not mount")
+    with contextlib.suppress(OSError), open(path / "all", "wb", buffering=0) as f:
+        while True:
+            f.write(bytes(4096))
+    yield path
+    subprocess.run(["umount", path], check=True)
+
+
+def test_a_disk_without_room_is_told(simulate, crammed, folder):
+    s = simulate("--workdir", crammed)
+    assert s.wait() == 1
+    assert f"{crammed}/ase_seed.txt: No space left on device; --workdir gives another folder" in s.output
+    with (s := simulate()).control() as c:
+        (crammed / "all").write_bytes(b"")
+        assert c.ask(f"wave on {crammed}/w.fst") == "ok"
+        with contextlib.suppress(OSError), open(crammed / "all", "wb", buffering=0) as f:
+            while True:
+                f.write(bytes(4096))
+        assert c.ask("wave off") == "ok"
+    assert s.end() == 0
+    assert f"{crammed}/w.fst: no room is left there, so that the waves may not be whole" in s.output
+
+
 def test_the_control_socket_says_what_is_wrong(simulate):
     s = simulate()
     with s.control() as c:
@@ -469,6 +500,7 @@ def test_the_control_socket_says_what_is_wrong(simulate):
         assert c.ask("wave on /dev/null").startswith("error /dev/null: there is something that is no file")
         assert c.ask(f"wave on {s.folder}/w.fst") == "ok"
         assert c.status()["wave"] == "on"
+        assert c.ask("wave on other.fst") == f"error waves go to {s.folder}/w.fst: wave off ends them"
         assert c.ask("wave off") == "ok" and c.status()["wave"] == "off"
         assert c.ask("end") == "ok"
     assert s.wait() == 0, s.output
