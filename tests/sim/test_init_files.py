@@ -62,6 +62,8 @@ UNFIT = {
     "missing": ("rom.mif", None, "there is no such file: name the .mif or .hex in sources.txt, or put it"),
     "another width": ("rom.mif", "WIDTH = 32; DEPTH = 1; CONTENT BEGIN 0 : 0; END;",
                       "rom.mif has WIDTH = 32, and the memory has another width"),
+    "a width of as many bytes": ("rom.mif", "WIDTH = 12; DEPTH = 1; CONTENT BEGIN 0 : 0; END;",
+                                 "rom.mif has WIDTH = 12, and the memory has another width"),
     "too many": ("words.hex", ":0400100000000000EC\n:00000001FF\n",
                  "it has 17 words: make the file shorter or the memory larger"),
     "narrow": ("words.hex", ":020000000000FE\n:00000001FF\n",
@@ -102,7 +104,7 @@ def dense(words):
 
 def mif_of(text):
     ((bits, words),) = mif.read(text, "a.mif")[0].items()
-    return bits, dense(words)
+    return int(bits), dense(words)
 
 
 @pytest.mark.parametrize("settings,entries,words", [
@@ -142,16 +144,16 @@ LAST = ":00000001FF\n"
 
 
 def test_a_hex_file_is_read_as_the_memory_is_wide():
-    by_bits, _ = intel_hex.read(":0400000001020304F2\n:0400020005060708E0\n" + LAST, "a.hex")
-    assert dense(by_bits[32]) == [0x1020304, 0, 0x5060708]
-    assert dense(by_bits[16]) == [0x102, 0x304, 0x506, 0x708]
-    assert sorted(by_bits) == [8, 16, 32]
+    by_bytes, _ = intel_hex.read(":0400000001020304F2\n:0400020005060708E0\n" + LAST, "a.hex")
+    assert dense(by_bytes["4bytes"]) == [0x1020304, 0, 0x5060708]
+    assert dense(by_bytes["2bytes"]) == [0x102, 0x304, 0x506, 0x708]
+    assert sorted(by_bytes) == ["1bytes", "2bytes", "4bytes"]
 
 
 @pytest.mark.parametrize("base", [":020000021000EC\n", ":020000040001F9\n"])
 def test_addresses_of_more_than_16_bits(base):
-    by_bits, _ = intel_hex.read(base + ":0100020007F6\n" + LAST, "a.hex")
-    assert by_bits[8] == (0x10003, {0x10002: 7})
+    by_bytes, _ = intel_hex.read(base + ":0100020007F6\n" + LAST, "a.hex")
+    assert by_bytes["1bytes"] == (0x10003, {0x10002: 7})
 
 
 @pytest.mark.parametrize("text,message", [
@@ -179,7 +181,7 @@ def test_files_of_one_name(tmp_path):
         (tmp_path / folder / "x.hex").write_text(":0100000007F8\n" + LAST)
     a, b = tmp_path / "a", tmp_path / "b"
     told = []
-    assert "x.hex.8" in init_files.contents([a / "x.hex"], [b], told.append)
+    assert "x.hex.1bytes" in init_files.contents([a / "x.hex"], [b], told.append)
     made = init_files.contents([], [a, b, a], told.append)
     assert list(made) == ["x.hex"]
     assert "have one name: name the one that is meant in the list" in made["x.hex"]

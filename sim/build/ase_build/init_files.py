@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What memories begin with: .mif and Intel .hex files, made into text that $readmemh takes.
 
-A memory with words of W bits reads init/NAME.B of the build's folder; B is W rounded up to whole bytes. Its
-first line says how many words there are. Where there is none of this width, init/NAME says why."""
+A memory with words of W bits, which fit into B bytes, reads init/NAME.W or init/NAME.Bbytes of the build's
+folder. Its first line says how many words there are. Where there is neither, init/NAME says why."""
 from . import intel_hex, mif
 from .complaint import Complaint
 
-# Each gives of a file's content {bits of a word: (how many, {address: word})}, and what a memory of other
-# words is told.
+# Each gives of a file's content {"W" or "Bbytes": (how many words, {address: word})}, and what a memory of
+# other words is told.
 READERS = {".mif": mif.read, ".hex": intel_hex.read}
 
 
@@ -18,13 +18,13 @@ def beside(folders):
 
 
 def convert(path):
-    """{bits of a word, rounded up to whole bytes: text}, and what a memory of other words is told."""
+    """{"W" or "Bbytes": text}, and what a memory of other words is told."""
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
         raise Complaint(f"{path}: {getattr(e, 'strerror', None) or 'it is no text'}") from e
-    by_bits, otherwise = READERS[path.suffix.lower()](content, path)
-    return {(bits + 7) // 8 * 8: text(*words) for bits, words in by_bits.items()}, otherwise
+    by_width, otherwise = READERS[path.suffix.lower()](content, path)
+    return {width: text(*words) for width, words in by_width.items()}, otherwise
 
 
 def text(count, words):
@@ -52,8 +52,8 @@ def contents(listed, folders, tell):
             made[name] = f"{path} and {doubles[name]} have one name: name the one that is meant in the list"
             continue
         try:
-            by_bits, made[name] = convert(path)
-            made.update({f"{name}.{bits}": content for bits, content in by_bits.items()})
+            by_width, made[name] = convert(path)
+            made.update({f"{name}.{width}": content for width, content in by_width.items()})
         except Complaint as e:
             made[name] = str(e)
             if path in listed:

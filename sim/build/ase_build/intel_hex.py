@@ -69,9 +69,9 @@ def read(text, path):
     records = parse(text, path)
     unit = gcd(*(len(data) for _, data in records))
     if counts_bytes(records):
-        return {8: words(records, 1)}, (
+        return {"1bytes": words(records, 1)}, (
             f"{path} has an address for each byte, and is for words of 8 bits; for others the vendor's tools "
             "write one address a word")
     sizes = [n for n in range(1, unit + 1) if unit % n == 0]
-    return {8 * n: words(records, n) for n in sizes}, (
+    return {f"{n}bytes": words(records, n) for n in sizes}, (
         f"{path} has records of {unit} bytes, which are no whole words of this memory")

@@ -118,4 +118,4 @@ class Parser:
 
 def read(text, path):
     bits, words = Parser(text, path).parse()
-    return {bits: words}, f"{path} has WIDTH = {bits}, and the memory has another width"
+    return {str(bits): words}, f"{path} has WIDTH = {bits}, and the memory has another width"

@@ -54,12 +54,12 @@ localparam int WORDS = WORDS_A * PER_A;
 
 logic [NARROW-1:0] memory[WORDS];
 
-// What it begins with. ase-build has made texts of .mif and .hex files: NAME.BITS for words of so many bits, which
-// begins with how many there are; and NAME, which says why there is none for other words.
+// What it begins with. ase-build has made texts of .mif and .hex files: NAME.BITS or NAME.Nbytes for words of so many
+// bits or bytes, which begins with how many there are; and NAME, which says why there is none for other words.
 localparam bit HAS_FILE = INIT_FILE != "" && INIT_FILE != "UNUSED";
-localparam int INIT_BITS = (INIT_WIDTH + 7) / 8 * 8;
+localparam int INIT_BYTES = (INIT_WIDTH + 7) / 8;
 localparam int INIT_WORDS = WORDS * NARROW / INIT_WIDTH;
-logic [INIT_BITS-1:0] init_words[HAS_FILE ? INIT_WORDS : 1];
+logic [8*INIT_BYTES-1:0] init_words[HAS_FILE ? INIT_WORDS : 1];
 
 // The folders of a name are those of the vendor's project.
 function automatic string last_part(string path);
@@ -69,12 +69,24 @@ function automatic string last_part(string path);
 	return path;
 endfunction
 
+function automatic string text_of(string path);
+	string exact;
+	int fd;
+
+	exact = $sformatf("%s.%0d", path, INIT_WIDTH);
+	fd = $fopen(exact, "r");
+	if (fd == 0)
+		return $sformatf("%s.%0dbytes", path, INIT_BYTES);
+	$fclose(fd);
+	return exact;
+endfunction
+
 // Why a memory of this width cannot begin with it; "" if it can.
 function automatic string problem_of(string path);
 	string why;
 	int count, fd;
 
-	fd = $fopen($sformatf("%s.%0d", path, INIT_BITS), "r");
+	fd = $fopen(text_of(path), "r");
 	if (fd != 0) begin
 		if ($fscanf(fd, "// %d words", count) != 1)
 			count = 0;
@@ -105,7 +117,7 @@ initial begin
 		for (int i = 0; i < INIT_WORDS; i++)
 			init_words[i] = '0;
 		if (problem == "")
-			$readmemh($sformatf("%s.%0d", path, INIT_BITS), init_words);
+			$readmemh(text_of(path), init_words);
 		else
 			ase_cannot_begin($sformatf("init_file \"%s\" of a memory of %0d words of %0d bits: %s",
 				INIT_FILE, INIT_WORDS, INIT_WIDTH, problem));
