@@ -152,8 +152,10 @@ static void tell_once(struct host *h)
 	if (!h->in_use || h->told_stop || h->set.run != RUN_IDLE_STOP)
 		return;
 	h->told_stop = true;
-	log_say(h, "the clock stands still until the program or the AFU asks for something: neither has for "
-		   "%" PRIu64 " cycles; an AFU that computes for longer needs --run free", h->set.used_cycles);
+	log_say(h,
+		"the clock stands still until the program or the AFU asks for something: neither has for "
+		"%" PRIu64 " cycles; an AFU that computes for longer needs --run free",
+		h->set.used_cycles);
 }
 
 static void stand_still(struct host *h)
