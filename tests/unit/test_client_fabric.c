@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The remote client by a fabric alone, against sessions that serve the model: provider tcp, the loopback. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "rpc/client/conn.h"
 #include "rpc/server/server.h"
@@ -15,7 +17,24 @@
 const struct rpc_exposer fake_exposer = { 0 }; /* of the rig's other servers, which are none here */
 
 static struct door_rig door;
-static struct rpc_session *_Atomic session; /* the last */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next */
+static struct rpc_session *session; /* the last that runs */
+
+/* Who stops a session must not find it freed meanwhile. */
+static void run_as(struct rpc_session *s)
+{
+	SCOPED_LOCK(&lock);
+
+	session = s;
+}
+
+static void stop(void)
+{
+	SCOPED_LOCK(&lock);
+
+	assert_non_null(session);
+	rpc_session_stop(session);
+}
 
 static void serve(struct transport *t)
 {
@@ -23,8 +42,9 @@ static void serve(struct transport *t)
 	struct rpc_session *s;
 
 	assert_int_equal(rpc_session_new(t, &fake.served, &options, &s), 0);
-	atomic_store(&session, s);
+	run_as(s);
 	rpc_session_run(s);
+	run_as(NULL);
 	rpc_session_free(s);
 }
 
@@ -127,7 +147,7 @@ static void a_server_that_goes(void **state)
 	uint64_t v;
 
 	(void)state;
-	rpc_session_stop(atomic_load(&session));
+	stop();
 	while (rig.t.fpgaReadMMIO64(h, 0, 0x20, &v) == FPGA_OK)
 		assert_true(clock_now_ns() < until);
 	assert_int_equal(rig.t.fpgaReadMMIO64(h, 0, 0x20, &v), FPGA_EXCEPTION);
