@@ -56,6 +56,9 @@ function automatic int wrapped(int place);
 	return place >= lpm_numwords ? place - lpm_numwords : place;
 endfunction
 
+int free; // a word; Verilator 5.032 takes no call in the index of what is assigned
+assign free = wrapped(first + count);
+
 logic [lpm_width-1:0] taken;
 assign q = AHEAD ? words[first] : taken;
 
@@ -70,7 +73,7 @@ always_ff @(posedge clock or posedge aclr) begin
 		taken <= '0;
 	end else begin
 		if (give)
-			words[wrapped(first + count)] <= data;
+			words[free] <= data;
 		if (take) begin
 			taken <= words[first];
 			first <= wrapped(first + 1);
