@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The size of local memory's ports, for AFUs that adapt to their platform.
+// The size of local memory's ports, for AFUs that adapt to their platform. Where that has none there is no such
+// package, though newer Verilators look into this file by its name.
+`ifdef PLATFORM_PARAM_LOCAL_MEMORY_ADDR_WIDTH
 `ifndef LOCAL_MEM_CFG_PKG_SV
 `define LOCAL_MEM_CFG_PKG_SV
 
@@ -18,4 +20,5 @@ typedef logic [LOCAL_MEM_DATA_N_BYTES-1:0] t_local_mem_byte_mask;
 
 endpackage
 
+`endif
 `endif

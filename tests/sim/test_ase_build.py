@@ -233,7 +233,7 @@ def test_copies_keep_names_and_lines(afu):
      "hello_afu.sv:5: there is no file none.vh to include; does the list lack a +incdir+?"),
     ("module ccip_std_afu", "module my_afu", "the AFU has no module ccip_std_afu"),
     ("logic [63:0] scratch;", "logic [63:0] scratch\n;;; endfunction", "hello_afu.sv:26: syntax error"),
-    ("logic [63:0] scratch;", "logic [63:0] scratch;\nsequence s; @(posedge pClk) pClk ##1 pClk; endsequence",
+    ("logic [63:0] scratch;", "logic [63:0] scratch;\nassert property (@(posedge pClk) s_eventually pClk);",
      "this cannot be simulated by Verilator")])
 def test_errors_of_the_design(afu, before, after, message):
     change(afu / "hello_afu.sv", before, after)
