@@ -224,6 +224,14 @@ def test_copies_keep_names_and_lines(afu):
     assert not list(shadow.glob("include*/wide.vh"))
 
 
+@pytest.mark.parametrize("clock,told", [("uClk_usr", True), ("pClk", False), ("default", False)])
+def test_the_clock_of_ccip(afu, clock, told):
+    path, = afu.glob("*.json")
+    ports = f'"class": "ccip_std_afu", "module-ports": [{{"class": "cci-p", "params": {{"clock": "{clock}"}}}}]'
+    change(path, '"class": "ccip_std_afu"', ports)
+    assert (f"CCI-P with the clock {clock}: here it has pClk" in lint(afu)) == told
+
+
 # ---- messages ----
 
 @pytest.mark.parametrize("before,after,message", [

@@ -15,6 +15,7 @@ class Afu:
     top: str       # the class of its interface; "" if none is named
     image: dict    # numbers and texts of afu-image
     memory_clock: str = ""  # of local memory; "" if none is named
+    ccip_clock: str = ""    # the same of CCI-P
 
 
 def read(path):
@@ -38,14 +39,15 @@ def read(path):
     top = image.get("afu-top-interface", {})
     top = top if isinstance(top, dict) else {}
     numbers = {k: v for k, v in image.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
-    return Afu(name, who, str(top.get("class", top.get("name", ""))), numbers, memory_clock(top))
+    return Afu(name, who, str(top.get("class", top.get("name", ""))), numbers,
+               port_clock(top, "local-memory"), port_clock(top, "cci-p"))
 
 
-def memory_clock(top):
+def port_clock(top, kind):
     """Of the ports of the top module, which have settings of their own."""
     ports = top.get("module-ports", [])
     for port in ports if isinstance(ports, list) else []:
-        if isinstance(port, dict) and port.get("class") == "local-memory":
+        if isinstance(port, dict) and port.get("class") == kind:
             settings = port.get("params", {})
             return str(settings.get("clock", "")) if isinstance(settings, dict) else ""
     return ""

@@ -193,8 +193,16 @@ class Build:
         if done.returncode:
             raise Complaint(f"compiling failed in {self.objects}:\n{done.stdout}")
 
+    def tell_clock(self):
+        """The vendor's tools put a crossing of clocks round such an AFU."""
+        clock = self.afu.ccip_clock if self.afu else ""
+        if clock not in ("", "default", "pClk"):
+            self.tell(f"{self.sources.json}: CCI-P with the clock {clock}: here it has pClk, as "
+                      "PLATFORM_PARAM_CCI_P_CLOCK says to the AFU")
+
     def run(self):
         interface = self.interface()
+        self.tell_clock()
         self.program(interface)
         if not self.options.lint:
             self.refuse_blanks()
