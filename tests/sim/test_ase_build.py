@@ -227,8 +227,8 @@ def test_copies_keep_names_and_lines(afu):
 @pytest.mark.parametrize("clock,told", [("uClk_usr", True), ("pClk", False), ("default", False)])
 def test_the_clock_of_ccip(afu, clock, told):
     path, = afu.glob("*.json")
-    ports = f'"class": "ccip_std_afu", "module-ports": [{{"class": "cci-p", "params": {{"clock": "{clock}"}}}}]'
-    change(path, '"class": "ccip_std_afu"', ports)
+    ports = f'"module-ports": [{{"class": "cci-p", "params": {{"clock": "{clock}"}}}}]'
+    change(path, '"class": "ccip_std_afu"', f'"class": "ccip_std_afu", {ports}')
     assert (f"CCI-P with the clock {clock}: here it has pClk" in lint(afu)) == told
 
 
