@@ -189,6 +189,7 @@ static void what_is_stored_arrives_without_a_call(void **state)
 static void an_untouched_buffer_costs_no_message(void **state)
 {
 	unsigned char *at = pages_prepare(0);
+	unsigned int writebacks;
 
 	(void)state;
 	for (uint64_t i = 0; i < 10; i++)
@@ -197,9 +198,12 @@ static void an_untouched_buffer_costs_no_message(void **state)
 	assert_int_equal(pr.holds + pr.writebacks + pr.drops, 0);
 	at[0] = 1;
 	write64(8, 1);
+	read64(0);
+	writebacks = pr.writebacks;
+	assert_in_range(writebacks, 1, 2); /* what goes by itself may go between the touch and the store */
 	write64(8, 2);
 	read64(0);
-	assert_int_equal(pr.writebacks, 1);
+	assert_int_equal(pr.writebacks, writebacks);
 }
 
 /* Pages of [at, at + len) that the program's view has. */
